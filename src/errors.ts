@@ -1,0 +1,138 @@
+/** Every error class that callers can meet, and the argument checks that throw them. */
+
+/** Base of all errors that name something a caller can act on; test `code` or `instanceof`, never the text. */
+export abstract class PipelineError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** An option or argument is missing, of the wrong kind, or out of range. */
+export class InvalidOptionError extends PipelineError {
+  readonly code = 'INVALID_OPTION';
+
+  /** The option as the user wrote it. */
+  readonly option: string;
+  /** What was given. */
+  readonly value: unknown;
+
+  constructor(message: string, option: string, value: unknown, options?: ErrorOptions) {
+    super(message, options);
+    this.option = option;
+    this.value = value;
+  }
+}
+
+/** Several options are wrong; all of them are reported at once. */
+export class InvalidOptionsError extends PipelineError {
+  readonly code = 'INVALID_OPTION';
+  readonly errors: readonly InvalidOptionError[];
+
+  constructor(errors: readonly InvalidOptionError[]) {
+    super(errors.map((error) => error.message).join('\n'));
+    this.errors = errors;
+  }
+}
+
+/** Two tensors, or a tensor and a network, do not fit together. */
+export class ShapeError extends PipelineError {
+  readonly code = 'SHAPE';
+}
+
+/** A checkpoint, bundle or graph cannot be used. */
+export class ModelError extends PipelineError {
+  readonly code = 'MODEL';
+  readonly modelPath: string;
+
+  constructor(message: string, modelPath: string, options?: ErrorOptions) {
+    super(message, options);
+    this.modelPath = modelPath;
+  }
+}
+
+/** An image, audio or video file cannot be read or written. */
+export class MediaError extends PipelineError {
+  readonly code = 'MEDIA';
+  readonly path: string;
+
+  constructor(message: string, path: string, options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+  }
+}
+
+/** Why a portrait's face cannot be animated. */
+export type FaceProblem = 'no-face' | 'too-small' | 'turned-away';
+
+/** The portrait has no face that can be animated. */
+export class FaceError extends PipelineError {
+  readonly code = 'FACE';
+  readonly path: string;
+  readonly problem: FaceProblem;
+
+  constructor(message: string, path: string, problem: FaceProblem, options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+    this.problem = problem;
+  }
+}
+
+/** An execution provider, a tool or a library that the work needs is missing. */
+export class EnvironmentError extends PipelineError {
+  readonly code = 'ENVIRONMENT';
+}
+
+/** A child process failed. */
+export class SubprocessError extends PipelineError {
+  readonly code = 'SUBPROCESS';
+  readonly command: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The last lines that the process wrote to stderr. */
+  readonly stderrTail: string;
+
+  constructor(
+    message: string,
+    command: string,
+    exitCode: number | null,
+    signal: string | null,
+    stderrTail: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.command = command;
+    this.exitCode = exitCode;
+    this.signal = signal;
+    this.stderrTail = stderrTail;
+  }
+}
+
+/** The denoiser returned numbers that are not finite, also in float32. */
+export class NumericalError extends PipelineError {
+  readonly code = 'NUMERICAL';
+}
+
+/** @throws {@link InvalidOptionError} unless `value` is an integer from `min` to `max`. */
+export function assertIntegerInRange(option: string, value: number, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new InvalidOptionError(
+      `Cannot use ${option}: expected an integer from ${min} to ${max}, got ${value}`,
+      option,
+      value,
+    );
+  }
+}
+
+/** @throws {@link InvalidOptionError} unless `value` is a finite number from `min` to `max`. */
+export function assertNumberInRange(option: string, value: number, min: number, max: number): void {
+  if (!Number.isFinite(value) || value < min || value > max) {
+    throw new InvalidOptionError(
+      `Cannot use ${option}: expected a number from ${min} to ${max}, got ${value}`,
+      option,
+      value,
+    );
+  }
+}

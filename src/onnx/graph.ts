@@ -1,0 +1,249 @@
+/**
+ * Builds ONNX graphs node by node and writes them as ModelProto bytes. Knows the file format, not any runtime.
+ *
+ * Source: onnx.proto3 (field numbers), opset 21 and IR version 10, which ONNX Runtime 1.30 accepts.
+ */
+import { Message } from './protobuf.ts';
+
+/** Element types that our graphs use, with their numbers in TensorProto.DataType. */
+export const DATA_TYPES = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+} as const;
+/** Name of an element type. */
+export type DataType = keyof typeof DATA_TYPES;
+
+/** A tensor that a graph carries; `data` holds the type's own little-endian elements. */
+export interface GraphTensor {
+  readonly type: DataType;
+  readonly dims: readonly number[];
+  readonly data: Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array | Uint16Array;
+}
+
+/** An edge of the graph: what a node, an input or a constant produces. */
+export interface Value {
+  readonly name: string;
+}
+
+/** A dimension: a number, or a name for one that is known only when the graph runs. */
+export type Dim = number | string;
+
+/** Attribute of a node. A plain number is an integer and must be whole; wrap a float in {@link floatAttribute}. */
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly tensor: GraphTensor };
+
+/** Marks an attribute as FLOAT, also where its value is whole (`epsilon: 1`). */
+export function floatAttribute(value: number): Attribute {
+  return { float: value };
+}
+
+/** Options of a node. */
+export interface NodeOptions {
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+  /** Operator domain, e.g. `com.microsoft`. @defaultValue the ONNX domain */
+  readonly domain?: string;
+  /** Number of outputs. @defaultValue 1 */
+  readonly outputs?: number;
+}
+
+const IR_VERSION = 10;
+const MICROSOFT_DOMAIN = 'com.microsoft';
+
+function attributeMessage(name: string, value: Attribute): Message {
+  const message = new Message();
+  message.string(1, name);
+  const setType = (type: number): void => message.varint(20, type);
+  if (typeof value === 'number') {
+    if (!Number.isInteger(value))
+      throw new Error(`attribute ${name} is not whole: wrap it in floatAttribute`);
+    message.varint(3, value);
+    setType(2);
+  } else if (typeof value === 'string') {
+    message.string(4, value);
+    setType(3);
+  } else if ('float' in value) {
+    message.float(2, value.float);
+    setType(1);
+  } else if ('floats' in value) {
+    for (const item of value.floats) message.float(7, item);
+    setType(6);
+  } else if ('tensor' in value) {
+    message.message(5, tensorMessage('', value.tensor));
+    setType(4);
+  } else {
+    for (const item of value) message.varint(8, item);
+    setType(7);
+  }
+  return message;
+}
+
+function tensorMessage(name: string, { type, dims, data }: GraphTensor): Message {
+  const message = new Message();
+  for (const dim of dims) message.varint(1, dim);
+  message.varint(2, DATA_TYPES[type]);
+  if (name !== '') message.string(8, name);
+  message.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return message;
+}
+
+function valueInfoMessage(name: string, type: DataType, dims: readonly Dim[] | undefined): Message {
+  const tensorType = new Message();
+  tensorType.varint(1, DATA_TYPES[type]);
+  if (dims !== undefined) {
+    const shape = new Message();
+    for (const dim of dims) {
+      const item = new Message();
+      if (typeof dim === 'number') item.varint(1, dim);
+      else item.string(2, dim);
+      shape.message(1, item);
+    }
+    tensorType.message(2, shape);
+  }
+  const valueType = new Message();
+  valueType.message(1, tensorType);
+  const message = new Message();
+  message.string(1, name);
+  message.message(2, valueType);
+  return message;
+}
+
+/** Collects inputs, constants, nodes and outputs of one graph. Weights are kept as views until it is written. */
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #opset: number;
+  readonly #nodes: Message[] = [];
+  readonly #inputs: Message[] = [];
+  readonly #outputs: Message[] = [];
+  readonly #initializers = new Map<string, GraphTensor>();
+  readonly #domains = new Set<string>();
+  #counter = 0;
+
+  /** @param name - the graph's name in tools that show it. */
+  constructor(name: string, options: { readonly opset?: number } = {}) {
+    this.#name = name;
+    this.#opset = options.opset ?? 21;
+  }
+
+  #fresh(prefix: string): string {
+    this.#counter += 1;
+    return `${prefix}_${this.#counter}`;
+  }
+
+  /** Declares an input of the graph. */
+  input(name: string, dims: readonly Dim[], type: DataType = 'float32'): Value {
+    this.#inputs.push(valueInfoMessage(name, type, dims));
+    return { name };
+  }
+
+  /** Makes `value` an output of the graph, under `name`. */
+  output(name: string, value: Value, dims?: readonly Dim[], type: DataType = 'float32'): void {
+    this.#addNode('Identity', [value], [name], {});
+    this.#outputs.push(valueInfoMessage(name, type, dims));
+  }
+
+  /** A weight or constant; a second call with the same `name` returns the first one's value. */
+  initializer(name: string, value: GraphTensor): Value {
+    if (!this.#initializers.has(name)) this.#initializers.set(name, value);
+    return { name };
+  }
+
+  /** A float32 weight. */
+  float32(name: string, data: Float32Array, dims: readonly number[]): Value {
+    return this.initializer(name, { type: 'float32', dims, data });
+  }
+
+  /** A float32 scalar constant. */
+  scalar(value: number): Value {
+    return this.float32(`scalar:${value}`, Float32Array.of(value), []);
+  }
+
+  /** A one-dimensional int64 constant, for shapes, axes and indices. */
+  int64(values: readonly number[]): Value {
+    return this.initializer(`int64:${values.join(',')}`, {
+      type: 'int64',
+      dims: [values.length],
+      data: BigInt64Array.from(values, BigInt),
+    });
+  }
+
+  #addNode(
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly string[],
+    { attributes = {}, domain = '' }: NodeOptions,
+  ): void {
+    const message = new Message();
+    for (const input of inputs) message.string(1, input?.name ?? '');
+    for (const output of outputs) message.string(2, output);
+    message.string(3, this.#fresh(`node_${opType}`));
+    message.string(4, opType);
+    for (const [name, value] of Object.entries(attributes)) message.message(5, attributeMessage(name, value));
+    if (domain !== '') {
+      message.string(7, domain);
+      this.#domains.add(domain);
+    }
+    this.#nodes.push(message);
+  }
+
+  /** Adds a node with one output; `undefined` skips an optional input. */
+  op(
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
+  ): Value {
+    const name = this.#fresh(opType);
+    this.#addNode(opType, inputs, [name], { attributes, domain });
+    return { name };
+  }
+
+  /** Adds a node of ONNX Runtime's own operators with one output. */
+  msOp(
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): Value {
+    return this.op(opType, inputs, attributes, MICROSOFT_DOMAIN);
+  }
+
+  /** Adds a node with several outputs. */
+  ops(opType: string, inputs: readonly (Value | undefined)[], options: NodeOptions): Value[] {
+    const names = Array.from({ length: options.outputs ?? 1 }, () => this.#fresh(opType));
+    this.#addNode(opType, inputs, names, options);
+    return names.map((name) => ({ name }));
+  }
+
+  /** The graph as the bytes of an ONNX file; at most 2 GB. */
+  toBytes(): Uint8Array {
+    const graph = new Message();
+    for (const node of this.#nodes) graph.message(1, node);
+    graph.string(2, this.#name);
+    for (const [name, value] of this.#initializers) graph.message(5, tensorMessage(name, value));
+    for (const input of this.#inputs) graph.message(11, input);
+    for (const output of this.#outputs) graph.message(12, output);
+
+    const model = new Message();
+    model.varint(1, IR_VERSION);
+    model.string(2, 'lcm-portrait');
+    model.message(7, graph);
+    const opset = (domain: string, version: number): Message => {
+      const message = new Message();
+      message.string(1, domain);
+      message.varint(2, version);
+      return message;
+    };
+    model.message(8, opset('', this.#opset));
+    for (const domain of this.#domains) model.message(8, opset(domain, 1));
+    return model.toBytes();
+  }
+}
