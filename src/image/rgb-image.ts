@@ -1,0 +1,8 @@
+/** 8-bit RGB pictures in memory. */
+
+/** Interleaved rows of R, G, B bytes, top left first; `data.length` is `width · height · 3`. */
+export interface RgbImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
