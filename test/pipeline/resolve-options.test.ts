@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InvalidOptionError, InvalidOptionsError } from '../../src/errors.ts';
+import { closestName } from '../../src/pipeline/closest-name.ts';
+import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
+
+const REQUIRED = { portrait: 'face.jpg', audio: 'speech.wav', output: 'talk.mp4' };
+
+/** Messages of all errors, one a line. */
+function messages(options: unknown, nameOf?: (key: string) => string): string[] {
+  try {
+    resolveOptions(options as never, nameOf);
+  } catch (error) {
+    assert.ok(error instanceof InvalidOptionsError);
+    assert.ok(error.errors.every((each) => each instanceof InvalidOptionError));
+    assert.equal(error.message, error.errors.map((each) => each.message).join('\n'));
+    return error.errors.map((each) => each.message);
+  }
+  return [];
+}
+
+test('the required options alone get the documented defaults, and nothing from a bundle', () => {
+  assert.deepEqual(resolveOptions(REQUIRED), {
+    ...REQUIRED,
+    bundle: 'tiny',
+    preset: 'fast',
+    seed: 42,
+    device: 'auto',
+    framing: 'paste-back',
+    expressionScale: 1,
+    mouthScale: 1,
+    headPoseScale: 1,
+    blinkScale: 1,
+    still: false,
+    overwrite: false,
+  });
+});
+
+test('given values win over defaults, undefined ones do not', () => {
+  const resolved = resolveOptions({ ...REQUIRED, seed: 0, still: true, steps: undefined, device: undefined });
+  assert.equal(resolved.seed, 0);
+  assert.equal(resolved.still, true);
+  assert.equal(resolved.device, 'auto');
+  assert.equal('steps' in resolved, false);
+});
+
+test('missing required options are reported together, with what they are', () => {
+  assert.deepEqual(messages({}), [
+    'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing',
+    'Cannot animate without audio: expected the path of a speech recording, got nothing',
+    'Cannot animate without output: expected the path of the video to write, ending in .mp4, .mov or .mkv, got nothing',
+  ]);
+});
+
+test('every wrong option of a call is reported at once, under the name that the user wrote', () => {
+  const flags = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const bad = { ...REQUIRED, steps: Number.NaN, headPoseScale: 9, device: 'gpu', fps: 'fast' };
+  assert.deepEqual(messages(bad, flags), [
+    'Cannot use --steps: expected an integer from 1 to 100, got NaN',
+    'Cannot use --fps: expected a number from 1 to 120, got "fast"',
+    'Cannot use --device: expected auto, cpu, cuda, webgpu, coreml or dml, got "gpu"',
+    'Cannot use --head-pose-scale: expected a number from 0 to 3, got 9',
+  ]);
+});
+
+const RANGES = {
+  steps: [1, 100],
+  guidance: [1, 20],
+  seed: [0, Number.MAX_SAFE_INTEGER],
+  fps: [1, 120],
+  threads: [1, 256],
+  expressionScale: [0, 3],
+  mouthScale: [0, 3],
+  headPoseScale: [0, 3],
+  blinkScale: [0, 1],
+} as const;
+
+for (const [key, [min, max]] of Object.entries(RANGES)) {
+  test(`${key} takes ${min} to ${max} and nothing outside`, () => {
+    for (const value of [min, max]) assert.deepEqual(messages({ ...REQUIRED, [key]: value }), []);
+    for (const value of [min - 1, max + 1, Number.NaN, Number.POSITIVE_INFINITY, String(min), null, true]) {
+      assert.equal(messages({ ...REQUIRED, [key]: value }).length, 1, `${key}: ${value}`);
+    }
+  });
+}
+
+test('counts are whole, scales need not be', () => {
+  for (const key of ['steps', 'seed', 'threads']) {
+    assert.equal(messages({ ...REQUIRED, [key]: 1.5 }).length, 1, key);
+  }
+  for (const key of ['guidance', 'fps', 'expressionScale', 'mouthScale', 'headPoseScale']) {
+    assert.deepEqual(messages({ ...REQUIRED, [key]: 1.5 }), [], key);
+  }
+});
+
+test('the samplers that are distilled on fifty steps take no more', () => {
+  for (const sampler of ['lcm', 'tcd']) {
+    assert.deepEqual(messages({ ...REQUIRED, sampler, steps: 50 }), []);
+    assert.deepEqual(messages({ ...REQUIRED, sampler, steps: 51 }), [
+      `Cannot use steps: expected at most 50 with sampler ${sampler}, got 51; take another sampler for more`,
+    ]);
+  }
+  assert.deepEqual(messages({ ...REQUIRED, sampler: 'ddim', steps: 100 }), []);
+});
+
+test('the output is a video file, and none of the inputs', () => {
+  for (const output of ['a.mp4', 'a.MOV', '/x/a.mkv'])
+    assert.deepEqual(messages({ ...REQUIRED, output }), []);
+  for (const output of ['a.avi', 'folder', '', 'a.mp4\0']) {
+    assert.equal(messages({ ...REQUIRED, output }).length, 1, output);
+  }
+  assert.deepEqual(messages({ ...REQUIRED, audio: 'clip.mp4', output: './clip.mp4' }), [
+    'Cannot use output: expected another file than audio, got "./clip.mp4"',
+  ]);
+});
+
+test('unknown names are refused, with the name that was probably meant', () => {
+  assert.deepEqual(messages({ ...REQUIRED, expresionScale: 1, colour: 'red' }), [
+    'Cannot use expresionScale: expected an option of animate, got an unknown name; did you mean expressionScale?',
+    'Cannot use colour: expected an option of animate, got an unknown name',
+  ]);
+});
+
+test('values of the wrong type are named by kind, long strings are cut', () => {
+  const bad = { ...REQUIRED, still: 'yes', signal: {}, onProgress: [], bundle: 7, preset: 'x'.repeat(200) };
+  assert.deepEqual(messages(bad), [
+    'Cannot use bundle: expected the name of an embedded bundle or the path of a bundle folder, got 7',
+    `Cannot use preset: expected fast or original, got "${'x'.repeat(75)}…"`,
+    'Cannot use still: expected true or false, got "yes"',
+    'Cannot use signal: expected an AbortSignal, got an object',
+    'Cannot use onProgress: expected a function, got an array',
+  ]);
+});
+
+for (const options of [undefined, null, 'face.jpg']) {
+  test(`a call with ${options} instead of options says so`, () => {
+    assert.match(messages(options)[0]!, /^Cannot animate: expected an object of options, got /);
+  });
+}
+
+test('a near name is suggested, a far one is not', () => {
+  const names = ['--seed', '--steps', '--still'];
+  assert.equal(closestName('--stps', names), '--steps');
+  assert.equal(closestName('--STEPS', names), '--steps');
+  assert.equal(closestName('--colour', names), undefined);
+  assert.equal(closestName('x', []), undefined);
+});
