@@ -1,0 +1,22 @@
+/** The devices that networks can run on, and the order in which `auto` tries them. */
+
+/** A device that ONNX Runtime can be asked for; each is the name of an execution provider. */
+export type Device = 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
+
+/** What a user may ask for: a device, or the first that works. */
+export type DeviceChoice = Device | 'auto';
+
+/** Every device by name, in the order of documentation. */
+export const DEVICES: readonly Device[] = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'];
+
+/**
+ * The devices that `auto` tries on an operating system, best first; `cpu` is always the last. WebGPU is left out on
+ * Linux: a machine without a GPU may still have a software Vulkan driver, which is a hundred times slower than `cpu`.
+ *
+ * @param platform - as in `process.platform`.
+ */
+export function automaticDevices(platform: NodeJS.Platform): readonly Device[] {
+  if (platform === 'darwin') return ['webgpu', 'coreml', 'cpu'];
+  if (platform === 'win32') return ['dml', 'webgpu', 'cpu'];
+  return ['cuda', 'cpu'];
+}

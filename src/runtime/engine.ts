@@ -1,0 +1,362 @@
+/**
+ * Runs networks: an engine owns one worker thread with ONNX Runtime's sessions, so that nothing here blocks the event
+ * loop. Open several engines to run independent networks at the same time.
+ */
+import { Worker } from 'node:worker_threads';
+import {
+  assertIntegerInRange,
+  EnvironmentError,
+  InvalidOptionError,
+  ModelError,
+  ShapeError,
+} from '../errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { automaticDevices, DEVICES, type Device, type DeviceChoice } from './device.ts';
+import type { Request, ResponseMessage, Results, TensorInfo, WireTensor } from './protocol.ts';
+
+export type { Device, DeviceChoice } from './device.ts';
+export type { TensorInfo } from './protocol.ts';
+
+const MAX_THREADS = 256;
+
+/** Tensors by the name of the input or output. */
+export type NamedTensors = Readonly<Record<string, Tensor>>;
+
+/** Options of {@link Engine.open}. */
+export interface EngineOptions {
+  /** Where networks run. `auto` takes the first device that works; a named device is never replaced by another. */
+  readonly device: DeviceChoice;
+  /** Threads that one network uses on the CPU. @defaultValue one for each core */
+  readonly threads?: number | undefined;
+  /** Told which device `auto` took, and why others were not. */
+  readonly onNotice?: ((message: string) => void) | undefined;
+}
+
+/** Options of {@link Network.run} and {@link Network.bind}. */
+export interface InputOptions {
+  /** Moves the inputs' arrays to the worker instead of copying them; they are empty afterwards. @defaultValue false */
+  readonly transfer?: boolean | undefined;
+}
+
+/** A network that is ready to run. */
+export interface Network {
+  readonly name: string;
+  /** Inputs with their shapes; -1 where any size is taken. */
+  readonly inputs: readonly TensorInfo[];
+  /** Outputs with their shapes; -1, or no shape at all, where they are known only after a run. */
+  readonly outputs: readonly TensorInfo[];
+  /**
+   * Runs the network once. Calls are queued in order.
+   *
+   * @param inputs - one tensor for each input that is not bound; copied, unless `transfer` is set.
+   * @throws {@link ShapeError} if an input is missing, unknown or of another shape.
+   * @throws {@link ModelError} if the network fails; `cause` is the runtime's error.
+   */
+  run(inputs: NamedTensors, options?: InputOptions): Promise<Record<string, Tensor>>;
+  /** Keeps `inputs` in the worker for all later runs; inputs of {@link Network.run} take precedence. */
+  bind(inputs: NamedTensors, options?: InputOptions): Promise<void>;
+  /** Frees the network after the runs that are queued; may be called twice. */
+  dispose(): Promise<void>;
+}
+
+/** A device of this installation, as {@link listExecutionProviders} finds it. */
+export interface ExecutionProviderInfo {
+  readonly device: Device;
+  /** Whether the installed package was built with it. */
+  readonly bundled: boolean;
+  /** Whether a small network ran on it just now. */
+  readonly usable: boolean;
+  /** Why it is not usable. */
+  readonly reason?: string;
+}
+
+interface Pending {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * The same code runs as JavaScript from dist, and as TypeScript from src, where the thread has to register the loader
+ * itself: Node 20 does not apply --import to threads. The process's own flags are not passed on, because some, like
+ * --input-type, would stop the thread.
+ */
+function startWorker(): Worker {
+  if (!import.meta.url.endsWith('.ts')) {
+    return new Worker(new URL('./session-worker.js', import.meta.url), { execArgv: [] });
+  }
+  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  const script = JSON.stringify(new URL('./session-worker.ts', import.meta.url).href);
+  const code = `import(${loader}).then(({ register }) => { register(); return import(${script}); });`;
+  return new Worker(code, { eval: true, execArgv: [] });
+}
+
+/** The thread and the requests that wait for its answers. */
+class WorkerClient {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  readonly #exited: Promise<void>;
+  #failure: Error | undefined;
+  #nextId = 1;
+
+  constructor() {
+    this.#worker = startWorker();
+    this.#worker.on('message', (message: ResponseMessage) => this.#settle(message));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once('exit', (code) => {
+        this.#fail(new Error(`the worker thread ended with exit code ${code}`));
+        resolve();
+      });
+    });
+  }
+
+  #settle(message: ResponseMessage): void {
+    const pending = this.#pending.get(message.id);
+    if (pending === undefined) return;
+    this.#pending.delete(message.id);
+    // An idle engine does not keep the process alive.
+    if (this.#pending.size === 0) this.#worker.unref();
+    if (message.ok) pending.resolve(message.result as never);
+    else pending.reject(new Error(message.message));
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+
+  request<R extends Request>(request: R, transfer: readonly ArrayBuffer[] = []): Promise<Results[R['kind']]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.ref();
+      try {
+        this.#worker.postMessage({ id, request }, [...transfer]);
+      } catch (error) {
+        this.#pending.delete(id);
+        if (this.#pending.size === 0) this.#worker.unref();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#failure === undefined) {
+      // A worker that crashes meanwhile has ended as well.
+      await this.request({ kind: 'close' }).catch(() => undefined);
+      this.#worker.ref();
+    }
+    await this.#exited;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).trim();
+}
+
+/** Arrays for a message, and the buffers to move with it. */
+function pack(inputs: NamedTensors, transfer: boolean): { tensors: WireTensor[]; buffers: ArrayBuffer[] } {
+  const buffers = new Set<ArrayBuffer>();
+  const tensors = Object.entries(inputs).map(([name, { data, dims }]): WireTensor => {
+    const whole = data.byteLength === data.buffer.byteLength && data.buffer instanceof ArrayBuffer;
+    const movable = transfer && whole && !buffers.has(data.buffer as ArrayBuffer);
+    // A view would take its whole buffer along, and a buffer can move only once.
+    const own = movable ? data : data.slice();
+    buffers.add(own.buffer as ArrayBuffer);
+    return { name, dims, data: own };
+  });
+  return { tensors, buffers: [...buffers] };
+}
+
+class WorkerNetwork implements Network {
+  readonly name: string;
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly #client: WorkerClient;
+  readonly #id: number;
+  readonly #bound = new Set<string>();
+  #disposed: Promise<void> | undefined;
+
+  constructor(client: WorkerClient, id: number, name: string, info: Results['load']) {
+    this.#client = client;
+    this.#id = id;
+    this.name = name;
+    this.inputs = info.inputs;
+    this.outputs = info.outputs;
+  }
+
+  #check(inputs: NamedTensors): void {
+    for (const [name, { data, dims }] of Object.entries(inputs)) {
+      const expected = this.inputs.find((input) => input.name === name);
+      if (expected === undefined) {
+        const known = this.inputs.map((input) => input.name).join(', ');
+        throw new ShapeError(`Cannot run ${this.name}: expected inputs ${known}, got ${name}`);
+      }
+      const fits =
+        dims.length === expected.dims.length &&
+        dims.every((dim, axis) => expected.dims[axis] === -1 || expected.dims[axis] === dim);
+      const length = dims.reduce((product, dim) => product * dim, 1);
+      if (!fits || length !== data.length) {
+        throw new ShapeError(
+          `Cannot run ${this.name}: expected ${name} of shape [${expected.dims.join(', ')}], ` +
+            `got [${dims.join(', ')}] with ${data.length} values`,
+        );
+      }
+    }
+  }
+
+  async #request<R extends Request>(
+    request: R,
+    buffers: readonly ArrayBuffer[],
+    verb: string,
+  ): Promise<Results[R['kind']]> {
+    if (this.#disposed !== undefined) {
+      throw new ModelError(`Cannot ${verb} ${this.name}: it was disposed of`, this.name);
+    }
+    try {
+      return await this.#client.request(request, buffers);
+    } catch (error) {
+      throw new ModelError(`Cannot ${verb} ${this.name}: ${messageOf(error)}`, this.name, { cause: error });
+    }
+  }
+
+  async run(inputs: NamedTensors, { transfer = false }: InputOptions = {}): Promise<Record<string, Tensor>> {
+    this.#check(inputs);
+    const missing = this.inputs.filter(({ name }) => !(name in inputs) && !this.#bound.has(name));
+    if (missing.length > 0) {
+      throw new ShapeError(
+        `Cannot run ${this.name}: expected inputs ${missing.map((input) => input.name).join(', ')}, got none`,
+      );
+    }
+    const { tensors, buffers } = pack(inputs, transfer);
+    const outputs = await this.#request({ kind: 'run', network: this.#id, tensors }, buffers, 'run');
+    return Object.fromEntries(outputs.map(({ name, data, dims }) => [name, { data, dims }]));
+  }
+
+  async bind(inputs: NamedTensors, { transfer = false }: InputOptions = {}): Promise<void> {
+    this.#check(inputs);
+    const { tensors, buffers } = pack(inputs, transfer);
+    // Counted at once, so that a run that is queued behind this one may rely on it.
+    for (const name of Object.keys(inputs)) this.#bound.add(name);
+    await this.#request({ kind: 'bind', network: this.#id, tensors }, buffers, 'bind inputs of');
+  }
+
+  dispose(): Promise<void> {
+    // A worker that has ended holds nothing any more.
+    this.#disposed ??= this.#client
+      .request({ kind: 'release', network: this.#id })
+      .then(undefined, () => undefined);
+    return this.#disposed;
+  }
+}
+
+/** One worker thread with the networks that were loaded into it; they run one at a time, in the order of the calls. */
+export class Engine {
+  /** Where the networks run; never `auto`. */
+  readonly device: Device;
+  readonly #client: WorkerClient;
+  readonly #threads: number | undefined;
+  #nextNetwork = 1;
+  #disposed: Promise<void> | undefined;
+
+  private constructor(client: WorkerClient, device: Device, threads: number | undefined) {
+    this.#client = client;
+    this.device = device;
+    this.#threads = threads;
+  }
+
+  /**
+   * Starts the worker thread and makes sure, with a network of three nodes, that the device works.
+   *
+   * @throws {@link InvalidOptionError} if `device` or `threads` is none that exists.
+   * @throws {@link EnvironmentError} if the named device does not work here; the message says why.
+   */
+  static async open({ device, threads, onNotice }: EngineOptions): Promise<Engine> {
+    if (device !== 'auto' && !DEVICES.includes(device)) {
+      throw new InvalidOptionError(
+        `Cannot use device: expected auto, ${DEVICES.join(', ')}, got ${String(device)}`,
+        'device',
+        device,
+      );
+    }
+    if (threads !== undefined) assertIntegerInRange('threads', threads, 1, MAX_THREADS);
+    const client = new WorkerClient();
+    const candidates = device === 'auto' ? automaticDevices(process.platform) : [device];
+    const failures: string[] = [];
+    for (const candidate of candidates) {
+      try {
+        await client.request({ kind: 'probe', device: candidate });
+      } catch (error) {
+        failures.push(`${candidate}: ${messageOf(error)}`);
+        continue;
+      }
+      if (device === 'auto') {
+        const others = failures.length === 0 ? '' : ` (not available: ${failures.join('; ')})`;
+        onNotice?.(`device auto: using ${candidate}${others}`);
+      }
+      return new Engine(client, candidate, threads);
+    }
+    await client.close();
+    throw new EnvironmentError(
+      `Cannot use device ${device}: expected a working execution provider, got ${failures.join('; ')}. ` +
+        "Use --device auto, or run 'lcm-portrait doctor' to see what this machine has.",
+    );
+  }
+
+  /**
+   * Opens a network.
+   *
+   * @param name - for messages.
+   * @param graph - bytes of an ONNX model (copied), or the path of one; external data lies beside it.
+   * @throws {@link ModelError} if the runtime does not accept it; `cause` is the runtime's error.
+   */
+  async load(name: string, graph: Uint8Array | string): Promise<Network> {
+    if (this.#disposed !== undefined) {
+      throw new ModelError(`Cannot load ${name}: the engine was disposed of`, name);
+    }
+    const id = this.#nextNetwork++;
+    const own = typeof graph === 'string' ? graph : graph.slice();
+    const buffers = typeof own === 'string' ? [] : [own.buffer as ArrayBuffer];
+    try {
+      const info = await this.#client.request(
+        { kind: 'load', network: id, device: this.device, threads: this.#threads, graph: own },
+        buffers,
+      );
+      return new WorkerNetwork(this.#client, id, name, info);
+    } catch (error) {
+      throw new ModelError(`Cannot load ${name}: ${messageOf(error)}`, name, { cause: error });
+    }
+  }
+
+  /**
+   * Waits for the runs that are queued, frees every network and ends the thread; may be called twice. Call it before
+   * `process.exit()`: ending the process while a network runs aborts it.
+   */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#client.close();
+    return this.#disposed;
+  }
+}
+
+/** Tries every device with a small network and reports which work here, and why others do not. */
+export async function listExecutionProviders(): Promise<ExecutionProviderInfo[]> {
+  const client = new WorkerClient();
+  try {
+    const built = await client.request({ kind: 'list' });
+    const infos: ExecutionProviderInfo[] = [];
+    for (const device of DEVICES) {
+      const bundled = built.some((backend) => backend.name === device && backend.bundled);
+      try {
+        await client.request({ kind: 'probe', device });
+        infos.push({ device, bundled, usable: true });
+      } catch (error) {
+        infos.push({ device, bundled, usable: false, reason: messageOf(error) });
+      }
+    }
+    return infos;
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,54 @@
+/** Messages between an engine and its worker thread. */
+import type { Device } from './device.ts';
+
+/** A float32 tensor in a message; the data is moved, never shared. */
+export interface WireTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Name and shape of a network's input or output; a free dimension is -1. */
+export interface TensorInfo {
+  readonly name: string;
+  readonly dims: readonly number[];
+}
+
+/** What the worker is asked to do; requests are handled one after another, in the order of their arrival. */
+export type Request =
+  | { readonly kind: 'probe'; readonly device: Device }
+  | { readonly kind: 'list' }
+  | {
+      readonly kind: 'load';
+      readonly network: number;
+      readonly device: Device;
+      readonly threads: number | undefined;
+      /** The model's bytes, or the path of its file. */
+      readonly graph: Uint8Array | string;
+    }
+  | { readonly kind: 'bind'; readonly network: number; readonly tensors: readonly WireTensor[] }
+  | { readonly kind: 'run'; readonly network: number; readonly tensors: readonly WireTensor[] }
+  | { readonly kind: 'release'; readonly network: number }
+  | { readonly kind: 'close' };
+
+/** What a request of each kind is answered with. */
+export interface Results {
+  readonly probe: undefined;
+  readonly list: readonly { readonly name: string; readonly bundled: boolean }[];
+  readonly load: { readonly inputs: readonly TensorInfo[]; readonly outputs: readonly TensorInfo[] };
+  readonly bind: undefined;
+  readonly run: readonly WireTensor[];
+  readonly release: undefined;
+  readonly close: undefined;
+}
+
+/** A request on its way, with the number that its answer carries. */
+export interface RequestMessage {
+  readonly id: number;
+  readonly request: Request;
+}
+
+/** An answer: a result, or the text of an error. */
+export type ResponseMessage =
+  | { readonly id: number; readonly ok: true; readonly result: Results[keyof Results] }
+  | { readonly id: number; readonly ok: false; readonly message: string };

@@ -1,0 +1,149 @@
+/**
+ * The worker thread that owns ONNX Runtime's sessions. `create` and `run` block the thread that calls them, so they
+ * are called here; the main thread only sends messages. The worker ends by the message `close`: ending it from outside
+ * while a network runs would abort the whole process.
+ */
+import { parentPort } from 'node:worker_threads';
+import * as ort from 'onnxruntime-node';
+import type { Device } from './device.ts';
+import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
+import type {
+  Request,
+  RequestMessage,
+  ResponseMessage,
+  Results,
+  TensorInfo,
+  WireTensor,
+} from './protocol.ts';
+
+interface Loaded {
+  readonly session: ort.InferenceSession;
+  readonly bound: Map<string, ort.Tensor>;
+}
+
+const networks = new Map<number, Loaded>();
+
+// Native code prints a provider's failure to load unless this is set before the first session.
+ort.env.logLevel = 'fatal';
+
+function sessionOptions(device: Device, threads: number | undefined): ort.InferenceSession.SessionOptions {
+  return {
+    // One name only: of several, those that are missing would be dropped with a warning. What a device has no kernel
+    // for runs on the CPU all the same.
+    executionProviders: [device],
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 4,
+    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    // Idle thread pools would spin and take the cores from whoever works next.
+    extra: { session: { force_spinning_stop: '1' } },
+  };
+}
+
+async function createSession(
+  graph: Uint8Array | string,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  return typeof graph === 'string'
+    ? ort.InferenceSession.create(graph, options)
+    : ort.InferenceSession.create(graph, options);
+}
+
+/** Opens a three-node network on `device` and compares its result. */
+async function probe(device: Device): Promise<void> {
+  const session = await createSession(probeModel(), sessionOptions(device, 1));
+  try {
+    const { y } = await session.run({ x: new ort.Tensor('float32', PROBE_INPUT, [1, 1, 2, 2]) });
+    const values = Array.from(y!.data as Float32Array);
+    if (values.some((value, i) => !(Math.abs(value - PROBE_EXPECTED[i]!) < 1e-3))) {
+      throw new Error(`the test network returned ${values}, expected ${PROBE_EXPECTED}`);
+    }
+  } finally {
+    await session.release();
+  }
+}
+
+function describe(metadata: readonly ort.InferenceSession.ValueMetadata[]): TensorInfo[] {
+  return metadata.map((value) => ({
+    name: value.name,
+    dims: value.isTensor ? value.shape.map((dim) => (typeof dim === 'number' ? dim : -1)) : [],
+  }));
+}
+
+function toOrtTensors(tensors: readonly WireTensor[]): [string, ort.Tensor][] {
+  return tensors.map(({ name, data, dims }) => [name, new ort.Tensor('float32', data, dims)]);
+}
+
+function toFloat32(data: ort.Tensor['data']): Float32Array {
+  return data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>, Number);
+}
+
+function find(network: number): Loaded {
+  const loaded = networks.get(network);
+  if (loaded === undefined) throw new Error('the network was disposed of');
+  return loaded;
+}
+
+async function handle(request: Request): Promise<Results[keyof Results]> {
+  switch (request.kind) {
+    case 'probe':
+      await probe(request.device);
+      return undefined;
+    case 'list':
+      return ort.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }));
+    case 'load': {
+      const options = sessionOptions(request.device, request.threads);
+      const session = await createSession(request.graph, options);
+      networks.set(request.network, { session, bound: new Map() });
+      return { inputs: describe(session.inputMetadata), outputs: describe(session.outputMetadata) };
+    }
+    case 'bind': {
+      const { bound } = find(request.network);
+      for (const [name, value] of toOrtTensors(request.tensors)) bound.set(name, value);
+      return undefined;
+    }
+    case 'run': {
+      const { session, bound } = find(request.network);
+      const feeds = Object.fromEntries([...bound, ...toOrtTensors(request.tensors)]);
+      const outputs = await session.run(feeds);
+      return Object.entries(outputs).map(([name, { data, dims }]) => ({
+        name,
+        dims: [...dims],
+        data: toFloat32(data),
+      }));
+    }
+    case 'release':
+    case 'close': {
+      const closing = request.kind === 'close' ? [...networks.keys()] : [request.network];
+      for (const network of closing) {
+        await networks.get(network)?.session.release();
+        networks.delete(network);
+      }
+      return undefined;
+    }
+  }
+}
+
+function buffersOf(result: Results[keyof Results]): ArrayBuffer[] {
+  if (!Array.isArray(result)) return [];
+  return result.flatMap((item: object) =>
+    'data' in item && item.data instanceof Float32Array ? [item.data.buffer as ArrayBuffer] : [],
+  );
+}
+
+const port = parentPort;
+if (port === null) throw new Error('session-worker runs in a worker thread only');
+
+// One request at a time: a session is not released while it runs, and answers keep the order of requests.
+let queue: Promise<void> = Promise.resolve();
+port.on('message', ({ id, request }: RequestMessage) => {
+  queue = queue.then(async () => {
+    let response: ResponseMessage;
+    try {
+      response = { id, ok: true, result: await handle(request) };
+    } catch (error) {
+      response = { id, ok: false, message: error instanceof Error ? error.message : String(error) };
+    }
+    port.postMessage(response, response.ok ? buffersOf(response.result) : []);
+    if (request.kind === 'close') port.close();
+  });
+});
