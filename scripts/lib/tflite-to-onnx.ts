@@ -1,0 +1,190 @@
+/**
+ * Rewrites a plain convolutional TensorFlow Lite network as an ONNX graph. Activations are kept channels-first between
+ * the operators; inputs and outputs keep TensorFlow's channels-last layout.
+ *
+ * Source: schema.fbs of TensorFlow Lite (operator codes, fields of the options), ONNX operators of opset 21.
+ */
+import type { GraphBuilder, GraphTensor, Value } from '../../src/onnx/graph.ts';
+import type { TfliteModel, TfliteOperator, TfliteTensor } from './tflite.ts';
+
+const CODE = {
+  add: 0,
+  concatenation: 2,
+  conv2d: 3,
+  depthwiseConv2d: 4,
+  dequantize: 6,
+  maxPool2d: 17,
+  relu: 19,
+  reshape: 22,
+  pad: 34,
+  prelu: 54,
+} as const;
+const PADDING_SAME = 0;
+
+const TO_CHANNELS_FIRST = [0, 3, 1, 2];
+const TO_CHANNELS_LAST = [0, 2, 3, 1];
+
+/** Padding of one axis as TensorFlow's SAME: the odd element goes to the end. */
+function samePadding(size: number, kernel: number, stride: number): [before: number, after: number] {
+  const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0);
+  const before = Math.floor(total / 2);
+  return [before, total - before];
+}
+
+/** Copies `elements` of `size` bytes from a row-major tensor into another order of its axes. */
+function permuted(
+  data: Uint8Array,
+  dims: readonly number[],
+  order: readonly number[],
+  size: number,
+): Uint8Array {
+  const strides = dims.map((_, axis) => dims.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const outDims = order.map((axis) => dims[axis]!);
+  const out = new Uint8Array(data.length);
+  const index = outDims.map(() => 0);
+  for (let at = 0; at < data.length; at += size) {
+    let from = 0;
+    for (let axis = 0; axis < order.length; axis++) from += index[axis]! * strides[order[axis]!]!;
+    out.set(data.subarray(from * size, from * size + size), at);
+    for (let axis = order.length - 1; axis >= 0; axis--) {
+      index[axis]! += 1;
+      if (index[axis]! < outDims[axis]!) break;
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+/** Names of the ONNX graph's inputs and outputs, in the network's own order. */
+export interface ConversionNames {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Adds the network to `graph`; float16 weights stay float16 behind a Cast, which halves the file. */
+export function addTfliteGraph(graph: GraphBuilder, model: TfliteModel, names: ConversionNames): void {
+  const values = new Map<number, Value>();
+  /** Index of the stored weight behind a DEQUANTIZE operator. */
+  const stored = new Map<number, number>();
+  const tensorAt = (index: number): TfliteTensor => {
+    const tensor = model.tensors[stored.get(index) ?? index];
+    if (tensor === undefined) throw new Error(`Cannot convert: tensor ${index} does not exist`);
+    return tensor;
+  };
+  const valueAt = (index: number): Value => {
+    const value = values.get(index);
+    if (value === undefined) throw new Error(`Cannot convert: tensor ${index} is used before it is computed`);
+    return value;
+  };
+  const weight = (index: number, order: readonly number[], dims: readonly number[]): Value => {
+    const source = tensorAt(index);
+    const half = source.type === 'float16';
+    const bytes = permuted(source.data, source.dims, order, half ? 2 : 4);
+    const data = half ? new Uint16Array(bytes.buffer) : new Float32Array(bytes.buffer);
+    const tensor: GraphTensor = { type: half ? 'float16' : 'float32', dims, data };
+    const value = graph.initializer(`w${index}`, tensor);
+    return half ? graph.op('Cast', [value], { to: 1 }) : value;
+  };
+
+  const convolution = (operator: TfliteOperator, depthwise: boolean): Value => {
+    const [input, kernel, bias] = operator.inputs as [number, number, number];
+    const dims = tensorAt(kernel).dims as [number, number, number, number];
+    const [, height, width] = model.tensors[input]!.dims as [number, number, number];
+    const strides = [operator.option(2, 'int32'), operator.option(1, 'int32')] as const;
+    if (operator.option(depthwise ? 4 : 3, 'byte') !== 0)
+      throw new Error('Cannot convert: expected a convolution without activation');
+    const same = operator.option(0, 'byte') === PADDING_SAME;
+    const [top, bottom] = same ? samePadding(height, dims[1], strides[0]) : [0, 0];
+    const [left, right] = same ? samePadding(width, dims[2], strides[1]) : [0, 0];
+    // [out, h, w, in] becomes [out, in, h, w]; depthwise [1, h, w, C] becomes [C, 1, h, w].
+    const order = depthwise ? [3, 0, 1, 2] : TO_CHANNELS_FIRST;
+    const weights = weight(
+      kernel,
+      order,
+      order.map((axis) => dims[axis]!),
+    );
+    return graph.op('Conv', [valueAt(input), weights, weight(bias, [0], tensorAt(bias).dims)], {
+      kernel_shape: [dims[1], dims[2]],
+      strides: [...strides],
+      pads: [top, left, bottom, right],
+      group: depthwise ? dims[3] : 1,
+    });
+  };
+
+  const maxPool = (operator: TfliteOperator): Value => {
+    const [, height, width] = model.tensors[operator.inputs[0]!]!.dims as [number, number, number];
+    const strides = [operator.option(2, 'int32'), operator.option(1, 'int32')] as const;
+    const kernel = [operator.option(4, 'int32'), operator.option(3, 'int32')] as const;
+    const same = operator.option(0, 'byte') === PADDING_SAME;
+    const [top, bottom] = same ? samePadding(height, kernel[0], strides[0]) : [0, 0];
+    const [left, right] = same ? samePadding(width, kernel[1], strides[1]) : [0, 0];
+    return graph.op('MaxPool', [valueAt(operator.inputs[0]!)], {
+      kernel_shape: [...kernel],
+      strides: [...strides],
+      pads: [top, left, bottom, right],
+    });
+  };
+
+  const pad = (operator: TfliteOperator): Value => {
+    const source = tensorAt(operator.inputs[1]!).data;
+    const pads = new Int32Array(source.slice().buffer); // rows of [before, after], channels last
+    const before = TO_CHANNELS_FIRST.map((axis) => pads[2 * axis]!);
+    const after = TO_CHANNELS_FIRST.map((axis) => pads[2 * axis + 1]!);
+    return graph.op('Pad', [valueAt(operator.inputs[0]!), graph.int64([...before, ...after])]);
+  };
+
+  for (const [i, index] of model.inputs.entries()) {
+    const value = graph.input(names.inputs[i]!, model.tensors[index]!.dims);
+    values.set(index, graph.op('Transpose', [value], { perm: TO_CHANNELS_FIRST }));
+  }
+  for (const operator of model.operators) {
+    const [first, second] = operator.inputs as [number, number];
+    const output = operator.outputs[0]!;
+    switch (operator.code) {
+      case CODE.dequantize:
+        stored.set(output, first);
+        break;
+      case CODE.conv2d:
+      case CODE.depthwiseConv2d:
+        values.set(output, convolution(operator, operator.code === CODE.depthwiseConv2d));
+        break;
+      case CODE.maxPool2d:
+        values.set(output, maxPool(operator));
+        break;
+      case CODE.pad:
+        values.set(output, pad(operator));
+        break;
+      case CODE.add:
+        values.set(output, graph.op('Add', [valueAt(first), valueAt(second)]));
+        break;
+      case CODE.relu:
+        values.set(output, graph.op('Relu', [valueAt(first)]));
+        break;
+      case CODE.prelu: {
+        const channels = tensorAt(second).dims.at(-1)!;
+        const slope = weight(second, [0, 1, 2], [channels, 1, 1]);
+        values.set(output, graph.op('PRelu', [valueAt(first), slope]));
+        break;
+      }
+      case CODE.reshape: {
+        const flat = graph.op('Transpose', [valueAt(first)], { perm: TO_CHANNELS_LAST });
+        values.set(output, graph.op('Reshape', [flat, graph.int64(model.tensors[output]!.dims)]));
+        break;
+      }
+      case CODE.concatenation:
+        values.set(
+          output,
+          graph.op('Concat', operator.inputs.map(valueAt), { axis: operator.option(0, 'int32') }),
+        );
+        break;
+      default:
+        throw new Error(`Cannot convert: operator ${operator.code} is not supported`);
+    }
+  }
+  for (const [i, index] of model.outputs.entries()) {
+    const { dims } = model.tensors[index]!;
+    const value = valueAt(index);
+    const last = dims.length === 4 ? graph.op('Transpose', [value], { perm: TO_CHANNELS_LAST }) : value;
+    graph.output(names.outputs[i]!, last, dims);
+  }
+}

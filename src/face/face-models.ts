@@ -1,0 +1,119 @@
+/**
+ * Finds faces and their 468 landmarks in an image with MediaPipe's networks, which the package carries as ONNX files.
+ *
+ * Source: MediaPipe, face_mesh 0.4 (graph face_landmark_front, without attention); Kartynnik et al. 2019, arXiv:1907.06724.
+ */
+import { readFile } from 'node:fs/promises';
+import type { RgbImage } from '../image/rgb-image.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import {
+  DETECTOR_SIZE,
+  decodeDetections,
+  detectorAnchors,
+  type FaceDetection,
+  suppressOverlaps,
+  toImagePixels,
+} from './detector.ts';
+import { type FaceRegion, regionFromBox, regionFromLandmarks, sampleRegion } from './region.ts';
+
+/** A loaded network; the engine's networks have this form. */
+export interface FaceNetwork {
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  dispose?(): Promise<void>;
+}
+
+/** Loads a network from the bytes of an ONNX file; `name` is for messages. */
+export type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
+
+/** Number of landmarks of a face. */
+export const LANDMARK_COUNT = 468;
+
+/** Landmarks of one face. */
+export interface FaceLandmarks {
+  /** [468 · 3]: x and y in image pixels (0 is the left or top edge), z in the same unit, negative towards the camera. */
+  readonly points: Float64Array;
+  /** How sure the network is that the region shows a face, 0 to 1. */
+  readonly presence: number;
+}
+
+const LANDMARK_SIZE = 192;
+/** The second pass looks at a region made from the first pass' landmarks, as MediaPipe does when it tracks a face. */
+const LANDMARK_PASSES = 2;
+const ASSETS = new URL('../../assets/face/', import.meta.url);
+
+/** Holds the two face networks; dispose of it after use. */
+export class FaceFinder {
+  readonly #detector: FaceNetwork;
+  readonly #landmarks: FaceNetwork;
+  readonly #anchors = detectorAnchors();
+
+  private constructor(detector: FaceNetwork, landmarks: FaceNetwork) {
+    this.#detector = detector;
+    this.#landmarks = landmarks;
+  }
+
+  /** Loads both networks through `load`. */
+  static async open(load: FaceNetworkLoader): Promise<FaceFinder> {
+    const open = async (name: string): Promise<FaceNetwork> =>
+      load(name, await readFile(new URL(`${name}.onnx`, ASSETS)));
+    return new FaceFinder(await open('face-detector'), await open('face-landmarks'));
+  }
+
+  /** All faces of an image, the largest first; empty when there is none. */
+  async detect(image: RgbImage): Promise<FaceDetection[]> {
+    const side = Math.max(image.width, image.height);
+    const square = { x: (image.width - side) / 2, y: (image.height - side) / 2, side };
+    const region = { centerX: image.width / 2, centerY: image.height / 2, side, rotation: 0 };
+    const input = sampleRegion(image, region, {
+      size: DETECTOR_SIZE,
+      scale: 1 / 127.5,
+      offset: -1,
+      border: 'zero',
+    });
+    const { boxes, scores } = await this.#detector.run({ image: input });
+    return suppressOverlaps(decodeDetections(boxes!, scores!, this.#anchors)).map((detection) =>
+      toImagePixels(detection, square),
+    );
+  }
+
+  /** Landmarks of a detected face. */
+  async landmarks(image: RgbImage, { box, keypoints }: FaceDetection): Promise<FaceLandmarks> {
+    let region = regionFromBox(box, [keypoints[0]!, keypoints[1]!], [keypoints[2]!, keypoints[3]!]);
+    let found = await this.landmarksInRegion(image, region);
+    for (let pass = 1; pass < LANDMARK_PASSES; pass++) {
+      region = regionFromLandmarks(found.points);
+      found = await this.landmarksInRegion(image, region);
+    }
+    return found;
+  }
+
+  /** Landmarks of the face that fills a region, by one pass of the network. */
+  async landmarksInRegion(image: RgbImage, region: FaceRegion): Promise<FaceLandmarks> {
+    const input = sampleRegion(image, region, {
+      size: LANDMARK_SIZE,
+      scale: 1 / 255,
+      offset: 0,
+      border: 'replicate',
+    });
+    const { landmarks, presence } = await this.#landmarks.run({ image: input });
+    const raw = landmarks!.data;
+    const points = new Float64Array(LANDMARK_COUNT * 3);
+    const unit = region.side / LANDMARK_SIZE;
+    const cos = Math.cos(region.rotation) * unit;
+    const sin = Math.sin(region.rotation) * unit;
+    for (let i = 0; i < points.length; i += 3) {
+      const u = raw[i]! - LANDMARK_SIZE / 2;
+      const v = raw[i + 1]! - LANDMARK_SIZE / 2;
+      points[i] = region.centerX + u * cos - v * sin;
+      points[i + 1] = region.centerY + u * sin + v * cos;
+      points[i + 2] = raw[i + 2]! * unit;
+    }
+    return { points, presence: 1 / (1 + Math.exp(-presence!.data[0]!)) };
+  }
+
+  /** Frees the networks' memory; may be called twice. */
+  async dispose(): Promise<void> {
+    await this.#detector.dispose?.();
+    await this.#landmarks.dispose?.();
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Rotated squares of an image that the face networks look at.
+ *
+ * Source: MediaPipe, graphs face_detection_front_detection_to_roi and face_landmark_landmarks_to_roi.
+ */
+import type { RgbImage } from '../image/rgb-image.ts';
+import { type Tensor, zeros } from '../tensor/tensor.ts';
+
+/** A square of an image in pixels; its own x axis is turned by `rotation` radians, clockwise as seen. */
+export interface FaceRegion {
+  readonly centerX: number;
+  readonly centerY: number;
+  readonly side: number;
+  readonly rotation: number;
+}
+
+/** What {@link sampleRegion} returns outside of the image: black, or the nearest pixel of the edge. */
+export type Border = 'zero' | 'replicate';
+
+/** Options of {@link sampleRegion}. */
+export interface SampleOptions {
+  /** Width and height of the result. */
+  readonly size: number;
+  /** The result is byte · `scale` + `offset`. */
+  readonly scale: number;
+  readonly offset: number;
+  readonly border: Border;
+}
+
+/** How much larger than the face the landmark network's region is. */
+const REGION_SCALE = 1.5;
+/** Outer corners of the right and the left eye. */
+const EYE_CORNERS = [33, 263] as const;
+
+/** The landmark network's region from a detector's box (px) and the eyes' centres, right eye (of the person) first. */
+export function regionFromBox(
+  box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
+  rightEye: readonly [x: number, y: number],
+  leftEye: readonly [x: number, y: number],
+): FaceRegion {
+  return {
+    centerX: box.x + box.width / 2,
+    centerY: box.y + box.height / 2,
+    side: Math.max(box.width, box.height) * REGION_SCALE,
+    rotation: Math.atan2(leftEye[1] - rightEye[1], leftEye[0] - rightEye[0]),
+  };
+}
+
+/** The landmark network's region from an earlier result, `points` [468 · 3] px. */
+export function regionFromLandmarks(points: ArrayLike<number>): FaceRegion {
+  let [minX, minY, maxX, maxY] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let i = 0; i < points.length; i += 3) {
+    minX = Math.min(minX, points[i]!);
+    maxX = Math.max(maxX, points[i]!);
+    minY = Math.min(minY, points[i + 1]!);
+    maxY = Math.max(maxY, points[i + 1]!);
+  }
+  const corner = (index: number): [number, number] => [points[index * 3]!, points[index * 3 + 1]!];
+  const box = { x: minX, y: minY, width: maxX - minX, height: maxY - minY };
+  return regionFromBox(box, corner(EYE_CORNERS[0]), corner(EYE_CORNERS[1]));
+}
+
+/**
+ * Resamples a region bilinearly; where the image is shrunk, each value is the mean of several samples.
+ *
+ * @returns `[1, size, size, 3]`, channels R, G, B.
+ */
+export function sampleRegion(
+  image: RgbImage,
+  region: FaceRegion,
+  { size, scale, offset, border }: SampleOptions,
+): Tensor {
+  const { data, width, height } = image;
+  const result = zeros([1, size, size, 3]);
+  const out = result.data;
+  const step = region.side / size;
+  const taps = Math.max(1, Math.round(step));
+  const weight = 1 / (taps * taps);
+  const cos = Math.cos(region.rotation) * step;
+  const sin = Math.sin(region.rotation) * step;
+  const pixel = (x: number, y: number, channel: number): number => {
+    if (border === 'zero' && (x < 0 || y < 0 || x >= width || y >= height)) return 0;
+    const column = x < 0 ? 0 : x >= width ? width - 1 : x;
+    const row = y < 0 ? 0 : y >= height ? height - 1 : y;
+    return data[(row * width + column) * 3 + channel]!;
+  };
+  for (let j = 0, at = 0; j < size; j++) {
+    for (let i = 0; i < size; i++, at += 3) {
+      let [red, green, blue] = [0, 0, 0];
+      for (let tap = 0; tap < taps * taps; tap++) {
+        const u = i + ((tap % taps) + 0.5) / taps - size / 2;
+        const v = j + (Math.floor(tap / taps) + 0.5) / taps - size / 2;
+        // Pixel centres lie at half coordinates.
+        const x = region.centerX + u * cos - v * sin - 0.5;
+        const y = region.centerY + u * sin + v * cos - 0.5;
+        const [x0, y0] = [Math.floor(x), Math.floor(y)];
+        const [fx, fy] = [x - x0, y - y0];
+        const [w00, w10] = [(1 - fx) * (1 - fy), fx * (1 - fy)];
+        const [w01, w11] = [(1 - fx) * fy, fx * fy];
+        if (x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height) {
+          const p = (y0 * width + x0) * 3;
+          const q = p + width * 3;
+          red += w00 * data[p]! + w10 * data[p + 3]! + w01 * data[q]! + w11 * data[q + 3]!;
+          green += w00 * data[p + 1]! + w10 * data[p + 4]! + w01 * data[q + 1]! + w11 * data[q + 4]!;
+          blue += w00 * data[p + 2]! + w10 * data[p + 5]! + w01 * data[q + 2]! + w11 * data[q + 5]!;
+        } else {
+          const mix = (channel: number): number =>
+            w00 * pixel(x0, y0, channel) +
+            w10 * pixel(x0 + 1, y0, channel) +
+            w01 * pixel(x0, y0 + 1, channel) +
+            w11 * pixel(x0 + 1, y0 + 1, channel);
+          red += mix(0);
+          green += mix(1);
+          blue += mix(2);
+        }
+      }
+      out[at] = red * weight * scale + offset;
+      out[at + 1] = green * weight * scale + offset;
+      out[at + 2] = blue * weight * scale + offset;
+    }
+  }
+  return result;
+}
