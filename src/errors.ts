@@ -136,3 +136,19 @@ export function assertNumberInRange(option: string, value: number, min: number, 
     );
   }
 }
+
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'nothing at this path',
+  ENOTDIR: 'a path through something that is not a folder',
+  EISDIR: 'a folder',
+  EACCES: 'a file without read permission',
+  EPERM: 'a file without read permission',
+  ELOOP: 'a circle of links',
+  ENAMETOOLONG: 'a path that is too long',
+};
+
+/** What stands in the way of reading a file, in words that follow "got", from the error of a file operation. */
+export function describeFileProblem(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return (typeof code === 'string' && FILE_PROBLEMS[code]) || `an error (${String(code ?? error)})`;
+}

@@ -1,0 +1,186 @@
+/** What is in a media file, found with ffmpeg alone: builds that come in packages have no ffprobe. */
+import { MediaError, SubprocessError } from '../errors.ts';
+import { type FfmpegSpec, fileUrl, parseComplaint, runFfmpeg } from './ffmpeg-command.ts';
+import { assertReadableFile } from './media-file.ts';
+
+/** A playlist that calls itself a recording may not make ffmpeg open network addresses. */
+export const INPUT_OPTIONS = ['-protocol_whitelist', 'file,pipe,crypto,data'] as const;
+
+/** The first video stream of a file. */
+export interface VideoInfo {
+  /** ffmpeg's name, e.g. `h264`. */
+  readonly codec: string;
+  readonly width: number;
+  readonly height: number;
+  /** Average over the stream: frames divided by duration; 0 for a single picture without duration. */
+  readonly fps: number;
+  /** Decoded frames. */
+  readonly frames: number;
+  /** E.g. `yuv420p`. */
+  readonly pixelFormat: string;
+  /** When the first frame is shown, in seconds. */
+  readonly startTime: number;
+  /** Seconds from the first frame to the end of the last. */
+  readonly duration: number;
+}
+
+/** The first audio stream of a file. */
+export interface AudioInfo {
+  /** ffmpeg's name, e.g. `aac`. */
+  readonly codec: string;
+  /** Hz. */
+  readonly sampleRate: number;
+  readonly channels: number;
+  /** When the first sample is heard, in seconds; encoder delay that players skip is not counted. */
+  readonly startTime: number;
+  /** Seconds from the first sample to the last. */
+  readonly duration: number;
+}
+
+/** What {@link probeMedia} finds. */
+export interface MediaInfo {
+  /** Seconds from time 0 to the end of the last stream. */
+  readonly duration: number;
+  readonly video?: VideoInfo;
+  readonly audio?: AudioInfo;
+}
+
+/** Options of {@link probeMedia}. */
+export interface ProbeOptions {
+  /** Path of the ffmpeg to run. */
+  readonly ffmpeg: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Decodes the first video and the first audio stream from end to end, so every number is counted, none is the header's word.
+ *
+ * @throws {@link MediaError} if the file cannot be read or has neither picture nor sound that decodes.
+ */
+export async function probeMedia(mediaPath: string, options: ProbeOptions): Promise<MediaInfo> {
+  const { ffmpeg, signal } = options;
+  await assertReadableFile(mediaPath, 'media file');
+  const streams: StreamLine[] = [];
+  let complaint = '';
+  const onStderrLine = (line: string) => {
+    complaint = parseComplaint(line) ?? complaint;
+    const stream = parseStreamLine(line);
+    if (stream) streams.push(stream);
+  };
+  const run = runFfmpeg(ffmpeg, packetListSpec(mediaPath), { signal, onStderrLine });
+  const packets = new PacketList();
+  try {
+    for await (const chunk of run.stdout.setEncoding('utf8')) packets.append(chunk as string);
+  } catch (error) {
+    run.kill();
+    await run.done;
+    throw error;
+  }
+  try {
+    await run.done;
+  } catch (error) {
+    if (!(error instanceof SubprocessError)) throw error;
+    const got = streams.length > 0 || !complaint ? 'nothing that decodes' : complaint;
+    throw new MediaError(
+      `Cannot read media file ${mediaPath}: expected picture or sound, got ${got}`,
+      mediaPath,
+      { cause: error },
+    );
+  }
+  return describeStreams(streams, packets);
+}
+
+/** Seconds from `hh:mm:ss.ff`, NaN from anything else. */
+export function parseTimestamp(text: string): number {
+  const match = /^(\d+):(\d\d):(\d\d(?:\.\d+)?)$/.exec(text);
+  return match ? Number(match[1]) * 3600 + Number(match[2]) * 60 + Number(match[3]) : Number.NaN;
+}
+
+function packetListSpec(mediaPath: string): FfmpegSpec {
+  return {
+    inputs: [{ source: fileUrl(mediaPath), options: INPUT_OPTIONS }],
+    // Every line of framecrc is one decoded frame: stream, dts, pts, duration, size, checksum, in units of its time base.
+    outputOptions: ['-map', '0:v:0?', '-map', '0:a:0?', '-copyts', '-f', 'framecrc'],
+    output: 'pipe:1',
+  };
+}
+
+type StreamLine =
+  | { readonly kind: 'video'; codec: string; pixelFormat: string; width: number; height: number }
+  | { readonly kind: 'audio'; codec: string; sampleRate: number; channels: number };
+
+const CHANNEL_COUNTS: Readonly<Record<string, number>> = { mono: 1, stereo: 2, '5.1': 6, '7.1': 8 };
+
+/** Reads one stream of the input from ffmpeg's summary; the output's streams, which follow it, have codecs without a name in brackets. */
+function parseStreamLine(line: string): StreamLine | undefined {
+  const match = /\[info\] +Stream #0:\d+[^ ]*: (Video|Audio): (\w+)(.*)$/.exec(line);
+  if (!match) return undefined;
+  const [, kind, codec = '', rest = ''] = match;
+  if (kind === 'Audio') {
+    const layout = /, (\d+) Hz, ([^,]+)/.exec(rest);
+    const name = layout?.[2]?.replace(/\(.*\)/, '').trim() ?? '';
+    const channels = CHANNEL_COUNTS[name] ?? Number(/^(\d+) channels/.exec(name)?.[1] ?? Number.NaN);
+    return { kind: 'audio', codec, sampleRate: Number(layout?.[1]), channels };
+  }
+  const size = /, (\d+)x(\d+)[ ,[]/.exec(`${rest},`);
+  const pixelFormat = /, (\w+)(?:\([^)]*\))?(?=, \d+x\d+)/.exec(rest)?.[1] ?? '';
+  return { kind: 'video', codec, pixelFormat, width: Number(size?.[1]), height: Number(size?.[2]) };
+}
+
+interface StreamSpan {
+  timeBase: number;
+  count: number;
+  start: number;
+  end: number;
+}
+
+/** Counts and spans of the streams in framecrc's text. */
+class PacketList {
+  readonly spans = new Map<number, StreamSpan>();
+  #rest = '';
+
+  append(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#add(line);
+  }
+
+  #add(line: string): void {
+    const timeBase = /^#tb (\d+): (\d+)\/(\d+)/.exec(line);
+    if (timeBase) {
+      const unit = Number(timeBase[2]) / Number(timeBase[3]);
+      this.spans.set(Number(timeBase[1]), { timeBase: unit, count: 0, start: 0, end: 0 });
+    }
+    if (line.startsWith('#')) return;
+    const [stream, , pts = 0, duration = 0] = line.split(',').map(Number);
+    const span = this.spans.get(stream ?? -1);
+    if (!span) return;
+    const start = pts * span.timeBase;
+    const end = (pts + duration) * span.timeBase;
+    span.start = span.count === 0 ? start : Math.min(span.start, start);
+    span.end = span.count === 0 ? end : Math.max(span.end, end);
+    span.count++;
+  }
+}
+
+function describeStreams(streams: readonly StreamLine[], { spans }: PacketList): MediaInfo {
+  const video = streams.find((stream) => stream.kind === 'video');
+  const audio = streams.find((stream) => stream.kind === 'audio');
+  // The streams of the output are numbered in the order of the -map options.
+  const videoSpan = video && spans.get(0);
+  const audioSpan = audio && spans.get(video ? 1 : 0);
+  const result: { duration: number; video?: VideoInfo; audio?: AudioInfo } = {
+    duration: Math.max(0, ...[...spans.values()].map((span) => span.end)),
+  };
+  if (video && videoSpan) {
+    const { kind: _, ...stream } = video;
+    const duration = videoSpan.end - videoSpan.start;
+    const fps = duration > 0 ? videoSpan.count / duration : 0;
+    result.video = { ...stream, fps, frames: videoSpan.count, startTime: videoSpan.start, duration };
+  }
+  if (audio && audioSpan) {
+    const { kind: _, ...stream } = audio;
+    result.audio = { ...stream, startTime: audioSpan.start, duration: audioSpan.end - audioSpan.start };
+  }
+  return result;
+}
