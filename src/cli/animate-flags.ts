@@ -1,0 +1,155 @@
+/** The flags of `lcm-portrait animate`, and the way from them to the options of the library and back. */
+import type { Command } from 'commander';
+import { InvalidOptionError } from '../errors.ts';
+import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { closestName } from '../pipeline/closest-name.ts';
+
+type Key = Exclude<keyof AnimateOptions, 'ffmpegPath' | 'signal' | 'onProgress'>;
+
+interface Flag {
+  readonly name: string;
+  /** Placeholder of the value; a flag without one is a switch. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+/** Flags that become options of the job, in the order of the help. */
+const FLAGS: Readonly<Record<Key, Flag>> = {
+  portrait: { name: '--portrait', value: 'file', help: 'picture with one clear face (required)' },
+  audio: { name: '--audio', value: 'file', help: 'speech: any sound or video file (required)' },
+  output: { name: '--output', value: 'file', help: 'video to write: .mp4, .mov or .mkv (required)' },
+  bundle: { name: '--bundle', value: 'name|folder', help: 'networks to use (default: tiny)' },
+  preset: { name: '--preset', value: 'name', help: 'fast or original (default: fast)' },
+  sampler: {
+    name: '--sampler',
+    value: 'name',
+    help: "lcm, ddim, dpmsolver, tcd or euler (default: the preset's)",
+  },
+  steps: { name: '--steps', value: 'n', help: "denoising steps, 1 to 100 (default: the preset's)" },
+  guidance: { name: '--guidance', value: 'scale', help: "guidance, 1 (off) to 20 (default: the preset's)" },
+  seed: { name: '--seed', value: 'n', help: 'seed of noise, head motion and blinks (default: 42)' },
+  fps: { name: '--fps', value: 'n', help: "frames a second, 1 to 120 (default: the bundle's)" },
+  device: { name: '--device', value: 'name', help: 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)' },
+  threads: {
+    name: '--threads',
+    value: 'n',
+    help: 'threads of the engine, 1 to 256 (default: one for each core)',
+  },
+  framing: {
+    name: '--framing',
+    value: 'name',
+    help: 'paste-back (whole photo) or crop (default: paste-back)',
+  },
+  expressionScale: { name: '--expression-scale', value: 'x', help: 'facial expression, 0 to 3 (default: 1)' },
+  mouthScale: { name: '--mouth-scale', value: 'x', help: 'lips and jaw on top of it, 0 to 3 (default: 1)' },
+  headPoseScale: { name: '--head-pose-scale', value: 'x', help: 'head motion, 0 to 3 (default: 1)' },
+  blinkScale: { name: '--blink-scale', value: 'x', help: 'blinks, 0 to 1 (default: 1)' },
+  still: { name: '--still', help: 'keep the head where it is in the portrait' },
+  overwrite: { name: '--force', help: 'replace an existing output' },
+};
+
+/** What only the command line has. */
+export interface AnimateSwitches {
+  readonly quiet: boolean;
+  readonly json: boolean;
+  readonly dryRun: boolean;
+}
+
+/** Name of a library option on the command line. */
+export function flagOf(key: keyof AnimateOptions): string {
+  return Object.hasOwn(FLAGS, key) ? FLAGS[key as Key].name : key;
+}
+
+/** Adds all flags; their values are checked later, so that every mistake is reported at once. */
+export function addAnimateFlags(command: Command): Command {
+  for (const { name, value, help } of Object.values(FLAGS)) {
+    command.option(value === undefined ? name : `${name} <${value}>`, help);
+  }
+  return command
+    .option('--quiet', 'print no progress and no notes')
+    .option('--json', 'print events and result as JSON, one object a line')
+    .option('--dry-run', 'check all inputs and print what the job would cost')
+    .allowUnknownOption()
+    .allowExcessArguments();
+}
+
+/**
+ * The options that the flags of `command` stand for. Text that is not a number stays text, which the check of
+ * the options then names.
+ */
+export function readAnimateFlags(command: Command): {
+  readonly options: Record<string, unknown>;
+  readonly switches: AnimateSwitches;
+  /** Unknown flags and stray words. */
+  readonly errors: readonly InvalidOptionError[];
+} {
+  const values: Record<string, unknown> = command.opts();
+  const options: Record<string, unknown> = {};
+  for (const [key, { name, value }] of Object.entries(FLAGS)) {
+    const given = values[camelCase(name)];
+    if (given !== undefined) options[key] = NUMERIC.has(value) ? parseNumber(given as string) : given;
+  }
+  return {
+    options,
+    switches: {
+      quiet: values.quiet === true,
+      json: values.json === true,
+      dryRun: values.dryRun === true,
+    },
+    errors: findStrayArguments(command),
+  };
+}
+
+/** `error` in the words of the command line, when it is about an option of the library. */
+export function inFlagNames(error: unknown): unknown {
+  if (!(error instanceof InvalidOptionError) || !Object.hasOwn(FLAGS, error.option)) return error;
+  const flag = flagOf(error.option as Key);
+  const message = error.message.replace(new RegExp(`(?<![\\w-])${error.option}\\b(: true)?`, 'g'), flag);
+  return new InvalidOptionError(message, flag, error.value, { cause: error });
+}
+
+/** Placeholders of numbers. */
+const NUMERIC: ReadonlySet<string | undefined> = new Set(['n', 'x', 'scale']);
+
+function parseNumber(text: string): number | string {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
+}
+
+function camelCase(flag: string): string {
+  return flag.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Unknown flags and words that belong to none, of a command that lets them through. */
+export function findStrayArguments(command: Command): InvalidOptionError[] {
+  const known = command.options.flatMap((option) => option.long ?? []);
+  const errors: InvalidOptionError[] = [];
+  let afterUnknownFlag = false;
+  for (const argument of command.args) {
+    if (/^-./.test(argument)) {
+      const name = argument.split('=', 1)[0]!;
+      const suggestion = closestName(name, known);
+      errors.push(
+        new InvalidOptionError(
+          `Cannot use ${name}: expected an option of ${command.name()}, got an unknown name` +
+            (suggestion === undefined ? '' : `; did you mean ${suggestion}?`),
+          name,
+          argument,
+        ),
+      );
+      afterUnknownFlag = !argument.includes('=');
+    } else {
+      // The word after an unknown flag is most likely its value: one message is enough.
+      if (!afterUnknownFlag) {
+        errors.push(
+          new InvalidOptionError(
+            `Cannot use ${JSON.stringify(argument)}: expected options, got a word that belongs to none`,
+            argument,
+            argument,
+          ),
+        );
+      }
+      afterUnknownFlag = false;
+    }
+  }
+  return errors;
+}

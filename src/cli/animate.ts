@@ -1,0 +1,80 @@
+/** `lcm-portrait animate`: a portrait and a speech recording become a video. */
+import { Command } from 'commander';
+import { InvalidOptionsError } from '../errors.ts';
+import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { findInvalidOptions } from '../pipeline/resolve-options.ts';
+import { addAnimateFlags, flagOf, inFlagNames, readAnimateFlags } from './animate-flags.ts';
+import type { CliContext } from './context.ts';
+import { formatPlan, formatResult } from './format.ts';
+import { createProgressDisplay } from './progress-bar.ts';
+import { listenForStop } from './stop-signals.ts';
+
+/** The command, ready to be added to the program. */
+export function createAnimateCommand(context: CliContext): Command {
+  const command = new Command('animate').description(
+    'make a talking video of a portrait and a speech recording',
+  );
+  addAnimateFlags(command).addHelpText(
+    'after',
+    `
+Example:
+  lcm-portrait animate --portrait face.jpg --audio speech.wav --output talk.mp4
+
+The path of the video and a summary go to standard output, all else to standard error.
+Ctrl-C stops the job and removes what it has begun; a second Ctrl-C ends it at once.`,
+  );
+  return command.action(async () => {
+    const { options, switches, errors } = readAnimateFlags(command);
+    const wrong = [...errors, ...findInvalidOptions(options, flagOf)];
+    if (wrong.length > 0) throw new InvalidOptionsError(wrong);
+    await run(context, options as unknown as AnimateOptions, switches);
+  });
+}
+
+async function run(
+  context: CliContext,
+  options: AnimateOptions,
+  { quiet, json, dryRun }: { quiet: boolean; json: boolean; dryRun: boolean },
+): Promise<void> {
+  const { stdout, stderr, env } = context;
+  const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
+  const display = createProgressDisplay(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
+  const stop = listenForStop(() => {
+    display.close();
+    stderr.write('lcm-portrait: stopping; again to end at once\n');
+  });
+  try {
+    const pipeline = await context.loadPipeline();
+    stop.signal.throwIfAborted();
+    const job: AnimateOptions = {
+      ...options,
+      ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
+      signal: stop.signal,
+      onProgress: (event) => {
+        if (json) writeJson(event);
+        else if (!stop.signal.aborted) display.update(event);
+      },
+    };
+    if (dryRun) {
+      const plan = await pipeline.planAnimation(job);
+      display.close();
+      if (json) {
+        writeJson({ type: 'plan', ...plan });
+      } else {
+        if (!quiet) for (const notice of plan.notices) stderr.write(`lcm-portrait: note: ${notice}\n`);
+        stdout.write(formatPlan(plan));
+      }
+    } else {
+      const result = await pipeline.animate(job);
+      display.close();
+      if (json) writeJson({ type: 'result', ...result });
+      else stdout.write(formatResult(result));
+    }
+  } catch (error) {
+    // Whatever fails while a job is being stopped fails because of it.
+    throw stop.signal.aborted ? stop.signal.reason : inFlagNames(error);
+  } finally {
+    display.close();
+    stop.dispose();
+  }
+}

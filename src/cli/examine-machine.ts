@@ -1,0 +1,216 @@
+/** Looks at this machine for `doctor`: every finding is independent, a failing one does not hide the others. */
+import { constants } from 'node:fs';
+import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { locateFfmpeg } from '../media/ffmpeg-path.ts';
+import { automaticDevices } from '../runtime/device.ts';
+import { type ExecutionProviderInfo, listExecutionProviders } from '../runtime/engine.ts';
+import type { DoctorReport, Finding } from './doctor-report.ts';
+import { formatBytes } from './format.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Of package.json's `engines`. */
+const OLDEST_NODE: readonly [major: number, minor: number] = [20, 19];
+/** The whole job with the embedded bundle stays below this. */
+const WANTED_MEMORY = 1.5e9;
+/** A minute of video with its temporary files, generously. */
+const WANTED_SPACE = 200e6;
+const FACE_FILES = ['face-detector.onnx', 'face-landmarks.onnx', 'face-mesh.json'];
+const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
+const REINSTALL = 'install lcm-portrait again: the file belongs to the package';
+
+/** Everything that the main job needs or could use, from Node.js down to free disk space. */
+export async function examineMachine(env: Environment): Promise<DoctorReport> {
+  const parts = await Promise.all([
+    examineNode(process.versions.node, process.platform, process.arch),
+    examineProcessor(os.cpus()[0]?.model.trim() ?? '', os.availableParallelism()),
+    examineMemory(
+      os.totalmem(),
+      process.constrainedMemory?.() ?? 0,
+      process.availableMemory?.() ?? os.freemem(),
+    ),
+    examineFfmpeg(env),
+    examineProviders(),
+    examineFaceModels(path.join(ASSETS, 'face')),
+    examineBundles(path.join(ASSETS, 'bundles')),
+    examineFolder('temporary files', os.tmpdir(), 'set TMPDIR to a folder with room'),
+    examineFolder('this folder', process.cwd(), 'write the output to another folder'),
+  ]);
+  return { findings: parts.flat() };
+}
+
+/** Version and platform; the packages with native code decide which platforms work. */
+export function examineNode(version: string, platform: string, arch: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const isNewEnough = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  return {
+    topic: 'Node.js',
+    verdict: isNewEnough ? 'ok' : 'problem',
+    found: `${version} on ${platform} ${arch}`,
+    ...(!isNewEnough && { advice: `install Node.js ${OLDEST_NODE.join('.')} or later` }),
+    details: { version, platform, arch },
+  };
+}
+
+function examineProcessor(model: string, cores: number): Finding {
+  return {
+    topic: 'processor',
+    verdict: 'ok',
+    found: `${cores} ${cores === 1 ? 'core' : 'cores'}${model && model !== 'unknown' ? `, ${model}` : ''}`,
+    details: { cores, model },
+  };
+}
+
+/** @param limit - of the container or control group, 0 if there is none. */
+export function examineMemory(total: number, limit: number, available: number): Finding {
+  const size = limit > 0 && limit < total ? limit : total;
+  const isEnough = available >= WANTED_MEMORY;
+  return {
+    topic: 'memory',
+    verdict: isEnough ? 'ok' : 'note',
+    found: `${formatBytes(available)} available of ${formatBytes(size)}`,
+    ...(!isEnough && {
+      advice: `close other programs: a job with the embedded bundle may take ${formatBytes(WANTED_MEMORY)}`,
+    }),
+    details: { available, total: size },
+  };
+}
+
+async function examineFfmpeg(env: Environment): Promise<Finding> {
+  try {
+    const { path: file, source, version, encoders, rejected } = await locateFfmpeg({ env });
+    return {
+      topic: 'ffmpeg',
+      verdict: 'ok',
+      found: `${version}, encoders ${encoders.join(' and ')}, from ${source}: ${file}`,
+      details: { path: file, source, version, encoders, rejected },
+    };
+  } catch (error) {
+    const [found, ...advice] = messageOf(error).split(/(?<=[a-z)])\. (?=[A-Z])/);
+    return {
+      topic: 'ffmpeg',
+      verdict: 'problem',
+      found: found ?? '',
+      advice: advice.join('. ') || 'install ffmpeg so that it is on PATH, or set FFMPEG_PATH to its file',
+    };
+  }
+}
+
+async function examineProviders(): Promise<Finding[]> {
+  try {
+    return describeProviders(await listExecutionProviders(), process.platform);
+  } catch (error) {
+    return [
+      {
+        topic: 'ONNX Runtime',
+        verdict: 'problem',
+        found: messageOf(error),
+        advice: 'install lcm-portrait again on this machine: onnxruntime-node has a binary for each platform',
+      },
+    ];
+  }
+}
+
+/** One finding for each device; only the CPU is needed. */
+export function describeProviders(
+  providers: readonly ExecutionProviderInfo[],
+  platform: NodeJS.Platform,
+): Finding[] {
+  const automatic = automaticDevices(platform).find((device) =>
+    providers.some((provider) => provider.device === device && provider.usable),
+  );
+  return providers.flatMap((provider): Finding[] => {
+    const { device, bundled, usable, reason } = provider;
+    // Devices of other platforms are no news.
+    if (!usable && !bundled && device !== 'cuda' && device !== 'cpu') return [];
+    if (!usable && device === 'cuda' && platform !== 'linux' && platform !== 'win32') return [];
+    const topic = `device ${device}`;
+    const details = { ...provider };
+    if (usable) {
+      const found = device === automatic ? 'works, and is what auto takes' : 'works';
+      return [{ topic, verdict: 'ok', found, details }];
+    }
+    const found = `does not work: ${(reason ?? 'no reason given').split('\n')[0]!.slice(0, 160)}`;
+    const advice = {
+      cpu: 'install lcm-portrait again on this machine: onnxruntime-node has a binary for each platform',
+      cuda: 'for an NVIDIA GPU, see the README on installing CUDA support; without one, nothing to do',
+      webgpu: 'needs a GPU with a Vulkan, Metal or Direct3D 12 driver; without one, nothing to do',
+      coreml: 'needs macOS on Apple silicon',
+      dml: 'needs a GPU with a Direct3D 12 driver',
+    }[device];
+    return [{ topic, verdict: device === 'cpu' ? 'problem' : 'note', found, advice, details }];
+  });
+}
+
+/** The detector, the landmarker and the mesh that a portrait's face is found with. */
+export async function examineFaceModels(folder: string): Promise<Finding> {
+  const topic = 'face models';
+  const sizes = await Promise.all(FACE_FILES.map((name) => sizeOf(path.join(folder, name))));
+  const missing = FACE_FILES.filter((_, i) => !sizes[i]);
+  if (missing.length > 0) {
+    return {
+      topic,
+      verdict: 'problem',
+      found: `${missing.join(', ')} missing in ${folder}`,
+      advice: REINSTALL,
+    };
+  }
+  const total = sizes.reduce((sum: number, size) => sum + size!, 0);
+  return { topic, verdict: 'ok', found: `${FACE_FILES.length} files, ${formatBytes(total)}` };
+}
+
+/** The bundles that came with the package. */
+export async function examineBundles(folder: string): Promise<Finding[]> {
+  const names = (await readdir(folder, { withFileTypes: true }).catch(() => []))
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  if (names.length === 0) {
+    return [{ topic: 'bundles', verdict: 'problem', found: `none in ${folder}`, advice: REINSTALL }];
+  }
+  return Promise.all(names.sort().map((name) => examineBundle(name, path.join(folder, name))));
+}
+
+async function examineBundle(name: string, folder: string): Promise<Finding> {
+  const topic = `bundle ${name}`;
+  try {
+    const manifest = JSON.parse(await readFile(path.join(folder, 'bundle.json'), 'utf8'));
+    return { topic, verdict: 'ok', found: `version ${manifest.version ?? 'unknown'}` };
+  } catch (error) {
+    return { topic, verdict: 'problem', found: messageOf(error), advice: REINSTALL };
+  }
+}
+
+/** Whether a folder can be written and has room. */
+export async function examineFolder(topic: string, folder: string, advice: string): Promise<Finding> {
+  try {
+    await access(folder, constants.W_OK);
+    const { bavail, bsize } = await statfs(folder);
+    const free = bavail * bsize;
+    const isEnough = free >= WANTED_SPACE;
+    return {
+      topic,
+      verdict: isEnough ? 'ok' : 'note',
+      found: `${formatBytes(free)} free in ${folder}`,
+      ...(!isEnough && { advice }),
+      details: { folder, free },
+    };
+  } catch (error) {
+    return { topic, verdict: 'note', found: `cannot be written: ${messageOf(error)}`, advice };
+  }
+}
+
+async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    const stats = await stat(file);
+    return stats.isFile() ? stats.size : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

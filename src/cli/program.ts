@@ -1,0 +1,62 @@
+/** The program: parses the command line, runs one command, and turns what happens into an exit status. */
+import { Command, CommanderError } from 'commander';
+import { InvalidOptionError } from '../errors.ts';
+import { createAnimateCommand } from './animate.ts';
+import type { CliContext } from './context.ts';
+import { createDoctorCommand } from './doctor.ts';
+import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
+import { reportError } from './report-error.ts';
+
+/**
+ * Runs one command line.
+ *
+ * @param args - without the program's own path.
+ * @returns the exit status; errors are reported, never thrown.
+ */
+export async function runProgram(args: readonly string[], context: CliContext): Promise<number> {
+  let status = 0;
+  try {
+    const program = createProgram(context, (commandStatus) => {
+      status = commandStatus;
+    });
+    await program.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0; // --help, --version
+      if (error.code === 'commander.help') return exitStatusOf(invalidUsage('')); // help in place of a command
+      return reportError(invalidUsage(error.message), context, args.includes('--json'));
+    }
+    return reportError(error, context, args.includes('--json'));
+  }
+}
+
+function createProgram(context: CliContext, setStatus: (status: number) => void): Command {
+  const program = new Command('lcm-portrait')
+    .description('A portrait and a speech recording in, a talking video out.')
+    .version(context.version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'print the help of a command');
+  const commands = [createAnimateCommand(context), createDoctorCommand(context, setStatus)];
+  for (const command of [program, ...commands]) {
+    command
+      .exitOverride()
+      .helpOption('-h, --help', 'print this help')
+      .addHelpText('after', `\n${describeExitStatuses()}`)
+      .configureOutput({
+        writeOut: (text) => void context.stdout.write(text),
+        writeErr: (text) => void context.stderr.write(text),
+        outputError: () => {}, // reported as every other error is
+        getOutHelpWidth: () => context.stdout.columns ?? 100,
+        getErrHelpWidth: () => context.stderr.columns ?? 100,
+      });
+  }
+  for (const command of commands) program.addCommand(command);
+  return program;
+}
+
+/** A commander message in this program's words; commander's may have a suggestion on a second line. */
+function invalidUsage(message: string): InvalidOptionError {
+  const [what = '', suggestion] = message.replace(/^error: /, '').split('\n');
+  const text = `Cannot read the command line: ${what}${suggestion ? ` ${suggestion}` : ''}`;
+  return new InvalidOptionError(text, 'arguments', undefined);
+}

@@ -1,0 +1,44 @@
+/** Ctrl-C and its relatives: the first asks the job to stop and clean up, the second ends the process at once. */
+import { SIGNAL_STATUSES, type StopSignal } from './exit-codes.ts';
+
+/** What a job was stopped by; the reason of the `AbortSignal`. */
+export class StoppedBySignal extends Error {
+  readonly stopSignal: StopSignal;
+
+  constructor(stopSignal: StopSignal) {
+    super(`stopped by ${stopSignal}`);
+    this.name = 'StoppedBySignal';
+    this.stopSignal = stopSignal;
+  }
+}
+
+/**
+ * Listens for signals from now until `dispose`.
+ *
+ * @param onFirst - called once, after the abort.
+ */
+export function listenForStop(onFirst: () => void): { readonly signal: AbortSignal; dispose(): void } {
+  const controller = new AbortController();
+  const stop = (stopSignal: StopSignal) => {
+    if (!controller.signal.aborted) {
+      controller.abort(new StoppedBySignal(stopSignal));
+      onFirst();
+      return;
+    }
+    // Not process.exit(): that waits for worker threads, which may be inside a long native call. What it would
+    // have run first is run here: it kills child processes and removes unfinished files. Then, without a
+    // listener, the signal does what it does by itself: it ends the process, and the shell sees by what.
+    process.emit('exit', SIGNAL_STATUSES[stopSignal]);
+    process.removeAllListeners(stopSignal);
+    process.kill(process.pid, stopSignal);
+    process.kill(process.pid, 'SIGKILL');
+  };
+  const signals = Object.keys(SIGNAL_STATUSES) as StopSignal[];
+  for (const name of signals) process.on(name, stop);
+  return {
+    signal: controller.signal,
+    dispose() {
+      for (const name of signals) process.off(name, stop);
+    },
+  };
+}
