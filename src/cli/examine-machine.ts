@@ -133,7 +133,7 @@ export function describeProviders(
       const found = device === automatic ? 'works, and is what auto takes' : 'works';
       return [{ topic, verdict: 'ok', found, details }];
     }
-    const found = `does not work: ${(reason ?? 'no reason given').split('\n')[0]!.slice(0, 160)}`;
+    const found = `does not work: ${shorten(reason ?? 'no reason given')}`;
     const advice = {
       cpu: 'install lcm-portrait again on this machine: onnxruntime-node has a binary for each platform',
       cuda: 'for an NVIDIA GPU, see the README on installing CUDA support; without one, nothing to do',
@@ -143,6 +143,12 @@ export function describeProviders(
     }[device];
     return [{ topic, verdict: device === 'cpu' ? 'problem' : 'note', found, advice, details }];
   });
+}
+
+/** The part of a native error that says something: without source file, function and assertion. */
+function shorten(reason: string): string {
+  const line = reason.split('\n')[0]!.replace(/^\/.* was false\. /, '');
+  return line.length <= 120 ? line : `${line.slice(0, 119)}…`;
 }
 
 /** The detector, the landmarker and the mesh that a portrait's face is found with. */

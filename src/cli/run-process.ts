@@ -1,0 +1,27 @@
+/** Connects the program to the process that it runs in. */
+import { readFileSync } from 'node:fs';
+import type { CliContext } from './context.ts';
+import { runProgram } from './program.ts';
+
+/**
+ * Runs this process's command line; the process ends with its status when nothing is left to do.
+ *
+ * @param parts - what commands work with.
+ */
+export async function runThisProcess(parts: Pick<CliContext, 'loadPipeline' | 'examine'>): Promise<void> {
+  // A reader that has gone, as in `lcm-portrait … | head -1`, or a closed terminal, is no reason to fail: the
+  // video is the result, the text is not.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (!['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'].includes(error.code ?? '')) throw error;
+    });
+  }
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  process.exitCode = await runProgram(process.argv.slice(2), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    version: manifest.version,
+    ...parts,
+  });
+}
