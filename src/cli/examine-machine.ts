@@ -1,10 +1,11 @@
 /** Looks at this machine for `doctor`: every finding is independent, a failing one does not hide the others. */
 import { constants } from 'node:fs';
-import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { access, stat, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
+import { EMBEDDED_BUNDLES, listEmbeddedBundles, openBundle, verifyBundle } from '../models/bundle.ts';
 import { automaticDevices } from '../runtime/device.ts';
 import { type ExecutionProviderInfo, listExecutionProviders } from '../runtime/engine.ts';
 import type { DoctorReport, Finding } from './doctor-report.ts';
@@ -35,7 +36,7 @@ export async function examineMachine(env: Environment): Promise<DoctorReport> {
     examineFfmpeg(env),
     examineProviders(),
     examineFaceModels(path.join(ASSETS, 'face')),
-    examineBundles(path.join(ASSETS, 'bundles')),
+    listEmbeddedBundles().then(examineBundles),
     examineFolder('temporary files', os.tmpdir(), 'set TMPDIR to a folder with room'),
     examineFolder('this folder', process.cwd(), 'write the output to another folder'),
   ]);
@@ -168,22 +169,34 @@ export async function examineFaceModels(folder: string): Promise<Finding> {
   return { topic, verdict: 'ok', found: `${FACE_FILES.length} files, ${formatBytes(total)}` };
 }
 
-/** The bundles that came with the package. */
-export async function examineBundles(folder: string): Promise<Finding[]> {
-  const names = (await readdir(folder, { withFileTypes: true }).catch(() => []))
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name);
-  if (names.length === 0) {
-    return [{ topic: 'bundles', verdict: 'problem', found: `none in ${folder}`, advice: REINSTALL }];
+/**
+ * Bundles, each opened and its files compared with their hashes.
+ *
+ * @param bundles - names of embedded ones, or folders.
+ */
+export async function examineBundles(bundles: readonly string[]): Promise<Finding[]> {
+  if (bundles.length === 0) {
+    return [
+      { topic: 'bundles', verdict: 'problem', found: `none in ${EMBEDDED_BUNDLES}`, advice: REINSTALL },
+    ];
   }
-  return Promise.all(names.sort().map((name) => examineBundle(name, path.join(folder, name))));
+  return Promise.all(bundles.map(examineBundle));
 }
 
-async function examineBundle(name: string, folder: string): Promise<Finding> {
-  const topic = `bundle ${name}`;
+async function examineBundle(nameOrFolder: string): Promise<Finding> {
+  const topic = `bundle ${path.basename(nameOrFolder)}`;
   try {
-    const manifest = JSON.parse(await readFile(path.join(folder, 'bundle.json'), 'utf8'));
-    return { topic, verdict: 'ok', found: `version ${manifest.version ?? 'unknown'}` };
+    const bundle = await openBundle(nameOrFolder);
+    await verifyBundle(bundle);
+    const { resolution, fps, licence, files, formatVersion } = bundle.description;
+    const parts = Object.values(files);
+    const bytes = parts.reduce((sum, file) => sum + file.bytes, 0);
+    return {
+      topic,
+      verdict: 'ok',
+      found: `${resolution}×${resolution} at ${fps} fps, ${parts.length} files, ${formatBytes(bytes)}, hashes match`,
+      details: { folder: bundle.folder, formatVersion, resolution, fps, licence, files: parts.length, bytes },
+    };
   } catch (error) {
     return { topic, verdict: 'problem', found: messageOf(error), advice: REINSTALL };
   }

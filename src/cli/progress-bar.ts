@@ -72,10 +72,12 @@ export function renderProgress(state: ProgressState, columns: number): string {
     return `${name}…${elapsed}`.slice(0, room);
   }
   const facts = describeFrames(state.frames, state.framesAge ?? 0);
-  while (facts.length > 1 && [name, ...facts].join('  ').length > room) facts.pop();
-  const text = [name, ...facts].join('  ');
-  const width = Math.min(MAX_BAR_WIDTH, room - text.length - 2);
-  if (width < MIN_BAR_WIDTH) return text.slice(0, room);
+  const line = () => [name, ...facts].join('  ');
+  const width = Math.min(MAX_BAR_WIDTH, room - line().length - 2);
+  if (width < MIN_BAR_WIDTH) {
+    while (facts.length > 1 && line().length > room) facts.pop();
+    return line().slice(0, room);
+  }
   const filled = Math.floor(fractionDone(state.frames) * width);
   const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
   return [name, bar, ...facts].join('  ');
