@@ -1,0 +1,156 @@
+/** Imports point down, and each outside power has one folder. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const SRC = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** Folders from the top down; those of one layer do not know each other. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['index.ts'],
+  ['cli'],
+  ['pipeline'],
+  ['motion', 'face'],
+  ['models'],
+  ['onnx', 'weights', 'runtime', 'audio', 'image', 'media', 'schedulers'],
+  ['tensor'],
+  ['errors.ts'],
+];
+
+/** Packages and Node.js modules that only one folder may import. */
+const OWNERS: readonly (readonly [module: RegExp, folder: string])[] = [
+  [/^onnxruntime/, 'runtime'],
+  [/^(node:)?worker_threads$/, 'runtime'],
+  [/^(node:)?child_process$/, 'media'],
+  [/^fluent-ffmpeg$/, 'media'],
+  [/^sharp$/, 'image'],
+  [/^commander$/, 'cli'],
+  [/^(node:)?https?$/, 'server'],
+];
+
+interface SourceFile {
+  /** Relative to src, with slashes. */
+  readonly name: string;
+  readonly syntax: ts.SourceFile;
+  /** As written; includes dynamic ones and types. */
+  readonly imports: readonly string[];
+}
+
+const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => {
+    const text = readFileSync(path.join(SRC, name), 'utf8');
+    return {
+      name: name.replaceAll(path.sep, '/'),
+      syntax: ts.createSourceFile(name, text, ts.ScriptTarget.ES2023, true),
+      imports: ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName),
+    };
+  });
+
+/** Imports of the project's own files, relative to src. */
+function localImports({ name, imports }: SourceFile): string[] {
+  return imports
+    .filter((target) => target.startsWith('.'))
+    .map((target) => path.posix.join(path.posix.dirname(name), target));
+}
+
+/** The folder directly under src, or the file's own name. */
+function partOf(name: string): string {
+  return name.split('/', 1)[0]!;
+}
+
+function layerOf(name: string): number {
+  return LAYERS.findIndex((layer) => layer.includes(partOf(name)));
+}
+
+/** `file:line` of every node that `matches`. */
+function findNodes(matches: (node: ts.Node) => boolean, inFiles = files): string[] {
+  const found: string[] = [];
+  for (const { name, syntax } of inFiles) {
+    const visit = (node: ts.Node): void => {
+      if (matches(node)) {
+        found.push(`${name}:${syntax.getLineAndCharacterOfPosition(node.getStart()).line + 1}`);
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(syntax);
+  }
+  return found;
+}
+
+test('every folder has a layer', () => {
+  assert.deepEqual(
+    files.map(({ name }) => name).filter((name) => layerOf(name) < 0),
+    [],
+  );
+});
+
+test('imports point down, and siblings do not know each other', () => {
+  const wrong = files.flatMap((file) =>
+    localImports(file)
+      .filter((target) => partOf(target) !== partOf(file.name) && layerOf(target) <= layerOf(file.name))
+      .map((target) => `${file.name} imports ${target}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('no file imports itself by way of others', () => {
+  const edges = new Map(files.map((file) => [file.name, localImports(file)]));
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (name: string, trail: readonly string[]): void => {
+    if (trail.includes(name)) cycles.push([...trail.slice(trail.indexOf(name)), name].join(' → '));
+    if (done.has(name) || trail.includes(name)) return;
+    for (const target of edges.get(name) ?? []) visit(target, [...trail, name]);
+    done.add(name);
+  };
+  for (const { name } of files) visit(name, []);
+  assert.deepEqual(cycles, []);
+});
+
+for (const [module, folder] of OWNERS) {
+  test(`only ${folder} imports ${module.source}`, () => {
+    const wrong = files.filter(
+      ({ name, imports }) => partOf(name) !== folder && imports.some((target) => module.test(target)),
+    );
+    assert.deepEqual(
+      wrong.map(({ name }) => name),
+      [],
+    );
+  });
+}
+
+test('only the command line prints and reads the environment', () => {
+  const below = files.filter(({ name }) => partOf(name) !== 'cli');
+  const isMember = (node: ts.Node, object: string, members?: readonly string[]) =>
+    ts.isPropertyAccessExpression(node) &&
+    ts.isIdentifier(node.expression) &&
+    node.expression.text === object &&
+    (members?.includes(node.name.text) ?? true);
+  const found = findNodes(
+    (node) => isMember(node, 'console') || isMember(node, 'process', ['env', 'stdout', 'stderr', 'exit']),
+    below,
+  );
+  assert.deepEqual(found, []);
+});
+
+test('exports have names', () => {
+  const found = findNodes(
+    (node) =>
+      ts.isExportAssignment(node) || (node.kind === ts.SyntaxKind.DefaultKeyword && ts.isModifier(node)),
+  );
+  assert.deepEqual(found, []);
+});
+
+test('src/index.ts is the only file that does nothing but pass on', () => {
+  const barrels = files.filter(
+    ({ name, syntax }) => name !== 'index.ts' && syntax.statements.every(ts.isExportDeclaration),
+  );
+  assert.deepEqual(
+    barrels.map(({ name }) => name),
+    [],
+  );
+});
