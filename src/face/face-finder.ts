@@ -36,6 +36,18 @@ export interface FaceLandmarks {
   readonly presence: number;
 }
 
+/** A face with everything that the networks say about it. */
+export interface FoundFace {
+  readonly detection: FaceDetection;
+  /** [468 · 3] px, as {@link FaceLandmarks.points}. */
+  readonly landmarks: Float64Array;
+  /** 0.5 to 1. */
+  readonly presence: number;
+}
+
+const MIN_PRESENCE = 0.5;
+/** Landmarks are made for this many faces of a crowd, the largest ones. */
+const MAX_FACES = 8;
 const LANDMARK_SIZE = 192;
 /** The second pass looks at a region made from the first pass' landmarks, as MediaPipe does when it tracks a face. */
 const LANDMARK_PASSES = 2;
@@ -74,6 +86,16 @@ export class FaceFinder {
     return suppressOverlaps(decodeDetections(boxes!, scores!, this.#anchors)).map((detection) =>
       toImagePixels(detection, square),
     );
+  }
+
+  /** All faces of an image with their landmarks, the largest first; what turns out to be no face is left out. */
+  async find(image: RgbImage): Promise<FoundFace[]> {
+    const faces: FoundFace[] = [];
+    for (const detection of (await this.detect(image)).slice(0, MAX_FACES)) {
+      const { points, presence } = await this.landmarks(image, detection);
+      if (presence >= MIN_PRESENCE) faces.push({ detection, landmarks: points, presence });
+    }
+    return faces;
   }
 
   /** Landmarks of a detected face. */
