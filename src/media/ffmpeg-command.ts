@@ -36,6 +36,8 @@ export interface FfmpegSpec {
 
 /** How a run is supervised. */
 export interface FfmpegRunOptions {
+  /** What the run is for, as it stands after "Cannot" in messages: `write video talk.mp4`. */
+  readonly purpose: string;
   /** Ends the child; `done` then rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
   /** Scheduling priority from 0 to 19, larger is more patient. @defaultValue 0 */
@@ -84,7 +86,7 @@ function addOptions(add: (...options: string[]) => unknown, options: readonly st
 }
 
 /** Starts ffmpeg; the child never outlives this process unless it is ended by a signal without a handler. */
-export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegRunOptions = {}): FfmpegRun {
+export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegRunOptions): FfmpegRun {
   options.signal?.throwIfAborted();
   const args = buildArguments(spec);
   const child = spawn(ffmpegPath, args, { stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true });
@@ -115,7 +117,17 @@ export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegR
       tail.close();
       if (options.signal?.aborted) reject(options.signal.reason);
       else if (exitCode === 0 && cause === undefined) resolve();
-      else reject(describeFailure([ffmpegPath, ...args].join(' '), exitCode, exitSignal, tail, cause));
+      else
+        reject(
+          describeFailure(
+            options.purpose,
+            [ffmpegPath, ...args].join(' '),
+            exitCode,
+            exitSignal,
+            tail,
+            cause,
+          ),
+        );
     };
     child.on('error', (error) => {
       // Emitted too when a signal could not be delivered; only a child that never started ends here.
@@ -141,6 +153,7 @@ function lowerPriority(pid: number, niceness: number): void {
 }
 
 function describeFailure(
+  purpose: string,
   command: string,
   exitCode: number | null,
   signal: string | null,
@@ -153,7 +166,9 @@ function describeFailure(
       ? `it was ended by ${signal}`
       : `exit code ${exitCode}`;
   const reason = tail.reason();
-  const message = `Cannot run ffmpeg: expected exit code 0, got ${reason ? `"${reason}" (${ending})` : ending}`;
+  const wayOut = /No space left|Disk quota/.test(tail.text()) ? '. Free space, or write to another disk' : '';
+  const got = reason ? `"${reason}" (${ending})` : ending;
+  const message = `Cannot ${purpose}: expected ffmpeg to finish, got ${got}${wayOut}`;
   return new SubprocessError(message, command, exitCode, signal, tail.text(), cause ? { cause } : undefined);
 }
 

@@ -1,6 +1,7 @@
 /** What is in a media file, found with ffmpeg alone: builds that come in packages have no ffprobe. */
 import { MediaError, SubprocessError } from '../errors.ts';
-import { type FfmpegSpec, fileUrl, parseComplaint, runFfmpeg } from './ffmpeg-command.ts';
+import { type FfmpegRun, type FfmpegSpec, fileUrl, parseComplaint, runFfmpeg } from './ffmpeg-command.ts';
+import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 
 /** A playlist that calls itself a recording may not make ffmpeg open network addresses. */
@@ -47,8 +48,7 @@ export interface MediaInfo {
 
 /** Options of {@link probeMedia}. */
 export interface ProbeOptions {
-  /** Path of the ffmpeg to run. */
-  readonly ffmpeg: string;
+  readonly ffmpeg: FfmpegInfo;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,15 +67,9 @@ export async function probeMedia(mediaPath: string, options: ProbeOptions): Prom
     const stream = parseStreamLine(line);
     if (stream) streams.push(stream);
   };
-  const run = runFfmpeg(ffmpeg, packetListSpec(mediaPath), { signal, onStderrLine });
-  const packets = new PacketList();
-  try {
-    for await (const chunk of run.stdout.setEncoding('utf8')) packets.append(chunk as string);
-  } catch (error) {
-    run.kill();
-    await run.done;
-    throw error;
-  }
+  const purpose = `read media file ${mediaPath}`;
+  const run = runFfmpeg(ffmpeg.path, packetListSpec(mediaPath), { purpose, signal, onStderrLine });
+  const packets = await readPacketList(run);
   try {
     await run.done;
   } catch (error) {
@@ -88,6 +82,39 @@ export async function probeMedia(mediaPath: string, options: ProbeOptions): Prom
     );
   }
   return describeStreams(streams, packets);
+}
+
+/**
+ * Counts the coded frames of the first video stream without decoding them.
+ *
+ * @throws {@link SubprocessError} if the container cannot be read to its end.
+ */
+export async function countVideoPackets(mediaPath: string, options: ProbeOptions): Promise<number> {
+  const spec: FfmpegSpec = {
+    inputs: [{ source: fileUrl(mediaPath), options: INPUT_OPTIONS }],
+    outputOptions: ['-map', '0:v:0', '-c', 'copy', '-f', 'framecrc'],
+    output: 'pipe:1',
+  };
+  const run = runFfmpeg(options.ffmpeg.path, spec, {
+    purpose: `read video ${mediaPath}`,
+    signal: options.signal,
+  });
+  const { spans } = await readPacketList(run);
+  await run.done;
+  return spans.get(0)?.count ?? 0;
+}
+
+async function readPacketList(run: FfmpegRun): Promise<PacketList> {
+  const packets = new PacketList();
+  try {
+    for await (const chunk of run.stdout.setEncoding('utf8')) packets.append(chunk as string);
+  } catch (error) {
+    // A child that is killed closes its pipe: the reason follows from `done`.
+    run.kill();
+    await run.done;
+    throw error;
+  }
+  return packets;
 }
 
 /** Seconds from `hh:mm:ss.ff`, NaN from anything else. */

@@ -1,6 +1,7 @@
 /** Speech and sound tracks as mono PCM, from anything that ffmpeg decodes. */
 import { MediaError, SubprocessError } from '../errors.ts';
 import { type FfmpegSpec, fileUrl, parseComplaint, runFfmpeg } from './ffmpeg-command.ts';
+import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 import { INPUT_OPTIONS, parseTimestamp } from './probe.ts';
 
@@ -23,8 +24,7 @@ export interface AudioClip {
 
 /** Options of {@link readAudio}. */
 export interface ReadAudioOptions {
-  /** Path of the ffmpeg to run. */
-  readonly ffmpeg: string;
+  readonly ffmpeg: FfmpegInfo;
   /** Hz. @defaultValue 16000 */
   readonly sampleRate?: number;
   /** Seconds; longer sound is refused. @defaultValue {@link MAX_AUDIO_DURATION} */
@@ -51,7 +51,8 @@ export async function readAudio(audioPath: string, options: ReadAudioOptions): P
     new MediaError(`Cannot read audio ${audioPath}: expected ${expected}, got ${got}`, audioPath, { cause });
 
   const log = new DecodeLog();
-  const run = runFfmpeg(ffmpeg, decodeSpec(audioPath, sampleRate, maxDuration), {
+  const run = runFfmpeg(ffmpeg.path, decodeSpec(audioPath, sampleRate, maxDuration), {
+    purpose: `read audio ${audioPath}`,
     signal,
     onStderrLine: (line) => log.add(line),
   });
