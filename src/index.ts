@@ -1,0 +1,28 @@
+/** The public API. */
+
+export {
+  EnvironmentError,
+  FaceError,
+  type FaceProblem,
+  InvalidOptionError,
+  InvalidOptionsError,
+  MediaError,
+  ModelError,
+  NumericalError,
+  PipelineError,
+  ShapeError,
+  SubprocessError,
+} from './errors.ts';
+export { animate, planAnimation } from './pipeline/animate.ts';
+export type {
+  AnimateOptions,
+  AnimateResult,
+  AnimationPlan,
+  DeviceName,
+  Framing,
+  PresetName,
+  ProgressEvent,
+  SamplerName,
+  Stage,
+  StageTimes,
+} from './pipeline/animate-options.ts';
