@@ -111,7 +111,7 @@ export function* orderWindowSteps(windows: readonly ContextWindow[], steps: numb
     if (stepIndex >= steps) return;
     const complete =
       stepIndex === 0 ? Number.POSITIVE_INFINITY : windows[done[stepIndex - 1]! - 1]!.finalUntil;
-    while (done[stepIndex]! < windows.length && needed[done[stepIndex]!]! <= complete + 1) {
+    while (done[stepIndex]! < windows.length && needed[done[stepIndex]!]! <= complete) {
       yield { stepIndex, window: done[stepIndex]! };
       done[stepIndex]!++;
       yield* advance(stepIndex + 1);
