@@ -1,0 +1,269 @@
+/**
+ * The layers that the networks are made of, as ONNX nodes with fused operators where the engine has them. Images are
+ * [count, channels, height, width], where count is batch · frames; tokens are kept as rows of a matrix,
+ * [count · length, channels], which makes every linear layer one Gemm.
+ */
+import type { GraphBuilder, Value } from '../onnx/graph.ts';
+import { floatAttribute } from '../onnx/graph.ts';
+import type { Device } from '../runtime/device.ts';
+import type { WeightReader } from './weight-reader.ts';
+
+/** Collects the multiplications and additions of convolutions and matrix products. */
+export interface Cost {
+  flops: number;
+}
+
+/** What a layer needs: the graph it adds nodes to, its weights, and the device whose operators it may use. */
+export interface Net {
+  readonly graph: GraphBuilder;
+  readonly weights: WeightReader;
+  readonly device: Device;
+  readonly cost: Cost;
+}
+
+/** An edge that carries images. */
+export interface FeatureMap {
+  readonly value: Value;
+  /** Images: batch · frames. */
+  readonly count: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** `net` for the sub-module at `path`. */
+export function at(net: Net, path: string): Net {
+  return { ...net, weights: net.weights.at(path) };
+}
+
+/** Opset for graphs of `device`: the CPU has a kernel for the attention operator of opset 23. */
+export function opsetFor(device: Device): number {
+  return device === 'cpu' ? 23 : 21;
+}
+
+/** Weight `key` as an initializer, stored under the shape `stored` and used under `dims`. */
+export function weight(
+  net: Net,
+  key: string,
+  stored: readonly number[],
+  dims: readonly number[] = stored,
+): Value {
+  return net.graph.float32(net.weights.name(key), net.weights.take(key, stored).data, dims);
+}
+
+/** Shape of a convolution. */
+export interface ConvOptions {
+  readonly out: number;
+  readonly kernel: number;
+  /** @defaultValue 1 */
+  readonly stride?: number;
+  /** On every side, or [top, left, bottom, right]. @defaultValue (kernel − 1) / 2 */
+  readonly padding?: number | readonly [number, number, number, number];
+}
+
+/** 2-D convolution with bias; weights `path.weight` [out, in, k, k] and `path.bias`. */
+export function conv(net: Net, x: FeatureMap, path: string, options: ConvOptions): FeatureMap {
+  const { out, kernel, stride = 1, padding = (kernel - 1) / 2 } = options;
+  const pads = typeof padding === 'number' ? [padding, padding, padding, padding] : padding;
+  const size = (length: number, before: number, after: number): number =>
+    Math.floor((length + before + after - kernel) / stride) + 1;
+  const height = size(x.height, pads[0]!, pads[2]!);
+  const width = size(x.width, pads[1]!, pads[3]!);
+  const value = net.graph.op(
+    'Conv',
+    [
+      x.value,
+      weight(net, `${path}.weight`, [out, x.channels, kernel, kernel]),
+      weight(net, `${path}.bias`, [out]),
+    ],
+    { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [...pads] },
+  );
+  net.cost.flops += 2 * x.count * height * width * out * x.channels * kernel * kernel;
+  return { value, count: x.count, channels: out, height, width };
+}
+
+/** Shape of a linear layer. */
+export interface LinearOptions {
+  readonly rows: number;
+  readonly in: number;
+  readonly out: number;
+  /** @defaultValue true */
+  readonly bias?: boolean;
+  /** The weight is stored as a 1×1 convolution. @defaultValue false */
+  readonly convolution?: boolean;
+}
+
+/** `x · weightᵀ + bias` on a matrix [rows, in]. */
+export function linear(net: Net, x: Value, path: string, options: LinearOptions): Value {
+  const { out, bias = true, convolution = false } = options;
+  const dims = [out, options.in];
+  const matrix = weight(net, `${path}.weight`, convolution ? [...dims, 1, 1] : dims, dims);
+  net.cost.flops += 2 * options.rows * options.in * out;
+  const inputs = bias ? [x, matrix, weight(net, `${path}.bias`, [out])] : [x, matrix];
+  return net.graph.op('Gemm', inputs, { transB: 1 });
+}
+
+/** `x · sigmoid(x)`. */
+export function silu(net: Net, x: Value): Value {
+  return net.graph.msOp('QuickGelu', [x], { alpha: floatAttribute(1) });
+}
+
+/** Group norm over each image by itself; weights `path.weight` and `path.bias`, both [channels]. */
+export function groupNorm(
+  net: Net,
+  x: FeatureMap,
+  path: string,
+  groups: number,
+  epsilon: number,
+): FeatureMap {
+  const { graph } = net;
+  const { count, channels, height, width } = x;
+  // The engine has no kernel for GroupNormalization; an instance norm over the groups is the fastest form it has.
+  const ones = graph.float32(`ones:${groups}`, new Float32Array(groups).fill(1), [groups]);
+  const zeros = graph.float32(`zeros:${groups}`, new Float32Array(groups), [groups]);
+  const grouped = graph.op('Reshape', [x.value, graph.int64([count, groups, -1])]);
+  const normed = graph.op('InstanceNormalization', [grouped, ones, zeros], {
+    epsilon: floatAttribute(epsilon),
+  });
+  const image = graph.op('Reshape', [normed, graph.int64([count, channels, height, width])]);
+  const scaled = graph.op('Mul', [image, weight(net, `${path}.weight`, [channels], [channels, 1, 1])]);
+  const value = graph.op('Add', [scaled, weight(net, `${path}.bias`, [channels], [channels, 1, 1])]);
+  return { ...x, value };
+}
+
+/** Layer norm over the last axis, eps 1e-5. */
+export function layerNorm(net: Net, x: Value, path: string, width: number): Value {
+  return net.graph.op(
+    'LayerNormalization',
+    [x, weight(net, `${path}.weight`, [width]), weight(net, `${path}.bias`, [width])],
+    { axis: -1, epsilon: floatAttribute(1e-5) },
+  );
+}
+
+/**
+ * Feed-forward with a gated GELU, `(x·V) · gelu(x·G)` and a projection back; GELU by the error function. Weights
+ * `net.0.proj`, values first, and `net.2` below `path`.
+ */
+export function gatedFeedForward(net: Net, x: Value, path: string, rows: number, width: number): Value {
+  const { graph } = net;
+  const inner = 4 * width;
+  const key = `${path}.net.0.proj`;
+  // Two products instead of one that would have to be split: the halves of the weight are views.
+  const both = net.weights.take(`${key}.weight`, [2 * inner, width]).data;
+  const bias = net.weights.take(`${key}.bias`, [2 * inner]).data;
+  const half = (part: 'value' | 'gate', index: number): Value => {
+    const name = net.weights.name(`${key}.${part}`);
+    const matrix = both.subarray(index * inner * width, (index + 1) * inner * width);
+    return graph.op(
+      'Gemm',
+      [
+        x,
+        graph.float32(`${name}.weight`, matrix, [inner, width]),
+        graph.float32(`${name}.bias`, bias.subarray(index * inner, (index + 1) * inner), [inner]),
+      ],
+      { transB: 1 },
+    );
+  };
+  net.cost.flops += 2 * rows * width * 2 * inner;
+  const gated = graph.op('Mul', [half('value', 0), graph.op('Gelu', [half('gate', 1)])]);
+  return linear(net, gated, `${path}.net.2`, { rows, in: inner, out: width });
+}
+
+/** Shape of an attention; `count` sequences of `queries` rows that look at `keys` rows. */
+export interface AttentionOptions {
+  readonly count: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly channels: number;
+  readonly heads: number;
+  /** Many short sequences rather than a few long ones. @defaultValue false */
+  readonly short?: boolean;
+}
+
+/**
+ * Multi-head attention with scale 1/√(channels / heads).
+ *
+ * @param query - [count, queries, channels]; `key` and `value` are [count, keys, channels].
+ * @returns rows of tokens, [count · queries, channels].
+ */
+export function attention(
+  net: Net,
+  query: Value,
+  key: Value,
+  value: Value,
+  options: AttentionOptions,
+): Value {
+  const { graph, device } = net;
+  const { count, queries, keys, channels, heads, short = false } = options;
+  net.cost.flops += 4 * count * queries * keys * channels;
+  const rows = (x: Value): Value => graph.op('Reshape', [x, graph.int64([count * queries, channels])]);
+  if (device === 'cpu' && short) {
+    return rows(graph.op('Attention', [query, key, value], { q_num_heads: heads, kv_num_heads: heads }));
+  }
+  if (device === 'cpu' || device === 'cuda') {
+    return rows(graph.msOp('MultiHeadAttention', [query, key, value], { num_heads: heads }));
+  }
+  // The fused operators give wrong numbers on some WebGPU adapters, and the other devices do not have them.
+  const width = channels / heads;
+  const split = (x: Value, length: number, perm: readonly number[]): Value =>
+    graph.op('Transpose', [graph.op('Reshape', [x, graph.int64([count, length, heads, width])])], { perm });
+  const scaled = graph.op('Mul', [split(query, queries, [0, 2, 1, 3]), graph.scalar(1 / Math.sqrt(width))]);
+  const scores = graph.op('MatMul', [scaled, split(key, keys, [0, 2, 3, 1])]);
+  const mixed = graph.op('MatMul', [
+    graph.op('Softmax', [scores], { axis: -1 }),
+    split(value, keys, [0, 2, 1, 3]),
+  ]);
+  return rows(graph.op('Transpose', [mixed], { perm: [0, 2, 1, 3] }));
+}
+
+/** Sum of two edges of one shape, or of shapes that broadcast. */
+export function add(net: Net, a: Value, b: Value): Value {
+  return net.graph.op('Add', [a, b]);
+}
+
+/** Images as rows of tokens, [count · height · width, channels]; tokens in row-major order. */
+export function toTokens(net: Net, x: FeatureMap): Value {
+  const { graph } = net;
+  const length = x.height * x.width;
+  const flat = graph.op('Reshape', [x.value, graph.int64([x.count, x.channels, length])]);
+  const turned = graph.op('Transpose', [flat], { perm: [0, 2, 1] });
+  return graph.op('Reshape', [turned, graph.int64([x.count * length, x.channels])]);
+}
+
+/** The images of `like`'s size whose tokens are `rows`. */
+export function fromTokens(net: Net, rows: Value, like: FeatureMap): FeatureMap {
+  const { graph } = net;
+  const { count, channels, height, width } = like;
+  const stacked = graph.op('Reshape', [rows, graph.int64([count, height * width, channels])]);
+  const turned = graph.op('Transpose', [stacked], { perm: [0, 2, 1] });
+  return { ...like, value: graph.op('Reshape', [turned, graph.int64([count, channels, height, width])]) };
+}
+
+/** A video edge [batch, channels, frames, height, width] as images, frames of one clip together. */
+export function framesToImages(
+  net: Net,
+  video: Value,
+  { batch, frames, channels, height, width }: VideoSize,
+): FeatureMap {
+  const { graph } = net;
+  const turned = graph.op('Transpose', [video], { perm: [0, 2, 1, 3, 4] });
+  const value = graph.op('Reshape', [turned, graph.int64([batch * frames, channels, height, width])]);
+  return { value, count: batch * frames, channels, height, width };
+}
+
+/** Images as a video edge of `batch` clips. */
+export function imagesToFrames(net: Net, x: FeatureMap, batch: number): Value {
+  const { graph } = net;
+  const frames = x.count / batch;
+  const stacked = graph.op('Reshape', [x.value, graph.int64([batch, frames, x.channels, x.height, x.width])]);
+  return graph.op('Transpose', [stacked], { perm: [0, 2, 1, 3, 4] });
+}
+
+/** Size of a video tensor. */
+export interface VideoSize {
+  readonly batch: number;
+  readonly frames: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
