@@ -104,8 +104,9 @@ export function readAnimateFlags(command: Command): {
 export function inFlagNames(error: unknown): unknown {
   if (!(error instanceof InvalidOptionError) || !Object.hasOwn(FLAGS, error.option)) return error;
   const flag = flagOf(error.option as Key);
-  const message = error.message.replace(new RegExp(`(?<![\\w-])${error.option}\\b(: true)?`, 'g'), flag);
-  return new InvalidOptionError(message, flag, error.value, { cause: error });
+  // Only where a sentence speaks of an option: the same word may be part of a path.
+  const mention = new RegExp(`(?<=\\b(?:use|set|with|without|than) )${error.option}\\b(: true)?`, 'g');
+  return new InvalidOptionError(error.message.replace(mention, flag), flag, error.value, { cause: error });
 }
 
 /** Placeholders of numbers. */

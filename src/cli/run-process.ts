@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { CliContext } from './context.ts';
 import { runProgram } from './program.ts';
+import { reportError } from './report-error.ts';
 
 /**
  * Runs this process's command line; the process ends with its status when nothing is left to do.
@@ -17,11 +18,18 @@ export async function runThisProcess(parts: Pick<CliContext, 'loadPipeline' | 'e
     });
   }
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  process.exitCode = await runProgram(process.argv.slice(2), {
+  const args = process.argv.slice(2);
+  const context: CliContext = {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
     version: manifest.version,
     ...parts,
+  };
+  // A bug outside any promise that the command waits for: told like every other, after what a bar has drawn.
+  process.on('uncaughtException', (error) => {
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    process.exit(reportError(error, context, args.includes('--json')));
   });
+  process.exitCode = await runProgram(args, context);
 }
