@@ -1,0 +1,113 @@
+/** From speech to motion: the one call that the pipeline makes. */
+import { assertIntegerInRange, assertNumberInRange, InvalidOptionError } from '../errors.ts';
+import { createBlinking } from './blinking.ts';
+import { addBlink, addExpression, blinkReach, type ExpressionBasis, lipOpening } from './expression-basis.ts';
+import { createHeadMotion } from './head-motion.ts';
+import { loudnessGain, strengthAt, voiceStrength } from './loudness.ts';
+import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
+import type { MotionConfig } from './motion-config.ts';
+import { type MotionNetwork, predictExpression } from './predict-expression.ts';
+import { sampleCurve } from './resample-curve.ts';
+
+/** Vectors beyond the first and last frame that interpolation reads. */
+const MARGIN = 2;
+/** Inner lips of a closed mouth are this far apart in the landmarks, in centimetres. */
+const CLOSED_LIPS = 0.04;
+
+/** Options of {@link generateMotion}. */
+export interface GenerateMotionOptions {
+  /** Network made of {@link buildMotionNetwork}'s graph. */
+  readonly network: MotionNetwork;
+  readonly config: MotionConfig;
+  readonly basis: ExpressionBasis;
+  /** The clip's whole speech: mono, at the configured sample rate (16 kHz). */
+  readonly pcm: Float32Array;
+  readonly fps: number;
+  readonly frames: number;
+  /** Frame of the clip that the result begins with, to make long clips in parts. @defaultValue 0 */
+  readonly firstFrame?: number | undefined;
+  /** Seed of head motion and blinks. */
+  readonly seed: number;
+  /** All motion of speech. @defaultValue 1 */
+  readonly expressionScale?: number | undefined;
+  /** Mouth and jaw, on top of `expressionScale`. @defaultValue 1 */
+  readonly mouthScale?: number | undefined;
+  /** Head motion; 0 keeps the head still. @defaultValue 1 */
+  readonly headPoseScale?: number | undefined;
+  /** Depth of blinks; 0 leaves the eyes open. @defaultValue 1 */
+  readonly blinkScale?: number | undefined;
+  /** The portrait's metric mesh `[468, 3]`: lids then close as far as this face needs. */
+  readonly mesh?: ArrayLike<number> | undefined;
+  /** Share, 0 to 1, by which an open mouth of `mesh` is closed first. @defaultValue 0 */
+  readonly closeMouth?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Motion for frames `firstFrame` to `firstFrame + frames - 1`, frame `i` being at `i / fps` seconds. A clip made in parts
+ * equals the clip made at once; memory besides the result does not grow with the speech.
+ *
+ * @throws {@link InvalidOptionError} if a number is out of range or the speech is empty.
+ */
+export async function generateMotion({
+  network,
+  config,
+  basis,
+  pcm,
+  fps,
+  frames,
+  firstFrame = 0,
+  seed,
+  expressionScale = 1,
+  mouthScale = 1,
+  headPoseScale = 1,
+  blinkScale = 1,
+  mesh,
+  closeMouth = 0,
+  signal,
+}: GenerateMotionOptions): Promise<MotionSequence> {
+  assertNumberInRange('fps', fps, 1, 240);
+  assertIntegerInRange('frames', frames, 1, Number.MAX_SAFE_INTEGER);
+  assertIntegerInRange('firstFrame', firstFrame, 0, Number.MAX_SAFE_INTEGER);
+  assertIntegerInRange('seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  const scales = { expressionScale, mouthScale, headPoseScale, blinkScale };
+  for (const [name, scale] of Object.entries(scales)) assertNumberInRange(name, scale, 0, 3);
+  assertNumberInRange('closeMouth', closeMouth, 0, 1);
+  if (pcm.length === 0) {
+    throw new InvalidOptionError('Cannot animate empty speech: expected at least one sample', 'pcm', 0);
+  }
+
+  const gain = loudnessGain(pcm, config);
+  const { outputRate, components } = config;
+  const first = Math.floor((firstFrame / fps) * outputRate) - MARGIN;
+  const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + MARGIN;
+  const count = last - first + 1;
+  const { data } = await predictExpression({ network, config, pcm, gain, first, count, signal });
+
+  const strength = voiceStrength(pcm, gain, config);
+  const headMotion = createHeadMotion({
+    seed,
+    scale: headPoseScale,
+    strengthAt: (time) => strengthAt(strength, time),
+  });
+  const blinking = createBlinking(seed);
+  const [rightReach, leftReach] = mesh === undefined ? [1, 1] : blinkReach(basis, mesh);
+  const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
+  const rest = basis.opening.map((change) => -closing * change);
+  const unscaled = { expressionScale: 1, mouthScale: 1 };
+
+  const offsets = new Float32Array(frames * MESH_VALUES);
+  const pose = new Float32Array(frames * POSE_VALUES);
+  const coefficients = new Float32Array(components);
+  for (let frame = 0; frame < frames; frame++) {
+    const time = (firstFrame + frame) / fps;
+    const out = offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES);
+    sampleCurve(data, time * outputRate - first, coefficients);
+    addExpression(basis, coefficients, { expressionScale, mouthScale }, out);
+    if (closing > 0) addExpression(basis, rest, unscaled, out);
+    const closed = blinkScale * blinking(time);
+    if (closed > 0) addBlink(basis, [closed * rightReach, closed * leftReach], out);
+    headMotion(time, pose, frame * POSE_VALUES);
+  }
+  return { fps, frames, offsets, pose };
+}
