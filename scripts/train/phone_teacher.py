@@ -1,0 +1,91 @@
+"""What the mouth does for a sequence of phones: linear in the phones around, learnt from the filmed speaker.
+
+Gives other speakers' labelled speech target curves, so that the network hears more voices than were filmed.
+"""
+import numpy as np
+
+RATE = 100  # curves are sampled at 10 ms
+CLASSES = ['SIL', 'AA', 'AE', 'AH', 'AO', 'AW', 'AY', 'B', 'CH', 'D', 'DH', 'EH', 'EY', 'F', 'G', 'IH', 'IY', 'K', 'L',
+           'M', 'N', 'OW', 'P', 'R', 'S', 'T', 'TH', 'UW', 'V', 'W', 'Y', 'Z']
+# Phones that the filmed speaker never says, as mixtures of those that look alike.
+MIXTURES = {
+    'SH': {'CH': 1}, 'ZH': {'CH': 1}, 'JH': {'CH': 1}, 'NG': {'N': 0.6, 'K': 0.4}, 'UH': {'UW': 0.6, 'AH': 0.4},
+    'ER': {'R': 0.6, 'AH': 0.4}, 'HH': {'AH': 0.5, 'K': 0.5}, 'SP': {'SIL': 1},
+}
+HALVES = {'OY': ('AO', 'IY')}
+LAGS = np.arange(-6, 7) * 4  # in 10 ms
+BILABIAL = ('P', 'B', 'M')
+
+
+def read_phones(path):
+    """[(start, end, phone)] of a label file; pauses shorter than 40 ms are the aligner's habit and dropped."""
+    rows = []
+    for line in open(path, encoding='utf-8'):
+        start, end, phone = line.split()
+        if phone not in ('SIL', 'SP') or float(end) - float(start) >= 0.04:
+            rows.append((float(start), float(end), phone))
+    return rows
+
+
+def phone_features(phones, count):
+    """[count, classes * lags] at 100 Hz: the phones, blurred by 20 ms, at times around."""
+    onehot = np.zeros((count + 80, len(CLASSES)))
+    fine = np.zeros(((count + 80) * 2, len(CLASSES)))
+
+    def paint(start, end, phone, weight=1.0):
+        a, b = round(start * 200) + 80, round(end * 200) + 80
+        for name, share in MIXTURES.get(phone, {phone: 1}).items():
+            fine[a:b, CLASSES.index(name)] += share * weight
+
+    for start, end, phone in phones:
+        if phone in HALVES:
+            middle = (start + end) / 2
+            paint(start, middle, HALVES[phone][0])
+            paint(middle, end, HALVES[phone][1])
+        else:
+            paint(start, end, phone)
+    fine[:, 0] += np.maximum(0, 1 - fine.sum(1))  # unlabelled time is silence
+    kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4.0) ** 2)
+    kernel /= kernel.sum()
+    padded = np.pad(fine, ((12, 12), (0, 0)), mode='edge')
+    blurred = sum(w * padded[i:i + len(fine)] for i, w in enumerate(kernel))
+    onehot = blurred[::2]
+    return np.concatenate([onehot[40 + lag:40 + lag + count] for lag in LAGS], 1)
+
+
+class PhoneTeacher:
+    def __init__(self, examples, gap, ridge=30.0):
+        """examples: [(phones, coefficients [n, K] at 100 Hz)]; gap [K]: lip opening per unit of each coefficient."""
+        x = np.concatenate([phone_features(phones, len(c))[::2] for phones, c in examples])
+        y = np.concatenate([c[::2] for _, c in examples])
+        x = np.concatenate([x, np.ones((len(x), 1))], 1)
+        self.weights = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ y)
+        self.gap = gap
+        opening = y @ gap
+        # How the coefficients change with the opening of the lips, for closing them.
+        self.close = (y - y.mean(0)).T @ (opening - opening.mean()) / ((opening - opening.mean()) ** 2).sum()
+
+    def curves(self, phones, count, sharpen=True):
+        """[count, K] coefficients at 100 Hz; with `sharpen` bilabials close the lips and long silence rests them."""
+        x = phone_features(phones, count)
+        y = np.concatenate([x, np.ones((count, 1))], 1) @ self.weights
+        if not sharpen:
+            return y
+        t = np.arange(count) / RATE
+        for start, end, phone in phones:
+            if phone in BILABIAL:
+                middle, half = (start + end) / 2, max((end - start) / 2, 0.03)
+                bump = np.clip(1.35 - np.abs(t - middle) / (half + 0.035), 0, 1)
+                bump = bump * bump * (3 - 2 * bump)
+                opening = y @ self.gap
+                y = y - (np.maximum(opening, 0) * bump)[:, None] * self.close
+        loud = np.zeros(count, bool)
+        for start, end, phone in phones:
+            if phone not in ('SIL', 'SP'):
+                loud |= (t >= start) & (t <= end)
+        if not loud.any():
+            return y * 0
+        times = t[loud]
+        nearest = np.abs(t[:, None] - times[np.clip(np.searchsorted(times, t)[:, None] + [-1, 0], 0, len(times) - 1)]).min(1)
+        rest = np.clip((nearest - 0.12) / 0.12, 0, 1)
+        return y * (1 - rest * rest * (3 - 2 * rest))[:, None]
