@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Square } from './crop.ts';
 import {
   DETECTOR_SIZE,
   decodeDetections,
@@ -53,6 +54,27 @@ const LANDMARK_SIZE = 192;
 const LANDMARK_PASSES = 2;
 const ASSETS = new URL('../../assets/face/', import.meta.url);
 
+/** Parts of the image that are searched when the whole shows no face: their side, of the image's, and their distance. */
+const PART_SIDE = 0.5;
+const PART_STEP = 0.25;
+/** The larger square, of the image's longer side, for a face that fills the image. */
+const WIDE_SIDE = 1.5;
+
+/** Squares to search for faces: the whole image, the same with a margin, then overlapping parts. */
+export function searchSquares(width: number, height: number): Square[] {
+  const longer = Math.max(width, height);
+  const centred = (side: number): Square => ({ x: (width - side) / 2, y: (height - side) / 2, side });
+  const squares = [centred(longer), centred(longer * WIDE_SIDE)];
+  const side = longer * PART_SIDE;
+  const starts = (size: number): number[] => {
+    if (size <= side) return [(size - side) / 2];
+    const steps = Math.ceil((size - side) / (longer * PART_STEP));
+    return Array.from({ length: steps + 1 }, (_, i) => ((size - side) * i) / steps);
+  };
+  for (const y of starts(height)) for (const x of starts(width)) squares.push({ x, y, side });
+  return squares;
+}
+
 /** Holds the two face networks; dispose of it after use. */
 export class FaceFinder {
   readonly #detector: FaceNetwork;
@@ -71,11 +93,22 @@ export class FaceFinder {
     return new FaceFinder(await open('face-detector'), await open('face-landmarks'));
   }
 
-  /** All faces of an image, the largest first; empty when there is none. */
+  /**
+   * All faces of an image, the largest first; empty when there is none. Where none is seen in the whole image, parts of
+   * it are searched for small faces, and a larger square for one that is cut off by the edges.
+   */
   async detect(image: RgbImage): Promise<FaceDetection[]> {
-    const side = Math.max(image.width, image.height);
-    const square = { x: (image.width - side) / 2, y: (image.height - side) / 2, side };
-    const region = { centerX: image.width / 2, centerY: image.height / 2, side, rotation: 0 };
+    const [whole, ...others] = searchSquares(image.width, image.height);
+    const found = await this.#detectIn(image, whole!);
+    if (found.length > 0) return suppressOverlaps(found);
+    for (const square of others) found.push(...(await this.#detectIn(image, square)));
+    return suppressOverlaps(found);
+  }
+
+  /** Detections in a square of the image, overlapping ones too. */
+  async #detectIn(image: RgbImage, square: Square): Promise<FaceDetection[]> {
+    const { x, y, side } = square;
+    const region = { centerX: x + side / 2, centerY: y + side / 2, side, rotation: 0 };
     const input = sampleRegion(image, region, {
       size: DETECTOR_SIZE,
       scale: 1 / 127.5,
@@ -83,7 +116,7 @@ export class FaceFinder {
       border: 'zero',
     });
     const { boxes, scores } = await this.#detector.run({ image: input });
-    return suppressOverlaps(decodeDetections(boxes!, scores!, this.#anchors)).map((detection) =>
+    return decodeDetections(boxes!, scores!, this.#anchors).map((detection) =>
       toImagePixels(detection, square),
     );
   }

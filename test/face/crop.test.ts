@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { squareCrop } from '../../src/face/crop.ts';
+import { assertAllClose } from '../helpers/assert-close.ts';
+
+const DOUBLE = { rtol: 1e-12, atol: 1e-9 };
+/** Corner points of a face of 80 × 100 px around (x, y). */
+const faceAt = (x: number, y: number): number[] => [x - 40, y - 50, x + 40, y + 50];
+const values = ({ x, y, side }: { x: number; y: number; side: number }): number[] => [x, y, side];
+
+test('with room the square is 1.7 faces wide, a little above the face', () => {
+  assertAllClose(values(squareCrop(faceAt(500, 500), 1000, 1000)), [500 - 85, 492 - 85, 170], DOUBLE);
+});
+
+test('near an edge the square shrinks around the face', () => {
+  assertAllClose(values(squareCrop(faceAt(75, 500), 1000, 1000)), [0, 492 - 75, 150], DOUBLE);
+});
+
+test('nearer still it keeps 1.35 faces and moves inside', () => {
+  assertAllClose(values(squareCrop(faceAt(500, 55), 1000, 1000)), [500 - 67.5, 0, 135], DOUBLE);
+  assertAllClose(values(squareCrop(faceAt(500, 950), 1000, 1000)), [500 - 67.5, 865, 135], DOUBLE);
+});
+
+test('a face that fills the picture gets a square that reaches over the edges and covers the picture', () => {
+  const { x, y, side } = squareCrop(faceAt(45, 55), 90, 110);
+  assert.equal(side, 135);
+  assert.ok(x <= 0 && x + side >= 90);
+  assert.ok(y <= 0 && y + side >= 110);
+});
+
+test('wherever the face is, the square holds it and leaves the picture only when it must', () => {
+  const size = fc.integer({ min: 120, max: 2000 });
+  fc.assert(
+    fc.property(
+      size,
+      size,
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (width, height, u, v) => {
+        const [centerX, centerY] = [40 + u * (width - 80), 50 + v * (height - 100)];
+        const { x, y, side } = squareCrop(faceAt(centerX, centerY), width, height);
+        assert.ok(side >= 135 - 1e-9 && side <= 170 + 1e-9);
+        const epsilon = 1e-6;
+        assert.ok(
+          x <= centerX - 40 + epsilon && x + side >= centerX + 40 - epsilon,
+          'holds the face sideways',
+        );
+        assert.ok(
+          y <= centerY - 50 + epsilon && y + side >= centerY + 50 - epsilon,
+          'holds the face upwards',
+        );
+        if (side <= width) assert.ok(x >= -epsilon && x + side <= width + epsilon);
+        if (side <= height) assert.ok(y >= -epsilon && y + side <= height + epsilon);
+      },
+    ),
+  );
+});

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FaceError } from '../../src/errors.ts';
+import type { FoundFace } from '../../src/face/face-finder.ts';
+import { loadFaceMesh } from '../../src/face/face-mesh.ts';
+import { choosePortraitFace } from '../../src/face/portrait-face.ts';
+import { poseToMatrix } from '../../src/face/rotation.ts';
+import { assertAllClose } from '../helpers/assert-close.ts';
+import { seenBy } from '../helpers/seen-face.ts';
+
+const image = { data: new Uint8Array(0), width: 512, height: 512 };
+const path = 'portrait.jpg';
+
+/** The canonical face in a pose (degrees, cm), as the networks would report it. */
+function face(pose: readonly number[]): FoundFace {
+  const landmarks = seenBy(loadFaceMesh().vertices, poseToMatrix(pose), image.width, image.height);
+  const box = { x: 100, y: 120, width: 200, height: 200 };
+  return { landmarks, presence: 1, detection: { box, keypoints: new Float64Array(12), score: 1 } };
+}
+
+function problemOf(faces: readonly FoundFace[]): FaceError {
+  try {
+    choosePortraitFace(image, faces, { path });
+  } catch (error) {
+    assert.ok(error instanceof FaceError);
+    assert.equal(error.path, path);
+    return error;
+  }
+  assert.fail('expected a FaceError');
+}
+
+test('a face towards the camera is taken, with its pose', () => {
+  const notices: string[] = [];
+  const chosen = choosePortraitFace(image, [face([5, -10, 3, 1, 2, -45])], {
+    path,
+    onNotice: (message) => notices.push(message),
+  });
+  assertAllClose(chosen.pose, [5, -10, 3, 1, 2, -45], { rtol: 2e-3, atol: 2e-3 });
+  assert.ok(chosen.size > 100 && chosen.size < 250);
+  assert.deepEqual(notices, []);
+});
+
+test('no face is refused, with what helps', () => {
+  const error = problemOf([]);
+  assert.equal(error.problem, 'no-face');
+  assert.match(error.message, /^Cannot animate portrait\.jpg: expected a face, found none\. Use an upright/);
+});
+
+test('a small face is refused with its size and the least size', () => {
+  const error = problemOf([face([0, 0, 0, 0, 0, -180])]);
+  assert.equal(error.problem, 'too-small');
+  assert.match(error.message, /at least 64 pixels, got one of \d\d pixels/);
+});
+
+for (const [pose, turn] of [
+  [[0, 48, 0, 0, 0, -45], /turned 4\d° to the right of the picture\./],
+  [[0, -48, 0, 0, 0, -45], /turned 4\d° to the left of the picture\./],
+  [[42, 0, 0, 0, 0, -45], /turned 4\d° down\./],
+  [[-42, 0, 0, 0, 0, -45], /turned 4\d° up\./],
+] as const) {
+  test(`a face posed at ${pose.join(', ')} is refused as turned away`, () => {
+    const error = problemOf([face(pose)]);
+    assert.equal(error.problem, 'turned-away');
+    assert.match(error.message, turn);
+  });
+}
+
+test('of several faces the first is taken, and the user is told', () => {
+  const notices: string[] = [];
+  const front = face([0, 0, 0, 0, 0, -45]);
+  const chosen = choosePortraitFace(image, [front, face([0, 60, 0, 9, 0, -80])], {
+    path,
+    onNotice: (message) => notices.push(message),
+  });
+  assert.equal(chosen.landmarks, front.landmarks);
+  assert.equal(notices.length, 1);
+  assert.match(notices[0]!, /shows 2 faces; the largest one, around pixel \(200, 220\)/);
+});
