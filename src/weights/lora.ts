@@ -1,0 +1,184 @@
+/**
+ * LoRA files: low-rank changes to the weights of a network, read in the spellings of kohya, diffusers and peft.
+ *
+ * Source: Hu et al. 2021, arXiv:2106.09685, section 4.1; rank-stabilised scaling of Kalajdzievski 2023,
+ * arXiv:2312.03732.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ModelError } from '../errors.ts';
+import { elementCount, type Tensor } from '../tensor/tensor.ts';
+import { configuredRank, type LoraConfig, loraScale, parseLoraConfig } from './lora-config.ts';
+import { parseLoraKey } from './lora-names.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+
+/** The change to one module's weight, `scale` · up · down. */
+export interface LoraModule {
+  /** As the file spells it, without the writer's prefix. */
+  readonly name: string;
+  /** Whether the name has underscores for dots. */
+  readonly flat: boolean;
+  readonly rank: number;
+  /** alpha/rank, or what the adapter's settings say. */
+  readonly scale: number;
+  /** `[rank, in]` or `[rank, in, height, width]`. */
+  readonly downDims: readonly number[];
+  /** `[out, rank]` or `[out, rank, 1, 1]`. */
+  readonly upDims: readonly number[];
+  /** @throws {@link ModelError} if a value is not finite. */
+  readDown(): Tensor;
+  /** @throws {@link ModelError} if a value is not finite. */
+  readUp(): Tensor;
+}
+
+/** An open LoRA file; whoever opened it disposes of it. */
+export interface LoraAdapter {
+  readonly path: string;
+  readonly modules: readonly LoraModule[];
+  /** Tensors for a text encoder, which this program does not have. */
+  readonly skippedKeys: readonly string[];
+  /** Closes the file; may be called twice. */
+  dispose(): void;
+}
+
+/** Options of {@link openLora}. */
+export interface OpenLoraOptions {
+  /** Settings of an adapter that peft saved. @defaultValue `adapter_config.json` beside the file */
+  readonly configPath?: string;
+}
+
+/** Tensors of one module before they are checked. */
+interface Parts {
+  readonly flat: boolean;
+  readonly keys: Partial<Record<'down' | 'up' | 'alpha', string>>;
+}
+
+/**
+ * Opens a LoRA file and checks that every tensor in it is understood.
+ *
+ * @throws {@link ModelError} naming file and key if it is damaged, or holds another kind of adapter.
+ */
+export function openLora(path: string, options: OpenLoraOptions = {}): LoraAdapter {
+  const file = openSafetensors(path);
+  try {
+    const { parts, skippedKeys, plainPeft } = sortTensors(file);
+    if (parts.size === 0) {
+      const got = skippedKeys.length > 0 ? 'tensors for a text encoder only' : 'no tensors';
+      throw unusable(path, 'tensors for the denoising UNet', got);
+    }
+    const config = readConfig(file, plainPeft, options);
+    const modules = [...parts].map(([name, part]) => makeModule(file, name, part, config));
+    return { path, modules, skippedKeys, dispose: () => file.dispose() };
+  } catch (error) {
+    file.dispose();
+    throw error;
+  }
+}
+
+function sortTensors(file: SafetensorsFile) {
+  const parts = new Map<string, Parts>();
+  const skippedKeys: string[] = [];
+  let plainPeft = false;
+  for (const key of file.keys()) {
+    const parsed = parseLoraKey(key);
+    switch (parsed.kind) {
+      case 'text-encoder':
+        skippedKeys.push(key);
+        break;
+      case 'unsupported':
+        throw unusable(file.path, 'pairs of down and up factors', `${parsed.reason} (${key})`);
+      case 'tensor': {
+        const found = parts.get(parsed.module) ?? { flat: parsed.flat, keys: {} };
+        const twin = found.keys[parsed.part];
+        if (twin !== undefined)
+          throw unusable(file.path, `one ${parsed.part} for a module`, `${twin} and ${key}`);
+        found.keys[parsed.part] = key;
+        parts.set(parsed.module, found);
+        plainPeft ||= parsed.plainPeft;
+      }
+    }
+  }
+  return { parts, skippedKeys, plainPeft };
+}
+
+function readConfig(
+  file: SafetensorsFile,
+  plainPeft: boolean,
+  options: OpenLoraOptions,
+): LoraConfig | undefined {
+  const embedded = file.metadata.lora_adapter_metadata;
+  if (embedded !== undefined) {
+    // A file may hold adapters for several networks; each has its name before its settings.
+    return parseLoraConfig(file.path, embedded, embedded.includes('"unet.') ? 'unet.' : '');
+  }
+  if (!plainPeft && options.configPath === undefined) return undefined;
+  const path = options.configPath ?? join(dirname(file.path), 'adapter_config.json');
+  if (!existsSync(path)) {
+    throw unusable(file.path, `its settings, which hold the scale, in ${path}`, 'no such file');
+  }
+  return parseLoraConfig(path, readFileSync(path, 'utf8'));
+}
+
+function makeModule(
+  file: SafetensorsFile,
+  name: string,
+  { flat, keys: { down, up, alpha } }: Parts,
+  config: LoraConfig | undefined,
+): LoraModule {
+  if (down === undefined || up === undefined) {
+    throw unusable(file.path, `a down and an up factor for ${name}`, `${down ?? up ?? alpha} only`);
+  }
+  const downDims = file.info(down).dims;
+  const upDims = file.info(up).dims;
+  const rank = downDims[0] ?? 0;
+  if (rank < 1 || downDims.length < 2 || upDims.length < 2 || upDims[1] !== rank) {
+    throw unusable(
+      file.path,
+      `one rank in ${down} and ${up}`,
+      `shapes [${downDims.join(', ')}] and [${upDims.join(', ')}]`,
+    );
+  }
+  if (elementCount(upDims.slice(2)) !== 1) {
+    throw unusable(file.path, `a 1×1 kernel in ${up}`, `shape [${upDims.join(', ')}]`);
+  }
+  if (config !== undefined && !flat && configuredRank(config, name) !== rank) {
+    throw unusable(file.path, `rank ${configuredRank(config, name)} in ${down}`, rank);
+  }
+  return {
+    name,
+    flat,
+    rank,
+    scale: readScale(file, name, rank, alpha, config),
+    downDims,
+    upDims,
+    readDown: () => readFinite(file, down),
+    readUp: () => readFinite(file, up),
+  };
+}
+
+function readScale(
+  file: SafetensorsFile,
+  name: string,
+  rank: number,
+  alpha: string | undefined,
+  config: LoraConfig | undefined,
+): number {
+  if (alpha !== undefined) {
+    const { data } = readFinite(file, alpha);
+    if (data.length !== 1) throw unusable(file.path, `one number in ${alpha}`, data.length);
+    return data[0]! / rank;
+  }
+  return config === undefined ? 1 : loraScale(config, name, rank);
+}
+
+function readFinite(file: SafetensorsFile, key: string): Tensor {
+  const tensor = file.read(key);
+  for (const value of tensor.data) {
+    if (!Number.isFinite(value)) throw unusable(file.path, `finite numbers in ${key}`, value);
+  }
+  return tensor;
+}
+
+function unusable(path: string, expected: string, got: unknown): ModelError {
+  return new ModelError(`Cannot use LoRA ${path}: expected ${expected}, got ${got}`, path);
+}
