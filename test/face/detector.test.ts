@@ -48,7 +48,7 @@ test('overlap is intersection over union', () => {
 
 test('overlapping detections become their mean weighted by score, others stay, the largest first', () => {
   const faces = suppressOverlaps([
-    at(0, 0, 10, 0.6),
+    at(-2.5, 0, 10, 0.6),
     at(50, 50, 20, 0.7),
     at(2, 0, 10, 0.9),
     at(8, 0, 10, 0.55),
