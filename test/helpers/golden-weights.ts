@@ -103,6 +103,7 @@ export function goldenWeights(
   rename: (key: string) => string = (key) => key,
 ): WeightSource {
   const shapes = new Map(keys);
+  const made = new Map<string, Tensor>();
   const find = (key: string): readonly number[] => {
     const dims = shapes.get(key);
     if (dims === undefined) throw new ModelError(`Cannot read ${key} of ${namespace}`, namespace);
@@ -113,7 +114,11 @@ export function goldenWeights(
     keys: () => shapes.keys(),
     has: (key) => shapes.has(key),
     info: (key) => ({ dims: find(key), dtype: 'F32' }),
-    read: (key) => goldenWeight(namespace, rename(key), find(key)),
+    read: (key) => {
+      const value = made.get(key) ?? goldenWeight(namespace, rename(key), find(key));
+      made.set(key, value);
+      return value;
+    },
   };
 }
 
