@@ -124,9 +124,13 @@ class Batches:
         audios, targets, weights, warps = [], [], [], []
         for _ in range(self.size):
             warps.append(random.integers(len(WARPS)))
-            if random.random() < 0.07:
-                level = 10 ** random.uniform(-5, -0.8)
-                audio = random_noise(random, self.count) * level if random.random() < 0.85 else np.zeros(self.count)
+            if random.random() < 0.1:
+                level = 10 ** random.uniform(-4, -0.8)
+                audio = random_noise(random, self.count) * level if random.random() < 0.9 else np.zeros(self.count)
+                if random.random() < 0.5:  # noise that sets in and stops is not speech either
+                    on, off = np.sort(random.integers(-self.count // 2, self.count * 3 // 2, 2))
+                    audio[:max(on, 0)] = 0
+                    audio[max(off, 0):] = 0
                 audios.append(audio.astype(np.float32))
                 targets.append(np.zeros((OUTPUTS, self.components)))
                 weights.append(0.7)
@@ -268,6 +272,7 @@ def main():
     parser.add_argument('--work', required=True)
     parser.add_argument('--minutes', type=float, default=20)
     parser.add_argument('--first-minutes', type=float, default=4)
+    parser.add_argument('--more', action='store_true', help='train the finished network for --minutes again')
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--output', required=True)
     parser.add_argument('--config', required=True)
@@ -321,9 +326,12 @@ def main():
     print('before other voices:', report(network))
 
     final = os.path.join(args.work, 'motion-final.pt')
-    if not os.path.exists(final):
+    if args.more or not os.path.exists(final):
+        if args.more:
+            network.load_state_dict(torch.load(final))
         groups = [(talking['train'], 0.45), (same, 0.03), (others, 0.12), (synthetic, 0.4)]
-        train(network, Batches(groups, 2, args.batch), loss_of, args.minutes * 60, 2e-3, report)
+        batches = Batches(groups, 3 if args.more else 2, args.batch)
+        train(network, batches, loss_of, args.minutes * 60, 1.2e-3 if args.more else 2e-3, report)
         torch.save(network.state_dict(), final)
     network.load_state_dict(torch.load(final))
 
@@ -355,7 +363,9 @@ def main():
     facts['closed P B M, others'] = round(closure_rate(tests, by_network, 0.15)[0], 3)
     facts['closed P B M, held-out clips'] = round(closure_rate(held, by_network, 0.15)[0], 3)
     facts['closed P B M, held-out clips, filmed'] = round(closure_rate(held, real, 0.15)[0], 3)
-    facts['opening in silence, cm'] = round(silence_opening(held + tests, by_network)[0], 3)
+    facts['opening in silence, cm, others'] = round(silence_opening(tests, by_network)[0], 3)
+    facts['opening in silence, cm, held-out clips'] = round(silence_opening(held, by_network)[0], 3)
+    facts['opening in silence, cm, held-out clips, filmed'] = round(silence_opening(held, real)[0], 3)
     quiet = predict(network, np.zeros(RATE, np.float32)) @ gap
     facts['opening in digital silence, cm'] = round(float(np.abs(quiet).max()), 3)
     noise = predict(network, (np.random.default_rng(3).standard_normal(3 * RATE) * 0.02).astype(np.float32)) @ gap

@@ -15,7 +15,7 @@ export interface AnimateOptions {
   readonly portrait: string;
   /** Speech, in any file that ffmpeg can read sound from. */
   readonly audio: string;
-  /** Video to write: `.mp4`, `.mov` or `.mkv`. */
+  /** Video to write: `.mp4`, `.m4v` or `.mov`. */
   readonly output: string;
   /** Folder of a bundle, or the name of an embedded one. @defaultValue 'tiny' */
   readonly bundle?: string;

@@ -2,7 +2,7 @@
  * Runs networks: an engine owns one worker thread with ONNX Runtime's sessions, so that nothing here blocks the event
  * loop. Open several engines to run independent networks at the same time.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import {
   assertIntegerInRange,
   EnvironmentError,
@@ -13,6 +13,7 @@ import {
 import type { Tensor } from '../tensor/tensor.ts';
 import { automaticDevices, DEVICES, type Device, type DeviceChoice } from './device.ts';
 import type { Request, ResponseMessage, Results, TensorInfo, WireTensor } from './protocol.ts';
+import { startWorkerThread } from './worker-thread.ts';
 
 export type { Device, DeviceChoice } from './device.ts';
 export type { TensorInfo } from './protocol.ts';
@@ -75,21 +76,6 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/**
- * The same code runs as JavaScript from dist, and as TypeScript from src, where the thread has to register the loader
- * itself: Node 20 does not apply --import to threads. The process's own flags are not passed on, because some, like
- * --input-type, would stop the thread.
- */
-function startWorker(): Worker {
-  if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./session-worker.js', import.meta.url), { execArgv: [] });
-  }
-  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  const script = JSON.stringify(new URL('./session-worker.ts', import.meta.url).href);
-  const code = `import(${loader}).then(({ register }) => { register(); return import(${script}); });`;
-  return new Worker(code, { eval: true, execArgv: [] });
-}
-
 /** The thread and the requests that wait for its answers. */
 class WorkerClient {
   readonly #worker: Worker;
@@ -99,7 +85,7 @@ class WorkerClient {
   #nextId = 1;
 
   constructor() {
-    this.#worker = startWorker();
+    this.#worker = startWorkerThread(new URL('./session-worker.ts', import.meta.url));
     this.#worker.on('message', (message: ResponseMessage) => this.#settle(message));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#exited = new Promise((resolve) => {

@@ -1,0 +1,98 @@
+"""Writes a bundle: safetensors of the trained networks (half precision) and bundle.json with sizes and hashes.
+
+    python3 export.py --weights build/weights --motion motion.json --out assets/bundles/tiny
+"""
+import argparse
+import hashlib
+import json
+import pathlib
+
+import torch
+
+import safetensors_file
+from lora import Lora
+from networks import UNet
+
+HERE = pathlib.Path(__file__).parent
+DESCRIPTION = "Small networks for 256×256 talking portraits on a CPU; trained on synthetic portraits and GRID clips."
+LICENCE = "Apache-2.0; attribution in NOTICE"
+
+
+def code_hash():
+    digest = hashlib.sha256()
+    for path in sorted(HERE.glob("*.py")) + sorted(HERE.glob("*.ts")) + sorted(HERE.glob("*.json")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def used_by_reference(name, levels):
+    """The reference UNet stops at its last bank: what comes after is never read."""
+    last = max(i for i, used in enumerate(levels[::-1]) if used)
+    if name.startswith("up_blocks."):
+        block = int(name.split(".")[1])
+        if block > last:
+            return False
+        if block == last and ".upsamplers." in name:
+            return False
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--motion", required=True)
+    parser.add_argument("--out", required=True)
+    arguments = parser.parse_args()
+    weights, out = pathlib.Path(arguments.weights), pathlib.Path(arguments.out)
+    config = json.loads((HERE / "architecture.json").read_text())
+
+    teacher_stage = next(s for s in ("temporal", "spatial") if (weights / f"{s}.pt").exists())
+    teacher = torch.load(weights / f"{teacher_stage}.pt", map_location="cpu")
+    lcm = torch.load(weights / "lcm.pt", map_location="cpu")
+    refiner_stage = torch.load(weights / "refiner.pt", map_location="cpu")
+    codec = dict(torch.load(weights / "codec.pt"))
+    codec.pop("analysis.weight")  # only training looks from pictures to the denoiser's latents
+    codec |= {f"refiner.{k}": v for k, v in refiner_stage["average"]["refiner"].items()}
+    average = teacher["average"]
+    adapter = Lora(UNet(config["denoisingUnet"]), lcm["rank"], lcm["rank"])
+    adapter.load_state_dict(lcm["lora_average"])
+    levels = config["denoisingUnet"]["attentionLevels"]
+    parts = {
+        "denoisingUnet": ("denoising_unet.safetensors", average["unet"], teacher["step"]),
+        "referenceUnet": (
+            "reference_unet.safetensors",
+            {k: v for k, v in average["reference"].items() if used_by_reference(k, levels)},
+            teacher["step"],
+        ),
+        "poseGuider": ("pose_guider.safetensors", average["guider"], teacher["step"]),
+        "codec": ("codec.safetensors", codec, refiner_stage["step"]),
+        "lcmLora": ("lcm_lora.safetensors", adapter.export(), lcm["step"]),
+    }
+    for name, tensors, steps in parts.values():
+        half = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
+        metadata = {"format": "pt", "training_steps": str(steps), "seed": "0", "code": code_hash(), "data": "SFHQ-T2I, Faker portraits, GRID speaker s1 (train splits)"}
+        safetensors_file.write(out / name, half, metadata)
+
+    files = {}
+    for part, name in [(p, n[0]) for p, n in parts.items()] + [("motion", "motion.safetensors")]:
+        data = (out / name).read_bytes()
+        files[part] = {"path": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    bundle = {
+        "formatVersion": 1,
+        "name": "tiny",
+        "description": DESCRIPTION,
+        "licence": LICENCE,
+        **config,
+        "motion": json.loads(pathlib.Path(arguments.motion).read_text()),
+        "presets": {
+            "fast": {"sampler": "lcm", "steps": 4, "guidance": 1, "loras": [{"part": "lcmLora", "scale": 1}]},
+            "original": {"sampler": "ddim", "steps": 25, "guidance": 3.5, "loras": []},
+        },
+        "files": files,
+    }
+    (out / "bundle.json").write_text(json.dumps(bundle, indent=2) + "\n")
+    print({k: round(v["bytes"] / 1e6, 2) for k, v in files.items()}, "MB;", round(sum(v["bytes"] for v in files.values()) / 1e6, 1), "in all")
+
+
+if __name__ == "__main__":
+    main()

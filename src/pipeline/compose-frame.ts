@@ -1,0 +1,103 @@
+/**
+ * Puts a frame together: the portrait warped at the viewer's size, what the networks change in it, and the photo
+ * around. The networks' part is enlarged, the photo's own texture is not: skin and hair keep their sharpness.
+ */
+import type { RgbImage } from '../image/rgb-image.ts';
+import type { AnimatedPortrait } from './portrait.ts';
+
+/** Share of the square's side, at each edge, over which changes fade out so that no seam can show. */
+const FADE = 0.06;
+
+/** Positions and weights that enlarge one axis bilinearly, with the fade at its ends. */
+interface Axis {
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  readonly fraction: Float32Array;
+  readonly fade: Float32Array;
+}
+
+function enlarge(from: number, to: number): Axis {
+  const low = new Int32Array(to);
+  const high = new Int32Array(to);
+  const fraction = new Float32Array(to);
+  const fade = new Float32Array(to);
+  for (let i = 0; i < to; i++) {
+    const position = Math.min(from - 1, Math.max(0, ((i + 0.5) * from) / to - 0.5));
+    low[i] = Math.floor(position);
+    high[i] = Math.min(from - 1, low[i]! + 1);
+    fraction[i] = position - low[i]!;
+    const edge = Math.min(1, Math.min(i + 0.5, to - i - 0.5) / (FADE * to));
+    fade[i] = edge * edge * (3 - 2 * edge);
+  }
+  return { low, high, fraction, fade };
+}
+
+/** Composes frames of one clip; the result of `framing` `crop` is the square itself. */
+export class FrameComposer {
+  readonly #portrait: AnimatedPortrait;
+  readonly #pasteBack: boolean;
+  readonly #axis: Axis;
+  readonly width: number;
+  readonly height: number;
+
+  /** @param pasteBack - whether frames show the whole picture; its odd last row or column is left out. */
+  constructor(portrait: AnimatedPortrait, pasteBack: boolean) {
+    this.#portrait = portrait;
+    this.#pasteBack = pasteBack;
+    this.#axis = enlarge(portrait.resolution, portrait.displaySize);
+    // H.264 with subsampled colours has even sizes only.
+    this.width = pasteBack ? portrait.image.width & ~1 : portrait.displaySize;
+    this.height = pasteBack ? portrait.image.height & ~1 : portrait.displaySize;
+  }
+
+  /**
+   * @param base - the warped portrait, as `AnimatedPortrait.renderBase` draws it; changed and returned when cropping.
+   * @param difference - [3, S, S], picture minus warped portrait, in units of [−1, 1].
+   */
+  compose(base: RgbImage, difference: Float32Array): RgbImage {
+    this.#addDifference(base, difference);
+    if (!this.#pasteBack) return base;
+    const { image, square } = this.#portrait;
+    const { width, height } = this;
+    const data = new Uint8Array(width * height * 3);
+    for (let y = 0; y < height; y++) {
+      data.set(image.data.subarray(y * image.width * 3, (y * image.width + width) * 3), y * width * 3);
+    }
+    const left = Math.max(0, square.x);
+    const right = Math.min(width, square.x + square.side);
+    for (let y = Math.max(0, square.y); y < Math.min(height, square.y + square.side); y++) {
+      const from = ((y - square.y) * square.side + left - square.x) * 3;
+      data.set(base.data.subarray(from, from + (right - left) * 3), (y * width + left) * 3);
+    }
+    return { data, width, height };
+  }
+
+  #addDifference({ data, width, height }: RgbImage, difference: Float32Array): void {
+    const size = this.#portrait.resolution;
+    const { low, high, fraction, fade } = this.#axis;
+    const pixels = size * size;
+    for (let y = 0; y < height; y++) {
+      const top = low[y]! * size;
+      const bottom = high[y]! * size;
+      const fy = fraction[y]!;
+      const rowFade = fade[y]! * 127.5;
+      for (let x = 0; x < width; x++) {
+        const l = low[x]!;
+        const h = high[x]!;
+        const fx = fraction[x]!;
+        const strength = rowFade * fade[x]!;
+        const at = (y * width + x) * 3;
+        for (let c = 0; c < 3; c++) {
+          const plane = c * pixels;
+          const upper =
+            difference[plane + top + l]! + (difference[plane + top + h]! - difference[plane + top + l]!) * fx;
+          const lower =
+            difference[plane + bottom + l]! +
+            (difference[plane + bottom + h]! - difference[plane + bottom + l]!) * fx;
+          const value = data[at + c]! + (upper + (lower - upper) * fy) * strength;
+          data[at + c] = value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The portrait of a clip: its face, the square around it, and the warps that move it, at the size that the networks see
+ * and at the size that the viewer sees.
+ */
+import { type Square, squareCrop } from '../face/crop.ts';
+import { loadFaceMesh } from '../face/face-mesh.ts';
+import { projectMesh } from '../face/geometry.ts';
+import type { PortraitFace } from '../face/portrait-face.ts';
+import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
+import { multiplyMatrices, poseToMatrix } from '../face/rotation.ts';
+import { PortraitWarp } from '../face/warp.ts';
+import { cropSquare } from '../image/crop.ts';
+import type { RgbImage } from '../image/rgb-image.ts';
+import type { Framing } from './animate-options.ts';
+
+/** The networks' warp samples from this many times their resolution, as in training. */
+const SOURCE_OVERSAMPLING = 1.5;
+const CHANNELS = 3;
+/** Channels of the pose guider's input: pose drawing, warped portrait, reliability. */
+const CONDITION_CHANNELS = 7;
+
+/** The motion of one frame. */
+export interface FrameMotion {
+  /** [468, 3] in cm, added to the portrait's mesh. */
+  readonly offsets: Float32Array;
+  /** [6]: degrees about x, y, z; cm. */
+  readonly pose: Float32Array;
+}
+
+/** One frame's conditions for the networks. */
+export interface FrameConditions {
+  /** [7, S, S] in [−1, 1]: pose drawing, warped portrait, reliability. */
+  readonly conditions: Float32Array;
+  /** [3, S, S] in [−1, 1]: the warped portrait again, as the decoder's base. */
+  readonly base: Float32Array;
+}
+
+/** What {@link AnimatedPortrait} is made of. */
+export interface AnimatedPortraitOptions {
+  /** The whole picture. */
+  readonly image: RgbImage;
+  /** The face of the picture that is animated. */
+  readonly face: PortraitFace;
+  /** Side of the square that the networks see. */
+  readonly resolution: number;
+  readonly framing: Framing;
+}
+
+/** Planar floats in [−1, 1] from interleaved bytes. */
+export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, offset = 0): Float32Array {
+  const pixels = width * height;
+  for (let c = 0; c < CHANNELS; c++) {
+    const start = offset + c * pixels;
+    for (let i = 0; i < pixels; i++) out[start + i] = data[i * CHANNELS + c]! / 127.5 - 1;
+  }
+  return out;
+}
+
+/** A portrait that can be posed. Holds no native memory. */
+export class AnimatedPortrait {
+  readonly image: RgbImage;
+  readonly resolution: number;
+  /** The square of the picture that is animated, in whole pixels; it may reach over the edges. */
+  readonly square: Square;
+  /** Side of {@link AnimatedPortrait.renderBase}'s pictures. */
+  readonly displaySize: number;
+  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
+  readonly reference: Float32Array;
+  /** [468, 3] in cm. */
+  readonly mesh: Float64Array;
+  readonly #transform: Float64Array;
+  readonly #networkWarp: PortraitWarp;
+  readonly #displayWarp: PortraitWarp;
+
+  constructor({ image, face, resolution, framing }: AnimatedPortraitOptions) {
+    this.image = image;
+    this.resolution = resolution;
+    const { mesh, transform } = face;
+    this.mesh = mesh;
+    this.#transform = transform;
+    const points = projectMesh(mesh, transform, image.width, image.height);
+    const { x, y, side } = squareCrop(points, image.width, image.height);
+    this.square = { x: Math.round(x), y: Math.round(y), side: Math.round(side) };
+    const box = { x: this.square.x, y: this.square.y, size: this.square.side };
+    this.displaySize = framing === 'crop' ? resolution : this.square.side;
+
+    const { triangles } = loadFaceMesh();
+    const sourceSize = resolution * SOURCE_OVERSAMPLING;
+    const source = cropSquare(image, box, sourceSize);
+    this.#networkWarp = new PortraitWarp(source, this.#inSquare(points, sourceSize), triangles);
+    this.#displayWarp = new PortraitWarp(
+      framing === 'crop' ? source : cropSquare(image, box, this.square.side),
+      this.#inSquare(points, framing === 'crop' ? sourceSize : this.square.side),
+      triangles,
+    );
+    this.reference = toPlanar(
+      cropSquare(image, box, resolution),
+      new Float32Array(CHANNELS * resolution * resolution),
+    );
+  }
+
+  #inSquare(points: Float64Array, size: number): Float64Array {
+    const { x, y, side } = this.square;
+    return points.map((value, i) => ((value - (i % 2 === 0 ? x : y)) * size) / side);
+  }
+
+  /** Landmarks of one frame, [468, 2] in pixels of the square at `size`. */
+  #posedPoints({ offsets, pose }: FrameMotion, size: number): Float64Array {
+    const posed = this.mesh.map((value, i) => value + offsets[i]!);
+    const transform = multiplyMatrices(this.#transform, poseToMatrix(pose));
+    return this.#inSquare(projectMesh(posed, transform, this.image.width, this.image.height), size);
+  }
+
+  /** What the networks are given for one frame. */
+  renderConditions(motion: FrameMotion): FrameConditions {
+    const size = this.resolution;
+    const pixels = size * size;
+    const points = this.#posedPoints(motion, size);
+    const drawing = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
+    const warped = this.#networkWarp.render(points, size, size);
+    const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
+    toPlanar(drawing, conditions);
+    const base = toPlanar(warped.image, new Float32Array(CHANNELS * pixels));
+    conditions.set(base, CHANNELS * pixels);
+    for (let i = 0; i < pixels; i++) conditions[6 * pixels + i] = warped.reliability[i]! / 127.5 - 1;
+    return { conditions, base };
+  }
+
+  /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
+  renderBase(motion: FrameMotion): RgbImage {
+    const size = this.displaySize;
+    return this.#displayWarp.render(this.#posedPoints(motion, size), size, size).image;
+  }
+}
