@@ -1,4 +1,5 @@
 /** From speech to motion: the one call that the pipeline makes. */
+import { setImmediate } from 'node:timers/promises';
 import { assertIntegerInRange, assertNumberInRange, InvalidOptionError } from '../errors.ts';
 import { createBlinking } from './blinking.ts';
 import { addBlink, addExpression, blinkReach, type ExpressionBasis, lipOpening } from './expression-basis.ts';
@@ -13,6 +14,8 @@ import { sampleCurve } from './resample-curve.ts';
 const MARGIN = 2;
 /** Inner lips of a closed mouth are this far apart in the landmarks, in centimetres. */
 const CLOSED_LIPS = 0.04;
+/** Frames between two turns of the event loop; a few milliseconds. */
+const FRAMES_PER_TURN = 64;
 
 /** Options of {@link generateMotion}. */
 export interface GenerateMotionOptions {
@@ -47,7 +50,7 @@ export interface GenerateMotionOptions {
  * Motion for frames `firstFrame` to `firstFrame + frames - 1`, frame `i` being at `i / fps` seconds. A clip made in parts
  * equals the clip made at once; memory besides the result does not grow with the speech.
  *
- * @throws {@link InvalidOptionError} if a number is out of range or the speech is empty.
+ * @throws {@link InvalidOptionError} if a number is out of range or the speech is empty; `signal.reason` when cancelled.
  */
 export async function generateMotion({
   network,
@@ -108,6 +111,10 @@ export async function generateMotion({
     const closed = blinkScale * blinking(time);
     if (closed > 0) addBlink(basis, [closed * rightReach, closed * leftReach], out);
     headMotion(time, pose, frame * POSE_VALUES);
+    if (frame % FRAMES_PER_TURN === FRAMES_PER_TURN - 1) {
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
   }
   return { fps, frames, offsets, pose };
 }

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { InvalidOptionError } from '../../src/errors.ts';
+import { generateMotion } from '../../src/motion/generate-motion.ts';
+import { MESH_VALUES, POSE_VALUES } from '../../src/motion/motion.ts';
+import { assertAllClose } from '../helpers/assert-close.ts';
+import { babble, lipCurve, openMotion } from './motion-fixture.ts';
+
+const CLOSED_CM = 0.06; // a tenth of an open mouth
+const FLOAT32 = { rtol: 1e-4, atol: 1e-4 };
+let motion: Awaited<ReturnType<typeof openMotion>>;
+before(async () => {
+  motion = await openMotion();
+});
+after(() => motion.network.dispose());
+
+/** Root mean square of white noise from a fixed generator. */
+function noise(seconds: number, level: number): Float32Array {
+  let state = 1;
+  return Float32Array.from({ length: seconds * 16000 }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (level * Math.sqrt(3) * state) / 2 ** 31;
+  });
+}
+
+for (const [name, pcm, limit] of [
+  ['digital silence', new Float32Array(16000), 0.01],
+  ['faint noise', noise(1, 1e-4), CLOSED_CM],
+  // Where loud noise sets in it might be a consonant.
+  ['loud noise', noise(1, 0.05), 0.25],
+] as const) {
+  test(`${name} leaves the mouth closed`, async () => {
+    const { offsets } = await generateMotion({ ...motion, pcm, fps: 25, frames: 25, seed: 1, blinkScale: 0 });
+    for (const opening of lipCurve(offsets)) assert.ok(Math.abs(opening) < limit, `${opening} cm`);
+  });
+}
+
+for (const [name, pcm] of [
+  ['a low voice', babble(2)],
+  ['a high voice', babble(2, { pitch: 220 })],
+  ['a quiet voice', babble(2, { level: 0.003 })],
+] as const) {
+  test(`${name} opens the mouth on vowels and closes it between`, async () => {
+    const { offsets } = await generateMotion({ ...motion, pcm, fps: 50, frames: 100, seed: 1 });
+    const curve = lipCurve(offsets);
+    // Vowels sound in the first half of each half second.
+    for (const start of [0.5, 1, 1.5]) {
+      const opening = Math.max(...curve.slice(start * 50, start * 50 + 13));
+      const closure = Math.min(...curve.slice(start * 50 + 15, start * 50 + 25));
+      assert.ok(opening > 0.2, `open by ${opening} cm`);
+      assert.ok(closure < opening / 2, `open by ${closure} cm in the pause`);
+    }
+  });
+}
+
+test('after the speech has ended the mouth is closed', async () => {
+  const { offsets } = await generateMotion({ ...motion, pcm: babble(1.1), fps: 25, frames: 50, seed: 1 });
+  for (const opening of lipCurve(offsets).slice(38)) assert.ok(Math.abs(opening) < CLOSED_CM);
+});
+
+for (const seconds of [0.01, 0.1, 0.13]) {
+  test(`${seconds} s of speech gives finite motion`, async () => {
+    const { offsets, pose } = await generateMotion({
+      ...motion,
+      pcm: babble(seconds),
+      fps: 30,
+      frames: 4,
+      seed: 2,
+    });
+    assert.equal(offsets.length, 4 * MESH_VALUES);
+    assert.equal(pose.length, 4 * POSE_VALUES);
+    assert.ok(offsets.every(Number.isFinite) && pose.every(Number.isFinite));
+  });
+}
+
+test('parts of a clip equal the clip', async () => {
+  const options = { ...motion, pcm: babble(2), fps: 29.97, seed: 3 };
+  const whole = await generateMotion({ ...options, frames: 60 });
+  const part = await generateMotion({ ...options, frames: 20, firstFrame: 31 });
+  assertAllClose(part.offsets, whole.offsets.subarray(31 * MESH_VALUES, 51 * MESH_VALUES), FLOAT32);
+  assertAllClose(part.pose, whole.pose.subarray(31 * POSE_VALUES, 51 * POSE_VALUES), FLOAT32);
+});
+
+test('frame rates sample one motion', async () => {
+  const options = { ...motion, pcm: babble(2), seed: 4 };
+  const slow = await generateMotion({ ...options, fps: 12.5, frames: 25 });
+  const fast = await generateMotion({ ...options, fps: 50, frames: 100 });
+  for (let frame = 0; frame < 25; frame++) {
+    const [a, b] = [frame * MESH_VALUES, 4 * frame * MESH_VALUES];
+    assertAllClose(
+      slow.offsets.subarray(a, a + MESH_VALUES),
+      fast.offsets.subarray(b, b + MESH_VALUES),
+      FLOAT32,
+    );
+    const [p, q] = [frame * POSE_VALUES, 4 * frame * POSE_VALUES];
+    assertAllClose(slow.pose.subarray(p, p + POSE_VALUES), fast.pose.subarray(q, q + POSE_VALUES), FLOAT32);
+  }
+});
+
+test('equal seeds give equal motion, others another', async () => {
+  const options = { ...motion, pcm: babble(1), fps: 25, frames: 25 };
+  const [a, b, c] = [
+    await generateMotion({ ...options, seed: 5 }),
+    await generateMotion({ ...options, seed: 5 }),
+    await generateMotion({ ...options, seed: 6 }),
+  ];
+  assert.deepEqual(a, b);
+  assert.notDeepEqual(a.pose, c.pose);
+});
+
+test('scales multiply the motion; zeros leave the portrait as it is', async () => {
+  const options = { ...motion, pcm: babble(1), fps: 25, frames: 25, seed: 7, blinkScale: 0 };
+  const still = await generateMotion({ ...options, expressionScale: 0, headPoseScale: 0 });
+  assert.ok(
+    still.offsets.every((value) => value === 0) && still.pose.every((value) => Math.abs(value) === 0),
+  );
+  const full = await generateMotion(options);
+  const half = await generateMotion({ ...options, expressionScale: 0.5 });
+  assertAllClose(
+    half.offsets,
+    full.offsets.map((value) => value / 2),
+    FLOAT32,
+  );
+  const wide = await generateMotion({ ...options, mouthScale: 1.5 });
+  assertAllClose(
+    lipCurve(wide.offsets),
+    lipCurve(full.offsets).map((value) => 1.5 * value),
+    FLOAT32,
+  );
+});
+
+test('an open mouth of the portrait is closed on request', async () => {
+  const mesh = new Float32Array(MESH_VALUES);
+  mesh[3 * 14 + 1] = -0.54; // lips of landmarks 13 and 14 apart by 0.54 cm, lids by nothing
+  const options = { ...motion, pcm: new Float32Array(8000), fps: 25, frames: 2, seed: 1, mesh };
+  const { offsets } = await generateMotion({ ...options, closeMouth: 1 });
+  assert.ok(Math.abs(lipCurve(offsets)[0]! + 0.5) < CLOSED_CM, `${lipCurve(offsets)[0]}`);
+});
+
+test('a cancelled call rejects with the reason', async () => {
+  const signal = AbortSignal.abort(new Error('enough'));
+  const call = generateMotion({ ...motion, pcm: babble(1), fps: 25, frames: 25, seed: 1, signal });
+  await assert.rejects(call, /enough/);
+});
+
+test('numbers out of range are refused by name', async () => {
+  const options = { ...motion, pcm: babble(0.2), fps: 25, frames: 5, seed: 1 };
+  for (const [name, value] of [
+    ['fps', 0],
+    ['frames', 0],
+    ['seed', -1],
+    ['mouthScale', Number.NaN],
+    ['headPoseScale', 9],
+    ['pcm', new Float32Array(0)],
+  ] as const) {
+    await assert.rejects(generateMotion({ ...options, [name]: value }), (error) => {
+      assert.ok(error instanceof InvalidOptionError);
+      assert.equal(error.option, name);
+      return true;
+    });
+  }
+});
