@@ -13,7 +13,7 @@ export {
   ShapeError,
   SubprocessError,
 } from './errors.ts';
-export { animate, planAnimation } from './pipeline/animate.ts';
+export { animate } from './pipeline/animate.ts';
 export type {
   AnimateOptions,
   AnimateResult,
@@ -26,3 +26,4 @@ export type {
   Stage,
   StageTimes,
 } from './pipeline/animate-options.ts';
+export { planAnimation } from './pipeline/plan-animation.ts';

@@ -17,7 +17,7 @@ interface Flag {
 const FLAGS: Readonly<Record<Key, Flag>> = {
   portrait: { name: '--portrait', value: 'file', help: 'picture with one clear face (required)' },
   audio: { name: '--audio', value: 'file', help: 'speech: any sound or video file (required)' },
-  output: { name: '--output', value: 'file', help: 'video to write: .mp4, .mov or .mkv (required)' },
+  output: { name: '--output', value: 'file', help: 'video to write: .mp4, .m4v or .mov (required)' },
   bundle: { name: '--bundle', value: 'name|folder', help: 'networks to use (default: tiny)' },
   preset: { name: '--preset', value: 'name', help: 'fast or original (default: fast)' },
   sampler: {

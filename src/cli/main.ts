@@ -3,6 +3,9 @@
 import { runThisProcess } from './run-process.ts';
 
 await runThisProcess({
-  loadPipeline: () => import('../pipeline/animate.ts'),
+  loadPipeline: async () => ({
+    ...(await import('../pipeline/animate.ts')),
+    ...(await import('../pipeline/plan-animation.ts')),
+  }),
   examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
 });

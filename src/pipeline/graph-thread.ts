@@ -1,8 +1,7 @@
 /** Makes graphs in a worker thread, so that the caller's event loop goes on. */
-import type { Worker } from 'node:worker_threads';
 import { ModelError } from '../errors.ts';
 import type { Bundle } from '../models/bundle.ts';
-import { startWorkerThread } from '../runtime/worker-thread.ts';
+import { startWorkerThread, type Worker } from '../runtime/worker-thread.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
 import type { GraphRequest, GraphResponse } from './graph-worker.ts';
 

@@ -50,7 +50,7 @@ const FRAMINGS: Record<Framing, true> = { 'paste-back': true, crop: true };
 const PRESETS: Record<PresetName, true> = { fast: true, original: true };
 
 /** Containers that hold H.264 and AAC. */
-const OUTPUT_EXTENSIONS: readonly string[] = ['.mp4', '.mov', '.mkv'];
+const OUTPUT_EXTENSIONS: readonly string[] = ['.mp4', '.m4v', '.mov'];
 
 /** Steps of the schedule that these samplers' denoisers are distilled on. */
 const DISTILLED_STEPS = 50;
@@ -60,7 +60,7 @@ const CHECKS: { readonly [Key in keyof Required<AnimateOptions>]: Check } = {
   portrait: path('the path of a picture with one clear face', true),
   audio: path('the path of a speech recording', true),
   output: {
-    expected: 'the path of the video to write, ending in .mp4, .mov or .mkv',
+    expected: 'the path of the video to write, ending in .mp4, .m4v or .mov',
     required: true,
     accepts: (value) => isPath(value) && OUTPUT_EXTENSIONS.includes(extname(value).toLowerCase()),
   },

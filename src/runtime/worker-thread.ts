@@ -1,6 +1,8 @@
 /** Starts worker threads from src, as TypeScript, and from dist, as JavaScript. */
 import { Worker } from 'node:worker_threads';
 
+export type { Worker } from 'node:worker_threads';
+
 /**
  * Starts the module at `script`, named with its `.ts` ending, in a thread of its own.
  *

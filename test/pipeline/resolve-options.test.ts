@@ -48,7 +48,7 @@ test('missing required options are reported together, with what they are', () =>
   assert.deepEqual(messages({}), [
     'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing',
     'Cannot animate without audio: expected the path of a speech recording, got nothing',
-    'Cannot animate without output: expected the path of the video to write, ending in .mp4, .mov or .mkv, got nothing',
+    'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
   ]);
 });
 
@@ -104,7 +104,7 @@ test('the samplers that are distilled on fifty steps take no more', () => {
 });
 
 test('the output is a video file, and none of the inputs', () => {
-  for (const output of ['a.mp4', 'a.MOV', '/x/a.mkv'])
+  for (const output of ['a.mp4', 'a.MOV', '/x/a.m4v'])
     assert.deepEqual(messages({ ...REQUIRED, output }), []);
   for (const output of ['a.avi', 'folder', '', 'a.mp4\0']) {
     assert.equal(messages({ ...REQUIRED, output }).length, 1, output);

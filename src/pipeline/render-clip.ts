@@ -1,0 +1,111 @@
+/** Renders a clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import PQueue from 'p-queue';
+import type { VideoWriter } from '../media/video-writer.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ClipMotion } from './clip-motion.ts';
+import { type ClipNetworks, DECODE_FRAMES } from './clip-networks.ts';
+import type { FrameComposer } from './compose-frame.ts';
+import { type DenoisedFrame, denoiseClip } from './denoise-clip.ts';
+import type { Job } from './open-job.ts';
+import type { AnimatedPortrait } from './portrait.ts';
+import type { RenderProgress } from './render-progress.ts';
+import type { Stopwatch } from './stopwatch.ts';
+import { WindowConditions } from './window-conditions.ts';
+
+/** Decoded batches that may wait for the encoder before denoising pauses. */
+const MAX_WAITING_BATCHES = 2;
+
+/** What takes part in rendering; all of it stays the caller's to dispose of. */
+export interface ClipParts {
+  readonly job: Job;
+  readonly portrait: AnimatedPortrait;
+  readonly motion: ClipMotion;
+  /** With the reference bound. */
+  readonly networks: ClipNetworks;
+  readonly composer: FrameComposer;
+  readonly writer: VideoWriter;
+  readonly progress: RenderProgress;
+  readonly watch: Stopwatch;
+}
+
+/**
+ * Everything between noise and the encoder's input.
+ *
+ * @throws {@link NumericalError} if the denoiser's output is not finite.
+ * @throws {@link SubprocessError} if the encoder fails.
+ */
+export async function renderClip(parts: ClipParts): Promise<void> {
+  const { job, portrait, motion, networks, composer, writer, progress, watch } = parts;
+  const { options, bundle, sampling, windows } = job;
+  const { signal } = options;
+  const conditions = new WindowConditions(portrait, motion, networks, watch);
+  const evaluate =
+    (half: 'conditional' | 'unconditional') => async (latents: Tensor, timestep: number, index: number) => {
+      const pose = await conditions.pose(index, windows[index]!);
+      const output = await watch.time('denoise', () => networks.denoise(half, latents, timestep, pose));
+      await nextTurn();
+      return output;
+    };
+
+  const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
+    signal?.throwIfAborted();
+    const bases: Float32Array[] = [];
+    for (const { frame } of batch) bases.push(await conditions.takeBase(frame));
+    const latents = batch.map((item) => item.latents);
+    const differences = await watch.time('decode', () => networks.decode(latents, bases));
+    for (const [i, { frame }] of batch.entries()) {
+      signal?.throwIfAborted();
+      const base = await watch.time('decode', async () => portrait.renderBase(await motion.at(frame)));
+      await nextTurn();
+      const picture = await watch.time('decode', async () => composer.compose(base, differences[i]!));
+      await watch.time('encode', () => writer.write(picture));
+      progress.frameDone();
+      await nextTurn();
+    }
+  };
+
+  // One batch after another, while the denoiser goes on; a failure there stops the denoiser here.
+  const queue = new PQueue({ concurrency: 1 });
+  let failure: { readonly error: unknown } | undefined;
+  const hand = async (batch: readonly DenoisedFrame[]): Promise<void> => {
+    queue
+      .add(() => finish(batch))
+      .catch((error: unknown) => {
+        failure ??= { error };
+      });
+    await queue.onSizeLessThan(MAX_WAITING_BATCHES);
+    if (failure !== undefined) throw failure.error;
+  };
+
+  try {
+    let batch: DenoisedFrame[] = [];
+    const frames = denoiseClip({
+      denoiser: { conditional: evaluate('conditional'), unconditional: evaluate('unconditional') },
+      scheduler: sampling.scheduler,
+      guidanceScale: sampling.guidance,
+      windows,
+      frameShape: networks.frameShape,
+      seed: options.seed,
+      sharedFraction: bundle.description.noise.sharedFraction,
+      signal,
+      onStep: (index, lastOfWindow) => {
+        if (lastOfWindow) conditions.forgetPose(index);
+        progress.stepDone();
+      },
+    });
+    for await (const frame of frames) {
+      batch.push(frame);
+      if (batch.length === DECODE_FRAMES) {
+        await hand(batch);
+        batch = [];
+      }
+    }
+    if (batch.length > 0) await hand(batch);
+    await queue.onIdle();
+    if (failure !== undefined) throw failure.error;
+  } finally {
+    queue.clear();
+    await queue.onIdle();
+  }
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadFaceMesh } from '../../src/face/face-mesh.ts';
+import { projectMesh } from '../../src/face/geometry.ts';
+import { poseToMatrix } from '../../src/face/rotation.ts';
+import { PortraitWarp } from '../../src/face/warp.ts';
+import type { RgbImage } from '../../src/image/rgb-image.ts';
+
+const SIZE = 128;
+
+/** A smooth picture whose colours tell where a pixel came from: red is x, green is y. */
+function coordinates(size: number): RgbImage {
+  const data = new Uint8Array(size * size * 3);
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) data.set([(x * 255) / size, (y * 255) / size, 200], (y * size + x) * 3);
+  }
+  return { data, width: size, height: size };
+}
+
+/** The canonical face, 45 cm from the camera, turned by `degrees` about the vertical axis. */
+function facePoints(size: number, degrees = 0): Float64Array {
+  const { vertices } = loadFaceMesh();
+  return projectMesh(vertices, poseToMatrix([0, degrees, 0, 0, 0, -45]), size, size);
+}
+
+const { triangles } = loadFaceMesh();
+
+test('a portrait posed as it is comes back unchanged, and is fully reliable on the face', () => {
+  const image = coordinates(SIZE);
+  const points = facePoints(SIZE);
+  const { image: warped, reliability } = new PortraitWarp(image, points, triangles).render(
+    points,
+    SIZE,
+    SIZE,
+  );
+  assert.deepEqual(warped.data, image.data);
+  assert(reliability.every((value) => value >= 254));
+});
+
+test('pixels follow their landmarks: the colour at a moved landmark is that of where it was', () => {
+  const from = facePoints(SIZE);
+  const to = facePoints(SIZE, 8);
+  const { image } = new PortraitWarp(coordinates(SIZE), from, triangles).render(to, SIZE, SIZE);
+  for (const landmark of [1, 4, 61, 291, 105, 334, 50, 280, 199]) {
+    const [x, y] = [Math.round(to[landmark * 2]! - 0.5), Math.round(to[landmark * 2 + 1]! - 0.5)];
+    const red = image.data[(y * SIZE + x) * 3]!;
+    const expected = ((from[landmark * 2]! - 0.5) * 255) / SIZE;
+    assert(Math.abs(red - expected) < 5, `landmark ${landmark}: red ${red}, expected ${expected}`);
+  }
+});
+
+test('the border of the picture rests while the head turns', () => {
+  const image = coordinates(SIZE);
+  const { image: warped } = new PortraitWarp(image, facePoints(SIZE), triangles).render(
+    facePoints(SIZE, 8),
+    SIZE,
+    SIZE,
+  );
+  for (let i = 0; i < SIZE; i++) {
+    for (const pixel of [i, (SIZE - 1) * SIZE + i, i * SIZE, i * SIZE + SIZE - 1]) {
+      assert(Math.abs(warped.data[pixel * 3]! - image.data[pixel * 3]!) <= 3);
+    }
+  }
+});
+
+test('an opening mouth is marked unreliable and darkens', () => {
+  const image = coordinates(2 * SIZE);
+  const closed = facePoints(2 * SIZE);
+  const open = Float64Array.from(closed);
+  // All below the slit between the lips goes down.
+  const slit = (closed[13 * 2 + 1]! + closed[14 * 2 + 1]!) / 2;
+  for (let i = 1; i < open.length; i += 2) if (open[i]! > slit) open[i]! += 12;
+  const { image: warped, reliability } = new PortraitWarp(image, closed, triangles).render(
+    open,
+    2 * SIZE,
+    2 * SIZE,
+  );
+  const x = Math.round(open[13 * 2]!);
+  const y = Math.round((open[13 * 2 + 1]! + open[14 * 2 + 1]!) / 2);
+  assert(reliability[y * 2 * SIZE + x]! < 128);
+  assert(warped.data[(y * 2 * SIZE + x) * 3 + 2]! < 150, 'blue was 200 everywhere');
+});
+
+test('the target may have another size than the portrait', () => {
+  const points = facePoints(SIZE);
+  const { image } = new PortraitWarp(coordinates(SIZE), points, triangles).render(
+    points.map((v) => v / 2),
+    SIZE / 2,
+    SIZE / 2,
+  );
+  const expected = coordinates(SIZE / 2);
+  image.data.forEach((value, i) => {
+    assert(Math.abs(value - expected.data[i]!) <= 3);
+  });
+});
