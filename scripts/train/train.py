@@ -190,6 +190,11 @@ def around_faces(conditions, targets, weights, cells):
     return tuple(torch.stack(part) for part in cut)
 
 
+def face_mask(weights):
+    """What moves behind the head cannot be told from the conditions: there the warped portrait stands."""
+    return F.avg_pool2d(F.max_pool2d((weights > 1).float(), 3, 1, 1), 3, 1, 1, count_include_pad=False)
+
+
 def prepared(run, batch, rng, train=True):
     """A batch on the device: reference, conditions [n, 7, S, S], target latents, cell weights, base, targets."""
     reference, conditions, targets, weights = batch
@@ -201,9 +206,7 @@ def prepared(run, batch, rng, train=True):
     reference, conditions, targets = move(reference), move(conditions.flatten(0, 1)), move(targets.flatten(0, 1))
     base = conditions[:, 3:6]
     weights = move(weights.flatten(0, 1)).float()[:, None] / 16
-    # What moves behind the head cannot be told from the conditions: there the warped portrait stands.
-    inside = F.avg_pool2d(F.max_pool2d((weights > 1).float(), 3, 1, 1), 3, 1, 1, count_include_pad=False)
-    latents = run.model.codec.analyse(targets - base) * inside
+    latents = run.model.codec.analyse(targets - base) * face_mask(weights)
     weights = torch.where(weights > 1, weights, 0.2)
     return reference, conditions.to(memory_format=torch.channels_last), latents, weights / weights.mean(), base, targets
 
@@ -406,11 +409,13 @@ def stage_sheet(run, split="val", count=10):
         if lcm:
             for steps in (1, 2, 4):
                 results[f"student lcm{steps}"] = diffusion.sample_lcm(predict("student", 1), run.schedule, noises, steps)
+        inside = face_mask(batch[3].flatten(0, 1).float()[:, None].to(run.device) / 16)
         mask = F.interpolate((cells > cells.min() * 15).float(), scale_factor=model.codec.patch)
         pictures = {}
         for name, sampled in results.items():
             picture = base_picture if sampled is None else model.refiner((base_picture + model.codec.synthesise(sampled)).clamp(-1, 1), base_picture)
-            pictures[name] = picture.clamp(-1, 1)
+            shown = F.interpolate(inside, scale_factor=model.codec.patch, mode="bilinear")
+            pictures[name] = (base_picture + shown * (picture - base_picture)).clamp(-1, 1)
         for name, picture in pictures.items():
             kind = ("talking", "portraits")[part]
             change = (picture[1:] - picture[:-1]) - (targets[1:] - targets[:-1])
@@ -435,6 +440,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--count", type=int, default=10, help="windows of a sheet")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
@@ -445,9 +451,9 @@ def main():
         "codec": lambda: stage_codec(run),
         "spatial": lambda: stage_diffusion(run, "spatial", 4, 4, False, 5e-4, arguments.steps),
         "temporal": lambda: stage_diffusion(run, "temporal", 2, 12, True, 2e-4, arguments.steps),
-        "lcm": lambda: stage_lcm(run, 2, 12, 3e-4, arguments.steps),
+        "lcm": lambda: stage_lcm(run, 2, 8, 3e-4, arguments.steps),
         "refiner": lambda: stage_refiner(run, 4, 1e-3, arguments.steps),
-        "sheet": lambda: stage_sheet(run),
+        "sheet": lambda: stage_sheet(run, count=arguments.count),
     }[arguments.stage]()
 
 

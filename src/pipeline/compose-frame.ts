@@ -2,6 +2,7 @@
  * Puts a frame together: the portrait warped at the viewer's size, what the networks change in it, and the photo
  * around. The networks' part is enlarged, the photo's own texture is not: skin and hair keep their sharpness.
  */
+import type { CellMask } from '../face/face-mask.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { AnimatedPortrait } from './portrait.ts';
 
@@ -37,6 +38,7 @@ export class FrameComposer {
   readonly #portrait: AnimatedPortrait;
   readonly #pasteBack: boolean;
   readonly #axis: Axis;
+  readonly #maskAxes = new Map<number, Axis>();
   readonly width: number;
   readonly height: number;
 
@@ -53,9 +55,10 @@ export class FrameComposer {
   /**
    * @param base - the warped portrait, as `AnimatedPortrait.renderBase` draws it; changed and returned when cropping.
    * @param difference - [3, S, S], picture minus warped portrait, in units of [−1, 1].
+   * @param mask - where the difference counts; elsewhere the warped portrait stands.
    */
-  compose(base: RgbImage, difference: Float32Array): RgbImage {
-    this.#addDifference(base, difference);
+  compose(base: RgbImage, difference: Float32Array, mask: CellMask): RgbImage {
+    this.#addDifference(base, difference, mask);
     if (!this.#pasteBack) return base;
     const { image, square } = this.#portrait;
     const { width, height } = this;
@@ -72,20 +75,40 @@ export class FrameComposer {
     return { data, width, height };
   }
 
-  #addDifference({ data, width, height }: RgbImage, difference: Float32Array): void {
+  #maskAxis(cells: number): Axis {
+    let axis = this.#maskAxes.get(cells);
+    if (axis === undefined) {
+      axis = enlarge(cells, this.#portrait.displaySize);
+      this.#maskAxes.set(cells, axis);
+    }
+    return axis;
+  }
+
+  #addDifference({ data, width, height }: RgbImage, difference: Float32Array, mask: CellMask): void {
     const size = this.#portrait.resolution;
     const { low, high, fraction, fade } = this.#axis;
     const pixels = size * size;
+    const { cells } = mask;
+    const across = this.#maskAxis(cells);
     for (let y = 0; y < height; y++) {
       const top = low[y]! * size;
       const bottom = high[y]! * size;
       const fy = fraction[y]!;
       const rowFade = fade[y]! * 127.5;
+      const maskTop = across.low[y]! * cells;
+      const maskBottom = across.high[y]! * cells;
+      const maskY = across.fraction[y]!;
       for (let x = 0; x < width; x++) {
         const l = low[x]!;
         const h = high[x]!;
         const fx = fraction[x]!;
-        const strength = rowFade * fade[x]!;
+        const ml = across.low[x]!;
+        const mh = across.high[x]!;
+        const mx = across.fraction[x]!;
+        const maskUpper = mask.data[maskTop + ml]! * (1 - mx) + mask.data[maskTop + mh]! * mx;
+        const maskLower = mask.data[maskBottom + ml]! * (1 - mx) + mask.data[maskBottom + mh]! * mx;
+        const strength = rowFade * fade[x]! * (maskUpper * (1 - maskY) + maskLower * maskY);
+        if (strength === 0) continue;
         const at = (y * width + x) * 3;
         for (let c = 0; c < 3; c++) {
           const plane = c * pixels;

@@ -3,6 +3,7 @@
  * and at the size that the viewer sees.
  */
 import { type Square, squareCrop } from '../face/crop.ts';
+import { type CellMask, faceMask } from '../face/face-mask.ts';
 import { loadFaceMesh } from '../face/face-mesh.ts';
 import { projectMesh } from '../face/geometry.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
@@ -16,6 +17,8 @@ import type { Framing } from './animate-options.ts';
 /** The networks' warp samples from this many times their resolution, as in training. */
 const SOURCE_OVERSAMPLING = 1.5;
 const CHANNELS = 3;
+/** Side in pixels of the cells of the face's mask; as in training. */
+const MASK_CELL = 8;
 /** Channels of the pose guider's input: pose drawing, warped portrait, reliability. */
 const CONDITION_CHANNELS = 7;
 
@@ -33,6 +36,8 @@ export interface FrameConditions {
   readonly conditions: Float32Array;
   /** [3, S, S] in [−1, 1]: the warped portrait again, as the decoder's base. */
   readonly base: Float32Array;
+  /** Where the decoded difference counts. */
+  readonly mask: CellMask;
 }
 
 /** What {@link AnimatedPortrait} is made of. */
@@ -123,7 +128,7 @@ export class AnimatedPortrait {
     const base = toPlanar(warped.image, new Float32Array(CHANNELS * pixels));
     conditions.set(base, CHANNELS * pixels);
     for (let i = 0; i < pixels; i++) conditions[6 * pixels + i] = warped.reliability[i]! / 127.5 - 1;
-    return { conditions, base };
+    return { conditions, base, mask: faceMask(points, size, MASK_CELL) };
   }
 
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */

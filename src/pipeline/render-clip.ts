@@ -8,7 +8,7 @@ import { type ClipNetworks, DECODE_FRAMES } from './clip-networks.ts';
 import type { FrameComposer } from './compose-frame.ts';
 import { type DenoisedFrame, denoiseClip } from './denoise-clip.ts';
 import type { Job } from './open-job.ts';
-import type { AnimatedPortrait } from './portrait.ts';
+import type { AnimatedPortrait, FrameConditions } from './portrait.ts';
 import type { RenderProgress } from './render-progress.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import { WindowConditions } from './window-conditions.ts';
@@ -50,15 +50,18 @@ export async function renderClip(parts: ClipParts): Promise<void> {
 
   const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
     signal?.throwIfAborted();
-    const bases: Float32Array[] = [];
-    for (const { frame } of batch) bases.push(await conditions.takeBase(frame));
+    const taken: FrameConditions[] = [];
+    for (const { frame } of batch) taken.push(await conditions.take(frame));
+    const bases = taken.map(({ base }) => base);
     const latents = batch.map((item) => item.latents);
     const differences = await watch.time('decode', () => networks.decode(latents, bases));
     for (const [i, { frame }] of batch.entries()) {
       signal?.throwIfAborted();
       const base = await watch.time('decode', async () => portrait.renderBase(await motion.at(frame)));
       await nextTurn();
-      const picture = await watch.time('decode', async () => composer.compose(base, differences[i]!));
+      const picture = await watch.time('decode', async () =>
+        composer.compose(base, differences[i]!, taken[i]!.mask),
+      );
       await watch.time('encode', () => writer.write(picture));
       progress.frameDone();
       await nextTurn();

@@ -59,10 +59,10 @@ export class WindowConditions {
     this.#poses.delete(index);
   }
 
-  /** The warped portrait of a finished frame; the frame is forgotten. */
-  async takeBase(frame: number): Promise<Float32Array> {
-    const { base } = await this.#frame(frame);
+  /** The conditions of a finished frame; the frame is forgotten. */
+  async take(frame: number): Promise<FrameConditions> {
+    const conditions = await this.#frame(frame);
     this.#frames.delete(frame);
-    return base;
+    return conditions;
   }
 }

@@ -1,0 +1,56 @@
+/** Where the networks may change a warped portrait: the face and a little around it. */
+
+/** A mask on a grid of square cells. */
+export interface CellMask {
+  /** Cells in a row, and rows. */
+  readonly cells: number;
+  /** [cells · cells], 0 to 1. */
+  readonly data: Float32Array;
+}
+
+/** Largest (or mean) value of each cell's 3×3 neighbourhood, without cells beyond the edge. */
+function pool(data: Float32Array, cells: number, mean: boolean): Float32Array {
+  const out = new Float32Array(data.length);
+  for (let y = 0; y < cells; y++) {
+    for (let x = 0; x < cells; x++) {
+      let [sum, count, largest] = [0, 0, 0];
+      for (let v = Math.max(0, y - 1); v <= Math.min(cells - 1, y + 1); v++) {
+        for (let u = Math.max(0, x - 1); u <= Math.min(cells - 1, x + 1); u++) {
+          const value = data[v * cells + u]!;
+          sum += value;
+          count += 1;
+          largest = Math.max(largest, value);
+        }
+      }
+      out[y * cells + x] = mean ? sum / count : largest;
+    }
+  }
+  return out;
+}
+
+/**
+ * The cells that the landmarks' bounding box touches, grown by one, with a soft edge: what training asked of the
+ * networks ends there.
+ *
+ * @param points - landmarks, `[n, 2]` in pixels of a square picture of side `size`.
+ * @param cellSize - side of a cell in pixels; divides `size`.
+ */
+export function faceMask(points: ArrayLike<number>, size: number, cellSize: number): CellMask {
+  let [minX, minY, maxX, maxY] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let i = 0; i < points.length; i += 2) {
+    minX = Math.min(minX, points[i]!);
+    maxX = Math.max(maxX, points[i]!);
+    minY = Math.min(minY, points[i + 1]!);
+    maxY = Math.max(maxY, points[i + 1]!);
+  }
+  const cells = size / cellSize;
+  const touched = new Float32Array(cells * cells);
+  for (let y = 0; y < cells; y++) {
+    for (let x = 0; x < cells; x++) {
+      const [left, top] = [x * cellSize, y * cellSize];
+      const inside = left + cellSize > minX && left < maxX && top + cellSize > minY && top < maxY;
+      if (inside) touched[y * cells + x] = 1;
+    }
+  }
+  return { cells, data: pool(pool(touched, cells, false), cells, true) };
+}
