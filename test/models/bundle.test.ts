@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { ModelError } from '../../src/errors.ts';
+import { listEmbeddedBundles, openBundle, verifyBundle } from '../../src/models/bundle.ts';
+import { temporaryDirectory } from '../helpers/media.ts';
+
+const folder = temporaryDirectory();
+
+/** A bundle with one file, changed by `changes`. */
+function writeBundle(name: string, changes: Record<string, unknown> = {}, content = 'weights'): string {
+  const made = path.join(folder, name);
+  mkdirSync(made);
+  const file = {
+    path: 'w.safetensors',
+    bytes: 7,
+    sha256: createHash('sha256').update('weights').digest('hex'),
+  };
+  writeFileSync(path.join(made, 'w.safetensors'), content);
+  const description = { formatVersion: 1, name, files: { denoisingUnet: file }, ...changes };
+  writeFileSync(path.join(made, 'bundle.json'), JSON.stringify(description));
+  return made;
+}
+
+test('the embedded bundle opens by name, and its files are what it says', async () => {
+  assert((await listEmbeddedBundles()).includes('tiny'));
+  const bundle = await openBundle('tiny');
+  await verifyBundle(bundle);
+  const total = Object.values(bundle.description.files).reduce((sum, { bytes }) => sum + bytes, 0);
+  assert(total <= 40e6, `${total} bytes`);
+});
+
+test('a folder without bundle.json is an error that names the embedded bundles', async () => {
+  await assert.rejects(openBundle(path.join(folder, 'none')), (error) => {
+    assert(error instanceof ModelError);
+    assert.match(error.message, /expected a folder with bundle\.json or one of tiny/);
+    return true;
+  });
+});
+
+test('a bundle of another version, or that is no JSON, is refused', async () => {
+  await assert.rejects(
+    openBundle(writeBundle('new', { formatVersion: 99 })),
+    /expected format version 1, got 99/,
+  );
+  const broken = writeBundle('broken');
+  writeFileSync(path.join(broken, 'bundle.json'), '{');
+  await assert.rejects(openBundle(broken), /not valid JSON/);
+});
+
+test('a file that was cut is found on opening, one that was changed on verifying', async () => {
+  await assert.rejects(openBundle(writeBundle('cut', {}, 'wei')), /expected denoisingUnet of 7 bytes, got 3/);
+  const changed = await openBundle(writeBundle('changed', {}, 'WEIGHTS'));
+  await assert.rejects(verifyBundle(changed), /expected SHA-256/);
+  await verifyBundle(await openBundle(writeBundle('whole')));
+});
