@@ -22,8 +22,12 @@ const skip = missing.length > 0 ? `not there: ${missing.join(', ')}` : false;
 /** Short, but longer than a frame has words: a syllable or two. */
 const DURATION = 0.6;
 const SAMPLE_RATE = 16_000;
-/** Longest time, in milliseconds, that the thread of the caller may be busy without a pause. */
-const LONGEST_STALL = 50;
+/**
+ * Longest time, in milliseconds, that the thread of the caller may be busy without a pause. A network that ran on this thread
+ * would hold it for longer; what the program really takes, some 30 ms, is measured by scripts/benchmark.ts, because a busy
+ * machine adds its own delays.
+ */
+const LONGEST_STALL = 150;
 /** The monitor counts the time between two of its ticks, so a loop without any delay shows this. */
 const MONITOR_INTERVAL = 5;
 
