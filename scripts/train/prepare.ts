@@ -34,7 +34,9 @@ const LATENT = SIZE / 8;
 const POINTS = 468;
 const LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398];
 const RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173];
-const OUTER_LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409];
+const OUTER_LIPS = [
+  61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
+];
 
 interface Expression {
   readonly basis: Float32Array;
@@ -44,7 +46,13 @@ interface Expression {
   readonly components: number;
 }
 
-const [dataFolder, expressionPath, outFolder, kind, split] = process.argv.slice(2) as [string, string, string, string, string];
+const [dataFolder, expressionPath, outFolder, kind, split] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
 const faceMesh = JSON.parse(fs.readFileSync('assets/face/face-mesh.json', 'utf8')) as { triangles: number[] };
 
 function readExpression(): Expression {
@@ -65,7 +73,11 @@ function readTable(file: string): Record<string, string>[] {
 }
 
 /** Square cut-out at `side` pixels, edges repeated outside the picture. */
-async function cutOut(image: RgbImage, box: { x: number; y: number; side: number }, side: number): Promise<RgbImage> {
+async function cutOut(
+  image: RgbImage,
+  box: { x: number; y: number; side: number },
+  side: number,
+): Promise<RgbImage> {
   const whole = Math.round(box.side);
   const x0 = Math.round(box.x);
   const y0 = Math.round(box.y);
@@ -78,7 +90,10 @@ async function cutOut(image: RgbImage, box: { x: number; y: number; side: number
       cut.set(image.data.subarray(from, from + 3), (y * whole + x) * 3);
     }
   }
-  const data = await sharp(cut, { raw: { width: whole, height: whole, channels: 3 } }).resize(side, side, { kernel: 'lanczos3' }).raw().toBuffer();
+  const data = await sharp(cut, { raw: { width: whole, height: whole, channels: 3 } })
+    .resize(side, side, { kernel: 'lanczos3' })
+    .raw()
+    .toBuffer();
   return { data: new Uint8Array(data), width: side, height: side };
 }
 
@@ -94,10 +109,20 @@ function weights(points: Float64Array, out: Uint8Array, offset: number): void {
   const box = (ring: readonly number[], margin: number): number[] => {
     const xs = ring.map((i) => points[i * 2]!);
     const ys = ring.map((i) => points[i * 2 + 1]!);
-    return [Math.min(...xs) - margin, Math.min(...ys) - margin, Math.max(...xs) + margin, Math.max(...ys) + margin];
+    return [
+      Math.min(...xs) - margin,
+      Math.min(...ys) - margin,
+      Math.max(...xs) + margin,
+      Math.max(...ys) + margin,
+    ];
   };
   const all = Array.from({ length: POINTS }, (_, i) => i);
-  const regions: [number[], number][] = [[box(all, 0), 32], [box(LEFT_EYE, 4), 64], [box(RIGHT_EYE, 4), 64], [box(OUTER_LIPS, 6), 128]];
+  const regions: [number[], number][] = [
+    [box(all, 0), 32],
+    [box(LEFT_EYE, 4), 64],
+    [box(RIGHT_EYE, 4), 64],
+    [box(OUTER_LIPS, 6), 128],
+  ];
   for (let y = 0; y < LATENT; y++) {
     for (let x = 0; x < LATENT; x++) {
       let value = 16;
@@ -112,7 +137,13 @@ function weights(points: Float64Array, out: Uint8Array, offset: number): void {
 const FRAME_BYTES = 10 * SIZE * SIZE + LATENT * LATENT;
 const RECORD_BYTES = 3 * SIZE * SIZE + FRAMES * FRAME_BYTES;
 
-function writeFrame(record: Uint8Array, frame: number, warp: PortraitWarp, points: Float64Array, target: RgbImage): void {
+function writeFrame(
+  record: Uint8Array,
+  frame: number,
+  warp: PortraitWarp,
+  points: Float64Array,
+  target: RgbImage,
+): void {
   const offset = 3 * SIZE * SIZE + frame * FRAME_BYTES;
   const drawing = resizePoseImage(drawPoseImage(points, { width: SIZE, height: SIZE }), SIZE, SIZE);
   planar(drawing, record, offset);
@@ -124,17 +155,36 @@ function writeFrame(record: Uint8Array, frame: number, warp: PortraitWarp, point
 }
 
 async function shrink(image: RgbImage): Promise<RgbImage> {
-  const data = await sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } }).resize(SIZE, SIZE, { kernel: 'lanczos3' }).raw().toBuffer();
+  const data = await sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } })
+    .resize(SIZE, SIZE, { kernel: 'lanczos3' })
+    .raw()
+    .toBuffer();
   return { data: new Uint8Array(data), width: SIZE, height: SIZE };
 }
 
-const scaled = (points: ArrayLike<number>, factor: number): Float64Array => Float64Array.from(points, (v) => v * factor);
-const lipGap = (points: ArrayLike<number>): number => Math.hypot(points[13 * 2]! - points[14 * 2]!, points[13 * 2 + 1]! - points[14 * 2 + 1]!);
+const scaled = (points: ArrayLike<number>, factor: number): Float64Array =>
+  Float64Array.from(points, (v) => v * factor);
+const lipGap = (points: ArrayLike<number>): number =>
+  Math.hypot(points[13 * 2]! - points[14 * 2]!, points[13 * 2 + 1]! - points[14 * 2 + 1]!);
 
 async function* talkingWindows(rows: Record<string, string>[]): AsyncGenerator<Uint8Array> {
   for (const [clip, row] of rows.entries()) {
     const name = row.file!.replace('.mkv', '');
-    const raw = execFileSync('ffmpeg', ['-v', 'error', '-i', path.join(dataFolder, 'talking', row.file!), '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'], { maxBuffer: 1 << 28 });
+    const raw = execFileSync(
+      'ffmpeg',
+      [
+        '-v',
+        'error',
+        '-i',
+        path.join(dataFolder, 'talking', row.file!),
+        '-f',
+        'rawvideo',
+        '-pix_fmt',
+        'rgb24',
+        '-',
+      ],
+      { maxBuffer: 1 << 28 },
+    );
     const count = raw.length / (SIZE * SIZE * 3);
     const landmarkFile = fs.readFileSync(path.join(outFolder, 'landmarks', `${name}.f32`));
     const landmarks = new Float32Array(landmarkFile.buffer, landmarkFile.byteOffset, landmarkFile.length / 4);
@@ -142,12 +192,20 @@ async function* talkingWindows(rows: Record<string, string>[]): AsyncGenerator<U
     // One square for the clip, around where the face is on average, a little different for each window.
     for (let w = 0; w < 2; w++) {
       const mean = new Float64Array(POINTS * 2);
-      for (let f = 0; f < count; f++) for (let i = 0; i < POINTS * 2; i++) mean[i]! += landmarks[(f * POINTS + (i >> 1)) * 3 + (i & 1)]! / count;
+      for (let f = 0; f < count; f++)
+        for (let i = 0; i < POINTS * 2; i++)
+          mean[i]! += landmarks[(f * POINTS + (i >> 1)) * 3 + (i & 1)]! / count;
       const square = squareCrop(mean, SIZE, SIZE);
       const side = Math.min(SIZE, square.side * (0.92 + 0.2 * random.uniform()));
       const box = {
-        x: Math.min(SIZE - side, Math.max(0, square.x + (square.side - side) / 2 + (random.uniform() - 0.5) * 16)),
-        y: Math.min(SIZE - side, Math.max(0, square.y + (square.side - side) / 2 + (random.uniform() - 0.5) * 16)),
+        x: Math.min(
+          SIZE - side,
+          Math.max(0, square.x + (square.side - side) / 2 + (random.uniform() - 0.5) * 16),
+        ),
+        y: Math.min(
+          SIZE - side,
+          Math.max(0, square.y + (square.side - side) / 2 + (random.uniform() - 0.5) * 16),
+        ),
         side: Math.round(side),
       };
       box.x = Math.round(box.x);
@@ -161,7 +219,15 @@ async function* talkingWindows(rows: Record<string, string>[]): AsyncGenerator<U
         return points;
       };
       const pictureOf = (f: number, side: number): Promise<RgbImage> =>
-        cutOut({ data: new Uint8Array(raw.buffer, raw.byteOffset + f * SIZE * SIZE * 3, SIZE * SIZE * 3), width: SIZE, height: SIZE }, box, side);
+        cutOut(
+          {
+            data: new Uint8Array(raw.buffer, raw.byteOffset + f * SIZE * SIZE * 3, SIZE * SIZE * 3),
+            width: SIZE,
+            height: SIZE,
+          },
+          box,
+          side,
+        );
       const start = Math.floor(random.uniform() * (count - FRAMES));
       // Portraits mostly show closed mouths: of some random frames take the most closed one.
       let source = 0;
@@ -172,10 +238,15 @@ async function* talkingWindows(rows: Record<string, string>[]): AsyncGenerator<U
         if (gap < smallest) [source, smallest] = [f, gap];
       }
       const portrait = await pictureOf(source, SOURCE_SIZE);
-      const warp = new PortraitWarp(portrait, scaled(pointsOf(source), SOURCE_SIZE / SIZE), faceMesh.triangles);
+      const warp = new PortraitWarp(
+        portrait,
+        scaled(pointsOf(source), SOURCE_SIZE / SIZE),
+        faceMesh.triangles,
+      );
       const record = new Uint8Array(RECORD_BYTES);
       planar(await shrink(portrait), record, 0);
-      for (let f = 0; f < FRAMES; f++) writeFrame(record, f, warp, pointsOf(start + f), await pictureOf(start + f, SIZE));
+      for (let f = 0; f < FRAMES; f++)
+        writeFrame(record, f, warp, pointsOf(start + f), await pictureOf(start + f, SIZE));
       yield record;
     }
   }
@@ -189,7 +260,8 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
   // The smallest change of expression that opens the mouth by 1 cm.
   const opening = new Float64Array(stride);
   let norm = 0;
-  for (let k = 0; k < components; k++) norm += (basis[k * stride + 13 * 3 + 1]! - basis[k * stride + 14 * 3 + 1]!) ** 2;
+  for (let k = 0; k < components; k++)
+    norm += (basis[k * stride + 13 * 3 + 1]! - basis[k * stride + 14 * 3 + 1]!) ** 2;
   for (let k = 0; k < components; k++) {
     const gap = basis[k * stride + 13 * 3 + 1]! - basis[k * stride + 14 * 3 + 1]!;
     for (let i = 0; i < stride; i++) opening[i]! += (basis[k * stride + i]! * gap) / norm;
@@ -204,8 +276,14 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
     const session = await ort.InferenceSession.create(graph, { intraOpNumThreads: 1 });
     return {
       run: async (feeds) => {
-        const out = await session.run(Object.fromEntries(Object.entries(feeds).map(([k, v]) => [k, new ort.Tensor('float32', v.data, [...v.dims])])));
-        return Object.fromEntries(Object.entries(out).map(([k, v]) => [k, { data: v.data as Float32Array, dims: v.dims }]));
+        const out = await session.run(
+          Object.fromEntries(
+            Object.entries(feeds).map(([k, v]) => [k, new ort.Tensor('float32', v.data, [...v.dims])]),
+          ),
+        );
+        return Object.fromEntries(
+          Object.entries(out).map(([k, v]) => [k, { data: v.data as Float32Array, dims: v.dims }]),
+        );
       },
     };
   };
@@ -213,7 +291,9 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
   let skipped = 0;
   for (const [person, row] of rows.entries()) {
     const random = new RandomStream([person, 77, split === 'train' ? 0 : 1]);
-    const file = sharp(path.join(dataFolder, 'portraits', row.file!)).removeAlpha().toColourspace('srgb');
+    const file = sharp(path.join(dataFolder, 'portraits', row.file!))
+      .removeAlpha()
+      .toColourspace('srgb');
     const flipped = random.uniform() < 0.5;
     const { data, info } = await (flipped ? file.flop() : file).raw().toBuffer({ resolveWithObject: true });
     const full: RgbImage = { data: new Uint8Array(data), width: info.width, height: info.height };
@@ -226,13 +306,24 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
     const facePoints = projectMesh(mesh, transform, full.width, full.height);
     const square = squareCrop(facePoints, full.width, full.height);
     const side = Math.round(square.side * (0.92 + 0.16 * random.uniform()));
-    const box = { x: Math.round(square.x + (square.side - side) / 2), y: Math.round(square.y + (square.side - side) / 2), side };
-    const toCrop = (points: Float64Array, size: number): Float64Array => Float64Array.from(points, (v, i) => ((v - (i % 2 === 0 ? box.x : box.y)) * size) / box.side);
+    const box = {
+      x: Math.round(square.x + (square.side - side) / 2),
+      y: Math.round(square.y + (square.side - side) / 2),
+      side,
+    };
+    const toCrop = (points: Float64Array, size: number): Float64Array =>
+      Float64Array.from(points, (v, i) => ((v - (i % 2 === 0 ? box.x : box.y)) * size) / box.side);
     const still = await cutOut(full, box, STILL_SIZE);
     const stillWarp = new PortraitWarp(still, toCrop(facePoints, STILL_SIZE), faceMesh.triangles);
     const ownGap = Math.max(0, gapOf(mesh));
 
-    const posed = (frame: number | null, strength: number, gapLimit: number, blinkAmount: number, pose: number[]): Float64Array => {
+    const posed = (
+      frame: number | null,
+      strength: number,
+      gapLimit: number,
+      blinkAmount: number,
+      pose: number[],
+    ): Float64Array => {
       const posedMesh = Float64Array.from(mesh);
       if (frame !== null) {
         for (let k = 0; k < components; k++) {
@@ -253,7 +344,13 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
     const sourcePose = amplitude.map((a) => a * (2 * random.uniform() - 1));
     const closed = random.uniform() < 0.75 ? 0.3 * random.uniform() : random.uniform();
     const sourceFrame = Math.floor(random.uniform() * total);
-    const sourcePoints = posed(sourceFrame, 0.7, closed * ownGap, random.uniform() < 0.1 ? 0.5 * random.uniform() : 0, sourcePose);
+    const sourcePoints = posed(
+      sourceFrame,
+      0.7,
+      closed * ownGap,
+      random.uniform() < 0.1 ? 0.5 * random.uniform() : 0,
+      sourcePose,
+    );
     const sourceCrop = toCrop(sourcePoints, SOURCE_SIZE);
     const portrait = stillWarp.render(sourceCrop, SOURCE_SIZE, SOURCE_SIZE).image;
     const warp = new PortraitWarp(portrait, sourceCrop, faceMesh.triangles);
@@ -284,6 +381,13 @@ for await (const record of kind === 'talking' ? talkingWindows(rows) : portraitW
   records += 1;
 }
 fs.closeSync(output);
-const layout = { records, frames: FRAMES, size: SIZE, recordBytes: RECORD_BYTES, frameBytes: FRAME_BYTES, innerLips: INNER_LIPS };
+const layout = {
+  records,
+  frames: FRAMES,
+  size: SIZE,
+  recordBytes: RECORD_BYTES,
+  frameBytes: FRAME_BYTES,
+  innerLips: INNER_LIPS,
+};
 fs.writeFileSync(path.join(outFolder, `${kind}-${split}.json`), JSON.stringify(layout));
 process.stderr.write(`${kind} ${split}: ${records} windows\n`);
