@@ -103,7 +103,7 @@ export async function openPortrait(
   try {
     const faces = await finder.find(image);
     const face = choosePortraitFace(image, faces, { path: options.portrait, onNotice: notice });
-    return new AnimatedPortrait({
+    return await AnimatedPortrait.create({
       image,
       face,
       resolution: bundle.description.resolution,

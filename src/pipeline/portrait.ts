@@ -2,6 +2,7 @@
  * The portrait of a clip: its face, the square around it, and the warps that move it, at the size that the networks see
  * and at the size that the viewer sees.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Square, squareCrop } from '../face/crop.ts';
 import { type CellMask, faceMask } from '../face/face-mask.ts';
 import { loadFaceMesh } from '../face/face-mesh.ts';
@@ -61,6 +62,19 @@ export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, o
   return out;
 }
 
+/** The square of the picture at the sizes that are needed. */
+interface Cuts {
+  /** Landmarks, [468, 2] in pixels of the picture. */
+  readonly points: Float64Array;
+  readonly square: Square;
+  /** For the networks' warp. */
+  readonly source: RgbImage;
+  /** For the viewer's warp. */
+  readonly display: RgbImage;
+  /** For the reference UNet. */
+  readonly reference: RgbImage;
+}
+
 /** A portrait that can be posed. Holds no native memory. */
 export class AnimatedPortrait {
   readonly image: RgbImage;
@@ -77,31 +91,36 @@ export class AnimatedPortrait {
   readonly #networkWarp: PortraitWarp;
   readonly #displayWarp: PortraitWarp;
 
-  constructor({ image, face, resolution, framing }: AnimatedPortraitOptions) {
+  private constructor({ image, face, resolution, framing }: AnimatedPortraitOptions, cuts: Cuts) {
     this.image = image;
     this.resolution = resolution;
-    const { mesh, transform } = face;
-    this.mesh = mesh;
-    this.#transform = transform;
-    const points = projectMesh(mesh, transform, image.width, image.height);
-    const { x, y, side } = squareCrop(points, image.width, image.height);
-    this.square = { x: Math.round(x), y: Math.round(y), side: Math.round(side) };
-    const box = { x: this.square.x, y: this.square.y, size: this.square.side };
-    this.displaySize = framing === 'crop' ? resolution : this.square.side;
-
+    this.mesh = face.mesh;
+    this.#transform = face.transform;
+    this.square = cuts.square;
+    this.displaySize = framing === 'crop' ? resolution : cuts.square.side;
     const { triangles } = loadFaceMesh();
-    const sourceSize = resolution * SOURCE_OVERSAMPLING;
-    const source = cropSquare(image, box, sourceSize);
-    this.#networkWarp = new PortraitWarp(source, this.#inSquare(points, sourceSize), triangles);
-    this.#displayWarp = new PortraitWarp(
-      framing === 'crop' ? source : cropSquare(image, box, this.square.side),
-      this.#inSquare(points, framing === 'crop' ? sourceSize : this.square.side),
-      triangles,
-    );
-    this.reference = toPlanar(
-      cropSquare(image, box, resolution),
-      new Float32Array(CHANNELS * resolution * resolution),
-    );
+    const warpOf = (source: RgbImage): PortraitWarp =>
+      new PortraitWarp(source, this.#inSquare(cuts.points, source.width), triangles);
+    this.#networkWarp = warpOf(cuts.source);
+    this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(cuts.display);
+    this.reference = toPlanar(cuts.reference, new Float32Array(CHANNELS * resolution * resolution));
+  }
+
+  /** Cuts the square out in the sizes that are needed, one at a time, so that the event loop goes on between them. */
+  static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
+    const { image, face, resolution, framing } = options;
+    const points = projectMesh(face.mesh, face.transform, image.width, image.height);
+    const exact = squareCrop(points, image.width, image.height);
+    const square = { x: Math.round(exact.x), y: Math.round(exact.y), side: Math.round(exact.side) };
+    const cut = async (size: number): Promise<RgbImage> => {
+      await nextTurn();
+      return cropSquare(image, { x: square.x, y: square.y, size: square.side }, size);
+    };
+    const source = await cut(resolution * SOURCE_OVERSAMPLING);
+    const display = framing === 'crop' ? source : await cut(square.side);
+    const reference = await cut(resolution);
+    await nextTurn();
+    return new AnimatedPortrait(options, { points, square, source, display, reference });
   }
 
   #inSquare(points: Float64Array, size: number): Float64Array {

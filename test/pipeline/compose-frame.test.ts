@@ -14,20 +14,20 @@ const RESOLUTION = 64;
 const STILL = { offsets: new Float32Array(468 * 3), pose: new Float32Array(6) };
 
 /** A noisy picture with the canonical face in its middle. */
-function portraitOf(width: number, height: number, framing: Framing): AnimatedPortrait {
+function portraitOf(width: number, height: number, framing: Framing): Promise<AnimatedPortrait> {
   const random = new RandomStream([3]);
   const data = Uint8Array.from({ length: width * height * 3 }, () => 64 + 128 * random.uniform());
   const image: RgbImage = { data, width, height };
   const transform = poseToMatrix([0, 0, 0, 0, 0, -40]);
   const mesh = loadFaceMesh().vertices;
   const face: PortraitFace = { landmarks: mesh, mesh, transform, pose: new Float64Array(6), size: 100 };
-  return new AnimatedPortrait({ image, face, resolution: RESOLUTION, framing });
+  return AnimatedPortrait.create({ image, face, resolution: RESOLUTION, framing });
 }
 
 const full = { cells: 8, data: new Float32Array(64).fill(1) };
 
-test('a face at rest with nothing to change is the photo, byte by byte, and even in size', () => {
-  const portrait = portraitOf(201, 181, 'paste-back');
+test('a face at rest with nothing to change is the photo, byte by byte, and even in size', async () => {
+  const portrait = await portraitOf(201, 181, 'paste-back');
   const composer = new FrameComposer(portrait, true);
   assert.deepEqual([composer.width, composer.height], [200, 180]);
   const difference = new Float32Array(3 * RESOLUTION * RESOLUTION);
@@ -38,8 +38,8 @@ test('a face at rest with nothing to change is the photo, byte by byte, and even
   }
 });
 
-test('a difference shows inside the mask, in the right place and size, and nowhere else', () => {
-  const portrait = portraitOf(200, 180, 'paste-back');
+test('a difference shows inside the mask, in the right place and size, and nowhere else', async () => {
+  const portrait = await portraitOf(200, 180, 'paste-back');
   const composer = new FrameComposer(portrait, true);
   const difference = new Float32Array(3 * RESOLUTION * RESOLUTION).fill(20 / 127.5);
   const mask = { cells: 8, data: new Float32Array(64) };
@@ -55,8 +55,8 @@ test('a difference shows inside the mask, in the right place and size, and nowhe
   assert.equal(changed(1, 1), 0);
 });
 
-test('changes fade out at the edges of the square', () => {
-  const portrait = portraitOf(200, 180, 'crop');
+test('changes fade out at the edges of the square', async () => {
+  const portrait = await portraitOf(200, 180, 'crop');
   const composer = new FrameComposer(portrait, false);
   assert.deepEqual([composer.width, composer.height], [RESOLUTION, RESOLUTION]);
   const plain = portrait.renderBase(STILL);
