@@ -1,7 +1,7 @@
 /**
  * Speed and memory of the whole job with the sample portrait and speech, as a user runs it.
  *
- *   npm run build && node --import=tsx scripts/benchmark.ts [--quick] [--original] [--threads N] [--output docs/benchmark.md]
+ *   npm run build && node --import=tsx scripts/benchmark.ts [--quick] [--original] [--threads N] [--output scripts/results/benchmark.md]
  *
  * Renders 10 s and 60 s of speech with the preset fast, and with --original 3 s with the preset original; with --quick 3 s
  * alone.
@@ -44,6 +44,9 @@ const STAGES: readonly Exclude<keyof StageTimes, 'total'>[] = [
   'decode',
   'encode',
 ];
+
+/** Stages whose work grows with the clip; the others come once. */
+const PER_FRAME: ReadonlySet<keyof StageTimes> = new Set(['pose', 'denoise', 'decode', 'encode']);
 
 interface Run extends TimedJob {
   readonly preset: string;
@@ -89,7 +92,7 @@ function overviewTable(runs: readonly Run[]): string {
 function stageTable(runs: readonly Run[]): string {
   const cells = ({ result: { frames, times } }: Run, stage: keyof StageTimes): string[] => [
     formatNumber(times[stage], 1),
-    formatNumber(frames / times[stage], frames / times[stage] < 100 ? 1 : 0),
+    PER_FRAME.has(stage) ? formatNumber(frames / times[stage], frames / times[stage] < 100 ? 1 : 0) : '–',
   ];
   return markdownTable(
     ['Stage', ...runs.flatMap((run) => [`${titleOf(run)}: s`, 'frames/s'])],
@@ -118,7 +121,7 @@ ${processor}, ${cpus().length} cores, ${formatNumber(totalmem() / 1e9, 0)} GB; N
   }; ${new Date().toISOString().slice(0, 10)}.
 The networks work at 256×256, pasted back into a portrait of ${width}×${height}. Made by
 
-    npm run build && node --import=tsx scripts/benchmark.ts${values.quick ? ' --quick' : ''}${values.original ? ' --original' : ''} --output docs/benchmark.md
+    npm run build && node --import=tsx scripts/benchmark.ts${values.quick ? ' --quick' : ''}${values.original ? ' --original' : ''} --output scripts/results/benchmark.md
 
 From the start of the process to its end; wanted: 3 frames/s with LCM 4 steps, less than 1500 MB, and a ${LONG} s clip within
 10 % of a ${SHORT} s clip's memory. Memory is the largest resident size of the process; ffmpeg, a process of its own, is not in it.

