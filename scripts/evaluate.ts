@@ -70,7 +70,8 @@ ${peopleTable(measures)}
 
 - **Opening**: distance of the inner lips' middles (landmarks 13 and 14) in the metric face space. *Driving* is that of the
   mesh which the motion network poses, *found* is what the project's landmarker sees in the decoded video. Lag above 0: the
-  video comes later. The columns silence, P B M and vowels give driving → found in mm, where the speech is labelled.
+  video comes later. Amplitude compares their standard deviations; the landmarker reads small: on five filmed test clips it
+  finds 0.57 (0.44 to 0.71) of the amplitude that the data's own landmarks have, with r = 0.93. The columns silence, P B M and vowels give driving → found in mm, where the speech is labelled.
 - **Identity**: cosine of the faceres embeddings of the portrait and of six frames.${
     Number.isFinite(chance)
       ? ` Different people of this table have ${formatNumber(chance, 2)} on average.`

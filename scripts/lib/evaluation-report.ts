@@ -26,7 +26,6 @@ const ROWS: readonly Row[] = [
     digits: 2,
     value: (p) => p.amplitude,
     worst: 'least',
-    wanted: '1',
   },
   {
     title: 'Identity: faceres similarity to the portrait',
