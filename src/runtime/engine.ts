@@ -2,7 +2,6 @@
  * Runs networks: an engine owns one worker thread with ONNX Runtime's sessions, so that nothing here blocks the event
  * loop. Open several engines to run independent networks at the same time.
  */
-import type { Worker } from 'node:worker_threads';
 import {
   assertIntegerInRange,
   EnvironmentError,
@@ -12,8 +11,8 @@ import {
 } from '../errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { automaticDevices, DEVICES, type Device, type DeviceChoice } from './device.ts';
-import type { Request, ResponseMessage, Results, TensorInfo, WireTensor } from './protocol.ts';
-import { startWorkerThread } from './worker-thread.ts';
+import type { Request, Results, TensorInfo, WireTensor } from './protocol.ts';
+import { ThreadClient } from './thread-client.ts';
 
 export type { Device, DeviceChoice } from './device.ts';
 export type { TensorInfo } from './protocol.ts';
@@ -33,9 +32,9 @@ export interface EngineOptions {
   readonly onNotice?: ((message: string) => void) | undefined;
 }
 
-/** Options of {@link Network.run} and {@link Network.bind}. */
+/** Options of {@link Engine.load}, {@link Network.run} and {@link Network.bind}. */
 export interface InputOptions {
-  /** Moves the inputs' arrays to the worker instead of copying them; they are empty afterwards. @defaultValue false */
+  /** Moves the arrays to the worker instead of copying them; they are empty afterwards. @defaultValue false */
   readonly transfer?: boolean | undefined;
 }
 
@@ -71,71 +70,11 @@ export interface ExecutionProviderInfo {
   readonly reason?: string;
 }
 
-interface Pending {
-  readonly resolve: (result: never) => void;
-  readonly reject: (error: Error) => void;
-}
+/** The thread of one engine. */
+type EngineThread = ThreadClient<Request, Results>;
 
-/** The thread and the requests that wait for its answers. */
-class WorkerClient {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  readonly #exited: Promise<void>;
-  #failure: Error | undefined;
-  #nextId = 1;
-
-  constructor() {
-    this.#worker = startWorkerThread(new URL('./session-worker.ts', import.meta.url));
-    this.#worker.on('message', (message: ResponseMessage) => this.#settle(message));
-    this.#worker.on('error', (error) => this.#fail(error));
-    this.#exited = new Promise((resolve) => {
-      this.#worker.once('exit', (code) => {
-        this.#fail(new Error(`the worker thread ended with exit code ${code}`));
-        resolve();
-      });
-    });
-  }
-
-  #settle(message: ResponseMessage): void {
-    const pending = this.#pending.get(message.id);
-    if (pending === undefined) return;
-    this.#pending.delete(message.id);
-    // An idle engine does not keep the process alive.
-    if (this.#pending.size === 0) this.#worker.unref();
-    if (message.ok) pending.resolve(message.result as never);
-    else pending.reject(new Error(message.message));
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    for (const { reject } of this.#pending.values()) reject(this.#failure);
-    this.#pending.clear();
-  }
-
-  request<R extends Request>(request: R, transfer: readonly ArrayBuffer[] = []): Promise<Results[R['kind']]> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      this.#pending.set(id, { resolve, reject });
-      this.#worker.ref();
-      try {
-        this.#worker.postMessage({ id, request }, [...transfer]);
-      } catch (error) {
-        this.#pending.delete(id);
-        if (this.#pending.size === 0) this.#worker.unref();
-        reject(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
-  }
-
-  async close(): Promise<void> {
-    if (this.#failure === undefined) {
-      // A worker that crashes meanwhile has ended as well.
-      await this.request({ kind: 'close' }).catch(() => undefined);
-      this.#worker.ref();
-    }
-    await this.#exited;
-  }
+function startEngineThread(): EngineThread {
+  return new ThreadClient(new URL('./session-worker.ts', import.meta.url));
 }
 
 function messageOf(error: unknown): string {
@@ -160,12 +99,12 @@ class WorkerNetwork implements Network {
   readonly name: string;
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
-  readonly #client: WorkerClient;
+  readonly #client: EngineThread;
   readonly #id: number;
   readonly #bound = new Set<string>();
   #disposed: Promise<void> | undefined;
 
-  constructor(client: WorkerClient, id: number, name: string, info: Results['load']) {
+  constructor(client: EngineThread, id: number, name: string, info: Results['load']) {
     this.#client = client;
     this.#id = id;
     this.name = name;
@@ -202,7 +141,7 @@ class WorkerNetwork implements Network {
       throw new ModelError(`Cannot ${verb} ${this.name}: it was disposed of`, this.name);
     }
     try {
-      return await this.#client.request(request, buffers);
+      return await this.#client.request(request, { transfer: buffers });
     } catch (error) {
       throw new ModelError(`Cannot ${verb} ${this.name}: ${messageOf(error)}`, this.name, { cause: error });
     }
@@ -242,12 +181,12 @@ class WorkerNetwork implements Network {
 export class Engine {
   /** Where the networks run; never `auto`. */
   readonly device: Device;
-  readonly #client: WorkerClient;
+  readonly #client: EngineThread;
   readonly #threads: number | undefined;
   #nextNetwork = 1;
   #disposed: Promise<void> | undefined;
 
-  private constructor(client: WorkerClient, device: Device, threads: number | undefined) {
+  private constructor(client: EngineThread, device: Device, threads: number | undefined) {
     this.#client = client;
     this.device = device;
     this.#threads = threads;
@@ -268,7 +207,7 @@ export class Engine {
       );
     }
     if (threads !== undefined) assertIntegerInRange('threads', threads, 1, MAX_THREADS);
-    const client = new WorkerClient();
+    const client = startEngineThread();
     const candidates = device === 'auto' ? automaticDevices(process.platform) : [device];
     const failures: string[] = [];
     for (const candidate of candidates) {
@@ -295,20 +234,25 @@ export class Engine {
    * Opens a network.
    *
    * @param name - for messages.
-   * @param graph - bytes of an ONNX model (copied), or the path of one; external data lies beside it.
+   * @param graph - bytes of an ONNX model (copied, unless `transfer` is set), or the path of one; external data lies
+   *   beside it.
    * @throws {@link ModelError} if the runtime does not accept it; `cause` is the runtime's error.
    */
-  async load(name: string, graph: Uint8Array | string): Promise<Network> {
+  async load(
+    name: string,
+    graph: Uint8Array | string,
+    { transfer = false }: InputOptions = {},
+  ): Promise<Network> {
     if (this.#disposed !== undefined) {
       throw new ModelError(`Cannot load ${name}: the engine was disposed of`, name);
     }
     const id = this.#nextNetwork++;
-    const own = typeof graph === 'string' ? graph : graph.slice();
+    const own = typeof graph === 'string' || transfer ? graph : graph.slice();
     const buffers = typeof own === 'string' ? [] : [own.buffer as ArrayBuffer];
     try {
       const info = await this.#client.request(
         { kind: 'load', network: id, device: this.device, threads: this.#threads, graph: own },
-        buffers,
+        { transfer: buffers },
       );
       return new WorkerNetwork(this.#client, id, name, info);
     } catch (error) {
@@ -328,7 +272,7 @@ export class Engine {
 
 /** Tries every device with a small network and reports which work here, and why others do not. */
 export async function listExecutionProviders(): Promise<ExecutionProviderInfo[]> {
-  const client = new WorkerClient();
+  const client = startEngineThread();
   try {
     const built = await client.request({ kind: 'list' });
     const infos: ExecutionProviderInfo[] = [];

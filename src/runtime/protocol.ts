@@ -28,8 +28,7 @@ export type Request =
     }
   | { readonly kind: 'bind'; readonly network: number; readonly tensors: readonly WireTensor[] }
   | { readonly kind: 'run'; readonly network: number; readonly tensors: readonly WireTensor[] }
-  | { readonly kind: 'release'; readonly network: number }
-  | { readonly kind: 'close' };
+  | { readonly kind: 'release'; readonly network: number };
 
 /** What a request of each kind is answered with. */
 export interface Results {
@@ -39,16 +38,4 @@ export interface Results {
   readonly bind: undefined;
   readonly run: readonly WireTensor[];
   readonly release: undefined;
-  readonly close: undefined;
 }
-
-/** A request on its way, with the number that its answer carries. */
-export interface RequestMessage {
-  readonly id: number;
-  readonly request: Request;
-}
-
-/** An answer: a result, or the text of an error. */
-export type ResponseMessage =
-  | { readonly id: number; readonly ok: true; readonly result: Results[keyof Results] }
-  | { readonly id: number; readonly ok: false; readonly message: string };

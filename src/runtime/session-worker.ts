@@ -3,18 +3,11 @@
  * are called here; the main thread only sends messages. The worker ends by the message `close`: ending it from outside
  * while a network runs would abort the whole process.
  */
-import { parentPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import type { Device } from './device.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
-import type {
-  Request,
-  RequestMessage,
-  ResponseMessage,
-  Results,
-  TensorInfo,
-  WireTensor,
-} from './protocol.ts';
+import type { Request, Results, TensorInfo, WireTensor } from './protocol.ts';
+import { serveThread } from './thread-server.ts';
 
 interface Loaded {
   readonly session: ort.InferenceSession;
@@ -112,15 +105,14 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       }));
     }
     case 'release':
-    case 'close': {
-      const closing = request.kind === 'close' ? [...networks.keys()] : [request.network];
-      for (const network of closing) {
-        await networks.get(network)?.session.release();
-        networks.delete(network);
-      }
+      await release(request.network);
       return undefined;
-    }
   }
+}
+
+async function release(network: number): Promise<void> {
+  await networks.get(network)?.session.release();
+  networks.delete(network);
 }
 
 function buffersOf(result: Results[keyof Results]): ArrayBuffer[] {
@@ -130,20 +122,14 @@ function buffersOf(result: Results[keyof Results]): ArrayBuffer[] {
   );
 }
 
-const port = parentPort;
-if (port === null) throw new Error('session-worker runs in a worker thread only');
-
-// One request at a time: a session is not released while it runs, and answers keep the order of requests.
-let queue: Promise<void> = Promise.resolve();
-port.on('message', ({ id, request }: RequestMessage) => {
-  queue = queue.then(async () => {
-    let response: ResponseMessage;
-    try {
-      response = { id, ok: true, result: await handle(request) };
-    } catch (error) {
-      response = { id, ok: false, message: error instanceof Error ? error.message : String(error) };
-    }
-    port.postMessage(response, response.ok ? buffersOf(response.result) : []);
-    if (request.kind === 'close') port.close();
-  });
+serveThread<Request>({
+  // A session is not released while it runs, and answers keep the order of requests.
+  order: 'one-by-one',
+  handle: async (request) => {
+    const result = await handle(request);
+    return { result, transfer: buffersOf(result) };
+  },
+  dispose: async () => {
+    for (const network of [...networks.keys()]) await release(network);
+  },
 });
