@@ -1,10 +1,16 @@
 /** The motion that drives a clip, before anything is rendered. */
+import type { FaceFinder } from '../../src/face/face-finder.ts';
+import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
+import { readAudio } from '../../src/media/read-audio.ts';
+import { frameCount } from '../../src/media/video-writer.ts';
+import { openBundle } from '../../src/models/bundle.ts';
 import { lipOpening, loadExpressionBasis } from '../../src/motion/expression-basis.ts';
 import { parseMotionConfig } from '../../src/motion/motion-config.ts';
 import { buildMotionNetwork } from '../../src/motion/motion-network.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
 import { ClipMotion } from '../../src/pipeline/clip-motion.ts';
-import { openJob, openPortrait } from '../../src/pipeline/open-job.ts';
+import { openPortrait } from '../../src/pipeline/open-portrait.ts';
+import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 
@@ -18,30 +24,35 @@ export interface DrivingMouth {
 }
 
 /** The mouth of the clip that `animate` makes of these options. */
-export async function readDrivingMouth(options: AnimateOptions, engine: Engine): Promise<DrivingMouth> {
-  const job = await openJob({ ...options, overwrite: true }, () => {});
-  const { mesh } = await openPortrait(job, engine, () => {});
-  const { description, folder } = job.bundle;
+export async function readDrivingMouth(
+  options: AnimateOptions,
+  { engine, finder, ffmpeg }: { engine: Engine; finder: FaceFinder; ffmpeg: FfmpegInfo },
+): Promise<DrivingMouth> {
+  const scales = resolveOptions(options);
+  const { description, folder, pathOf } = await openBundle(scales.bundle);
+  const { resolution, fps } = description;
+  const onNotice = (): void => {};
+  const { mesh } = await openPortrait({
+    path: options.portrait,
+    resolution,
+    framing: 'crop',
+    finder,
+    onNotice,
+  });
+  const { pcm, duration } = await readAudio(options.audio, { ffmpeg });
   const config = parseMotionConfig(description.motion, folder);
-  const weights = openSafetensors(job.bundle.pathOf('motion'));
+  const weights = openSafetensors(pathOf('motion'));
   const network = await engine.load('motion', buildMotionNetwork({ config, weights }));
   try {
-    const motion = new ClipMotion({
-      network,
-      config,
-      basis: loadExpressionBasis(weights),
-      pcm: job.audio.pcm,
-      fps: job.fps,
-      frames: job.frames,
-      mesh,
-      scales: job.options,
-    });
+    const frames = frameCount(duration, fps);
+    const basis = loadExpressionBasis(weights);
+    const motion = new ClipMotion({ network, config, basis, pcm, fps, frames, mesh, scales });
     const openings: number[] = [];
-    for (let frame = 0; frame < job.frames; frame++) {
+    for (let frame = 0; frame < frames; frame++) {
       const { offsets } = await motion.at(frame);
       openings.push(lipOpening(mesh.map((value, i) => value + offsets[i]!)));
     }
-    return { openings, portraitOpening: lipOpening(mesh), fps: job.fps };
+    return { openings, portraitOpening: lipOpening(mesh), fps };
   } finally {
     weights.dispose();
     await network.dispose();

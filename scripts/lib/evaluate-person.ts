@@ -91,14 +91,14 @@ export async function evaluatePerson(
   speech: HeldOutSpeech,
   setup: EvaluationSetup,
 ): Promise<PersonMeasures> {
-  const { ffmpeg, engine, finder, embedder, folder, settings } = setup;
+  const { ffmpeg, finder, embedder, folder, settings } = setup;
   await mkdir(folder, { recursive: true });
   const audio = path.join(folder, 'speech.wav');
   const output = path.join(folder, 'clip.mp4');
   const phones = await prepareSpeech(speech, audio, setup);
   const options: AnimateOptions = { ...settings, portrait, audio, output, overwrite: true, device: 'cpu' };
 
-  const driving = await readDrivingMouth(options, engine);
+  const driving = await readDrivingMouth(options, setup);
   const { frames, fps } = await animate(options);
   const sampleFrames = Array.from({ length: SAMPLES }, (_, i) => Math.floor(((i + 0.5) * frames) / SAMPLES));
   const clip = await measureClip(output, { ffmpeg, finder, sampleFrames });

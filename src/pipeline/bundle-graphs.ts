@@ -7,8 +7,6 @@ import { buildDenoisingUnet } from '../models/denoising-unet.ts';
 import { buildPatchDecoder, buildPatchEncoder } from '../models/patch-transform.ts';
 import { buildPoseGuider } from '../models/pose-guider.ts';
 import { buildReferenceUnet } from '../models/reference-unet.ts';
-import { parseMotionConfig } from '../motion/motion-config.ts';
-import { buildMotionNetwork } from '../motion/motion-network.ts';
 import type { Device } from '../runtime/device.ts';
 import { openLora } from '../weights/lora.ts';
 import { withLoras } from '../weights/lora-merge.ts';
@@ -17,7 +15,6 @@ import type { WeightSource } from '../weights/weight-source.ts';
 
 /** Networks of a clip. `unconditional` is the denoiser's guidance half without reference. */
 export type NetworkName =
-  | 'motion'
   | 'portrait-encoder'
   | 'reference-unet'
   | 'pose-guider'
@@ -63,11 +60,6 @@ export function buildBundleGraph(bundle: Bundle, network: NetworkName, options: 
     return withLoras(open('denoisingUnet'), loras);
   };
   const builders: Record<NetworkName, () => Uint8Array> = {
-    motion: () =>
-      buildMotionNetwork({
-        config: parseMotionConfig(description.motion, bundle.folder),
-        weights: open('motion'),
-      }),
     'portrait-encoder': () => buildPatchEncoder(description.codec, open('codec'), picture),
     'reference-unet': () =>
       buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), {

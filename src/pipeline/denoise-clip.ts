@@ -3,6 +3,7 @@
  * predictions are averaged where they overlap, and frames come out in order while later ones are still noise. Memory
  * holds a few windows, whatever the clip's length.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { NumericalError } from '../errors.ts';
 import { applyGuidance } from '../schedulers/guidance.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
@@ -42,9 +43,33 @@ export interface DenoisedFrame {
 }
 
 /** A frame between two steps. */
-interface FrameState {
+export interface FrameState {
+  /** [1, C, 1, h, w] */
   readonly latents: Tensor;
+  /** What the sampler remembers of earlier steps. */
   readonly history: readonly Tensor[];
+}
+
+/** How far a clip is: all that changes while it is denoised, so that it can be kept and gone on with. */
+export interface DenoiseState {
+  /** Steps of windows that are done, in the order of {@link orderWindowSteps}. */
+  done: number;
+  /** By step: frames that are ready for it. */
+  readonly states: readonly Map<number, FrameState>[];
+  /** By step: weighted predictions of frames that still lack a window, [1, C, 1, h, w]. */
+  readonly sums: readonly Map<number, Float32Array>[];
+  /** By step: the frames below this one have taken it. */
+  readonly finalBefore: number[];
+}
+
+/** The state of a clip of which nothing is done. */
+export function beginDenoising(steps: number): DenoiseState {
+  return {
+    done: 0,
+    states: Array.from({ length: steps }, () => new Map()),
+    sums: Array.from({ length: steps }, () => new Map()),
+    finalBefore: new Array<number>(steps).fill(0),
+  };
 }
 
 /** Gathers frames of `[1, C, 1, h, w]` into `[1, C, frames, h, w]`. */
@@ -87,22 +112,19 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   const steps = scheduler.timesteps.length;
   const dims = [1, frameShape[0], 1, frameShape[1], frameShape[2]];
   const elements = elementCount(dims);
-  // states[s]: frames that are ready for step s; sums[s]: predictions of step s that still lack a window.
-  const states = Array.from({ length: steps }, () => new Map<number, FrameState>());
-  const sums = Array.from({ length: steps }, () => new Map<number, Float32Array>());
-  const finalBefore = new Array<number>(steps).fill(0);
+  const state = beginDenoising(steps);
+  const { states, sums, finalBefore } = state;
 
   const noiseOf = (purpose: 'initial-latents' | 'sampler-step', step: number, frame: number): Tensor =>
     noiseForFrames({ seed, purpose, step, start: frame, count: 1, frameShape, sharedFraction });
   const stateOf = (stepIndex: number, frame: number): FrameState => {
-    let state = states[stepIndex]!.get(frame);
-    if (state === undefined) {
-      if (stepIndex > 0) throw new Error(`frame ${frame} is not ready for step ${stepIndex}`);
-      const noise = noiseOf('initial-latents', 0, frame);
-      state = { latents: { data: scaledBy(scheduler.initNoiseSigma, noise.data), dims }, history: [] };
-      states[0]!.set(frame, state);
-    }
-    return state;
+    const known = states[stepIndex]!.get(frame);
+    if (known !== undefined) return known;
+    if (stepIndex > 0) throw new Error(`frame ${frame} is not ready for step ${stepIndex}`);
+    const noise = noiseOf('initial-latents', 0, frame);
+    const begun = { latents: { data: scaledBy(scheduler.initNoiseSigma, noise.data), dims }, history: [] };
+    states[0]!.set(frame, begun);
+    return begun;
   };
 
   for (const { stepIndex, window } of orderWindowSteps(windows, steps)) {
@@ -110,10 +132,13 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     const { frames, weights, finalUntil } = windows[window]!;
     const timestep = scheduler.timesteps[stepIndex]!;
     const scale = scheduler.inputScale(stepIndex);
-    const latents = gather(
-      frames.map((frame) => scaledBy(scale, stateOf(stepIndex, frame).latents.data)),
-      frameShape,
-    );
+    const inputs: Float32Array[] = [];
+    for (const frame of frames) {
+      inputs.push(scaledBy(scale, stateOf(stepIndex, frame).latents.data));
+      // Drawing a frame's noise takes milliseconds: timers and signals get their turn between frames.
+      if (stepIndex === 0) await nextTurn();
+    }
+    const latents = gather(inputs, frameShape);
     const conditional = await denoiser.conditional(latents, timestep, window);
     let prediction = conditional;
     if (guidanceScale > 1 && denoiser.unconditional !== undefined) {
@@ -134,16 +159,17 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       }
       accumulate(sum, prediction, i, weights[i]!);
     });
+    state.done++;
     onStep?.(window, stepIndex === steps - 1);
 
     for (; finalBefore[stepIndex]! < finalUntil; finalBefore[stepIndex]!++) {
       const frame = finalBefore[stepIndex]!;
-      const state = stateOf(stepIndex, frame);
+      const { latents: before, history } = stateOf(stepIndex, frame);
       const output = scheduler.step({
         stepIndex,
-        latents: state.latents,
+        latents: before,
         modelOutput: { data: sums[stepIndex]!.get(frame)!, dims },
-        history: state.history,
+        history,
         ...(scheduler.needsNoise(stepIndex) ? { noise: noiseOf('sampler-step', stepIndex, frame) } : {}),
       });
       states[stepIndex]!.delete(frame);
@@ -153,6 +179,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       } else {
         yield { frame, latents: output.prevLatents };
       }
+      await nextTurn();
     }
   }
 }

@@ -4,7 +4,7 @@ import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { describePoseGuider } from '../models/pose-guider.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { buildBundleGraph } from './bundle-graphs.ts';
-import { DECODE_FRAMES } from './clip-networks.ts';
+import { DECODE_FRAMES } from './patch-networks.ts';
 
 /** Start-up, networks and threads; measured with the embedded bundle. */
 const BASE_SECONDS = 2.5;

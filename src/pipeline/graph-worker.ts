@@ -1,46 +1,30 @@
-/** The thread that {@link GraphBuilderThread} starts: opens the bundle once, then makes one graph for each message. */
-import { parentPort } from 'node:worker_threads';
-import { PipelineError } from '../errors.ts';
+/** The thread that {@link GraphThread} starts: opens each bundle once, then makes one graph for each message. */
 import { type Bundle, openBundle } from '../models/bundle.ts';
+import { serveThread } from '../runtime/thread-server.ts';
 import { buildBundleGraph, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
 
 /** A graph that is wanted. */
 export interface GraphRequest {
-  readonly id: number;
+  readonly kind: 'build';
+  /** Folder of the bundle. */
   readonly bundle: string;
   readonly network: NetworkName;
   readonly options: GraphOptions;
 }
 
-/** A graph, or why there is none; errors lose their class on the way between threads, so their parts travel. */
-export type GraphResponse =
-  | { readonly id: number; readonly graph: Uint8Array }
-  | { readonly id: number; readonly message: string; readonly modelPath: string; readonly expected: boolean };
-
-const port = parentPort;
-if (port === null) throw new Error('graph-worker.ts runs as a worker thread');
-
-const bundles = new Map<string, Promise<Bundle>>();
-
-async function answer({ id, bundle: folder, network, options }: GraphRequest): Promise<GraphResponse> {
-  try {
-    const opened = bundles.get(folder) ?? openBundle(folder);
-    bundles.set(folder, opened);
-    return { id, graph: buildBundleGraph(await opened, network, options) };
-  } catch (error) {
-    const modelPath =
-      error instanceof PipelineError && 'modelPath' in error ? String(error.modelPath) : folder;
-    const message = error instanceof Error ? error.message : String(error);
-    return { id, message, modelPath, expected: error instanceof PipelineError };
-  }
+/** What a request is answered with. */
+export interface GraphResults {
+  readonly build: Uint8Array;
 }
 
-port.on('message', (message: GraphRequest | 'close') => {
-  if (message === 'close') {
-    port.close();
-    return;
-  }
-  void answer(message).then((response) => {
-    port.postMessage(response, 'graph' in response ? [response.graph.buffer as ArrayBuffer] : []);
-  });
+const bundles = new Map<string, Bundle>();
+
+serveThread<GraphRequest>({
+  order: 'one-by-one',
+  handle: async ({ bundle: folder, network, options }) => {
+    const bundle = bundles.get(folder) ?? (await openBundle(folder));
+    bundles.set(folder, bundle);
+    const graph = buildBundleGraph(bundle, network, options);
+    return { result: graph, transfer: [graph.buffer as ArrayBuffer] };
+  },
 });

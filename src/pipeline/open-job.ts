@@ -1,25 +1,17 @@
-/** Opens and checks the inputs of a job: options, bundle, ffmpeg, picture, sound, face. */
-import { FaceFinder } from '../face/face-finder.ts';
-import { choosePortraitFace } from '../face/portrait-face.ts';
-import { loadImage } from '../image/load-image.ts';
-import { resizeImage } from '../image/resize.ts';
-import type { RgbImage } from '../image/rgb-image.ts';
+/** Opens and checks the inputs of a job: options, bundle, ffmpeg, portrait, sound. */
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
-import { type AudioClip, readAudio } from '../media/read-audio.ts';
+import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, type BundlePreset, openBundle } from '../models/bundle.ts';
-import type { Engine } from '../runtime/engine.ts';
 import { createScheduler } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import type { AnimateOptions, SamplerName } from './animate-options.ts';
 import { type ContextWindow, planContextWindows } from './context-windows.ts';
-import { AnimatedPortrait } from './portrait.ts';
+import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
 
-/** Larger pictures are made smaller first: players and encoders are made for up to Full HD. */
-const MAX_VIDEO_SIDE = 1920;
 /** Sampler settings after the preset and the caller's choices. */
 export interface Sampling {
   readonly sampler: SamplerName;
@@ -36,8 +28,8 @@ export interface Job {
   readonly ffmpeg: FfmpegInfo;
   readonly bundle: Bundle;
   readonly sampling: Sampling;
-  readonly audio: AudioClip;
-  readonly image: RgbImage;
+  /** Samples of the speech, at 16 kHz. */
+  readonly samples: number;
   readonly fps: number;
   readonly frames: number;
   readonly windows: readonly ContextWindow[];
@@ -59,58 +51,55 @@ function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
   return { sampler, steps, guidance, loras: preset.loras, scheduler };
 }
 
-/** Makes a picture fit for video: at most Full HD, and not one pixel wide. */
-function fitForVideo(image: RgbImage, notice: (message: string) => void): RgbImage {
-  const longest = Math.max(image.width, image.height);
-  if (longest <= MAX_VIDEO_SIDE) return image;
-  const scale = MAX_VIDEO_SIDE / longest;
-  const width = Math.max(2, Math.round(image.width * scale));
-  const height = Math.max(2, Math.round(image.height * scale));
-  notice(`the portrait has ${image.width}×${image.height} pixels: the video will have ${width}×${height}`);
-  return resizeImage(image, width, height, 'area');
+/** A job with its inputs in memory. */
+export interface OpenedJob {
+  readonly job: Job;
+  /** The caller's to dispose of. */
+  readonly portrait: ThreadPortrait;
+  /** Mono speech, 16 kHz. */
+  readonly pcm: Float32Array;
 }
 
-/** Opens and checks every input; nothing heavy happens before all of this is right. */
-export async function openJob(options: AnimateOptions, notice: (message: string) => void): Promise<Job> {
+/**
+ * Opens and checks every input; nothing heavy happens before all of this is right.
+ *
+ * @param frameThread - called when the options are known to be right.
+ */
+export async function openJob(
+  options: AnimateOptions,
+  frameThread: () => FrameThread,
+  notice: (message: string) => void,
+): Promise<OpenedJob> {
   const resolved = resolveOptions(options);
-  const { portrait, audio, signal } = resolved;
+  const { portrait: picture, audio, framing, signal } = resolved;
   const output = await prepareOutput(resolved.output, {
     force: resolved.overwrite,
-    inputs: [portrait, audio],
+    inputs: [picture, audio],
   });
   const bundle = await openBundle(resolved.bundle);
   const sampling = chooseSampling(bundle, resolved);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
   const ffmpeg = await locateFfmpeg({ env });
-  signal?.throwIfAborted();
-  const image = fitForVideo(await loadImage(portrait, { onNotice: notice }), notice);
-  const clip = await readAudio(audio, { ffmpeg, signal, onNotice: notice });
-  const fps = resolved.fps ?? bundle.description.fps;
-  const frames = frameCount(clip.duration, fps);
-  const { contextFrames, contextOverlap } = bundle.description;
-  const windows = planContextWindows(frames, { contextFrames, contextOverlap });
-  return { options: resolved, output, ffmpeg, bundle, sampling, audio: clip, image, fps, frames, windows };
-}
-
-/** Finds the face and prepares its warps. */
-export async function openPortrait(
-  job: Job,
-  engine: Engine,
-  notice: (message: string) => void,
-): Promise<AnimatedPortrait> {
-  const { image, options, bundle } = job;
-  const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
+  const { resolution } = bundle.description;
+  const portrait = await frameThread().openPortrait({
+    path: picture,
+    resolution,
+    framing,
+    onNotice: notice,
+    signal,
+  });
   try {
-    const faces = await finder.find(image);
-    const face = choosePortraitFace(image, faces, { path: options.portrait, onNotice: notice });
-    return await AnimatedPortrait.create({
-      image,
-      face,
-      resolution: bundle.description.resolution,
-      framing: options.framing,
-    });
-  } finally {
-    await finder.dispose();
+    const { pcm, duration } = await readAudio(audio, { ffmpeg, signal, onNotice: notice });
+    const fps = resolved.fps ?? bundle.description.fps;
+    const frames = frameCount(duration, fps);
+    const { contextFrames, contextOverlap } = bundle.description;
+    const windows = planContextWindows(frames, { contextFrames, contextOverlap });
+    const samples = pcm.length;
+    const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, windows };
+    return { job, portrait, pcm };
+  } catch (error) {
+    await portrait.dispose();
+    throw error;
   }
 }
 

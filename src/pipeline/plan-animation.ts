@@ -1,9 +1,8 @@
 /** Tells what a job will take, without doing it. */
-import { Engine } from '../runtime/engine.ts';
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
-import { FrameComposer } from './compose-frame.ts';
 import { estimateJob } from './estimate-job.ts';
-import { countEvaluations, openJob, openPortrait } from './open-job.ts';
+import { countEvaluations } from './open-job.ts';
+import { Studio } from './studio.ts';
 
 /**
  * Checks all inputs as {@link animate} does, face included, and tells what the job will take. Writes nothing.
@@ -12,20 +11,19 @@ import { countEvaluations, openJob, openPortrait } from './open-job.ts';
  */
 export async function planAnimation(options: AnimateOptions): Promise<AnimationPlan> {
   const notices: string[] = [];
-  const notice = (message: string): void => {
-    notices.push(message);
-    options.onProgress?.({ type: 'notice', message });
+  const observed: AnimateOptions = {
+    ...options,
+    onProgress: (event) => {
+      if (event.type === 'notice') notices.push(event.message);
+      options.onProgress?.(event);
+    },
   };
-  const job = await openJob(options, notice);
-  const { options: resolved, bundle, sampling, frames, fps, windows } = job;
-  const engine = await Engine.open({ device: resolved.device, threads: resolved.threads, onNotice: notice });
+  const studio = Studio.forOptions(observed);
   try {
-    const cpuEngine = engine.device === 'cpu' ? engine : await Engine.open({ device: 'cpu' });
-    const portrait = await openPortrait(job, cpuEngine, notice).finally(() =>
-      cpuEngine === engine ? undefined : cpuEngine.dispose(),
-    );
-    const composer = new FrameComposer(portrait, resolved.framing === 'paste-back');
-    const { width, height } = composer;
+    const { job, portrait } = await studio.openJob(observed);
+    const { bundle, sampling, frames, fps, windows } = job;
+    const { width, height } = portrait.info;
+    const engine = await studio.denoisingEngine();
     const evaluations = countEvaluations(job);
     const estimate = await estimateJob({
       bundle,
@@ -34,7 +32,7 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       evaluations,
       frames,
       pixels: width * height,
-      audioSamples: job.audio.pcm.length,
+      audioSamples: job.samples,
     });
     return {
       frames,
@@ -54,6 +52,6 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       notices,
     };
   } finally {
-    await engine.dispose();
+    await studio.dispose();
   }
 }

@@ -14,6 +14,7 @@ import { PortraitWarp } from '../face/warp.ts';
 import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Framing } from './animate-options.ts';
+import type { FrameConditions } from './scene.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
 const SOURCE_OVERSAMPLING = 1.5;
@@ -29,16 +30,6 @@ export interface FrameMotion {
   readonly offsets: Float32Array;
   /** [6]: degrees about x, y, z; cm. */
   readonly pose: Float32Array;
-}
-
-/** One frame's conditions for the networks. */
-export interface FrameConditions {
-  /** [7, S, S] in [−1, 1]: pose drawing, warped portrait, reliability. */
-  readonly conditions: Float32Array;
-  /** [3, S, S] in [−1, 1]: the warped portrait again, as the decoder's base. */
-  readonly base: Float32Array;
-  /** Where the decoded difference counts. */
-  readonly mask: CellMask;
 }
 
 /** What {@link AnimatedPortrait} is made of. */
@@ -106,7 +97,7 @@ export class AnimatedPortrait {
     this.reference = toPlanar(cuts.reference, new Float32Array(CHANNELS * resolution * resolution));
   }
 
-  /** Cuts the square out in the sizes that are needed, one at a time, so that the event loop goes on between them. */
+  /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
     const { image, face, resolution, framing } = options;
     const points = projectMesh(face.mesh, face.transform, image.width, image.height);
@@ -135,7 +126,7 @@ export class AnimatedPortrait {
     return this.#inSquare(projectMesh(posed, transform, this.image.width, this.image.height), size);
   }
 
-  /** What the networks are given for one frame. */
+  /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
   renderConditions(motion: FrameMotion): FrameConditions {
     const size = this.resolution;
     const pixels = size * size;
@@ -147,7 +138,12 @@ export class AnimatedPortrait {
     const base = toPlanar(warped.image, new Float32Array(CHANNELS * pixels));
     conditions.set(base, CHANNELS * pixels);
     for (let i = 0; i < pixels; i++) conditions[6 * pixels + i] = warped.reliability[i]! / 127.5 - 1;
-    return { conditions, base, mask: faceMask(points, size, MASK_CELL) };
+    return { conditions, base };
+  }
+
+  /** Where the decoded difference of one frame counts. */
+  maskOf(motion: FrameMotion): CellMask {
+    return faceMask(this.#posedPoints(motion, this.resolution), this.resolution, MASK_CELL);
   }
 
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */

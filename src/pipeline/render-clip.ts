@@ -1,15 +1,12 @@
 /** Renders a clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { VideoWriter } from '../media/video-writer.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { ClipMotion } from './clip-motion.ts';
-import { type ClipNetworks, DECODE_FRAMES } from './clip-networks.ts';
-import type { FrameComposer } from './compose-frame.ts';
+import type { ClipNetworks, FrameToDecode } from './clip-networks.ts';
 import { type DenoisedFrame, denoiseClip } from './denoise-clip.ts';
 import type { Job } from './open-job.ts';
-import type { AnimatedPortrait, FrameConditions } from './portrait.ts';
 import type { RenderProgress } from './render-progress.ts';
+import type { Scene } from './scene.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import { WindowConditions } from './window-conditions.ts';
 
@@ -19,11 +16,9 @@ const MAX_WAITING_BATCHES = 2;
 /** What takes part in rendering; all of it stays the caller's to dispose of. */
 export interface ClipParts {
   readonly job: Job;
-  readonly portrait: AnimatedPortrait;
-  readonly motion: ClipMotion;
-  /** With the reference bound. */
+  readonly scene: Scene;
+  /** With the scene's reference bound. */
   readonly networks: ClipNetworks;
-  readonly composer: FrameComposer;
   readonly writer: VideoWriter;
   readonly progress: RenderProgress;
   readonly watch: Stopwatch;
@@ -36,35 +31,28 @@ export interface ClipParts {
  * @throws {@link SubprocessError} if the encoder fails.
  */
 export async function renderClip(parts: ClipParts): Promise<void> {
-  const { job, portrait, motion, networks, composer, writer, progress, watch } = parts;
+  const { job, scene, networks, writer, progress, watch } = parts;
   const { options, bundle, sampling, windows } = job;
   const { signal } = options;
-  const conditions = new WindowConditions(portrait, motion, networks, watch);
+  const conditions = new WindowConditions(scene, networks, watch);
   const evaluate =
     (half: 'conditional' | 'unconditional') => async (latents: Tensor, timestep: number, index: number) => {
       const pose = await conditions.pose(index, windows[index]!);
-      const output = await watch.time('denoise', () => networks.denoise(half, latents, timestep, pose));
-      await nextTurn();
-      return output;
+      return watch.time('denoise', () => networks.denoise(half, latents, timestep, pose));
     };
 
   const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
     signal?.throwIfAborted();
-    const taken: FrameConditions[] = [];
-    for (const { frame } of batch) taken.push(await conditions.take(frame));
-    const bases = taken.map(({ base }) => base);
-    const latents = batch.map((item) => item.latents);
-    const differences = await watch.time('decode', () => networks.decode(latents, bases));
+    const taken: FrameToDecode[] = [];
+    for (const { frame, latents } of batch) {
+      taken.push({ latents, conditions: await conditions.take(frame) });
+    }
+    const decoded = await watch.time('decode', () => networks.decode(taken));
     for (const [i, { frame }] of batch.entries()) {
       signal?.throwIfAborted();
-      const base = await watch.time('decode', async () => portrait.renderBase(await motion.at(frame)));
-      await nextTurn();
-      const picture = await watch.time('decode', async () =>
-        composer.compose(base, differences[i]!, taken[i]!.mask),
-      );
+      const picture = await watch.time('decode', () => scene.compose(frame, decoded[i]!));
       await watch.time('encode', () => writer.write(picture));
       progress.frameDone();
-      await nextTurn();
     }
   };
 
@@ -99,7 +87,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
     });
     for await (const frame of frames) {
       batch.push(frame);
-      if (batch.length === DECODE_FRAMES) {
+      if (batch.length === networks.decodeFrames) {
         await hand(batch);
         batch = [];
       }

@@ -4,9 +4,10 @@ import type { StageTimes } from './animate-options.ts';
 /** Parts that are timed; the total is the stopwatch's own age. */
 export type TimedPart = Exclude<keyof StageTimes, 'total'>;
 
-/** Runs from its construction. Parts may overlap. */
+/** Runs from its construction, but for pauses. Parts may overlap. */
 export class Stopwatch {
-  readonly #begin = performance.now();
+  #begin = performance.now();
+  #paused: number | undefined;
   readonly #parts: Record<TimedPart, number> = {
     prepare: 0,
     motion: 0,
@@ -18,9 +19,20 @@ export class Stopwatch {
     encode: 0,
   };
 
-  /** Seconds since the start. */
+  /** Seconds since the start, without pauses. */
   now(): number {
-    return (performance.now() - this.#begin) / 1000;
+    return ((this.#paused ?? performance.now()) - this.#begin) / 1000;
+  }
+
+  /** Stands still until {@link Stopwatch.resume}: the job waits for its turn. */
+  pause(): void {
+    this.#paused ??= performance.now();
+  }
+
+  /** Goes on after {@link Stopwatch.pause}. */
+  resume(): void {
+    if (this.#paused !== undefined) this.#begin += performance.now() - this.#paused;
+    this.#paused = undefined;
   }
 
   /** Adds seconds to a part. */

@@ -1,0 +1,56 @@
+/** Messages between {@link FrameThread} and its worker. */
+import type { RgbImage } from '../image/rgb-image.ts';
+import type { Framing } from './animate-options.ts';
+import type { ClipMotionOptions } from './clip-motion.ts';
+import type { FrameConditions, SceneReference } from './scene.ts';
+
+/** Opens a clip with its portrait. */
+export interface PortraitRequest {
+  readonly kind: 'open-portrait';
+  /** Chosen by the caller, for all later requests. */
+  readonly clip: number;
+  readonly path: string;
+  /** Side of the square that the networks see, in pixels. */
+  readonly resolution: number;
+  readonly framing: Framing;
+}
+
+/** Gives an open clip its motion, and makes the first part of it. */
+export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
+  readonly kind: 'add-motion';
+  readonly clip: number;
+  /** Folder of the bundle. */
+  readonly bundle: string;
+}
+
+/** What the thread is asked to do. */
+export type FrameRequest =
+  | { readonly kind: 'start'; readonly threads: number | undefined }
+  | PortraitRequest
+  | MotionRequest
+  | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }
+  | {
+      readonly kind: 'compose';
+      readonly clip: number;
+      readonly frame: number;
+      readonly decoded: Float32Array;
+    }
+  | { readonly kind: 'close-clip'; readonly clip: number };
+
+/** What is known of a portrait before it moves. */
+export interface PortraitInfo {
+  /** Pixels of the video's frames, even. */
+  readonly width: number;
+  readonly height: number;
+  readonly reference: SceneReference;
+}
+
+/** What a request of each kind is answered with. */
+export interface FrameResults {
+  readonly start: undefined;
+  readonly 'open-portrait': PortraitInfo;
+  readonly 'add-motion': undefined;
+  readonly conditions: FrameConditions;
+  readonly compose: RgbImage;
+  readonly 'close-clip': undefined;
+}

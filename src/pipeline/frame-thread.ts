@@ -1,0 +1,140 @@
+/**
+ * Opens portraits, draws what the networks see and composes frames in a worker thread, so that the caller's event loop
+ * goes on. Pictures move between the threads; nothing is copied.
+ */
+import type { RgbImage } from '../image/rgb-image.ts';
+import { ThreadClient } from '../runtime/thread-client.ts';
+import type {
+  FrameRequest,
+  FrameResults,
+  MotionRequest,
+  PortraitInfo,
+  PortraitRequest,
+} from './frame-protocol.ts';
+import type { FrameConditions, Scene, SceneReference } from './scene.ts';
+
+type Client = ThreadClient<FrameRequest, FrameResults>;
+
+/** Options of {@link FrameThread.openPortrait}. */
+export interface OpenClipOptions extends Omit<PortraitRequest, 'kind' | 'clip'> {
+  readonly onNotice?: ((message: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A clip's portrait on the thread; gets its motion by {@link ThreadPortrait.move}. */
+export class ThreadPortrait {
+  readonly info: PortraitInfo;
+  readonly #client: Client;
+  readonly #clip: number;
+
+  /** @internal made by {@link FrameThread.openPortrait} */
+  constructor(client: Client, clip: number, info: PortraitInfo) {
+    this.#client = client;
+    this.#clip = clip;
+    this.info = info;
+  }
+
+  /**
+   * Makes the first part of the motion.
+   *
+   * @param options - `pcm` is moved away, empty afterwards.
+   */
+  async move(options: Omit<MotionRequest, 'kind' | 'clip'>, signal?: AbortSignal): Promise<Scene> {
+    const request: MotionRequest = { ...options, kind: 'add-motion', clip: this.#clip };
+    await untilAborted(
+      this.#client.request(request, { transfer: [options.pcm.buffer as ArrayBuffer] }),
+      signal,
+      () => this.dispose(),
+    );
+    return new ThreadScene(this.#client, this.#clip, this.info);
+  }
+
+  /** Frees what the thread holds of the clip and stops what it does for it; may be called twice. */
+  async dispose(): Promise<void> {
+    // A thread that has ended holds nothing any more.
+    await this.#client.request({ kind: 'close-clip', clip: this.#clip }).catch(() => undefined);
+  }
+}
+
+/** A scene that lives on the thread. */
+class ThreadScene implements Scene {
+  readonly width: number;
+  readonly height: number;
+  readonly reference: SceneReference;
+  readonly #client: Client;
+  readonly #clip: number;
+
+  constructor(client: Client, clip: number, { width, height, reference }: PortraitInfo) {
+    this.#client = client;
+    this.#clip = clip;
+    this.width = width;
+    this.height = height;
+    this.reference = reference;
+  }
+
+  conditions(frame: number): Promise<FrameConditions> {
+    return this.#client.request({ kind: 'conditions', clip: this.#clip, frame });
+  }
+
+  compose(frame: number, decoded: Float32Array): Promise<RgbImage> {
+    const transfer = [decoded.buffer as ArrayBuffer];
+    return this.#client.request({ kind: 'compose', clip: this.#clip, frame, decoded }, { transfer });
+  }
+}
+
+/** One thread for the scenes of any number of clips. */
+export class FrameThread {
+  readonly #client: Client;
+  readonly #started: Promise<unknown>;
+  #nextClip = 1;
+
+  /** @param threads - of the engine for faces and motion; one for each core if undefined. */
+  constructor(threads: number | undefined) {
+    this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
+    this.#started = this.#client.request({ kind: 'start', threads });
+    // Told to whoever opens a portrait.
+    this.#started.catch(() => {});
+  }
+
+  /**
+   * Loads a picture, finds its face and prepares the warps.
+   *
+   * @throws {@link MediaError} if the picture cannot be read.
+   * @throws {@link FaceError} if it has no face that can be animated.
+   * @throws `signal.reason` if it aborts.
+   */
+  async openPortrait({ onNotice, signal, ...options }: OpenClipOptions): Promise<ThreadPortrait> {
+    signal?.throwIfAborted();
+    await this.#started;
+    const clip = this.#nextClip++;
+    const close = () => this.#client.request({ kind: 'close-clip', clip }).catch(() => undefined);
+    const opening = this.#client.request({ ...options, kind: 'open-portrait', clip }, { onNotice });
+    try {
+      return new ThreadPortrait(this.#client, clip, await untilAborted(opening, signal, close));
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  /** Ends the thread after what it is doing; may be called twice. */
+  dispose(): Promise<void> {
+    return this.#client.close();
+  }
+}
+
+/** The result of `work`; when `signal` aborts, asks it to `stop`, waits for its end and throws the signal's reason. */
+async function untilAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  stop: () => Promise<unknown>,
+): Promise<T> {
+  const onAbort = () => void stop();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    signal?.throwIfAborted();
+  }
+}

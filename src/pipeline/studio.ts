@@ -1,0 +1,273 @@
+/**
+ * The place where clips are made: threads, engines and loaded networks that many clips share. Each clip is prepared
+ * (inputs checked, face found, motion made), then rendered; one can be prepared while another renders.
+ */
+import PQueue from 'p-queue';
+import { VideoWriter } from '../media/video-writer.ts';
+import { Engine } from '../runtime/engine.ts';
+import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
+import { FrameThread } from './frame-thread.ts';
+import { NetworksCache, type NetworksLease } from './networks-cache.ts';
+import { countEvaluations, type Job, type OpenedJob, openJob } from './open-job.ts';
+import type { NetworksChoice } from './patch-networks.ts';
+import { renderClip } from './render-clip.ts';
+import { RenderProgress } from './render-progress.ts';
+import type { Scene } from './scene.ts';
+import { Stopwatch } from './stopwatch.ts';
+
+/** Options of {@link Studio}. */
+export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
+  /** Told which device was taken, and why. */
+  readonly onNotice?: (message: string) => void;
+};
+
+/** Options of one clip; where it runs is the studio's. */
+export type ClipOptions = Omit<AnimateOptions, 'device' | 'threads'>;
+
+/** A clip that is ready to be rendered, once or more often; dispose of it after use. */
+export interface PreparedClip {
+  readonly job: Job;
+  readonly scene: Scene;
+  /** Stands still between preparing and rendering. */
+  readonly watch: Stopwatch;
+  /** Frees what is held of the clip; may be called twice. */
+  dispose(): Promise<void>;
+}
+
+/** The engines of a studio. */
+interface Engines {
+  /** Runs the denoiser only, so that nothing waits between its steps. */
+  readonly denoising: Engine;
+  readonly side: Engine;
+}
+
+function reporter(options: ClipOptions): (event: ProgressEvent) => void {
+  return (event) => options.onProgress?.(event);
+}
+
+/** What decides which networks a job needs. */
+export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
+  return {
+    bundle,
+    windowFrames: windows[0]!.frames.length,
+    loras: sampling.loras,
+    guided: sampling.guidance > 1,
+  };
+}
+
+/**
+ * Holds everything that clips can share. A new studio holds nothing yet: threads and engines start when they are first
+ * needed, so that wrong options are told before heavy work.
+ *
+ * @example
+ * const studio = await Studio.open({ device: 'auto' });
+ * try {
+ *   const clip = await studio.prepare({ portrait, audio, output });
+ *   await studio.render(clip);
+ *   await clip.dispose();
+ * } finally {
+ *   await studio.dispose();
+ * }
+ */
+export class Studio {
+  readonly #options: StudioOptions;
+  readonly #renders = new PQueue({ concurrency: 1 });
+  readonly #cache: NetworksCache;
+  #engines: Promise<Engines> | undefined;
+  #frames: FrameThread | undefined;
+
+  constructor(options: StudioOptions = {}) {
+    this.#options = options;
+    this.#cache = new NetworksCache(async () => {
+      const { denoising, side } = await this.#openEngines();
+      return { denoisingEngine: denoising, sideEngine: side };
+    });
+  }
+
+  /**
+   * A studio whose engines have been opened.
+   *
+   * @throws {@link InvalidOptionError} if an option is out of range.
+   * @throws {@link EnvironmentError} if the named device does not work here.
+   */
+  static async open(options: StudioOptions = {}): Promise<Studio> {
+    const studio = new Studio(options);
+    try {
+      await studio.#openEngines();
+      return studio;
+    } catch (error) {
+      await studio.dispose();
+      throw error;
+    }
+  }
+
+  /** A studio for the clip of these options, and for others that run on the same device. */
+  static forOptions({ device, threads, onProgress }: AnimateOptions): Studio {
+    return new Studio({
+      ...(device !== undefined && { device }),
+      ...(threads !== undefined && { threads }),
+      onNotice: (message) => onProgress?.({ type: 'notice', message }),
+    });
+  }
+
+  #openEngines(): Promise<Engines> {
+    this.#engines ??= (async () => {
+      const { device = 'auto', threads, onNotice } = this.#options;
+      const denoising = await Engine.open({ device, threads, onNotice });
+      return { denoising, side: await Engine.open({ device: denoising.device, threads }) };
+    })();
+    return this.#engines;
+  }
+
+  #frameThread(): FrameThread {
+    this.#frames ??= new FrameThread(this.#options.threads);
+    // They take as long to start as the thread does; a failure is told to whoever needs them.
+    this.#openEngines().catch(() => {});
+    return this.#frames;
+  }
+
+  /** The engine that runs the denoiser; a caller may load networks of its own into it. */
+  async denoisingEngine(): Promise<Engine> {
+    return (await this.#openEngines()).denoising;
+  }
+
+  /** Checks all inputs, face included, before anything heavy. The portrait is the caller's to dispose of. */
+  openJob(options: ClipOptions): Promise<OpenedJob> {
+    const report = reporter(options);
+    return openJob(
+      options,
+      () => this.#frameThread(),
+      (message) => report({ type: 'notice', message }),
+    );
+  }
+
+  /**
+   * Checks all inputs, finds the face and makes the motion. May run while another clip renders.
+   *
+   * @throws what `animate` throws before it renders.
+   */
+  async prepare(options: ClipOptions): Promise<PreparedClip> {
+    const watch = new Stopwatch();
+    const report = reporter(options);
+    options.signal?.throwIfAborted();
+    report({ type: 'stage', stage: 'prepare' });
+    const { job, portrait, pcm } = await watch.time('prepare', async () => {
+      const opened = await this.openJob(options);
+      // A device that does not work is told before the motion is made.
+      await this.#openEngines().catch(async (error: unknown) => {
+        await opened.portrait.dispose();
+        throw error;
+      });
+      return opened;
+    });
+    try {
+      report({ type: 'stage', stage: 'motion' });
+      const { bundle, fps, frames } = job;
+      const { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still } = job.options;
+      const scales = { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still };
+      const scene = await watch.time('motion', () =>
+        portrait.move({ bundle: bundle.folder, pcm, fps, frames, scales }, options.signal),
+      );
+      watch.pause();
+      return { job, scene, watch, dispose: () => portrait.dispose() };
+    } catch (error) {
+      await portrait.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Networks, loaded or from those that are loaded already. Several can be held at once; while one renders, only its
+   * own clip's reference may be bound to it.
+   *
+   * @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph.
+   */
+  loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease> {
+    return this.#cache.load(choice, signal);
+  }
+
+  /**
+   * Renders a clip to its output; calls wait for each other. The clip stays the caller's to dispose of.
+   *
+   * @throws what `animate` throws.
+   */
+  render(clip: PreparedClip): Promise<AnimateResult> {
+    return this.#renders.add(() => this.#render(clip));
+  }
+
+  async #render({ job, scene, watch }: PreparedClip): Promise<AnimateResult> {
+    const { options, bundle, sampling, frames, fps, windows } = job;
+    const { signal } = options;
+    const report = reporter(options);
+    const { width, height } = scene;
+    watch.resume();
+    signal?.throwIfAborted();
+    let lease: NetworksLease | undefined;
+    let writer: VideoWriter | undefined;
+    try {
+      report({ type: 'stage', stage: 'load' });
+      lease = await watch.time('load', () => this.loadNetworks(networksOf(job), signal));
+      const { networks } = lease;
+      await watch.time('reference', async () => {
+        await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
+      });
+      signal?.throwIfAborted();
+
+      report({ type: 'stage', stage: 'render' });
+      writer = await VideoWriter.open({
+        ffmpeg: job.ffmpeg,
+        outputPath: job.output,
+        width,
+        height,
+        fps,
+        frames,
+        audioPath: options.audio,
+        force: options.overwrite,
+        metadata: {
+          comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}`,
+        },
+        signal,
+      });
+      const progress = new RenderProgress(
+        frames,
+        windows.length * sampling.scheduler.timesteps.length,
+        report,
+      );
+      await renderClip({ job, scene, networks, writer, progress, watch });
+
+      report({ type: 'stage', stage: 'finish' });
+      await watch.time('encode', () => writer!.finish());
+      return {
+        output: job.output,
+        frames,
+        fps,
+        duration: frames / fps,
+        width,
+        height,
+        device: (await this.denoisingEngine()).device,
+        bundle: bundle.description.name,
+        sampler: sampling.sampler,
+        steps: sampling.steps,
+        guidance: sampling.guidance,
+        seed: options.seed,
+        denoiserEvaluations: countEvaluations(job),
+        times: watch.report(),
+      };
+    } finally {
+      watch.pause();
+      await writer?.dispose();
+      await lease?.release();
+    }
+  }
+
+  /** Ends all threads after what they are doing and frees all networks; may be called twice. */
+  async dispose(): Promise<void> {
+    const engines = await this.#engines?.catch(() => undefined);
+    await Promise.all([
+      this.#frames?.dispose(),
+      this.#cache.dispose(),
+      engines?.denoising.dispose(),
+      engines?.side.dispose(),
+    ]);
+  }
+}
