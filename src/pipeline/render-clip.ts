@@ -1,9 +1,9 @@
 /** Renders a clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
 import PQueue from 'p-queue';
 import type { VideoWriter } from '../media/video-writer.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import type { ClipNetworks, FrameToDecode } from './clip-networks.ts';
-import { type DenoisedFrame, denoiseClip } from './denoise-clip.ts';
+import type { ContextWindow } from './context-windows.ts';
+import { type DenoisedFrame, type Denoiser, denoiseClip } from './denoise-clip.ts';
 import type { Job } from './open-job.ts';
 import type { RenderProgress } from './render-progress.ts';
 import type { Scene } from './scene.ts';
@@ -24,6 +24,22 @@ export interface ClipParts {
   readonly watch: Stopwatch;
 }
 
+/** The networks as {@link denoiseClip} calls them: each window with its own pose features. */
+export function denoiserOf(
+  networks: ClipNetworks,
+  conditions: WindowConditions,
+  windows: readonly ContextWindow[],
+  watch: Stopwatch,
+): Denoiser {
+  const half =
+    (name: 'conditional' | 'unconditional'): Denoiser['conditional'] =>
+    async (latents, timestep, index) => {
+      const pose = await conditions.pose(index, windows[index]!);
+      return watch.time('denoise', () => networks.denoise(name, latents, timestep, pose));
+    };
+  return { conditional: half('conditional'), unconditional: half('unconditional') };
+}
+
 /**
  * Everything between noise and the encoder's input.
  *
@@ -35,12 +51,6 @@ export async function renderClip(parts: ClipParts): Promise<void> {
   const { options, bundle, sampling, windows } = job;
   const { signal } = options;
   const conditions = new WindowConditions(scene, networks, watch);
-  const evaluate =
-    (half: 'conditional' | 'unconditional') => async (latents: Tensor, timestep: number, index: number) => {
-      const pose = await conditions.pose(index, windows[index]!);
-      return watch.time('denoise', () => networks.denoise(half, latents, timestep, pose));
-    };
-
   const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
     signal?.throwIfAborted();
     const taken: FrameToDecode[] = [];
@@ -72,7 +82,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
   try {
     let batch: DenoisedFrame[] = [];
     const frames = denoiseClip({
-      denoiser: { conditional: evaluate('conditional'), unconditional: evaluate('unconditional') },
+      denoiser: denoiserOf(networks, conditions, windows, watch),
       scheduler: sampling.scheduler,
       guidanceScale: sampling.guidance,
       windows,
