@@ -9,7 +9,7 @@ import { applyGuidance } from '../schedulers/guidance.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import { elementCount, firstNonFinite, type Tensor } from '../tensor/tensor.ts';
 import { type ContextWindow, orderWindowSteps } from './context-windows.ts';
-import { noiseForFrames } from './noise.ts';
+import { ClipNoise } from './noise.ts';
 
 /** The denoiser, guidance halves apart. */
 export interface Denoiser {
@@ -115,14 +115,13 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   const state = beginDenoising(steps);
   const { states, sums, finalBefore } = state;
 
-  const noiseOf = (purpose: 'initial-latents' | 'sampler-step', step: number, frame: number): Tensor =>
-    noiseForFrames({ seed, purpose, step, start: frame, count: 1, frameShape, sharedFraction });
+  const noise = new ClipNoise({ seed, frameShape, sharedFraction });
   const stateOf = (stepIndex: number, frame: number): FrameState => {
     const known = states[stepIndex]!.get(frame);
     if (known !== undefined) return known;
     if (stepIndex > 0) throw new Error(`frame ${frame} is not ready for step ${stepIndex}`);
-    const noise = noiseOf('initial-latents', 0, frame);
-    const begun = { latents: { data: scaledBy(scheduler.initNoiseSigma, noise.data), dims }, history: [] };
+    const { data } = noise.frame('initial-latents', 0, frame);
+    const begun = { latents: { data: scaledBy(scheduler.initNoiseSigma, data), dims }, history: [] };
     states[0]!.set(frame, begun);
     return begun;
   };
@@ -151,14 +150,16 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
         `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${timestep}, got NaN or infinity; try another --device`,
       );
     }
-    frames.forEach((frame, i) => {
+    await nextTurn();
+    for (const [i, frame] of frames.entries()) {
       let sum = sums[stepIndex]!.get(frame);
       if (sum === undefined) {
         sum = new Float32Array(elements);
         sums[stepIndex]!.set(frame, sum);
       }
       accumulate(sum, prediction, i, weights[i]!);
-    });
+    }
+    await nextTurn();
     state.done++;
     onStep?.(window, stepIndex === steps - 1);
 
@@ -170,7 +171,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
         latents: before,
         modelOutput: { data: sums[stepIndex]!.get(frame)!, dims },
         history,
-        ...(scheduler.needsNoise(stepIndex) ? { noise: noiseOf('sampler-step', stepIndex, frame) } : {}),
+        ...(scheduler.needsNoise(stepIndex) ? { noise: noise.frame('sampler-step', stepIndex, frame) } : {}),
       });
       states[stepIndex]!.delete(frame);
       sums[stepIndex]!.delete(frame);

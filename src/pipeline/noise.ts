@@ -15,17 +15,10 @@ const PURPOSE_KEYS: Record<NoisePurpose, number> = { 'initial-latents': 1, 'samp
 /** Stands in for a frame number in the name of the part that all frames share. */
 const SHARED = -1;
 
-/** Options of {@link noiseForFrames}. */
-export interface NoiseOptions {
+/** Options of {@link ClipNoise}. */
+export interface ClipNoiseOptions {
   /** An integer from 0 to 2^53 − 1. */
   readonly seed: number;
-  readonly purpose: NoisePurpose;
-  /** Denoising step that the noise is for; 0 for initial latents. */
-  readonly step: number;
-  /** First frame, counted from the clip's first. */
-  readonly start: number;
-  /** Number of frames. */
-  readonly count: number;
   /** `[channels, height, width]` of one frame's latents. */
   readonly frameShape: readonly [channels: number, height: number, width: number];
   /**
@@ -36,42 +29,87 @@ export interface NoiseOptions {
   readonly sharedFraction?: number;
 }
 
+/** The noise of one clip; keeps what all frames of a step share, so that it is drawn once. */
+export class ClipNoise {
+  readonly #seed: number;
+  readonly #frameShape: ClipNoiseOptions['frameShape'];
+  readonly #sharedFraction: number;
+  /** By purpose and step. */
+  readonly #shared = new Map<string, Float32Array>();
+
+  /** @throws {@link InvalidOptionError} if an option is out of range. */
+  constructor({ seed, frameShape, sharedFraction = 0 }: ClipNoiseOptions) {
+    assertIntegerInRange('seed', seed, 0, Number.MAX_SAFE_INTEGER);
+    if (!(sharedFraction >= 0 && sharedFraction < 1)) {
+      throw new InvalidOptionError(
+        `Cannot use sharedFraction: expected a number from 0 to below 1, got ${sharedFraction}`,
+        'sharedFraction',
+        sharedFraction,
+      );
+    }
+    this.#seed = seed;
+    this.#frameShape = frameShape;
+    this.#sharedFraction = sharedFraction;
+  }
+
+  #draw(purpose: NoisePurpose, step: number, frame: number): Float32Array {
+    const [channels, height, width] = this.#frameShape;
+    const stream = new RandomStream([this.#seed, PURPOSE_KEYS[purpose], step, frame]);
+    return stream.fillNormal(new Float32Array(channels * height * width));
+  }
+
+  /**
+   * Draws one frame's noise. Each value is from N(0, 1); with `sharedFraction` s, values at the same place of two frames
+   * correlate by s.
+   *
+   * @param step - denoising step that the noise is for; 0 for initial latents.
+   * @param frame - counted from the clip's first.
+   * @returns `[1, channels, 1, height, width]`
+   * @throws {@link InvalidOptionError} if `frame` is out of range.
+   */
+  frame(purpose: NoisePurpose, step: number, frame: number): Tensor {
+    assertIntegerInRange('frame', frame, 0, 2 ** 31 - 1);
+    const [channels, height, width] = this.#frameShape;
+    const data = this.#draw(purpose, step, frame);
+    if (this.#sharedFraction > 0) {
+      const key = `${purpose} ${step}`;
+      const shared = this.#shared.get(key) ?? this.#draw(purpose, step, SHARED);
+      this.#shared.set(key, shared);
+      const sharedScale = Math.sqrt(this.#sharedFraction);
+      const ownScale = Math.sqrt(1 - this.#sharedFraction);
+      for (let k = 0; k < data.length; k++) data[k] = sharedScale * shared[k]! + ownScale * data[k]!;
+    }
+    return { data, dims: [1, channels, 1, height, width] };
+  }
+}
+
+/** Options of {@link noiseForFrames}. */
+export interface NoiseOptions extends ClipNoiseOptions {
+  readonly purpose: NoisePurpose;
+  /** Denoising step that the noise is for; 0 for initial latents. */
+  readonly step: number;
+  /** First frame, counted from the clip's first. */
+  readonly start: number;
+  /** Number of frames. */
+  readonly count: number;
+}
+
 /**
- * Draws noise for consecutive frames. Each value is from N(0, 1); with `sharedFraction` s, values at the same place of
- * two frames correlate by s.
+ * The noise of consecutive frames in one tensor, see {@link ClipNoise.frame}.
  *
  * @returns `[1, channels, count, height, width]`
  * @throws {@link InvalidOptionError} if an option is out of range.
  */
-export function noiseForFrames(options: NoiseOptions): Tensor {
-  const { seed, purpose, step, start, count, frameShape, sharedFraction = 0 } = options;
-  const [channels, height, width] = frameShape;
-  assertIntegerInRange('seed', seed, 0, Number.MAX_SAFE_INTEGER);
-  assertIntegerInRange('start', start, 0, 2 ** 31 - 1);
+export function noiseForFrames({ purpose, step, start, count, ...options }: NoiseOptions): Tensor {
   assertIntegerInRange('count', count, 1, 2 ** 31 - 1);
-  if (!(sharedFraction >= 0 && sharedFraction < 1)) {
-    throw new InvalidOptionError(
-      `Cannot use sharedFraction: expected a number from 0 to below 1, got ${sharedFraction}`,
-      'sharedFraction',
-      sharedFraction,
-    );
-  }
-  const draw = (frame: number, out: Float32Array): Float32Array =>
-    new RandomStream([seed, PURPOSE_KEYS[purpose], step, frame]).fillNormal(out);
-
+  const noise = new ClipNoise(options);
+  const [channels, height, width] = options.frameShape;
   const area = height * width;
-  const own = new Float32Array(channels * area);
-  const shared = sharedFraction > 0 ? draw(SHARED, new Float32Array(own.length)) : undefined;
-  const sharedScale = Math.sqrt(sharedFraction);
-  const ownScale = Math.sqrt(1 - sharedFraction);
   const data = new Float32Array(channels * count * area);
   for (let i = 0; i < count; i++) {
-    draw(start + i, own);
-    if (shared !== undefined) {
-      for (let k = 0; k < own.length; k++) own[k] = sharedScale * shared[k]! + ownScale * own[k]!;
-    }
+    const frame = noise.frame(purpose, step, start + i);
     for (let channel = 0; channel < channels; channel++) {
-      const plane = own.subarray(channel * area, (channel + 1) * area);
+      const plane = frame.data.subarray(channel * area, (channel + 1) * area);
       data.set(plane, (channel * count + i) * area);
     }
   }
