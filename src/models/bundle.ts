@@ -7,69 +7,25 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ModelError } from '../errors.ts';
-import type { PatchTransformConfig } from './patch-transform.ts';
-import type { PoseGuiderConfig } from './pose-guider.ts';
-import type { UnetConfig } from './unet-config.ts';
+import {
+  BUNDLE_FORMAT,
+  type BundleDescription,
+  type BundleFile,
+  type BundlePart,
+} from './bundle-description.ts';
+import { parseBundleDescription } from './bundle-schema.ts';
 
-/** The version of `bundle.json` that this program reads. */
-export const BUNDLE_FORMAT = 1;
-
-/** Parts of a bundle that are files. */
-export type BundlePart = 'denoisingUnet' | 'referenceUnet' | 'poseGuider' | 'codec' | 'motion' | 'lcmLora';
-
-/** A file of a bundle. */
-export interface BundleFile {
-  /** Relative to the bundle's folder. */
-  readonly path: string;
-  readonly bytes: number;
-  /** SHA-256 in hexadecimal. */
-  readonly sha256: string;
-}
-
-/** A named way of sampling. */
-export interface BundlePreset {
-  readonly sampler: 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
-  readonly steps: number;
-  readonly guidance: number;
-  /** Adapters to merge into the denoising UNet. */
-  readonly loras: readonly { readonly part: BundlePart; readonly scale: number }[];
-}
-
-/** Contents of `bundle.json`. */
-export interface BundleDescription {
-  readonly formatVersion: number;
-  readonly name: string;
-  readonly description: string;
-  readonly licence: string;
-  /** Side of the square that the networks see, in pixels. */
-  readonly resolution: number;
-  /** Frames a second that the motion modules were trained on. */
-  readonly fps: number;
-  readonly contextFrames: number;
-  readonly contextOverlap: number;
-  readonly noise: { readonly sharedFraction: number };
-  readonly schedule: {
-    readonly betaSchedule: 'linear' | 'scaled_linear' | 'squaredcos_cap_v2';
-    readonly betaStart: number;
-    readonly betaEnd: number;
-    readonly zeroTerminalSnr: boolean;
-    readonly predictionType: 'epsilon' | 'v_prediction' | 'sample';
-    readonly timestepSpacing: 'leading' | 'trailing' | 'linspace';
-  };
-  readonly codec: PatchTransformConfig;
-  readonly denoisingUnet: UnetConfig;
-  readonly poseGuider: PoseGuiderConfig;
-  /** Architecture of the speech-to-motion network; read by its own loader. */
-  readonly motion: unknown;
-  readonly presets: Readonly<Record<'fast' | 'original', BundlePreset>>;
-  readonly files: Readonly<Record<BundlePart, BundleFile>>;
-}
+export type { BundleDescription, BundlePart, BundlePreset } from './bundle-description.ts';
 
 /** A bundle on disk. */
 export interface Bundle {
   readonly folder: string;
   readonly description: BundleDescription;
-  /** Absolute path of a part. */
+  /**
+   * Absolute path of a part.
+   *
+   * @throws {@link ModelError} if the bundle has no such part.
+   */
   pathOf(part: BundlePart): string;
 }
 
@@ -105,27 +61,22 @@ export async function openBundle(nameOrFolder: string): Promise<Bundle> {
       { cause },
     );
   }
-  let description: BundleDescription;
-  try {
-    description = JSON.parse(text) as BundleDescription;
-  } catch (cause) {
-    throw new ModelError(`Cannot open bundle ${nameOrFolder}: bundle.json is not valid JSON`, file, {
-      cause,
-    });
-  }
-  if (description.formatVersion !== BUNDLE_FORMAT) {
-    throw new ModelError(
-      `Cannot open bundle ${nameOrFolder}: expected format version ${BUNDLE_FORMAT}, got ${description.formatVersion}`,
-      file,
-    );
-  }
+  const description = readDescription(nameOrFolder, file, text);
   const bundle: Bundle = {
     folder,
     description,
-    pathOf: (part) => path.join(folder, description.files[part].path),
+    pathOf: (part) => {
+      const found = description.files[part];
+      if (found === undefined) {
+        throw new ModelError(
+          `Cannot use bundle ${description.name}: expected a file for ${part}, got none`,
+          file,
+        );
+      }
+      return path.join(folder, found.path);
+    },
   };
-  for (const part of Object.keys(description.files) as BundlePart[]) {
-    const { bytes } = description.files[part];
+  for (const [part, { bytes }] of filesOf(bundle)) {
     const found = await stat(bundle.pathOf(part)).catch(() => undefined);
     if (found?.size !== bytes) {
       throw new ModelError(
@@ -137,16 +88,45 @@ export async function openBundle(nameOrFolder: string): Promise<Bundle> {
   return bundle;
 }
 
+/** How many problems of a description a message names. */
+const LISTED_PROBLEMS = 12;
+
+function readDescription(bundle: string, file: string, text: string): BundleDescription {
+  const fail = (expected: string, cause?: unknown): ModelError =>
+    new ModelError(`Cannot open bundle ${bundle}: ${expected}`, file, { cause });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw fail('bundle.json is not valid JSON', cause);
+  }
+  const version = (json as { formatVersion?: unknown } | null)?.formatVersion;
+  if (version !== BUNDLE_FORMAT) {
+    throw fail(`expected format version ${BUNDLE_FORMAT}, got ${JSON.stringify(version)}`);
+  }
+  const parsed = parseBundleDescription(json);
+  if ('description' in parsed) return parsed.description;
+  const { problems } = parsed;
+  const more = problems.length > LISTED_PROBLEMS ? `; ${problems.length - LISTED_PROBLEMS} more` : '';
+  throw fail(
+    `bundle.json is wrong in ${problems.length} places: ${problems.slice(0, LISTED_PROBLEMS).join('; ')}${more}`,
+  );
+}
+
+/** The files of a bundle with the part that each of them is. */
+export function filesOf({ description }: Bundle): [BundlePart, BundleFile][] {
+  return Object.entries(description.files) as [BundlePart, BundleFile][];
+}
+
 /**
  * Reads every file of a bundle and compares its hash.
  *
  * @throws {@link ModelError} naming the first file that was changed.
  */
 export async function verifyBundle(bundle: Bundle): Promise<void> {
-  for (const part of Object.keys(bundle.description.files) as BundlePart[]) {
+  for (const [part, { sha256 }] of filesOf(bundle)) {
     const hash = createHash('sha256');
     for await (const chunk of createReadStream(bundle.pathOf(part))) hash.update(chunk as Buffer);
-    const { sha256 } = bundle.description.files[part];
     const found = hash.digest('hex');
     if (found !== sha256) {
       throw new ModelError(

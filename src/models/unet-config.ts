@@ -30,6 +30,13 @@ export interface UnetConfig {
   readonly crossAttentionDim: number | null;
   readonly normNumGroups: number;
   readonly motion: MotionConfig | null;
+  /**
+   * Width of the guidance embedding of a denoiser that was distilled with guidance as an input; null where guidance is
+   * two evaluations.
+   *
+   * @defaultValue null
+   */
+  readonly timeCondProjDim?: number | null;
 }
 
 /** AniPortrait's architecture: Stable Diffusion 1.5 with motion modules at every level. Source: `inference_v2.yaml`. */

@@ -2,9 +2,15 @@
  * Makes the graphs of a bundle's networks: reads weights, merges adapters, adds nodes. That takes from a tenth of a
  * second to seconds of CPU, so it runs in a thread of its own, see graph-worker.ts.
  */
+import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePart } from '../models/bundle.ts';
+import { latentSize } from '../models/bundle-description.ts';
 import { buildDenoisingUnet } from '../models/denoising-unet.ts';
-import { buildPatchDecoder, buildPatchEncoder } from '../models/patch-transform.ts';
+import {
+  buildPatchDecoder,
+  buildPatchEncoder,
+  type PatchTransformConfig,
+} from '../models/patch-transform.ts';
 import { buildPoseGuider } from '../models/pose-guider.ts';
 import { buildReferenceUnet } from '../models/reference-unet.ts';
 import type { Device } from '../runtime/device.ts';
@@ -42,8 +48,7 @@ export function buildBundleGraph(bundle: Bundle, network: NetworkName, options: 
   const { description } = bundle;
   const { windowFrames, decodeFrames, device } = options;
   const size = description.resolution;
-  const cells = size / description.codec.patchSize;
-  const latents = { height: cells, width: cells };
+  const latents = latentSize(description);
   const picture = { height: size, width: size };
   const opened: { dispose(): void }[] = [];
   const open = (part: BundlePart): WeightSource => {
@@ -60,7 +65,7 @@ export function buildBundleGraph(bundle: Bundle, network: NetworkName, options: 
     return withLoras(open('denoisingUnet'), loras);
   };
   const builders: Record<NetworkName, () => Uint8Array> = {
-    'portrait-encoder': () => buildPatchEncoder(description.codec, open('codec'), picture),
+    'portrait-encoder': () => buildPatchEncoder(patchCodec(bundle), open('codec'), picture),
     'reference-unet': () =>
       buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), {
         ...latents,
@@ -89,11 +94,19 @@ export function buildBundleGraph(bundle: Bundle, network: NetworkName, options: 
         poseFeatures: true,
         device,
       }),
-    decoder: () => buildPatchDecoder(description.codec, open('codec'), { ...picture, frames: decodeFrames }),
+    decoder: () => buildPatchDecoder(patchCodec(bundle), open('codec'), { ...picture, frames: decodeFrames }),
   };
   try {
     return builders[network]();
   } finally {
     for (const file of opened) file.dispose();
   }
+}
+
+function patchCodec({ description: { name, codec }, folder }: Bundle): PatchTransformConfig {
+  if (codec.type === 'patch-transform') return codec;
+  throw new ModelError(
+    `Cannot render with bundle ${name}: expected a patch-transform codec, got ${codec.type}`,
+    folder,
+  );
 }

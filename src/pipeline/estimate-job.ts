@@ -1,5 +1,6 @@
 /** Tells beforehand how long a job takes on this machine and how much memory. */
 import type { Bundle } from '../models/bundle.ts';
+import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { describePoseGuider } from '../models/pose-guider.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -45,10 +46,8 @@ export async function estimateJob(job: JobSize): Promise<JobEstimate> {
   const { bundle, engine, windowFrames, evaluations, frames, pixels, audioSamples } = job;
   const { description } = bundle;
   const size = description.resolution;
-  const cells = size / description.codec.patchSize;
   const evaluation = describeDenoisingUnet(description.denoisingUnet, {
-    height: cells,
-    width: cells,
+    ...latentSize(description),
     frames: windowFrames,
     reference: 'keys-values',
     poseFeatures: true,

@@ -1,6 +1,7 @@
 /** The networks of a bundle whose codec is the patch transform and whose denoiser changes a warped portrait. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle, BundlePart } from '../models/bundle.ts';
+import { latentSize } from '../models/bundle-description.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
@@ -81,9 +82,9 @@ export class PatchNetworks implements ClipNetworks {
   }
 
   get frameShape(): readonly [number, number, number] {
-    const { resolution, codec } = this.#bundle.description;
-    const cells = resolution / codec.patchSize;
-    return [codec.latentChannels, cells, cells];
+    const { description } = this.#bundle;
+    const { height, width } = latentSize(description);
+    return [description.codec.latentChannels, height, width];
   }
 
   /** Keys and values of the reference UNet's attention. */

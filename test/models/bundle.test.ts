@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ModelError } from '../../src/errors.ts';
-import { listEmbeddedBundles, openBundle, verifyBundle } from '../../src/models/bundle.ts';
+import { EMBEDDED_BUNDLES, listEmbeddedBundles, openBundle, verifyBundle } from '../../src/models/bundle.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 
 const folder = temporaryDirectory();
 
-/** A bundle with one file, changed by `changes`. */
+const TINY = JSON.parse(readFileSync(path.join(EMBEDDED_BUNDLES, 'tiny/bundle.json'), 'utf8'));
+
+/** The embedded bundle's description with one file for all parts, changed by `changes`. */
 function writeBundle(name: string, changes: Record<string, unknown> = {}, content = 'weights'): string {
   const made = path.join(folder, name);
   mkdirSync(made);
@@ -19,7 +21,8 @@ function writeBundle(name: string, changes: Record<string, unknown> = {}, conten
     sha256: createHash('sha256').update('weights').digest('hex'),
   };
   writeFileSync(path.join(made, 'w.safetensors'), content);
-  const description = { formatVersion: 1, name, files: { denoisingUnet: file }, ...changes };
+  const files = Object.fromEntries(Object.keys(TINY.files).map((part) => [part, file]));
+  const description = { ...TINY, name, files, ...changes };
   writeFileSync(path.join(made, 'bundle.json'), JSON.stringify(description));
   return made;
 }

@@ -1,0 +1,268 @@
+/** Checks `bundle.json`, which comes from outside, before anything trusts it. */
+import { z } from 'zod';
+import type { BundleDescription } from './bundle-description.ts';
+import { POSE_GUIDER_VARIANTS } from './bundle-description.ts';
+
+const count = z.int().positive();
+const counts = z.array(count).min(1);
+const text = z.string().min(1);
+const positive = z.number().positive();
+
+const convolution = z.object({ out: count, kernel: count, stride: count, padding: z.int().nonnegative() });
+
+const unet = z.object({
+  inChannels: count,
+  outChannels: count,
+  blockOutChannels: counts,
+  layersPerBlock: count,
+  attentionLevels: z.array(z.boolean()).min(1),
+  midBlockAttention: z.boolean(),
+  numHeads: counts,
+  crossAttentionDim: count.nullable(),
+  normNumGroups: count,
+  motion: z
+    .object({
+      levels: z.array(z.boolean()).min(1),
+      midBlock: z.boolean(),
+      numHeads: count,
+      numAttentionBlocks: count,
+      positionalTableLength: count,
+    })
+    .nullable(),
+  timeCondProjDim: count.nullable().optional(),
+});
+
+const codec = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('patch-transform'),
+    patchSize: count,
+    latentChannels: count,
+    refiner: z.object({ width: count, layers: count }),
+  }),
+  z.object({
+    type: z.literal('autoencoder-kl'),
+    inChannels: count,
+    outChannels: count,
+    blockOutChannels: counts,
+    layersPerBlock: count,
+    latentChannels: count,
+    normNumGroups: count,
+    scalingFactor: positive,
+  }),
+]);
+
+const imageEncoder = z.object({
+  type: z.literal('clip-vision'),
+  imageSize: count,
+  patchSize: count,
+  hiddenSize: count,
+  numLayers: count,
+  numHeads: count,
+  intermediateSize: count,
+  projectionDim: count,
+});
+
+const poseGuider = z.object({
+  inChannels: count,
+  stem: z.array(convolution).min(1),
+  norm: z.enum(['batch', 'none']),
+  activation: z.enum(['relu', 'silu']),
+  outChannels: count,
+  stages: z.array(
+    z.object({
+      convs: z.array(z.object({ out: count, stride: count })).min(1),
+      attention: z.object({ numHeads: count, headDim: count }).nullable(),
+    }),
+  ),
+  batchStatistics: z.boolean(),
+  normNumGroups: count.optional(),
+});
+
+const poseConditions = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('drawing-and-warp') }),
+  z.object({ type: z.literal('drawing'), variant: z.enum(['P0', 'P1', 'P2']) }),
+]);
+
+const motion = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('mel-convolution') }),
+  z.object({
+    type: z.literal('aniportrait-audio'),
+    sampleRate: count,
+    fps: count,
+    encoder: z.object({
+      convChannels: counts,
+      convKernels: counts,
+      convStrides: counts,
+      hiddenSize: count,
+      numLayers: count,
+      numHeads: count,
+      intermediateSize: count,
+      positionalKernel: count,
+      positionalGroups: count,
+    }),
+    mesh: z.object({ latentDim: count, vertices: count }),
+    pose: z
+      .object({
+        latentDim: count,
+        numLayers: count,
+        numHeads: count,
+        intermediateSize: count,
+        maxFrames: count,
+        speakers: count,
+      })
+      .nullable(),
+  }),
+]);
+
+const part = z.enum([
+  'denoisingUnet',
+  'referenceUnet',
+  'poseGuider',
+  'codec',
+  'motion',
+  'imageEncoder',
+  'audio2mesh',
+  'audio2pose',
+  'lcmLora',
+]);
+
+const file = z.object({
+  // A bundle is a folder of its own: a path that leads out of it, or to another drive, is not a part of it.
+  path: text.refine((path) => !/^[/\\]|^[a-z]:|(^|[/\\])\.\.([/\\]|$)|\0/i.test(path), {
+    error: 'expected a path inside the bundle',
+  }),
+  bytes: count,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hexadecimal digits' }),
+  licence: text.optional(),
+  source: text.optional(),
+});
+
+const preset = z.object({
+  sampler: z.enum(['lcm', 'ddim', 'dpmsolver', 'tcd', 'euler']),
+  steps: count,
+  guidance: z.number().min(1),
+  loras: z.array(z.object({ part, scale: z.number() })),
+  windows: z.enum(['open', 'loop']).optional(),
+  unguidedOverlap: z.enum(['mean', 'sum']).optional(),
+});
+
+const fields = z.object({
+  formatVersion: z.int(),
+  name: text,
+  description: z.string(),
+  licence: text,
+  resolution: count,
+  fps: positive,
+  contextFrames: count,
+  contextOverlap: z.int().nonnegative(),
+  noise: z.object({ sharedFraction: z.number().min(0).max(1) }),
+  schedule: z.object({
+    betaSchedule: z.enum(['linear', 'scaled_linear', 'squaredcos_cap_v2']),
+    betaStart: positive,
+    betaEnd: positive,
+    zeroTerminalSnr: z.boolean(),
+    predictionType: z.enum(['epsilon', 'v_prediction', 'sample']),
+    timestepSpacing: z.enum(['leading', 'trailing', 'linspace']),
+  }),
+  codec,
+  imageEncoder: imageEncoder.nullable(),
+  denoisingUnet: unet,
+  poseGuider,
+  poseConditions,
+  motion,
+  presets: z.object({ fast: preset, original: preset }),
+  files: z.partialRecord(part, file),
+});
+
+type Fields = z.infer<typeof fields>;
+
+/** What no field says by itself: that the parts belong together. */
+const schema = fields.check(({ value, issues }) => {
+  const fail = (path: (string | number)[], message: string): void => {
+    issues.push({ code: 'custom', path, message, input: value });
+  };
+  for (const name of requiredParts(value)) {
+    if (value.files[name] === undefined) fail(['files', name], 'expected a file, got none');
+  }
+  for (const [name, { loras }] of Object.entries(value.presets)) {
+    loras.forEach(({ part: lora }, index) => {
+      if (value.files[lora] === undefined) {
+        fail(['presets', name, 'loras', index], `expected ${lora} among files, got none`);
+      }
+    });
+  }
+  if (value.contextOverlap >= value.contextFrames) {
+    fail(['contextOverlap'], `expected less than contextFrames, ${value.contextFrames}`);
+  }
+  const longest = value.denoisingUnet.motion?.positionalTableLength ?? Number.POSITIVE_INFINITY;
+  if (value.contextFrames > longest) {
+    fail(['contextFrames'], `expected at most positionalTableLength, ${longest}`);
+  }
+  const embedding = value.imageEncoder?.projectionDim ?? null;
+  if (embedding !== value.denoisingUnet.crossAttentionDim) {
+    fail(
+      ['imageEncoder', 'projectionDim'],
+      `expected crossAttentionDim, ${value.denoisingUnet.crossAttentionDim}`,
+    );
+  }
+  if (value.codec.latentChannels !== value.denoisingUnet.inChannels) {
+    fail(['codec', 'latentChannels'], `expected inChannels of the UNet, ${value.denoisingUnet.inChannels}`);
+  }
+  if (value.poseConditions.type === 'drawing') {
+    const { batchStatistics } = POSE_GUIDER_VARIANTS[value.poseConditions.variant];
+    if (value.poseGuider.batchStatistics !== batchStatistics) {
+      fail(
+        ['poseGuider', 'batchStatistics'],
+        `expected ${batchStatistics} for variant ${value.poseConditions.variant}`,
+      );
+    }
+  }
+});
+
+function requiredParts({ imageEncoder: encoder, motion: speech }: Fields): (keyof Fields['files'])[] {
+  return [
+    'denoisingUnet',
+    'referenceUnet',
+    'poseGuider',
+    'codec',
+    ...(encoder === null ? [] : (['imageEncoder'] as const)),
+    ...(speech.type === 'mel-convolution'
+      ? (['motion'] as const)
+      : (['audio2mesh', ...(speech.pose === null ? [] : (['audio2pose'] as const))] as const)),
+  ];
+}
+
+/** What was read, or everything that is wrong with it, a line for each thing. */
+export type ParsedBundle =
+  | { readonly description: BundleDescription }
+  | { readonly problems: readonly string[] };
+
+/**
+ * Checks the contents of a `bundle.json`. Members that early bundles do not have get the value that was the only one
+ * then.
+ *
+ * @param json - kept as it is.
+ */
+export function parseBundleDescription(json: unknown): ParsedBundle {
+  const result = schema.safeParse(withDefaults(json));
+  if (result.success) return { description: result.data as BundleDescription };
+  return {
+    problems: result.error.issues.map(
+      ({ path, message }) => `${path.join('.') || 'the file'}: ${message.replace(/^Invalid input: /, '')}`,
+    ),
+  };
+}
+
+function withDefaults(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null) return json;
+  const { motion: speech, ...rest } = json as Record<string, unknown>;
+  return {
+    imageEncoder: null,
+    poseConditions: { type: 'drawing-and-warp' },
+    ...rest,
+    motion:
+      typeof speech === 'object' && speech !== null && !('type' in speech)
+        ? { type: 'mel-convolution', ...speech }
+        : speech,
+  };
+}
