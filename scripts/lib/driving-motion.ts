@@ -42,7 +42,7 @@ export async function readDrivingMouth(
   const { pcm, duration } = await readAudio(options.audio, { ffmpeg });
   const config = parseMotionConfig(description.motion, folder);
   const weights = openSafetensors(pathOf('motion'));
-  const network = await engine.load('motion', buildMotionNetwork({ config, weights }));
+  const network = await engine.load('motion', buildMotionNetwork({ config, weights }).toBytes());
   try {
     const frames = frameCount(duration, fps);
     const basis = loadExpressionBasis(weights);

@@ -221,9 +221,9 @@ export function motionModule(outer: Net, x: FeatureMap, options: MotionModuleOpt
   for (let i = 0; i < attentionBlocks; i++) {
     const attend = at(block, `attention_blocks.${i}`);
     const table = attend.weights.take('pos_encoder.pe', [1, tableLength, channels]);
-    const positions = graph.float32(
+    const positions = graph.weight(
       attend.weights.name('pos_encoder.pe'),
-      table.data.subarray(0, frames * channels),
+      () => table.read().subarray(0, frames * channels),
       [1, frames, channels],
     );
     const placed = unstack(add(net, stack(layerNorm(block, tokens, `norms.${i}`, channels)), positions));
@@ -271,7 +271,7 @@ export function upsample(
 /**
  * Sinusoids of the timestep, cosines first, `ω_k = 10000^(−k / half)`.
  *
- * @param timestep - [count], float.
+ * @param timestep - [count], float32 in every precision: angles of large timesteps need its digits.
  * @returns [count, width].
  */
 export function timestepSinusoids(net: Net, timestep: Value, count: number, width: number): Value {
@@ -280,11 +280,33 @@ export function timestepSinusoids(net: Net, timestep: Value, count: number, widt
   const frequencies = Float32Array.from({ length: half }, (_, k) => Math.exp((-Math.log(10000) * k) / half));
   const column = graph.op('Reshape', [timestep, graph.int64([count, 1])]);
   const angles = graph.op('Mul', [column, graph.float32(`frequencies:${half}`, frequencies, [1, half])]);
-  return graph.op('Concat', [graph.op('Cos', [angles]), graph.op('Sin', [angles])], { axis: 1 });
+  const both = graph.op('Concat', [graph.op('Cos', [angles]), graph.op('Sin', [angles])], { axis: 1 });
+  return graph.precision === 'float32' ? both : graph.cast(both, graph.precision);
+}
+
+/** What a distilled network is told beside the timestep, and its width. Source: `time_cond_proj_dim` of diffusers. */
+export interface TimeCondition {
+  /** [rows, width]. */
+  readonly value: Value;
+  readonly width: number;
+}
+
+/** Settings of {@link timeMlp}. */
+export interface TimeMlpOptions {
+  readonly rows: number;
+  readonly width: number;
+  readonly out: number;
+  /** Projected by `cond_proj` and added to the sinusoids. */
+  readonly condition?: TimeCondition | undefined;
 }
 
 /** Two linear layers with SiLU between them; weights `linear_1` and `linear_2`. */
-export function timeMlp(net: Net, x: Value, rows: number, width: number, out: number): Value {
+export function timeMlp(net: Net, sinusoids: Value, { rows, width, out, condition }: TimeMlpOptions): Value {
+  let x = sinusoids;
+  if (condition !== undefined) {
+    const shape = { rows, in: condition.width, out: width, bias: false };
+    x = add(net, x, linear(net, condition.value, 'cond_proj', shape));
+  }
   const hidden = silu(net, linear(net, x, 'linear_1', { rows, in: width, out }));
   return linear(net, hidden, 'linear_2', { rows, in: out, out });
 }

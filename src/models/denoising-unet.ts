@@ -5,7 +5,7 @@
  * Source: UNet3DConditionModel and ReferenceAttentionControl (mode `read`) of AniPortrait, commit 7f6593f.
  */
 import { assertIntegerInRange } from '../errors.ts';
-import { GraphBuilder, type Value } from '../onnx/graph.ts';
+import { GraphBuilder, type Precision, type Value } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import { assertDims, type Tensor } from '../tensor/tensor.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
@@ -56,18 +56,29 @@ export interface DenoisingUnetOptions extends SpatialSize {
   readonly imageEmbeds?: 'none' | 'input' | Tensor;
   /** @defaultValue 'cpu' */
   readonly device?: Device;
+  /** @defaultValue 'float32' */
+  readonly precision?: Precision | undefined;
 }
 
 function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: DenoisingUnetOptions): Net {
   assertUnetConfig(config);
-  const { batch = 1, frames, height, width, reference, imageEmbeds = 'none', device = 'cpu' } = options;
-  const { inChannels, outChannels, crossAttentionDim, normNumGroups: groups } = config;
+  const {
+    batch = 1,
+    frames,
+    height,
+    width,
+    reference,
+    imageEmbeds = 'none',
+    device = 'cpu',
+    precision,
+  } = options;
+  const { inChannels, outChannels, crossAttentionDim, normNumGroups: groups, timeCondProjDim } = config;
   if (config.motion !== null) assertIntegerInRange('frames', frames, 1, config.motion.positionalTableLength);
-  const graph = new GraphBuilder('denoising-unet', { opset: opsetFor(device) });
+  const graph = new GraphBuilder('denoising-unet', { opset: opsetFor(device), precision });
   const net: Net = { graph, weights, device, cost: { flops: 0 } };
   const video = { batch, frames, channels: inChannels, height, width };
   const latents = graph.input('latents', [batch, inChannels, frames, height, width]);
-  const timestep = graph.input('timestep', [1]);
+  const timestep = graph.input('timestep', [1], { exact: true });
 
   const poses = options.poseFeatures
     ? poseFeatureSizes(config, { height, width }).map((size, index) => {
@@ -81,7 +92,7 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     token = graph.input('image_embeds', [batch, crossAttentionDim]);
   } else if (crossAttentionDim !== null && typeof imageEmbeds === 'object') {
     assertDims('imageEmbeds', imageEmbeds, [batch, crossAttentionDim]);
-    token = graph.float32('image_embeds', imageEmbeds.data, imageEmbeds.dims);
+    token = graph.weight('image_embeds', imageEmbeds.data, imageEmbeds.dims);
   }
   const context = crossAttentionDim === null ? undefined : { width: crossAttentionDim, batch, token };
 
@@ -110,7 +121,10 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     pose: (index: number, x: FeatureMap): FeatureMap =>
       poses === undefined ? x : { ...x, value: add(net, x.value, poses[index]!.value) },
   };
-  const time = timeEmbedding(net, timestep, config);
+  const condition = timeCondProjDim
+    ? { value: graph.input('guidance_embeds', [1, timeCondProjDim]), width: timeCondProjDim }
+    : undefined;
+  const time = timeEmbedding(net, timestep, config, condition);
   const x = runUnet(course, framesToImages(net, latents, video), time);
   const normed = groupNorm(net, x, 'conv_norm_out', groups, UNET_EPSILON);
   const activated = { ...normed, value: silu(net, normed.value) };
@@ -131,7 +145,8 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
  * Inputs: `latents` [batch, inChannels, frames, height, width]; `timestep` [1]; with `poseFeatures`, `pose.0`,
  * `pose.1`… [batch, channels, frames, h, w] as {@link poseFeatureSizes} has them; with a reference, for every module
  * path of {@link attentionSites}, `key:<path>` and `value:<path>`, or `bank:<path>`, [1, tokens, channels], shared by
- * all frames and clips; with `imageEmbeds: 'input'`, `image_embeds` [batch, crossAttentionDim].
+ * all frames and clips; with `imageEmbeds: 'input'`, `image_embeds` [batch, crossAttentionDim]; where the configuration
+ * has it, `guidance_embeds` [1, timeCondProjDim], see `guidanceEmbedding`.
  * Output: `model_output` [batch, outChannels, frames, height, width].
  *
  * @throws {@link InvalidOptionError} if the configuration contradicts itself, or if there are more frames than the motion
@@ -142,11 +157,11 @@ export function buildDenoisingUnet(
   config: UnetConfig,
   weights: WeightSource,
   options: DenoisingUnetOptions,
-): Uint8Array {
+): GraphBuilder {
   const reader = WeightReader.open(weights);
   const { graph } = addDenoisingUnet(reader, config, options);
   reader.finish('denoising UNet');
-  return graph.toBytes();
+  return graph;
 }
 
 /** Weights of the denoising UNet, and the operations of one run at the size of `options`; reads nothing. */

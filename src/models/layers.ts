@@ -6,6 +6,7 @@
 import type { GraphBuilder, Value } from '../onnx/graph.ts';
 import { floatAttribute } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
+import { elementCount } from '../tensor/tensor.ts';
 import type { WeightReader } from './weight-reader.ts';
 
 /** Collects the multiplications and additions of convolutions and matrix products. */
@@ -48,7 +49,8 @@ export function weight(
   stored: readonly number[],
   dims: readonly number[] = stored,
 ): Value {
-  return net.graph.float32(net.weights.name(key), net.weights.take(key, stored).data, dims);
+  const { read } = net.weights.take(key, stored);
+  return net.graph.weight(net.weights.name(key), read, dims);
 }
 
 /** Shape of a convolution. */
@@ -108,6 +110,19 @@ export function silu(net: Net, x: Value): Value {
   return net.graph.msOp('QuickGelu', [x], { alpha: floatAttribute(1) });
 }
 
+/** Norm over each channel of each row; `scale` and `bias` are [channels]. */
+export function instanceNorm(net: Net, x: Value, scale: Value, bias: Value, epsilon: number): Value {
+  const { graph } = net;
+  const attributes = { epsilon: floatAttribute(epsilon) };
+  if (graph.precision === 'float32') {
+    return graph.op('InstanceNormalization', [x, scale, bias], attributes);
+  }
+  // Half precision has not the range for sums over so many values.
+  const [exact, exactScale, exactBias] = [x, scale, bias].map((value) => graph.cast(value, 'float32'));
+  const normed = graph.op('InstanceNormalization', [exact, exactScale, exactBias], attributes);
+  return graph.cast(normed, graph.precision);
+}
+
 /** Group norm over each image by itself; weights `path.weight` and `path.bias`, both [channels]. */
 export function groupNorm(
   net: Net,
@@ -119,12 +134,10 @@ export function groupNorm(
   const { graph } = net;
   const { count, channels, height, width } = x;
   // The engine has no kernel for GroupNormalization; an instance norm over the groups is the fastest form it has.
-  const ones = graph.float32(`ones:${groups}`, new Float32Array(groups).fill(1), [groups]);
-  const zeros = graph.float32(`zeros:${groups}`, new Float32Array(groups), [groups]);
+  const ones = graph.weight(`ones:${groups}`, new Float32Array(groups).fill(1), [groups]);
+  const zeros = graph.weight(`zeros:${groups}`, new Float32Array(groups), [groups]);
   const grouped = graph.op('Reshape', [x.value, graph.int64([count, groups, -1])]);
-  const normed = graph.op('InstanceNormalization', [grouped, ones, zeros], {
-    epsilon: floatAttribute(epsilon),
-  });
+  const normed = instanceNorm(net, grouped, ones, zeros, epsilon);
   const image = graph.op('Reshape', [normed, graph.int64([count, channels, height, width])]);
   const scaled = graph.op('Mul', [image, weight(net, `${path}.weight`, [channels], [channels, 1, 1])]);
   const value = graph.op('Add', [scaled, weight(net, `${path}.bias`, [channels], [channels, 1, 1])]);
@@ -148,24 +161,23 @@ export function gatedFeedForward(net: Net, x: Value, path: string, rows: number,
   const { graph } = net;
   const inner = 4 * width;
   const key = `${path}.net.0.proj`;
-  // Two products instead of one that would have to be split: the halves of the weight are views.
-  const both = net.weights.take(`${key}.weight`, [2 * inner, width]).data;
-  const bias = net.weights.take(`${key}.bias`, [2 * inner]).data;
-  const half = (part: 'value' | 'gate', index: number): Value => {
-    const name = net.weights.name(`${key}.${part}`);
-    const matrix = both.subarray(index * inner * width, (index + 1) * inner * width);
-    return graph.op(
-      'Gemm',
-      [
-        x,
-        graph.float32(`${name}.weight`, matrix, [inner, width]),
-        graph.float32(`${name}.bias`, bias.subarray(index * inner, (index + 1) * inner), [inner]),
-      ],
-      { transB: 1 },
-    );
+  // Two products instead of one that would have to be split: each has its half of the weight.
+  const halves = (suffix: string, stored: readonly number[], dims: readonly number[]): [Value, Value] => {
+    const { read } = net.weights.take(`${key}.${suffix}`, stored);
+    const size = elementCount(dims);
+    const half = (part: string, index: number): Value =>
+      graph.weight(
+        net.weights.name(`${key}.${part}.${suffix}`),
+        () => read().subarray(index * size, (index + 1) * size),
+        dims,
+      );
+    return [half('value', 0), half('gate', 1)];
   };
+  const matrices = halves('weight', [2 * inner, width], [inner, width]);
+  const biases = halves('bias', [2 * inner], [inner]);
+  const [value, gate] = matrices.map((matrix, i) => graph.op('Gemm', [x, matrix, biases[i]!], { transB: 1 }));
   net.cost.flops += 2 * rows * width * 2 * inner;
-  const gated = graph.op('Mul', [half('value', 0), graph.op('Gelu', [half('gate', 1)])]);
+  const gated = graph.op('Mul', [value!, graph.op('Gelu', [gate!])]);
   return linear(net, gated, `${path}.net.2`, { rows, in: inner, out: width });
 }
 
@@ -196,7 +208,7 @@ export function attention(
   const { graph, device } = net;
   const { count, queries, keys, channels, heads, short = false } = options;
   net.cost.flops += 4 * count * queries * keys * channels;
-  const rows = (x: Value): Value => graph.op('Reshape', [x, graph.int64([count * queries, channels])]);
+  const rows = (x: Value): Value => graph.op('Reshape', [x, graph.int64([-1, channels])]);
   if (device === 'cpu' && short) {
     return rows(graph.op('Attention', [query, key, value], { q_num_heads: heads, kv_num_heads: heads }));
   }

@@ -52,7 +52,7 @@ export function buildPatchEncoder(
   config: PatchTransformConfig,
   weights: WeightSource,
   { height, width }: { readonly height: number; readonly width: number },
-): Uint8Array {
+): GraphBuilder {
   const graph = new GraphBuilder('patch-encoder');
   const picture = graph.input('picture', [1, COLOURS, height, width]);
   const latents = graph.op(
@@ -61,7 +61,7 @@ export function buildPatchEncoder(
     { strides: [config.patchSize, config.patchSize] },
   );
   graph.output('latents', latents);
-  return graph.toBytes();
+  return graph;
 }
 
 /**
@@ -74,7 +74,7 @@ export function buildPatchDecoder(
   config: PatchTransformConfig,
   weights: WeightSource,
   { frames, height, width }: { readonly frames: number; readonly height: number; readonly width: number },
-): Uint8Array {
+): GraphBuilder {
   const { patchSize, latentChannels, refiner } = config;
   const graph = new GraphBuilder('patch-decoder');
   const rows = height / patchSize;
@@ -119,5 +119,5 @@ export function buildPatchDecoder(
     mode: 'CRD',
   });
   graph.output('difference', graph.op('Sub', [graph.op('Add', [picture, correction]), base]));
-  return graph.toBytes();
+  return graph;
 }

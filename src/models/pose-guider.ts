@@ -4,11 +4,21 @@
  * Source: PoseGuider of AniPortrait, commit 7f6593f, whose "cross attention" is plain self-attention: the reference
  * drawing that it is given has no effect on its result.
  */
-import { floatAttribute, GraphBuilder, type Value } from '../onnx/graph.ts';
+import { floatAttribute, GraphBuilder, type Precision, type Value } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import { spatialTransformer } from './blocks.ts';
-import { at, conv, type FeatureMap, imagesToFrames, type Net, opsetFor, silu, weight } from './layers.ts';
+import {
+  at,
+  conv,
+  type FeatureMap,
+  imagesToFrames,
+  instanceNorm,
+  type Net,
+  opsetFor,
+  silu,
+  weight,
+} from './layers.ts';
 import type { SpatialSize } from './unet-config.ts';
 import { type NetworkDescription, WeightReader } from './weight-reader.ts';
 
@@ -93,6 +103,8 @@ export interface PoseGuiderOptions extends SpatialSize {
   readonly frames: number;
   /** @defaultValue 'cpu' */
   readonly device?: Device;
+  /** @defaultValue 'float32' */
+  readonly precision?: Precision | undefined;
 }
 
 const BATCH_NORM_EPSILON = floatAttribute(1e-5);
@@ -116,15 +128,15 @@ function batchNorm(net: Net, x: FeatureMap, path: string, batchStatistics: boole
   // Statistics over all frames and pixels of a channel: an instance norm of one image that is `count` times as high.
   const swap = (value: Value): Value => graph.op('Transpose', [value], { perm: [1, 0, 2, 3] });
   const tall = graph.op('Reshape', [swap(x.value), graph.int64([1, channels, -1])]);
-  const normed = graph.op('InstanceNormalization', [tall, scale, bias], { epsilon: BATCH_NORM_EPSILON });
+  const normed = instanceNorm(net, tall, scale, bias, 1e-5);
   const value = swap(graph.op('Reshape', [normed, graph.int64([channels, count, height, width])]));
   return { ...x, value };
 }
 
 function addPoseGuider(weights: WeightReader, config: PoseGuiderConfig, options: PoseGuiderOptions): Net {
-  const { frames, height, width, device = 'cpu' } = options;
+  const { frames, height, width, device = 'cpu', precision } = options;
   const { norm, activation, batchStatistics, normNumGroups: groups = 32 } = config;
-  const graph = new GraphBuilder('pose-guider', { opset: opsetFor(device) });
+  const graph = new GraphBuilder('pose-guider', { opset: opsetFor(device), precision });
   const net: Net = { graph, weights, device, cost: { flops: 0 } };
   const pictures = graph.input('pictures', [frames, config.inChannels, height, width]);
 
@@ -176,11 +188,11 @@ export function buildPoseGuider(
   config: PoseGuiderConfig,
   weights: WeightSource,
   options: PoseGuiderOptions,
-): Uint8Array {
+): GraphBuilder {
   const reader = WeightReader.open(weights);
   const { graph } = addPoseGuider(reader, config, options);
   reader.finish('pose guider');
-  return graph.toBytes();
+  return graph;
 }
 
 /** Weights of the pose guider, and the operations of one run at the size of `options`; reads nothing. */

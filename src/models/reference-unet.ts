@@ -4,7 +4,7 @@
  *
  * Source: ReferenceNet and ReferenceAttentionControl (mode `write`) of AniPortrait, commit 7f6593f.
  */
-import { GraphBuilder, type Value } from '../onnx/graph.ts';
+import { GraphBuilder, type Precision, type Value } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import { spatialTransformer, transformerTokens } from './blocks.ts';
@@ -21,13 +21,15 @@ export interface ReferenceUnetOptions extends SpatialSize {
   readonly project?: WeightSource | undefined;
   /** @defaultValue 'cpu' */
   readonly device?: Device;
+  /** @defaultValue 'float32' */
+  readonly precision?: Precision | undefined;
 }
 
 /** For what comes after the last bank and has no reader: its weights are accounted for and not read. */
 function discarding(net: Net): Net {
   return {
     ...net,
-    graph: new GraphBuilder('discarded'),
+    graph: new GraphBuilder('discarded', { precision: net.graph.precision }),
     weights: net.weights.declaring(),
     cost: { flops: 0 },
   };
@@ -37,10 +39,10 @@ function addReferenceUnet(
   weights: WeightReader,
   projection: WeightReader | undefined,
   config: UnetConfig,
-  { height, width, batch = 1, device = 'cpu' }: ReferenceUnetOptions,
+  { height, width, batch = 1, device = 'cpu', precision }: ReferenceUnetOptions,
 ): Net {
   assertUnetConfig(config);
-  const graph = new GraphBuilder('reference-unet', { opset: opsetFor(device) });
+  const graph = new GraphBuilder('reference-unet', { opset: opsetFor(device), precision });
   const net: Net = { graph, weights, device, cost: { flops: 0 } };
   const { inChannels, crossAttentionDim, normNumGroups: groups } = config;
   const latents = graph.input('latents', [batch, inChannels, height, width]);
@@ -61,8 +63,8 @@ function addReferenceUnet(
     const reader = projection.at(`${path}.transformer_blocks.0.attn1`);
     // Initializers have the key for a name, and the two networks have the same keys.
     const project = (key: string): Value => {
-      const matrix = reader.take(`${key}.weight`, [channels, channels]).data;
-      const weight = graph.float32(`denoising-unet:${reader.name(key)}`, matrix, [channels, channels]);
+      const { read } = reader.take(`${key}.weight`, [channels, channels]);
+      const weight = graph.weight(`denoising-unet:${reader.name(key)}`, read, [channels, channels]);
       net.cost.flops += 2 * batch * length * channels * channels;
       return graph.op('Gemm', [tokens, weight], { transB: 1 });
     };
@@ -86,7 +88,7 @@ function addReferenceUnet(
   runUnet(
     course,
     { value: latents, count: batch, channels: inChannels, height, width },
-    timeEmbedding(net, graph.scalar(0), config),
+    timeEmbedding(net, graph.float32('timestep:0', new Float32Array(1), [1]), config),
   );
   return net;
 }
@@ -106,13 +108,13 @@ export function buildReferenceUnet(
   config: UnetConfig,
   weights: WeightSource,
   options: ReferenceUnetOptions,
-): Uint8Array {
+): GraphBuilder {
   const reader = WeightReader.open(weights);
   const projection = options.project === undefined ? undefined : WeightReader.open(options.project);
   const { graph } = addReferenceUnet(reader, projection, config, options);
   reader.finish('reference UNet');
   projection?.finish('reference projection of the denoising UNet', () => false);
-  return graph.toBytes();
+  return graph;
 }
 
 /** Weights of the reference UNet, and the operations of one run at the size of `options`; reads nothing. */

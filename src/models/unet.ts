@@ -4,7 +4,15 @@
  * Source: UNet2DConditionModel of diffusers 0.24 and UNet3DConditionModel of AniPortrait, commit 7f6593f.
  */
 import type { Value } from '../onnx/graph.ts';
-import { downsample, motionModule, resnet, timeMlp, timestepSinusoids, upsample } from './blocks.ts';
+import {
+  downsample,
+  motionModule,
+  resnet,
+  type TimeCondition,
+  timeMlp,
+  timestepSinusoids,
+  upsample,
+} from './blocks.ts';
 import { at, conv, type FeatureMap, type Net, silu } from './layers.ts';
 import type { UnetConfig } from './unet-config.ts';
 
@@ -26,11 +34,19 @@ export interface UnetCourse {
   pose?(index: number, x: FeatureMap): FeatureMap;
 }
 
-/** SiLU of the time embedding, [1, 4 · first width], for a timestep of shape [1]; every residual block reads it. */
-export function timeEmbedding(net: Net, timestep: Value, config: UnetConfig): Value {
+/**
+ * SiLU of the time embedding, [1, 4 · first width], for a float32 timestep of shape [1]; every residual block reads it.
+ */
+export function timeEmbedding(
+  net: Net,
+  timestep: Value,
+  config: UnetConfig,
+  condition?: TimeCondition,
+): Value {
   const width = config.blockOutChannels[0]!;
   const sinusoids = timestepSinusoids(net, timestep, 1, width);
-  return silu(net, timeMlp(at(net, 'time_embedding'), sinusoids, 1, width, 4 * width));
+  const shape = { rows: 1, width, out: 4 * width, condition };
+  return silu(net, timeMlp(at(net, 'time_embedding'), sinusoids, shape));
 }
 
 /** Runs conv_in, the down blocks, the middle and the up blocks on `latents`. */

@@ -4,7 +4,7 @@
  * Source: AutoencoderKL of diffusers 0.24, with the attention keys of both of its generations.
  */
 import { InvalidOptionError } from '../errors.ts';
-import { GraphBuilder, type Value } from '../onnx/graph.ts';
+import { GraphBuilder, type Precision, type Value } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import { resnet, upsample } from './blocks.ts';
@@ -53,6 +53,8 @@ export interface VaeOptions extends SpatialSize {
   readonly batch?: number;
   /** @defaultValue 'cpu' */
   readonly device?: Device;
+  /** @defaultValue 'float32' */
+  readonly precision?: Precision | undefined;
 }
 
 const EPSILON = 1e-6;
@@ -116,8 +118,8 @@ function begin(name: string, weights: WeightReader, config: VaeConfig, options: 
       );
     }
   }
-  const { device = 'cpu' } = options;
-  const graph = new GraphBuilder(name, { opset: opsetFor(device) });
+  const { device = 'cpu', precision } = options;
+  const graph = new GraphBuilder(name, { opset: opsetFor(device), precision });
   return { net: { graph, weights, device, cost: { flops: 0 } }, config };
 }
 
@@ -193,11 +195,11 @@ const isEncoderKey = (key: string): boolean => key.startsWith('encoder.') || key
  * @throws {@link InvalidOptionError} unless the size is a multiple of what the levels divide by.
  * @throws {@link ModelError} that names all missing, surplus and misshapen weights of the encoder.
  */
-export function buildVaeEncoder(config: VaeConfig, weights: WeightSource, options: VaeOptions): Uint8Array {
+export function buildVaeEncoder(config: VaeConfig, weights: WeightSource, options: VaeOptions): GraphBuilder {
   const reader = WeightReader.open(weights);
   const { graph } = addEncoder(reader, config, options);
   reader.finish('VAE encoder', isEncoderKey);
-  return graph.toBytes();
+  return graph;
 }
 
 /**
@@ -207,11 +209,11 @@ export function buildVaeEncoder(config: VaeConfig, weights: WeightSource, option
  * @throws {@link InvalidOptionError} unless the size is a multiple of what the levels divide by.
  * @throws {@link ModelError} that names all missing, surplus and misshapen weights of the decoder.
  */
-export function buildVaeDecoder(config: VaeConfig, weights: WeightSource, options: VaeOptions): Uint8Array {
+export function buildVaeDecoder(config: VaeConfig, weights: WeightSource, options: VaeOptions): GraphBuilder {
   const reader = WeightReader.open(weights);
   const { graph } = addDecoder(reader, config, options);
   reader.finish('VAE decoder', (key) => !isEncoderKey(key));
-  return graph.toBytes();
+  return graph;
 }
 
 /** Weights of both halves, and the operations of one run of each at the size of `options`; reads nothing. */

@@ -1,6 +1,6 @@
 /** Reads a network's weights and keeps account of them, so that a file that does not fit is described in one message. */
 import { ModelError } from '../errors.ts';
-import { elementCount, type Tensor } from '../tensor/tensor.ts';
+import { elementCount } from '../tensor/tensor.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 
 /** One weight that a network has. */
@@ -21,11 +21,19 @@ export interface NetworkDescription {
 /** How many keys of each kind a message names. */
 const LISTED_KEYS = 8;
 
+/** A weight that will be read when its graph is written. */
+export interface PendingWeight {
+  readonly dims: readonly number[];
+  /** Reads it; halves of one weight that follow each other read the file once. */
+  read(): Float32Array;
+}
+
 interface Ledger {
   readonly source: WeightSource | undefined;
   readonly specs: Map<string, WeightSpec>;
   readonly missing: string[];
   readonly misshapen: string[];
+  latest?: { readonly name: string; readonly data: Float32Array };
 }
 
 /** A view of a weight file below one module path; views of one reader share their account. */
@@ -76,30 +84,37 @@ export class WeightReader {
   }
 
   /**
-   * The weight `key`, which must have the shape `dims`. What does not fit is noted and replaced by an empty array:
+   * The weight `key`, which must have the shape `dims`. What does not fit is noted:
    * {@link WeightReader.finish} throws before a graph with it can be used.
    */
-  take(key: string, dims: readonly number[]): Tensor {
-    const found = this.#account(key, dims, !this.#declaring);
-    if (!found || this.#declaring || this.#ledger.source === undefined) {
-      return { data: new Float32Array(0), dims };
-    }
-    return { data: this.#ledger.source.read(this.name(key)).data, dims };
+  take(key: string, dims: readonly number[]): PendingWeight {
+    this.#account(key, dims, !this.#declaring);
+    const name = this.name(key);
+    return { dims, read: () => this.#read(name) };
   }
 
-  #account(key: string, dims: readonly number[], used: boolean): boolean {
+  #read(name: string): Float32Array {
+    const ledger = this.#ledger;
+    if (ledger.source === undefined) throw new Error(`${name} is only listed`);
+    if (ledger.latest?.name !== name) {
+      delete ledger.latest;
+      ledger.latest = { name, data: ledger.source.read(name).data };
+    }
+    return ledger.latest.data;
+  }
+
+  #account(key: string, dims: readonly number[], used: boolean): void {
     const { source, specs, missing, misshapen } = this.#ledger;
     const name = this.name(key);
     if (!specs.get(name)?.used) specs.set(name, { key: name, dims, used });
-    if (source === undefined) return false;
+    if (source === undefined) return;
     if (!source.has(name)) {
       if (used) missing.push(name);
-      return false;
+      return;
     }
     const stored = source.info(name).dims;
-    if (stored.length === dims.length && stored.every((dim, axis) => dim === dims[axis])) return true;
+    if (stored.length === dims.length && stored.every((dim, axis) => dim === dims[axis])) return;
     misshapen.push(`${name} [${stored.join(', ')}] instead of [${dims.join(', ')}]`);
-    return false;
   }
 
   /** Everything that was taken or declared so far, in order. */

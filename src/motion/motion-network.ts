@@ -22,7 +22,7 @@ export interface MotionNetworkOptions {
  *
  * @throws {@link ModelError} if a weight is missing.
  */
-export function buildMotionNetwork({ config, weights }: MotionNetworkOptions): Uint8Array {
+export function buildMotionNetwork({ config, weights }: MotionNetworkOptions): GraphBuilder {
   const graph = new GraphBuilder('motion');
   const weight = (name: string): Value => {
     const { data, dims } = weights.read(PREFIX + name);
@@ -50,7 +50,7 @@ export function buildMotionNetwork({ config, weights }: MotionNetworkOptions): U
     'outputs',
     config.components,
   ]);
-  return graph.toBytes();
+  return graph;
 }
 
 /** `[1, bands, windows]` scaled logarithms of the mel bands' power. */

@@ -3,6 +3,7 @@
  *
  * Source: onnx.proto3 (field numbers), opset 21 and IR version 10, which ONNX Runtime 1.30 accepts.
  */
+import { encodeHalf } from '../tensor/float16.ts';
 import { Message } from './protobuf.ts';
 
 /** Element types that our graphs use, with their numbers in TensorProto.DataType. */
@@ -18,12 +19,19 @@ export const DATA_TYPES = {
 /** Name of an element type. */
 export type DataType = keyof typeof DATA_TYPES;
 
-/** A tensor that a graph carries; `data` holds the type's own little-endian elements. */
+/** Little-endian elements of a tensor, in the array of their type; float16 is kept as bit patterns. */
+export type TensorData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array | Uint16Array;
+
+/** A tensor that a graph carries. */
 export interface GraphTensor {
   readonly type: DataType;
   readonly dims: readonly number[];
-  readonly data: Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array | Uint16Array;
+  /** The elements, or what reads them when the graph is written: large weights are then in memory one at a time. */
+  readonly data: TensorData | (() => TensorData);
 }
+
+/** What the graph computes in. */
+export type Precision = 'float32' | 'float16';
 
 /** An edge of the graph: what a node, an input or a constant produces. */
 export interface Value {
@@ -58,6 +66,22 @@ export interface NodeOptions {
 
 const IR_VERSION = 10;
 const MICROSOFT_DOMAIN = 'com.microsoft';
+/** Bytes of each type. */
+const ELEMENT_BYTES: Readonly<Record<DataType, number>> = {
+  float32: 4,
+  uint8: 1,
+  int8: 1,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+  float16: 2,
+};
+/** Smaller tensors stay in the model's own file. */
+const MIN_EXTERNAL_BYTES = 1024;
+/** External tensors begin at multiples of this, so that they can be mapped. */
+const EXTERNAL_ALIGNMENT = 4096;
+/** TensorProto.EXTERNAL. */
+const EXTERNAL_LOCATION = 1;
 
 function attributeMessage(name: string, value: Attribute): Message {
   const message = new Message();
@@ -87,12 +111,36 @@ function attributeMessage(name: string, value: Attribute): Message {
   return message;
 }
 
-function tensorMessage(name: string, { type, dims, data }: GraphTensor): Message {
+/** Where a tensor's elements lie in the file of external data. */
+interface ExternalPlace {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+function bytesOf(name: string, { type, dims, data }: GraphTensor): Uint8Array {
+  const { buffer, byteOffset, byteLength } = typeof data === 'function' ? data() : data;
+  const expected = dims.reduce((product, dim) => product * dim, ELEMENT_BYTES[type]);
+  if (byteLength !== expected) throw new Error(`${name} has ${byteLength} bytes instead of ${expected}`);
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function tensorMessage(name: string, tensor: GraphTensor, place?: ExternalPlace): Message {
   const message = new Message();
-  for (const dim of dims) message.varint(1, dim);
-  message.varint(2, DATA_TYPES[type]);
+  for (const dim of tensor.dims) message.varint(1, dim);
+  message.varint(2, DATA_TYPES[tensor.type]);
   if (name !== '') message.string(8, name);
-  message.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  if (place === undefined) {
+    message.bytes(9, bytesOf(name, tensor));
+    return message;
+  }
+  for (const [key, value] of Object.entries(place)) {
+    const entry = new Message();
+    entry.string(1, key);
+    entry.string(2, String(value));
+    message.message(13, entry);
+  }
+  message.varint(14, EXTERNAL_LOCATION);
   return message;
 }
 
@@ -117,7 +165,15 @@ function valueInfoMessage(name: string, type: DataType, dims: readonly Dim[] | u
   return message;
 }
 
-/** Collects inputs, constants, nodes and outputs of one graph. Weights are kept as views until it is written. */
+/** Options of {@link GraphBuilder}. */
+export interface GraphOptions {
+  /** @defaultValue 21 */
+  readonly opset?: number | undefined;
+  /** What the graph computes in; its inputs and outputs are float32 all the same. @defaultValue 'float32' */
+  readonly precision?: Precision | undefined;
+}
+
+/** Collects inputs, constants, nodes and outputs of one graph. Weights are read when it is written. */
 export class GraphBuilder {
   readonly #name: string;
   readonly #opset: number;
@@ -126,12 +182,14 @@ export class GraphBuilder {
   readonly #outputs: Message[] = [];
   readonly #initializers = new Map<string, GraphTensor>();
   readonly #domains = new Set<string>();
+  readonly precision: Precision;
   #counter = 0;
 
   /** @param name - the graph's name in tools that show it. */
-  constructor(name: string, options: { readonly opset?: number } = {}) {
+  constructor(name: string, { opset = 21, precision = 'float32' }: GraphOptions = {}) {
     this.#name = name;
-    this.#opset = options.opset ?? 21;
+    this.#opset = opset;
+    this.precision = precision;
   }
 
   #fresh(prefix: string): string {
@@ -139,16 +197,22 @@ export class GraphBuilder {
     return `${prefix}_${this.#counter}`;
   }
 
-  /** Declares an input of the graph. */
-  input(name: string, dims: readonly Dim[], type: DataType = 'float32'): Value {
-    this.#inputs.push(valueInfoMessage(name, type, dims));
-    return { name };
+  /** `value` in another element type. */
+  cast(value: Value, type: DataType): Value {
+    return this.op('Cast', [value], { to: DATA_TYPES[type] });
   }
 
-  /** Makes `value` an output of the graph, under `name`. */
-  output(name: string, value: Value, dims?: readonly Dim[], type: DataType = 'float32'): void {
-    this.#addNode('Identity', [value], [name], {});
-    this.#outputs.push(valueInfoMessage(name, type, dims));
+  /** Declares a float32 input; the value that is returned has the graph's precision, unless `exact`. */
+  input(name: string, dims: readonly Dim[], { exact = false }: { readonly exact?: boolean } = {}): Value {
+    this.#inputs.push(valueInfoMessage(name, 'float32', dims));
+    return exact || this.precision === 'float32' ? { name } : this.cast({ name }, this.precision);
+  }
+
+  /** Makes `value`, which has the graph's precision, a float32 output under `name`. */
+  output(name: string, value: Value, dims?: readonly Dim[]): void {
+    if (this.precision === 'float32') this.#addNode('Identity', [value], [name], {});
+    else this.#addNode('Cast', [value], [name], { attributes: { to: DATA_TYPES.float32 } });
+    this.#outputs.push(valueInfoMessage(name, 'float32', dims));
   }
 
   /** A weight or constant; a second call with the same `name` returns the first one's value. */
@@ -157,14 +221,25 @@ export class GraphBuilder {
     return { name };
   }
 
-  /** A float32 weight. */
+  /** A float32 constant, whatever the graph's precision. */
   float32(name: string, data: Float32Array, dims: readonly number[]): Value {
     return this.initializer(name, { type: 'float32', dims, data });
   }
 
-  /** A float32 scalar constant. */
+  /**
+   * A weight in the graph's precision.
+   *
+   * @param data - float32 elements, or what reads them when the graph is written.
+   */
+  weight(name: string, data: Float32Array | (() => Float32Array), dims: readonly number[]): Value {
+    if (this.precision === 'float32') return this.initializer(name, { type: 'float32', dims, data });
+    const read = (): Uint16Array => encodeHalf(typeof data === 'function' ? data() : data, 'F16');
+    return this.initializer(name, { type: 'float16', dims, data: read });
+  }
+
+  /** A scalar constant in the graph's precision. */
   scalar(value: number): Value {
-    return this.float32(`scalar:${value}`, Float32Array.of(value), []);
+    return this.weight(`scalar:${value}`, Float32Array.of(value), []);
   }
 
   /** A one-dimensional int64 constant, for shapes, axes and indices. */
@@ -223,12 +298,11 @@ export class GraphBuilder {
     return names.map((name) => ({ name }));
   }
 
-  /** The graph as the bytes of an ONNX file; at most 2 GB. */
-  toBytes(): Uint8Array {
+  #model(initializers: Iterable<Message>): Uint8Array {
     const graph = new Message();
     for (const node of this.#nodes) graph.message(1, node);
     graph.string(2, this.#name);
-    for (const [name, value] of this.#initializers) graph.message(5, tensorMessage(name, value));
+    for (const initializer of initializers) graph.message(5, initializer);
     for (const input of this.#inputs) graph.message(11, input);
     for (const output of this.#outputs) graph.message(12, output);
 
@@ -245,5 +319,31 @@ export class GraphBuilder {
     model.message(8, opset('', this.#opset));
     for (const domain of this.#domains) model.message(8, opset(domain, 1));
     return model.toBytes();
+  }
+
+  /** The graph as the bytes of an ONNX file, weights included; at most 2 GB. */
+  toBytes(): Uint8Array {
+    return this.#model(Array.from(this.#initializers, ([name, value]) => tensorMessage(name, value)));
+  }
+
+  /**
+   * The graph as the bytes of an ONNX file whose weights lie in a second file, of any size, beside it.
+   *
+   * @param location - name of the second file.
+   * @param append - adds bytes to it; called for one weight after another, and the array is not used afterwards.
+   */
+  toExternalBytes(location: string, append: (bytes: Uint8Array) => void): Uint8Array {
+    let offset = 0;
+    const initializers = Array.from(this.#initializers, ([name, value]) => {
+      const length = value.dims.reduce((product, dim) => product * dim, ELEMENT_BYTES[value.type]);
+      if (length < MIN_EXTERNAL_BYTES) return tensorMessage(name, value);
+      const padding = (EXTERNAL_ALIGNMENT - (offset % EXTERNAL_ALIGNMENT)) % EXTERNAL_ALIGNMENT;
+      if (padding > 0) append(new Uint8Array(padding));
+      const place = { location, offset: offset + padding, length };
+      append(bytesOf(name, value));
+      offset = place.offset + length;
+      return tensorMessage(name, value, place);
+    });
+    return this.#model(initializers);
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../models/patch-transform.ts';
 import { buildPoseGuider } from '../models/pose-guider.ts';
 import { buildReferenceUnet } from '../models/reference-unet.ts';
+import type { GraphBuilder } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import { openLora } from '../weights/lora.ts';
 import { withLoras } from '../weights/lora-merge.ts';
@@ -64,7 +65,7 @@ export function buildBundleGraph(bundle: Bundle, network: NetworkName, options: 
     });
     return withLoras(open('denoisingUnet'), loras);
   };
-  const builders: Record<NetworkName, () => Uint8Array> = {
+  const builders: Record<NetworkName, () => GraphBuilder> = {
     'portrait-encoder': () => buildPatchEncoder(patchCodec(bundle), open('codec'), picture),
     'reference-unet': () =>
       buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), {
@@ -97,7 +98,7 @@ export function buildBundleGraph(bundle: Bundle, network: NetworkName, options: 
     decoder: () => buildPatchDecoder(patchCodec(bundle), open('codec'), { ...picture, frames: decodeFrames }),
   };
   try {
-    return builders[network]();
+    return builders[network]().toBytes();
   } finally {
     for (const file of opened) file.dispose();
   }

@@ -67,7 +67,7 @@ async function loadMotion(bundleFolder: string): Promise<MotionParts> {
   const config = parseMotionConfig(bundle.description.motion, bundle.folder);
   const weights = openSafetensors(bundle.pathOf('motion'));
   try {
-    const network: Network = await engine.load('motion', buildMotionNetwork({ config, weights }));
+    const network: Network = await engine.load('motion', buildMotionNetwork({ config, weights }).toBytes());
     return { network, config, basis: loadExpressionBasis(weights) };
   } finally {
     weights.dispose();

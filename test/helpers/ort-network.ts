@@ -1,9 +1,10 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { GraphBuilder } from '../../src/onnx/graph.ts';
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts';
 
 /** Loads an ONNX graph in this process on one CPU thread; for tests and scripts that need no worker. */
-export async function loadOrtNetwork(_name: string, graph: Uint8Array) {
-  const session = await InferenceSession.create(graph, {
+export async function loadOrtNetwork(_name: string, graph: Uint8Array | GraphBuilder) {
+  const session = await InferenceSession.create(graph instanceof GraphBuilder ? graph.toBytes() : graph, {
     executionProviders: ['cpu'],
     intraOpNumThreads: 1,
     interOpNumThreads: 1,

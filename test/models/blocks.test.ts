@@ -188,7 +188,7 @@ test('time_embedding: sinusoids and their projection match the reference', async
   const narrow = timestepSinusoids(net, input, count, 32);
   graph.output('sinusoid32', narrow);
   graph.output('sinusoid320', timestepSinusoids(net, input, count, 320));
-  graph.output('mlp', timeMlp(at(net, 'mlp'), narrow, count, 32, 128));
+  graph.output('mlp', timeMlp(at(net, 'mlp'), narrow, { rows: count, width: 32, out: 128 }));
   const network = await loadOrtNetwork('time', graph.toBytes());
   const actual = await network.run({ timesteps: tensor(Float32Array.from(timesteps), [count]) });
   for (const name of ['sinusoid32', 'sinusoid320', 'mlp']) {

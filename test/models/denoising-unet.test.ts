@@ -14,6 +14,7 @@ import {
   type UnetConfig,
 } from '../../src/models/unet-config.ts';
 import { countParameters } from '../../src/models/weight-reader.ts';
+import type { GraphBuilder } from '../../src/onnx/graph.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
@@ -48,7 +49,7 @@ function inputsOf({ inputs }: GoldenCase): Record<string, Tensor> {
   };
 }
 
-async function runOnce(graph: Uint8Array, inputs: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+async function runOnce(graph: GraphBuilder, inputs: Record<string, Tensor>): Promise<Record<string, Tensor>> {
   const network = await loadOrtNetwork('network', graph);
   try {
     return await network.run(inputs);
@@ -110,7 +111,7 @@ for (const name of ['cfg_f5', 'cfg_f8']) {
   test(`${name}: the two halves of guidance match as separate graphs`, async () => {
     const item = goldenCase(golden, name);
     const inputs = inputsOf(item);
-    const build = (options: Partial<DenoisingUnetOptions>): Uint8Array =>
+    const build = (options: Partial<DenoisingUnetOptions>): GraphBuilder =>
       buildDenoisingUnet(SMALL_UNET, weights, optionsOf(inputs, { poseFeatures: true, ...options }));
     const unconditional = await runOnce(build({}), inputs);
     const guided = await runOnce(build({ reference: 'keys-values', imageEmbeds }), {

@@ -5,6 +5,7 @@ import {
   buildPatchEncoder,
   type PatchTransformConfig,
 } from '../../src/models/patch-transform.ts';
+import type { GraphBuilder } from '../../src/onnx/graph.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../../src/tensor/tensor.ts';
@@ -42,10 +43,10 @@ const tensors = new Map<string, Tensor>([
 ]);
 const weights = memoryWeights('test', tensors);
 
-async function run(graph: Uint8Array, inputs: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+async function run(graph: GraphBuilder, inputs: Record<string, Tensor>): Promise<Record<string, Tensor>> {
   const engine = await Engine.open({ device: 'cpu', threads: 1 });
   try {
-    return await (await engine.load('codec', graph)).run(inputs);
+    return await (await engine.load('codec', graph.toBytes())).run(inputs);
   } finally {
     await engine.dispose();
   }
