@@ -21,7 +21,8 @@ export interface ImageBox {
   readonly height: number;
 }
 
-const FILTERS: Readonly<Record<ResampleFilter, { radius: number; weight: (x: number) => number }>> = {
+/** Shape and reach of each filter. */
+export const FILTERS: Readonly<Record<ResampleFilter, { radius: number; weight: (x: number) => number }>> = {
   area: { radius: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { radius: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { radius: 2, weight: cubic },

@@ -37,6 +37,8 @@ export interface GoldenFile {
   readonly keys: readonly (readonly [string, readonly number[]])[];
   readonly cases: readonly GoldenCase[];
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** Stored pictures, by name. */
+  readonly bytes: ReadonlyMap<string, Uint8Array>;
 }
 
 const FOLDER = new URL('../golden/networks/', import.meta.url);
@@ -91,7 +93,7 @@ export function goldenWeight(namespace: string, key: string, dims: readonly numb
   const name = `${namespace}:${key}`;
   if (last === 'pe') return positionalTable(dims);
   if (last === 'num_batches_tracked') return tensor(new Float32Array(elementCount(dims)), dims);
-  if (['running_var', 'scale'].includes(last)) return stream(name, dims, 1, 0.1);
+  if (['running_var', 'scale', 'weight_g'].includes(last)) return stream(name, dims, 1, 0.1);
   if (dims.length === 1) return stream(name, dims, last === 'weight' ? 1 : 0, 0.1);
   return stream(name, dims, 0, Math.sqrt(3 / elementCount(dims.slice(1))));
 }
@@ -136,30 +138,32 @@ export function goldenInput({
   return tensor(Float32Array.from(words, byte), shape);
 }
 
-function readSafetensors(bytes: Buffer): Map<string, Tensor> {
+function readSafetensors(bytes: Buffer): Pick<GoldenFile, 'tensors' | 'bytes'> {
   const headerLength = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<
     string,
     { dtype: string; shape: number[]; data_offsets: [number, number] }
   >;
   const tensors = new Map<string, Tensor>();
+  const pictures = new Map<string, Uint8Array>();
   for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__' || entry.dtype !== 'F32') continue;
+    if (name === '__metadata__') continue;
     const [begin, end] = entry.data_offsets;
     const start = 8 + headerLength;
     const copy = new Uint8Array(bytes.subarray(start + begin, start + end));
-    tensors.set(name, tensor(new Float32Array(copy.buffer), entry.shape));
+    if (entry.dtype === 'F32') tensors.set(name, tensor(new Float32Array(copy.buffer), entry.shape));
+    else if (entry.dtype === 'U8') pictures.set(name, copy);
   }
-  return tensors;
+  return { tensors, bytes: pictures };
 }
 
 /** Reads `name.json` and `name.safetensors`. */
 export function readGoldenFile(name: string): GoldenFile {
   const json = JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8')) as Omit<
     GoldenFile,
-    'tensors'
+    'tensors' | 'bytes'
   >;
-  return { ...json, tensors: readSafetensors(readFileSync(new URL(`${name}.safetensors`, FOLDER))) };
+  return { ...json, ...readSafetensors(readFileSync(new URL(`${name}.safetensors`, FOLDER))) };
 }
 
 /** Keys and shapes of a published checkpoint. */
