@@ -14,7 +14,10 @@ const MAX_FRAMES = 2 ** 31 - 1;
 export interface ContextWindow {
   /** Frames of the clip in the window's order; in looped schedules they wrap around, and may repeat. */
   readonly frames: readonly number[];
-  /** How much of each frame's prediction comes from this window; over all windows they sum to 1 at each frame. */
+  /**
+   * How much of each frame's prediction comes from this window; over all windows they sum to 1 at each frame, unless
+   * predictions are to be summed.
+   */
   readonly weights: Float64Array;
   /** All frames below this one are complete once this window and those before it are done. */
   readonly finalUntil: number;
@@ -58,15 +61,25 @@ export interface LoopedContextOptions extends ContextOptions {
   readonly step?: number;
   /** Whether windows may begin within the last overlap. @defaultValue true */
   readonly closedLoop?: boolean;
+  /** `sum` adds the predictions of overlapping windows, as AniPortrait does without guidance. @defaultValue 'mean' */
+  readonly overlap?: 'mean' | 'sum';
 }
 
 /**
- * AniPortrait's windows: they wrap around the end of the clip, and each frame is the plain average of its windows.
+ * AniPortrait's windows: they wrap around the end of the clip, and each frame is the plain average of its windows or
+ * their sum.
  *
  * @throws {@link InvalidOptionError} if `frames` or an option is out of range.
  */
 export function planLoopedWindows(frames: number, options: LoopedContextOptions): ContextWindow[] {
-  const { contextFrames, contextOverlap, contextStride = 1, step = 0, closedLoop = true } = options;
+  const {
+    contextFrames,
+    contextOverlap,
+    contextStride = 1,
+    step = 0,
+    closedLoop = true,
+    overlap = 'mean',
+  } = options;
   assertContext(frames, options);
   assertIntegerInRange('contextStride', contextStride, 1, 32);
   assertIntegerInRange('step', step, 0, MAX_FRAMES);
@@ -85,7 +98,9 @@ export function planLoopedWindows(frames: number, options: LoopedContextOptions)
       }
     }
   }
-  return finishWindows(frames, windows, () => 1);
+  const planned = finishWindows(frames, windows, () => 1);
+  if (overlap === 'mean') return planned;
+  return planned.map((window) => ({ ...window, weights: window.weights.map(() => 1) }));
 }
 
 /** One denoising step of one window. */

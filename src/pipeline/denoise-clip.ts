@@ -9,7 +9,7 @@ import { applyGuidance } from '../schedulers/guidance.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import { elementCount, firstNonFinite, type Tensor } from '../tensor/tensor.ts';
 import { type ContextWindow, orderWindowSteps } from './context-windows.ts';
-import { ClipNoise } from './noise.ts';
+import { ClipNoise, type NoisePurpose } from './noise.ts';
 
 /** The denoiser, guidance halves apart. */
 export interface Denoiser {
@@ -31,6 +31,8 @@ export interface DenoiseClipOptions {
   readonly seed: number;
   /** Share of noise that all frames have in common, 0 to below 1. */
   readonly sharedFraction: number;
+  /** Noise of one frame, [1, C, 1, h, w]. @defaultValue drawn by seed, purpose, step and frame */
+  readonly noise?: ((purpose: NoisePurpose, step: number, frame: number) => Tensor) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each evaluated step of a window; `lastOfWindow` when the window is done. */
   readonly onStep?: ((window: number, lastOfWindow: boolean) => void) | undefined;
@@ -115,12 +117,15 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   const state = beginDenoising(steps);
   const { states, sums, finalBefore } = state;
 
-  const noise = new ClipNoise({ seed, frameShape, sharedFraction });
+  const clipNoise = new ClipNoise({ seed, frameShape, sharedFraction });
+  const noiseOf =
+    options.noise ??
+    ((purpose: NoisePurpose, step: number, frame: number): Tensor => clipNoise.frame(purpose, step, frame));
   const stateOf = (stepIndex: number, frame: number): FrameState => {
     const known = states[stepIndex]!.get(frame);
     if (known !== undefined) return known;
     if (stepIndex > 0) throw new Error(`frame ${frame} is not ready for step ${stepIndex}`);
-    const { data } = noise.frame('initial-latents', 0, frame);
+    const { data } = noiseOf('initial-latents', 0, frame);
     const begun = { latents: { data: scaledBy(scheduler.initNoiseSigma, data), dims }, history: [] };
     states[0]!.set(frame, begun);
     return begun;
@@ -171,7 +176,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
         latents: before,
         modelOutput: { data: sums[stepIndex]!.get(frame)!, dims },
         history,
-        ...(scheduler.needsNoise(stepIndex) ? { noise: noise.frame('sampler-step', stepIndex, frame) } : {}),
+        ...(scheduler.needsNoise(stepIndex) ? { noise: noiseOf('sampler-step', stepIndex, frame) } : {}),
       });
       states[stepIndex]!.delete(frame);
       sums[stepIndex]!.delete(frame);

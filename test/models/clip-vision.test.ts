@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
-import { ANIPORTRAIT_CLIP, type ClipVisionConfig } from '../../src/models/clip-config.ts';
+import { ANIPORTRAIT_CLIP } from '../../src/models/clip-config.ts';
 import { buildClipVision, clipPixels, describeClipVision } from '../../src/models/clip-vision.ts';
 import { countParameters } from '../../src/models/weight-reader.ts';
 import {
@@ -15,20 +15,12 @@ import {
   readGoldenFile,
 } from '../helpers/golden-weights.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
+import { SMALL_CLIP } from '../helpers/small-networks.ts';
 
 /** float32 against float32 with another order of summation. */
 const TOLERANCE = 2e-5;
 const golden = readGoldenFile('clip');
 const weights = goldenWeights(golden.namespace, golden.keys);
-const SMALL_CLIP: ClipVisionConfig = {
-  ...ANIPORTRAIT_CLIP,
-  hiddenSize: 64,
-  intermediateSize: 128,
-  numLayers: 3,
-  numHeads: 4,
-  projectionDim: 32,
-};
-
 function pictureOf({ inputs }: GoldenCase): RgbImage {
   const [height, width] = inputs.image!.shape as [number, number, number];
   return { data: Uint8Array.from(goldenInput(inputs.image!).data), width, height };

@@ -4,7 +4,6 @@ import {
   ANIPORTRAIT_POSE_GUIDER,
   buildPoseGuider,
   describePoseGuider,
-  type PoseGuiderConfig,
 } from '../../src/models/pose-guider.ts';
 import { countParameters } from '../../src/models/weight-reader.ts';
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts';
@@ -18,21 +17,12 @@ import {
   readGoldenFile,
 } from '../helpers/golden-weights.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
+import { SMALL_POSE_GUIDER } from '../helpers/small-networks.ts';
 
 /** Batch statistics over few values amplify rounding, the more the deeper. */
 const TOLERANCES = [5e-5, 2e-4, 1e-3, 1e-3, 1e-3];
 const golden = readGoldenFile('pose_guider');
 const weights = goldenWeights(golden.namespace, golden.keys);
-const attention = { numHeads: 16, headDim: 4 };
-const small: PoseGuiderConfig = {
-  ...ANIPORTRAIT_POSE_GUIDER,
-  outChannels: 32,
-  stages: ANIPORTRAIT_POSE_GUIDER.stages.map(({ convs }) => ({
-    convs: convs.map(({ out, stride }) => ({ out: out / 10, stride })),
-    attention,
-  })),
-};
-
 /** Video bytes [1, 3, frames, H, W] as pictures [frames, 3, H, W], `2 · value · scale − 1`. */
 function pictures({ data, dims }: Tensor, scale: number): Tensor {
   const [, channels, frames, height, width] = dims as [number, number, number, number, number];
@@ -59,7 +49,7 @@ for (const { name, scale, batchStatistics } of cases) {
     const { inputs, outputs } = goldenCase(golden, name);
     const input = pictures(goldenInput(inputs.pose_bytes!), scale);
     const [frames, , height, width] = input.dims as [number, number, number, number];
-    const config = { ...small, batchStatistics };
+    const config = { ...SMALL_POSE_GUIDER, batchStatistics };
     const network = await loadOrtNetwork(name, buildPoseGuider(config, weights, { frames, height, width }));
     const features = await network.run({ pictures: input });
     assert.equal(Object.keys(features).length, 5);

@@ -15,7 +15,7 @@ import {
   readGoldenFile,
 } from '../helpers/golden-weights.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
-import { SMALL_UNET } from '../helpers/small-unet.ts';
+import { SMALL_UNET } from '../helpers/small-networks.ts';
 
 /** float32 against float32 with another order of summation. */
 const TOLERANCE = 5e-5;
