@@ -220,12 +220,9 @@ export function motionModule(outer: Net, x: FeatureMap, options: MotionModuleOpt
   const block = at(net, 'transformer_blocks.0');
   for (let i = 0; i < attentionBlocks; i++) {
     const attend = at(block, `attention_blocks.${i}`);
-    const table = attend.weights.take('pos_encoder.pe', [1, tableLength, channels]);
-    const positions = graph.weight(
-      attend.weights.name('pos_encoder.pe'),
-      () => table.read().subarray(0, frames * channels),
-      [1, frames, channels],
-    );
+    // The whole table, so that windows of every length have the same weights.
+    const table = weight(attend, 'pos_encoder.pe', [1, tableLength, channels]);
+    const positions = graph.op('Slice', [table, graph.int64([0]), graph.int64([frames]), graph.int64([1])]);
     const placed = unstack(add(net, stack(layerNorm(block, tokens, `norms.${i}`, channels)), positions));
     const project = (what: string): Value => stack(linear(attend, placed, what, { ...square, bias: false }));
     const mixed = attention(attend, project('to_q'), project('to_k'), project('to_v'), {

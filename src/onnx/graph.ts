@@ -78,9 +78,7 @@ const ELEMENT_BYTES: Readonly<Record<DataType, number>> = {
 };
 /** Smaller tensors stay in the model's own file. */
 const MIN_EXTERNAL_BYTES = 1024;
-/** External tensors begin at multiples of this, so that they can be mapped. */
-const EXTERNAL_ALIGNMENT = 4096;
-/** TensorProto.EXTERNAL. */
+/** `EXTERNAL` of TensorProto. */
 const EXTERNAL_LOCATION = 1;
 
 function attributeMessage(name: string, value: Attribute): Message {
@@ -111,21 +109,40 @@ function attributeMessage(name: string, value: Attribute): Message {
   return message;
 }
 
-/** Where a tensor's elements lie in the file of external data. */
-interface ExternalPlace {
+/** A tensor that lies outside of its graph's file. */
+export interface ExternalTensor {
+  /** Name, type and shape. */
+  readonly id: string;
+  /** Bytes. */
+  readonly length: number;
+  read(): Uint8Array;
+}
+
+/** Where a tensor's bytes lie. */
+export interface ExternalPlace {
+  /** Name of the file, in the folder that the engine is told. */
   readonly location: string;
   readonly offset: number;
-  readonly length: number;
 }
 
-function bytesOf(name: string, { type, dims, data }: GraphTensor): Uint8Array {
-  const { buffer, byteOffset, byteLength } = typeof data === 'function' ? data() : data;
-  const expected = dims.reduce((product, dim) => product * dim, ELEMENT_BYTES[type]);
-  if (byteLength !== expected) throw new Error(`${name} has ${byteLength} bytes instead of ${expected}`);
-  return new Uint8Array(buffer, byteOffset, byteLength);
+function byteLength({ type, dims }: GraphTensor): number {
+  return dims.reduce((product, dim) => product * dim, ELEMENT_BYTES[type]);
 }
 
-function tensorMessage(name: string, tensor: GraphTensor, place?: ExternalPlace): Message {
+function bytesOf(name: string, tensor: GraphTensor): Uint8Array {
+  const data = typeof tensor.data === 'function' ? tensor.data() : tensor.data;
+  const expected = byteLength(tensor);
+  if (data.byteLength !== expected) {
+    throw new Error(`${name} has ${data.byteLength} bytes instead of ${expected}`);
+  }
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function tensorMessage(
+  name: string,
+  tensor: GraphTensor,
+  place?: ExternalPlace & { readonly length: number },
+): Message {
   const message = new Message();
   for (const dim of tensor.dims) message.varint(1, dim);
   message.varint(2, DATA_TYPES[tensor.type]);
@@ -326,24 +343,30 @@ export class GraphBuilder {
     return this.#model(Array.from(this.#initializers, ([name, value]) => tensorMessage(name, value)));
   }
 
+  /** The tensors that are large enough to lie outside of the graph's own file. */
+  externalTensors(): ExternalTensor[] {
+    return [...this.#initializers]
+      .map(([name, value]) => ({
+        id: `${name}:${value.type}:${value.dims.join('x')}`,
+        length: byteLength(value),
+        read: () => bytesOf(name, value),
+      }))
+      .filter(({ length }) => length >= MIN_EXTERNAL_BYTES);
+  }
+
   /**
-   * The graph as the bytes of an ONNX file whose weights lie in a second file, of any size, beside it.
+   * The graph as the bytes of an ONNX file whose large tensors lie in other files, of any size.
    *
-   * @param location - name of the second file.
-   * @param append - adds bytes to it; called for one weight after another, and the array is not used afterwards.
+   * @param place - where each of {@link GraphBuilder.externalTensors} lies; called with its `id`.
    */
-  toExternalBytes(location: string, append: (bytes: Uint8Array) => void): Uint8Array {
-    let offset = 0;
-    const initializers = Array.from(this.#initializers, ([name, value]) => {
-      const length = value.dims.reduce((product, dim) => product * dim, ELEMENT_BYTES[value.type]);
-      if (length < MIN_EXTERNAL_BYTES) return tensorMessage(name, value);
-      const padding = (EXTERNAL_ALIGNMENT - (offset % EXTERNAL_ALIGNMENT)) % EXTERNAL_ALIGNMENT;
-      if (padding > 0) append(new Uint8Array(padding));
-      const place = { location, offset: offset + padding, length };
-      append(bytesOf(name, value));
-      offset = place.offset + length;
-      return tensorMessage(name, value, place);
-    });
-    return this.#model(initializers);
+  toExternalBytes(place: (id: string) => ExternalPlace): Uint8Array {
+    return this.#model(
+      Array.from(this.#initializers, ([name, value]) => {
+        const length = byteLength(value);
+        if (length < MIN_EXTERNAL_BYTES) return tensorMessage(name, value);
+        const { location, offset } = place(`${name}:${value.type}:${value.dims.join('x')}`);
+        return tensorMessage(name, value, { location, offset, length });
+      }),
+    );
   }
 }

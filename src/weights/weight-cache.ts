@@ -1,0 +1,259 @@
+/**
+ * Weights as graphs use them, kept on disk: converted, with adapters merged, and mapped into memory by the engine instead
+ * of read. An entry belongs to one state of one network's weights; graphs for other window lengths or the other guidance
+ * half add what they lack. A file appears under its name only when it is complete.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { EnvironmentError } from '../errors.ts';
+import { type CheckedFile, CheckedFileWriter, isWhole } from './checked-file.ts';
+import { type HeldLock, lockFile } from './file-lock.ts';
+
+/** A graph whose large tensors may lie in other files; the graph builder's graphs are. */
+export interface ExternalGraph {
+  externalTensors(): readonly {
+    readonly id: string;
+    readonly length: number;
+    read(): Uint8Array;
+  }[];
+  toExternalBytes(place: (id: string) => { readonly location: string; readonly offset: number }): Uint8Array;
+}
+
+/** A graph that is ready to be opened. */
+export interface StoredGraph {
+  /** The ONNX file. */
+  readonly model: Uint8Array;
+  /** Where the files lie that it names. */
+  readonly folder: string;
+  /** Bytes that were written to make it; 0 where all of it was there. */
+  readonly written: number;
+}
+
+/** Options of {@link WeightCache}. */
+export interface WeightCacheOptions {
+  readonly folder: string;
+  /** Entries that were not used for longest are removed beyond this. @defaultValue 32 GB */
+  readonly maxBytes?: number | undefined;
+}
+
+/** What a cache holds. */
+export interface WeightCacheContents {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** Raised whenever weights of the same name come to hold other numbers or another layout. */
+const FORMAT = 1;
+const INDEX = 'index.json';
+const DEFAULT_MAX_BYTES = 32e9;
+/** Left free on the disk. */
+const SPARE_BYTES = 64e6;
+
+type Place = readonly [file: number, offset: number, length: number];
+
+interface Index {
+  readonly format: number;
+  readonly key: string;
+  readonly files: readonly (CheckedFile & { readonly name: string })[];
+  readonly tensors: Readonly<Record<string, Place>>;
+}
+
+/** A folder of entries; any number of processes may use it at the same time. */
+export class WeightCache {
+  readonly folder: string;
+  readonly #maxBytes: number;
+
+  constructor({ folder, maxBytes = DEFAULT_MAX_BYTES }: WeightCacheOptions) {
+    this.folder = folder;
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * The graph with its weights in the cache. What is there already, and not damaged, is not read again.
+   *
+   * @param key - names the state of the weights: everything that the numbers depend on.
+   * @throws {@link EnvironmentError} if the folder cannot be written or has not enough room.
+   * @throws whatever reading a weight throws; the cache is as it was before.
+   */
+  async store(key: unknown, graph: ExternalGraph, signal?: AbortSignal): Promise<StoredGraph> {
+    const text = JSON.stringify(key);
+    const name = createHash('sha256').update(`${FORMAT}:${text}`).digest('hex').slice(0, 32);
+    const folder = path.join(this.folder, name);
+    const needed = graph.externalTensors();
+    let index = this.#open(folder, text);
+    let written = 0;
+    if (index === undefined || needed.some(({ id }) => index?.tensors[id] === undefined)) {
+      const lock = await this.#lock(name, signal);
+      try {
+        index = this.#open(folder, text);
+        const present: Index = index ?? { format: FORMAT, key: text, files: [], tensors: {} };
+        const missing = needed.filter(({ id }) => present.tensors[id] === undefined);
+        if (index === undefined) rmSync(folder, { recursive: true, force: true });
+        written = missing.reduce((sum, { length }) => sum + length, 0);
+        this.#makeRoom(name, written);
+        index = this.#write(folder, present, missing, lock);
+      } catch (error) {
+        throw this.#explain(error, written);
+      } finally {
+        lock.release();
+      }
+    }
+    const { files, tensors } = index;
+    const model = graph.toExternalBytes((id) => {
+      const [file, offset] = tensors[id]!;
+      return { location: files[file]!.name, offset };
+    });
+    return { model, folder, written };
+  }
+
+  /** Removes an entry, e.g. because the engine refuses it. */
+  remove(folder: string): void {
+    rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** Number and size of the entries. */
+  contents(): WeightCacheContents {
+    const entries = this.#entries();
+    return { entries: entries.length, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+
+  async #lock(name: string, signal: AbortSignal | undefined): Promise<HeldLock> {
+    try {
+      mkdirSync(this.folder, { recursive: true });
+      return await lockFile(path.join(this.folder, `${name}.lock`), signal);
+    } catch (error) {
+      throw this.#explain(error, 0);
+    }
+  }
+
+  /** The index of an entry that is whole; of a damaged one, nothing. */
+  #open(folder: string, key: string): Index | undefined {
+    try {
+      const file = path.join(folder, INDEX);
+      const index = JSON.parse(readFileSync(file, 'utf8')) as Index;
+      if (index.format !== FORMAT || index.key !== key) return undefined;
+      if (!index.files.every((data) => isWhole(path.join(folder, data.name), data))) return undefined;
+      const now = new Date();
+      utimesSync(file, now, now);
+      return index;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #write(
+    folder: string,
+    present: Index,
+    missing: readonly { readonly id: string; readonly length: number; read(): Uint8Array }[],
+    lock: HeldLock,
+  ): Index {
+    mkdirSync(folder, { recursive: true });
+    const known = new Set([INDEX, ...present.files.map((file) => file.name)]);
+    // What an interrupted process left.
+    for (const name of readdirSync(folder)) if (!known.has(name)) rmSync(path.join(folder, name));
+
+    const temporary = path.join(folder, `${randomUUID()}.part`);
+    const places: Record<string, Place> = {};
+    const writer = new CheckedFileWriter(temporary);
+    try {
+      for (const { id, length, read } of missing) {
+        places[id] = [present.files.length, writer.append(read()), length];
+        lock.touch();
+      }
+      const { bytes, checks } = writer.finish();
+      const name = `weights-${present.files.length}.bin`;
+      const index: Index = {
+        ...present,
+        files: [...present.files, { name, bytes, checks }],
+        tensors: { ...present.tensors, ...places },
+      };
+      renameSync(temporary, path.join(folder, name));
+      const indexPart = path.join(folder, `${randomUUID()}.part`);
+      writeFileSync(indexPart, JSON.stringify(index), { flush: true });
+      renameSync(indexPart, path.join(folder, INDEX));
+      return index;
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
+  }
+
+  #entries(): { readonly name: string; readonly bytes: number; readonly used: number }[] {
+    const found = [];
+    for (const name of listFolder(this.folder)) {
+      const folder = path.join(this.folder, name);
+      const files = listFolder(folder);
+      if (files.length === 0) continue;
+      try {
+        const sizes = files.map((file) => statSync(path.join(folder, file)));
+        const used = Math.max(...sizes.map((stats) => stats.mtimeMs));
+        found.push({ name, bytes: sizes.reduce((sum, { size }) => sum + size, 0), used });
+      } catch {
+        // Another process has just removed it.
+      }
+    }
+    return found.sort((a, b) => a.used - b.used);
+  }
+
+  /** Removes entries until `bytes` more fit into limit and disk. */
+  #makeRoom(kept: string, bytes: number): void {
+    const entries = this.#entries();
+    let total = entries.reduce((sum, entry) => sum + entry.bytes, bytes);
+    for (const entry of entries) {
+      if (entry.name === kept) continue;
+      if (total <= this.#maxBytes && freeBytes(this.folder) >= bytes + SPARE_BYTES) return;
+      try {
+        rmSync(path.join(this.folder, entry.name), { recursive: true, force: true });
+        total -= entry.bytes;
+      } catch {
+        // In use, where the system does not allow that.
+      }
+    }
+    const free = freeBytes(this.folder);
+    if (free < bytes + SPARE_BYTES) {
+      throw new EnvironmentError(
+        `Cannot keep weights in ${this.folder}: expected ${megabytes(bytes + SPARE_BYTES)} of free space, got ` +
+          `${megabytes(free)}; make room, or set LCM_PORTRAIT_CACHE to a folder with more`,
+      );
+    }
+  }
+
+  #explain(error: unknown, bytes: number): unknown {
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (syscall === undefined || code === undefined) return error;
+    const wanted = code === 'ENOSPC' ? `${megabytes(bytes)} of free space` : 'a folder that can be written';
+    const reason = error instanceof Error ? error.message : String(error);
+    return new EnvironmentError(
+      `Cannot keep weights in ${this.folder}: expected ${wanted}, got ${reason}; set LCM_PORTRAIT_CACHE to another folder`,
+      { cause: error },
+    );
+  }
+}
+
+function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
+}
