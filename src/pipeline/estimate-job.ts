@@ -4,7 +4,7 @@ import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { describePoseGuider } from '../models/pose-guider.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { buildBundleGraph } from './bundle-graphs.ts';
+import { GraphThread } from './graph-thread.ts';
 import { DECODE_FRAMES } from './patch-networks.ts';
 
 /** Start-up, networks and threads; measured with the embedded bundle. */
@@ -57,13 +57,16 @@ export async function estimateJob(job: JobSize): Promise<JobEstimate> {
     width: size,
     frames: windowFrames,
   });
-  const graph = buildBundleGraph(bundle, 'pose-guider', {
-    windowFrames,
-    decodeFrames: DECODE_FRAMES,
-    loras: [],
-    device: engine.device,
-  });
-  const network = await engine.load('pose-guider', graph);
+  const graphs = new GraphThread();
+  const graph = await graphs
+    .build(bundle, 'pose-guider', {
+      windowFrames,
+      decodeFrames: DECODE_FRAMES,
+      loras: [],
+      device: engine.device,
+    })
+    .finally(() => graphs.dispose());
+  const network = await engine.load('pose-guider', graph, { transfer: true });
   const dims = [windowFrames, description.poseGuider.inChannels, size, size];
   const input = {
     [network.inputs[0]!.name]: { data: new Float32Array(dims.reduce((a, b) => a * b, 1)), dims },
