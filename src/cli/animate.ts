@@ -58,12 +58,8 @@ async function run(
     if (dryRun) {
       const plan = await pipeline.planAnimation(job);
       display.close();
-      if (json) {
-        writeJson({ type: 'plan', ...plan });
-      } else {
-        if (!quiet) for (const notice of plan.notices) stderr.write(`lcm-portrait: note: ${notice}\n`);
-        stdout.write(formatPlan(plan));
-      }
+      if (json) writeJson({ type: 'plan', ...plan });
+      else stdout.write(formatPlan(plan));
     } else {
       const result = await pipeline.animate(job);
       display.close();

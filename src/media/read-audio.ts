@@ -72,13 +72,13 @@ export async function readAudio(audioPath: string, options: ReadAudioOptions): P
     if (log.hasInput && !log.hasAudio)
       throw refuse('a file with sound', 'one without an audio stream', error);
     if (samples.length === 0)
-      throw refuse('sound that ffmpeg can decode', log.complaint || error.message, error);
+      throw refuse('sound that ffmpeg can decode', log.refusal ?? error.message, error);
     log.complaint ||= error.message;
   }
 
   const pcm = samples.take();
   const duration = pcm.length / sampleRate;
-  if (pcm.length === 0) throw refuse('sound that ffmpeg can decode', log.complaint || 'no samples');
+  if (pcm.length === 0) throw refuse('sound that ffmpeg can decode', log.refusal ?? 'no samples');
   if (duration > maxDuration)
     throw refuse(`at most ${maxDuration} s`, 'a longer recording; cut it into parts');
   const peak = findPeak(pcm);
@@ -113,6 +113,11 @@ class DecodeLog {
   /** Seconds that the header states; NaN where it states none. */
   duration = Number.NaN;
   complaint = '';
+
+  /** The complaint as what was got. */
+  get refusal(): string | undefined {
+    return this.complaint ? `a file that it refuses (${this.complaint})` : undefined;
+  }
 
   add(line: string): void {
     if (/\[info\] Input #0/.test(line)) this.hasInput = true;

@@ -1,4 +1,5 @@
 /** Opens and checks the inputs of a job: options, bundle, ffmpeg, portrait, sound. */
+import { InvalidOptionError } from '../errors.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
 import { readAudio } from '../media/read-audio.ts';
@@ -10,7 +11,12 @@ import type { Scheduler } from '../schedulers/scheduler.ts';
 import type { AnimateOptions, SamplerName } from './animate-options.ts';
 import { type ContextWindow, planContextWindows } from './context-windows.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
-import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
+import {
+  DISTILLED_SAMPLERS,
+  DISTILLED_STEPS,
+  type ResolvedOptions,
+  resolveOptions,
+} from './resolve-options.ts';
 
 /** Sampler settings after the preset and the caller's choices. */
 export interface Sampling {
@@ -41,6 +47,13 @@ function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
   const sampler = options.sampler ?? preset.sampler;
   const steps = options.steps ?? preset.steps;
   const guidance = options.guidance ?? preset.guidance;
+  if (DISTILLED_SAMPLERS.has(sampler) && steps > DISTILLED_STEPS) {
+    throw new InvalidOptionError(
+      `Cannot use steps: expected at most ${DISTILLED_STEPS} with ${sampler}, the sampler of preset ${options.preset}, got ${steps}; name another sampler for more`,
+      'steps',
+      steps,
+    );
+  }
   const scheduler = createScheduler({
     sampler,
     numInferenceSteps: steps,

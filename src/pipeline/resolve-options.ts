@@ -52,8 +52,10 @@ const PRESETS: Record<PresetName, true> = { fast: true, original: true };
 /** Containers that hold H.264 and AAC. */
 const OUTPUT_EXTENSIONS: readonly string[] = ['.mp4', '.m4v', '.mov'];
 
-/** Steps of the schedule that these samplers' denoisers are distilled on. */
-const DISTILLED_STEPS = 50;
+/** Steps of the schedule that distilled denoisers learn from; their samplers can take no more. */
+export const DISTILLED_STEPS = 50;
+/** Samplers of distilled denoisers. */
+export const DISTILLED_SAMPLERS: ReadonlySet<unknown> = new Set<SamplerName>(['lcm', 'tcd']);
 
 /** The values that each option accepts; the order is that of the messages. */
 const CHECKS: { readonly [Key in keyof Required<AnimateOptions>]: Check } = {
@@ -153,7 +155,7 @@ export function findInvalidOptions(
   }
 
   const { sampler, steps, output } = values;
-  if ((sampler === 'lcm' || sampler === 'tcd') && typeof steps === 'number') {
+  if (DISTILLED_SAMPLERS.has(sampler) && typeof steps === 'number') {
     if (steps > DISTILLED_STEPS && CHECKS.steps.accepts(steps)) {
       fail(
         nameOf('steps'),

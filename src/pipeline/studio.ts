@@ -73,6 +73,8 @@ export class Studio {
   readonly #options: StudioOptions;
   readonly #renders = new PQueue({ concurrency: 1 });
   readonly #cache: NetworksCache;
+  /** What the engines had to say and nobody was told yet. */
+  readonly #notices: string[] = [];
   #engines: Promise<Engines> | undefined;
   #frames: FrameThread | undefined;
 
@@ -110,19 +112,26 @@ export class Studio {
     });
   }
 
-  #openEngines(): Promise<Engines> {
+  #startEngines(): Promise<Engines> {
     this.#engines ??= (async () => {
-      const { device = 'auto', threads, onNotice } = this.#options;
+      const { device = 'auto', threads } = this.#options;
+      const onNotice = (message: string) => void this.#notices.push(message);
       const denoising = await Engine.open({ device, threads, onNotice });
       return { denoising, side: await Engine.open({ device: denoising.device, threads }) };
     })();
     return this.#engines;
   }
 
+  async #openEngines(): Promise<Engines> {
+    const engines = await this.#startEngines();
+    for (const message of this.#notices.splice(0)) this.#options.onNotice?.(message);
+    return engines;
+  }
+
   #frameThread(): FrameThread {
     this.#frames ??= new FrameThread(this.#options.threads);
-    // They take as long to start as the thread does; a failure is told to whoever needs them.
-    this.#openEngines().catch(() => {});
+    // They take as long to start as the thread does; what they have to say is told to whoever needs them.
+    this.#startEngines().catch(() => {});
     return this.#frames;
   }
 

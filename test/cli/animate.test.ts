@@ -70,8 +70,9 @@ test('--dry-run prints the plan', async () => {
   assert.match(text.stdout, /^time {6}about 2 min 05 s$/m);
   assert.match(text.stdout, /^memory {4}about 812 MB$/m);
   assert.equal(text.stderr, 'lcm-portrait: note: two faces; the larger is taken\n');
-  const json = JSON.parse((await run(job('ok', '--dry-run', '--json'))).stdout);
-  assert.deepEqual([json.type, json.windows], ['plan', 2]);
+  const lines = (await run(job('ok', '--dry-run', '--json'))).stdout.trimEnd().split('\n');
+  const [notice, plan] = lines.map((line) => JSON.parse(line));
+  assert.deepEqual([notice.type, plan.type, plan.windows, lines.length], ['notice', 'plan', 2, 2]);
 });
 
 test('everything that is wrong with a command line is reported at once, a line each', async () => {
