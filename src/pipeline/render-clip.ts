@@ -50,7 +50,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
   const { job, scene, networks, writer, progress, watch } = parts;
   const { options, bundle, sampling, windows } = job;
   const { signal } = options;
-  const conditions = new WindowConditions(scene, networks, watch);
+  const conditions = new WindowConditions(scene, networks, watch, signal);
   const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
     signal?.throwIfAborted();
     const taken: FrameToDecode[] = [];

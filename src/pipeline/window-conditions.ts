@@ -12,13 +12,16 @@ export class WindowConditions {
   readonly #scene: Scene;
   readonly #networks: ClipNetworks;
   readonly #watch: Stopwatch;
+  readonly #signal: AbortSignal | undefined;
   readonly #frames = new Map<number, Promise<FrameConditions>>();
   readonly #poses = new Map<number, Promise<Record<string, Tensor>>>();
 
-  constructor(scene: Scene, networks: ClipNetworks, watch: Stopwatch) {
+  /** @param signal - no new work begins after it aborts. */
+  constructor(scene: Scene, networks: ClipNetworks, watch: Stopwatch, signal?: AbortSignal) {
     this.#scene = scene;
     this.#networks = networks;
     this.#watch = watch;
+    this.#signal = signal;
   }
 
   #frame(frame: number): Promise<FrameConditions> {
@@ -33,18 +36,21 @@ export class WindowConditions {
   async #makePose({ frames }: ContextWindow): Promise<Record<string, Tensor>> {
     return this.#watch.time('pose', async () => {
       const conditions = await Promise.all(frames.map((frame) => this.#frame(frame)));
+      this.#signal?.throwIfAborted();
       return this.#networks.poseFeatures(conditions);
     });
   }
 
   /** Pose features of window `index`. */
-  pose(index: number, window: ContextWindow): Promise<Record<string, Tensor>> {
+  async pose(index: number, window: ContextWindow): Promise<Record<string, Tensor>> {
     let pose = this.#poses.get(index);
     if (pose === undefined) {
       pose = this.#makePose(window);
       this.#poses.set(index, pose);
     }
-    return pose;
+    const features = await pose;
+    this.#signal?.throwIfAborted();
+    return features;
   }
 
   /** To be called when a window has taken its last step. */
