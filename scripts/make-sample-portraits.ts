@@ -10,7 +10,8 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { FaceFinder } from '../src/face/face-finder.ts';
 import type { Tensor } from '../src/tensor/tensor.ts';
-import { type Member, type MorphOptions, morphPortraits } from './lib/morph.ts';
+import type { Member } from './lib/morph/placement.ts';
+import { type MorphOptions, morphPortraits } from './lib/morph.ts';
 import { blur, type Planes } from './lib/planes.ts';
 
 const QUALITY = 91;
