@@ -36,6 +36,7 @@ export async function readDrivingMouth(
     path: options.portrait,
     resolution,
     framing: 'crop',
+    view: { type: 'warp' },
     finder,
     onNotice,
   });

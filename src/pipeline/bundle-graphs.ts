@@ -1,19 +1,16 @@
 /**
  * Makes the graphs of a bundle's networks: reads weights, merges adapters, adds nodes. That takes from a tenth of a
- * second to seconds of CPU, so it runs in a thread of its own, see graph-worker.ts.
+ * second to minutes of CPU, so it runs in a thread of its own, see graph-worker.ts.
  */
-import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePart } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
-import { buildDenoisingUnet } from '../models/denoising-unet.ts';
-import {
-  buildPatchDecoder,
-  buildPatchEncoder,
-  type PatchTransformConfig,
-} from '../models/patch-transform.ts';
+import { buildClipVision } from '../models/clip-vision.ts';
+import { buildDenoisingUnet, type DenoisingUnetOptions } from '../models/denoising-unet.ts';
+import { buildPatchDecoder, buildPatchEncoder } from '../models/patch-transform.ts';
 import { buildPoseGuider } from '../models/pose-guider.ts';
 import { buildReferenceUnet } from '../models/reference-unet.ts';
-import type { GraphBuilder } from '../onnx/graph.ts';
+import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
+import type { GraphBuilder, Precision } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import { openLora } from '../weights/lora.ts';
 import { withLoras } from '../weights/lora-merge.ts';
@@ -22,6 +19,7 @@ import type { WeightSource } from '../weights/weight-source.ts';
 
 /** Networks of a clip. `unconditional` is the denoiser's guidance half without reference. */
 export type NetworkName =
+  | 'image-encoder'
   | 'portrait-encoder'
   | 'reference-unet'
   | 'pose-guider'
@@ -38,76 +36,95 @@ export interface GraphOptions {
   /** Adapters of the denoising UNet. */
   readonly loras: readonly { readonly part: BundlePart; readonly scale: number }[];
   readonly device: Device;
+  readonly precision: Precision;
+}
+
+/** A graph whose weights are read when it is written, and the open files that they are read from. */
+export interface BundleGraph {
+  readonly graph: GraphBuilder;
+  /** Names the state of its weights: graphs with equal keys have the same under the same names. */
+  readonly weightsKey: unknown;
+  /** Closes the files. */
+  dispose(): void;
 }
 
 /**
- * Bytes of the ONNX graph of one network.
+ * The ONNX graph of one network.
  *
  * @throws {@link ModelError} if a weight file is damaged or does not fit the bundle's description.
  */
-export function buildBundleGraph(bundle: Bundle, network: NetworkName, options: GraphOptions): Uint8Array {
+export function openBundleGraph(bundle: Bundle, network: NetworkName, options: GraphOptions): BundleGraph {
   const { description } = bundle;
-  const { windowFrames, decodeFrames, device } = options;
-  const size = description.resolution;
+  const { codec, files } = description;
+  const { windowFrames, decodeFrames, device, precision } = options;
+  const picture = { height: description.resolution, width: description.resolution };
   const latents = latentSize(description);
-  const picture = { height: size, width: size };
   const opened: { dispose(): void }[] = [];
+  const states: unknown[] = [];
   const open = (part: BundlePart): WeightSource => {
+    states.push(files[part]?.sha256);
     const file = openSafetensors(bundle.pathOf(part));
     opened.push(file);
     return file;
   };
   const denoiserWeights = (): WeightSource => {
+    const base = open('denoisingUnet');
     const loras = options.loras.map(({ part, scale }) => {
+      states.push([files[part]?.sha256, scale]);
       const lora = openLora(bundle.pathOf(part));
       opened.push(lora);
       return { lora, scale };
     });
-    return withLoras(open('denoisingUnet'), loras);
+    return withLoras(base, loras);
   };
+  const denoiser = (reference: DenoisingUnetOptions['reference']): GraphBuilder =>
+    buildDenoisingUnet(description.denoisingUnet, denoiserWeights(), {
+      ...latents,
+      frames: windowFrames,
+      reference,
+      // The half without reference sees an image embedding of zeros.
+      imageEmbeds: reference === 'none' ? 'none' : 'input',
+      poseFeatures: true,
+      device,
+      precision,
+    });
+  const form = { device, precision };
   const builders: Record<NetworkName, () => GraphBuilder> = {
-    'portrait-encoder': () => buildPatchEncoder(patchCodec(bundle), open('codec'), picture),
+    'image-encoder': () => {
+      const { imageEncoder } = description;
+      if (imageEncoder === null) throw new Error(`bundle ${description.name} has no image encoder`);
+      return buildClipVision(imageEncoder, open('imageEncoder'), form);
+    },
+    'portrait-encoder': () =>
+      codec.type === 'patch-transform'
+        ? buildPatchEncoder(codec, open('codec'), picture)
+        : buildVaeEncoder(codec, open('codec'), { ...picture, ...form }),
     'reference-unet': () =>
       buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), {
         ...latents,
+        ...form,
         project: denoiserWeights(),
-        device,
       }),
     'pose-guider': () =>
       buildPoseGuider(description.poseGuider, open('poseGuider'), {
         ...picture,
+        ...form,
         frames: windowFrames,
-        device,
       }),
-    'denoising-unet': () =>
-      buildDenoisingUnet(description.denoisingUnet, denoiserWeights(), {
-        ...latents,
-        frames: windowFrames,
-        reference: 'keys-values',
-        poseFeatures: true,
-        device,
-      }),
-    'unconditional-denoising-unet': () =>
-      buildDenoisingUnet(description.denoisingUnet, denoiserWeights(), {
-        ...latents,
-        frames: windowFrames,
-        reference: 'none',
-        poseFeatures: true,
-        device,
-      }),
-    decoder: () => buildPatchDecoder(patchCodec(bundle), open('codec'), { ...picture, frames: decodeFrames }),
+    'denoising-unet': () => denoiser('keys-values'),
+    'unconditional-denoising-unet': () => denoiser('none'),
+    decoder: () =>
+      codec.type === 'patch-transform'
+        ? buildPatchDecoder(codec, open('codec'), { ...picture, frames: decodeFrames })
+        : buildVaeDecoder(codec, open('codec'), { ...picture, ...form, batch: decodeFrames }),
+  };
+  const dispose = (): void => {
+    for (const file of opened) file.dispose();
   };
   try {
-    return builders[network]().toBytes();
-  } finally {
-    for (const file of opened) file.dispose();
+    return { graph: builders[network](), weightsKey: { precision, states }, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
   }
-}
-
-function patchCodec({ description: { name, codec }, folder }: Bundle): PatchTransformConfig {
-  if (codec.type === 'patch-transform') return codec;
-  throw new ModelError(
-    `Cannot render with bundle ${name}: expected a patch-transform codec, got ${codec.type}`,
-    folder,
-  );
 }

@@ -4,7 +4,7 @@ import { generateMotion } from '../motion/generate-motion.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from '../motion/motion.ts';
 import type { MotionConfig } from '../motion/motion-config.ts';
 import type { MotionNetwork } from '../motion/predict-expression.ts';
-import type { FrameMotion } from './portrait.ts';
+import type { FrameMotion, MotionSource } from './framed-face.ts';
 import type { ResolvedOptions } from './resolve-options.ts';
 
 /** Frames that are made at once. */
@@ -30,7 +30,7 @@ export interface ClipMotionOptions {
 }
 
 /** Gives frames in any order near to each other; goes back at most one part. */
-export class ClipMotion {
+export class ClipMotion implements MotionSource {
   readonly #options: ClipMotionOptions;
   readonly #parts = new Map<number, Promise<MotionSequence>>();
 

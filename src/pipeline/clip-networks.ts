@@ -12,7 +12,8 @@ export type NamedInputs = Readonly<Record<string, Tensor>>;
 export interface FrameToDecode {
   /** Clean latents, [1, C, 1, h, w]. */
   readonly latents: Tensor;
-  readonly conditions: FrameConditions;
+  /** For networks that decode over a base. */
+  readonly conditions: FrameConditions | undefined;
 }
 
 /** Loaded networks. They render one clip at a time: the one whose reference is bound. */
@@ -21,6 +22,8 @@ export interface ClipNetworks {
   readonly frameShape: readonly [channels: number, height: number, width: number];
   /** Frames that one call of {@link ClipNetworks.decode} takes at most. */
   readonly decodeFrames: number;
+  /** Whether decoding needs the conditions of a frame again. */
+  readonly decodesOverBase: boolean;
   /**
    * What the denoiser needs to know of a portrait: the same for all clips of the portrait on these networks, or on
    * networks of the same bundle, LoRAs and guidance. May run while another clip renders.

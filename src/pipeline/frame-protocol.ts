@@ -2,7 +2,7 @@
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Framing } from './animate-options.ts';
 import type { ClipMotionOptions } from './clip-motion.ts';
-import type { FrameConditions, SceneReference } from './scene.ts';
+import type { FrameConditions, SceneReference, SceneView } from './scene.ts';
 
 /** Opens a clip with its portrait. */
 export interface PortraitRequest {
@@ -13,6 +13,7 @@ export interface PortraitRequest {
   /** Side of the square that the networks see, in pixels. */
   readonly resolution: number;
   readonly framing: Framing;
+  readonly view: SceneView;
 }
 
 /** Gives an open clip its motion, and makes the first part of it. */

@@ -4,25 +4,17 @@
  */
 import { FaceFinder } from '../face/face-finder.ts';
 import { openBundle } from '../models/bundle.ts';
-import { loadExpressionBasis } from '../motion/expression-basis.ts';
-import { parseMotionConfig } from '../motion/motion-config.ts';
-import { buildMotionNetwork } from '../motion/motion-network.ts';
-import { Engine, type Network } from '../runtime/engine.ts';
+import { Engine } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
-import { openSafetensors } from '../weights/safetensors.ts';
-import { ClipMotion, type ClipMotionOptions } from './clip-motion.ts';
-import { FrameComposer } from './compose-frame.ts';
 import type { FrameRequest, MotionRequest, PortraitRequest } from './frame-protocol.ts';
+import { loadMotion, type MotionFactory } from './load-motion.ts';
 import { openPortrait } from './open-portrait.ts';
-import type { AnimatedPortrait } from './portrait.ts';
-import type { Scene } from './scene.ts';
-import { WarpScene } from './warp-scene.ts';
+import type { Scene, ScenePortrait } from './scene.ts';
 
 /** A clip on this thread. */
 interface Clip {
   readonly controller: AbortController;
-  portrait?: AnimatedPortrait;
-  composer?: FrameComposer;
+  portrait?: ScenePortrait;
   scene?: Scene;
 }
 
@@ -31,11 +23,9 @@ interface SmallNetworks {
   readonly finder: FaceFinder;
 }
 
-type MotionParts = Pick<ClipMotionOptions, 'network' | 'config' | 'basis'>;
-
 const clips = new Map<number, Clip>();
 /** By the bundle's folder. */
-const motions = new Map<string, MotionParts>();
+const motions = new Map<string, MotionFactory>();
 let networks: Promise<SmallNetworks> | undefined;
 
 async function openNetworks(threads: number | undefined): Promise<SmallNetworks> {
@@ -61,40 +51,31 @@ function sceneOf(id: number): Scene {
   return scene;
 }
 
-async function loadMotion(bundleFolder: string): Promise<MotionParts> {
+async function openMotion(bundleFolder: string): Promise<MotionFactory> {
   const { engine } = await smallNetworks();
-  const bundle = await openBundle(bundleFolder);
-  const config = parseMotionConfig(bundle.description.motion, bundle.folder);
-  const weights = openSafetensors(bundle.pathOf('motion'));
-  try {
-    const network: Network = await engine.load('motion', buildMotionNetwork({ config, weights }).toBytes());
-    return { network, config, basis: loadExpressionBasis(weights) };
-  } finally {
-    weights.dispose();
-  }
+  return loadMotion(await openBundle(bundleFolder), (name, graph) => engine.load(name, graph.toBytes()));
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
-  const { path, resolution, framing } = request;
+  const { path, resolution, framing, view } = request;
   const clip: Clip = { controller: new AbortController() };
   clips.set(request.clip, clip);
   const { finder } = await smallNetworks();
   const { signal } = clip.controller;
-  clip.portrait = await openPortrait({ path, resolution, framing, finder, onNotice: notice, signal });
-  clip.composer = new FrameComposer(clip.portrait, framing === 'paste-back');
-  const { width, height } = clip.composer;
-  return { result: { width, height, reference: { picture: clip.portrait.reference } } };
+  clip.portrait = await openPortrait({ path, resolution, framing, view, finder, onNotice: notice, signal });
+  const { width, height, reference } = clip.portrait;
+  return { result: { width, height, reference } };
 }
 
 async function addMotion({ clip: id, bundle, pcm, fps, frames, scales }: MotionRequest): Promise<Answer> {
-  const { portrait, composer, controller } = clipOf(id);
-  if (portrait === undefined || composer === undefined) throw new Error(`clip ${id} has no portrait yet`);
-  const parts = motions.get(bundle) ?? (await loadMotion(bundle));
-  motions.set(bundle, parts);
+  const { portrait, controller } = clipOf(id);
+  if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
+  const makeMotion = motions.get(bundle) ?? (await openMotion(bundle));
+  motions.set(bundle, makeMotion);
   const { signal } = controller;
-  const motion = new ClipMotion({ ...parts, pcm, fps, frames, mesh: portrait.mesh, scales, signal });
+  const motion = makeMotion({ pcm, fps, frames, mesh: portrait.mesh, scales, signal });
   await motion.at(0);
-  clipOf(id).scene = new WarpScene(portrait, motion, composer);
+  clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };
 }
 
@@ -112,7 +93,9 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       const result = await sceneOf(request.clip).conditions(request.frame);
       return {
         result,
-        transfer: [result.conditions.buffer as ArrayBuffer, result.base.buffer as ArrayBuffer],
+        transfer: [result.conditions, result.base].flatMap((array) =>
+          array ? [array.buffer as ArrayBuffer] : [],
+        ),
       };
     }
     case 'compose': {

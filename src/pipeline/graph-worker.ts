@@ -1,7 +1,9 @@
 /** The thread that {@link GraphThread} starts: opens each bundle once, then makes one graph for each message. */
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { serveThread } from '../runtime/thread-server.ts';
-import { buildBundleGraph, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
+import { WeightCache } from '../weights/weight-cache.ts';
+import { type GraphOptions, type NetworkName, openBundleGraph } from './bundle-graphs.ts';
+import { type ReadyGraph, writeGraph } from './write-graph.ts';
 
 /** A graph that is wanted. */
 export interface GraphRequest {
@@ -10,21 +12,31 @@ export interface GraphRequest {
   readonly bundle: string;
   readonly network: NetworkName;
   readonly options: GraphOptions;
+  /** Where weights of large networks are kept. */
+  readonly cacheFolder: string;
+  /** Makes anew what is kept. */
+  readonly afresh: boolean;
 }
 
 /** What a request is answered with. */
 export interface GraphResults {
-  readonly build: Uint8Array;
+  readonly build: ReadyGraph;
 }
 
 const bundles = new Map<string, Bundle>();
 
 serveThread<GraphRequest>({
   order: 'one-by-one',
-  handle: async ({ bundle: folder, network, options }) => {
+  handle: async ({ bundle: folder, network, options, cacheFolder, afresh }) => {
     const bundle = bundles.get(folder) ?? (await openBundle(folder));
     bundles.set(folder, bundle);
-    const graph = buildBundleGraph(bundle, network, options);
-    return { result: graph, transfer: [graph.buffer as ArrayBuffer] };
+    const { graph, weightsKey, dispose } = openBundleGraph(bundle, network, options);
+    try {
+      const cache = new WeightCache({ folder: cacheFolder });
+      const result = await writeGraph(graph, { cache, weightsKey, afresh });
+      return { result, transfer: [result.model.buffer as ArrayBuffer] };
+    } finally {
+      dispose();
+    }
   },
 });

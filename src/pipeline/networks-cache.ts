@@ -1,8 +1,9 @@
 /** Loaded networks that clips share: who needs the same ones gets the same ones. */
 import type { Engine } from '../runtime/engine.ts';
+import type { NetworksChoice } from './bundle-networks.ts';
 import type { ClipNetworks } from './clip-networks.ts';
 import { GraphThread } from './graph-thread.ts';
-import { type NetworksChoice, PatchNetworks } from './patch-networks.ts';
+import { loadNetworks } from './load-networks.ts';
 
 /** Loaded networks that nobody uses and that are kept for the next clip. */
 const MAX_IDLE = 1;
@@ -27,21 +28,27 @@ export interface NetworkEngines {
   readonly sideEngine: Engine;
 }
 
-function keyOf({ bundle, windowFrames, loras, guided }: NetworksChoice): string {
-  return JSON.stringify([bundle.folder, windowFrames, loras.map(({ part, scale }) => [part, scale]), guided]);
+function keyOf({ bundle, windowFrames, loras, guided, embeddedGuidance }: NetworksChoice): string {
+  const adapters = loras.map(({ part, scale }) => [part, scale]);
+  return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance]);
 }
 
 /** Loads networks once for each choice; those that nobody uses any more go, but for the last. */
 export class NetworksCache {
   readonly #engines: () => Promise<NetworkEngines>;
+  readonly #cacheFolder: string;
   /** Those used last come last. */
   readonly #entries = new Map<string, Entry>();
   #graphs: GraphThread | undefined;
   #loading = 0;
 
-  /** @param engines - called when networks are loaded. */
-  constructor(engines: () => Promise<NetworkEngines>) {
+  /**
+   * @param engines - called when networks are loaded.
+   * @param cacheFolder - where weights of large networks are kept on disk.
+   */
+  constructor(engines: () => Promise<NetworkEngines>, cacheFolder: string) {
     this.#engines = engines;
+    this.#cacheFolder = cacheFolder;
   }
 
   /**
@@ -91,11 +98,11 @@ export class NetworksCache {
 
   async #load(choice: NetworksChoice, signal: AbortSignal): Promise<ClipNetworks> {
     const engines = await this.#engines();
-    this.#graphs ??= new GraphThread();
+    this.#graphs ??= new GraphThread(this.#cacheFolder);
     const graphs = this.#graphs;
     this.#loading++;
     try {
-      return await PatchNetworks.load({ ...choice, ...engines, graphs, signal });
+      return await loadNetworks({ ...choice, ...engines, graphs, signal });
     } finally {
       this.#loading--;
       // Between loads the thread would only hold the memory of the weights that it has read.

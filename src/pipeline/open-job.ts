@@ -1,4 +1,6 @@
 /** Opens and checks the inputs of a job: options, bundle, ffmpeg, portrait, sound. */
+import os from 'node:os';
+import path from 'node:path';
 import { InvalidOptionError } from '../errors.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
@@ -8,8 +10,9 @@ import { type Bundle, type BundlePreset, openBundle } from '../models/bundle.ts'
 import { createScheduler } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
+import { cacheFolder } from '../weights/cache-folder.ts';
 import type { AnimateOptions, SamplerName } from './animate-options.ts';
-import { type ContextWindow, planContextWindows } from './context-windows.ts';
+import { type ContextWindow, planContextWindows, planLoopedWindows } from './context-windows.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import {
   DISTILLED_SAMPLERS,
@@ -17,12 +20,15 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from './resolve-options.ts';
+import { sceneViewOf } from './scene.ts';
 
 /** Sampler settings after the preset and the caller's choices. */
 export interface Sampling {
   readonly sampler: SamplerName;
   readonly steps: number;
   readonly guidance: number;
+  /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
+  readonly halves: 1 | 2;
   readonly loras: BundlePreset['loras'];
   readonly scheduler: Scheduler;
 }
@@ -61,7 +67,27 @@ function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
     predictionType: schedule.predictionType,
     timestepSpacing: schedule.timestepSpacing,
   });
-  return { sampler, steps, guidance, loras: preset.loras, scheduler };
+  const halves = guidance > 1 && !bundle.description.denoisingUnet.timeCondProjDim ? 2 : 1;
+  return { sampler, steps, guidance, halves, loras: preset.loras, scheduler };
+}
+
+/** Windows as the preset asks for them. */
+function planWindows(
+  { description }: Bundle,
+  options: ResolvedOptions,
+  { halves }: Sampling,
+  frames: number,
+): ContextWindow[] {
+  const { contextFrames, contextOverlap, presets } = description;
+  const { windows = 'open', unguidedOverlap = 'mean' } = presets[options.preset];
+  const size = { contextFrames, contextOverlap };
+  if (windows === 'open') return planContextWindows(frames, size);
+  return planLoopedWindows(frames, { ...size, overlap: halves === 2 ? 'mean' : unguidedOverlap });
+}
+
+/** The folder of this program's caches, as the environment says. */
+export function defaultCacheFolder(): string {
+  return path.join(cacheFolder(process.env, process.platform, os.homedir()), 'weights');
 }
 
 /** A job with its inputs in memory. */
@@ -98,6 +124,7 @@ export async function openJob(
     path: picture,
     resolution,
     framing,
+    view: sceneViewOf(bundle.description),
     onNotice: notice,
     signal,
   });
@@ -105,8 +132,7 @@ export async function openJob(
     const { pcm, duration } = await readAudio(audio, { ffmpeg, signal, onNotice: notice });
     const fps = resolved.fps ?? bundle.description.fps;
     const frames = frameCount(duration, fps);
-    const { contextFrames, contextOverlap } = bundle.description;
-    const windows = planContextWindows(frames, { contextFrames, contextOverlap });
+    const windows = planWindows(bundle, resolved, sampling, frames);
     const samples = pcm.length;
     const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, windows };
     return { job, portrait, pcm };
@@ -118,5 +144,5 @@ export async function openJob(
 
 /** Evaluations of the denoiser, guidance halves counted singly. */
 export function countEvaluations({ windows, sampling }: Job): number {
-  return windows.length * sampling.scheduler.timesteps.length * (sampling.guidance > 1 ? 2 : 1);
+  return windows.length * sampling.scheduler.timesteps.length * sampling.halves;
 }

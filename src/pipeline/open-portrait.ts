@@ -5,7 +5,9 @@ import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Framing } from './animate-options.ts';
-import { AnimatedPortrait } from './portrait.ts';
+import { DrawnPortrait } from './drawn-scene.ts';
+import type { ScenePortrait, SceneView } from './scene.ts';
+import { WarpPortrait } from './warp-scene.ts';
 
 /** Larger pictures are made smaller first: players and encoders are made for up to Full HD. */
 const MAX_VIDEO_SIDE = 1920;
@@ -17,6 +19,7 @@ export interface OpenPortraitOptions {
   /** Side of the square that the networks see, in pixels. */
   readonly resolution: number;
   readonly framing: Framing;
+  readonly view: SceneView;
   readonly finder: FaceFinder;
   readonly onNotice: (message: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -34,17 +37,19 @@ function fitForVideo(image: RgbImage, notice: (message: string) => void): RgbIma
 }
 
 /**
- * Loads the picture, finds its face and prepares the warps.
+ * Loads the picture, finds its face and prepares it for the view of the networks.
  *
  * @throws {@link MediaError} if the picture cannot be read.
  * @throws {@link FaceError} if it has no face that can be animated.
  */
-export async function openPortrait(options: OpenPortraitOptions): Promise<AnimatedPortrait> {
-  const { path, resolution, framing, finder, onNotice, signal } = options;
+export async function openPortrait(options: OpenPortraitOptions): Promise<ScenePortrait> {
+  const { path, resolution, framing, view, finder, onNotice, signal } = options;
   const image = fitForVideo(await loadImage(path, { onNotice }), onNotice);
   signal?.throwIfAborted();
   const faces = await finder.find(image);
   signal?.throwIfAborted();
   const face = choosePortraitFace(image, faces, { path, onNotice });
-  return AnimatedPortrait.create({ image, face, resolution, framing });
+  return view.type === 'warp'
+    ? WarpPortrait.create({ image, face, resolution, framing })
+    : new DrawnPortrait({ image, face, resolution, framing, ...view });
 }

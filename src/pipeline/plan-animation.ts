@@ -29,6 +29,7 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       bundle,
       engine,
       windowFrames: windows[0]!.frames.length,
+      windows: windows.length,
       evaluations,
       frames,
       pixels: width * height,

@@ -3,17 +3,16 @@
  * and at the size that the viewer sees.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Square, squareCrop } from '../face/crop.ts';
+import type { Square } from '../face/crop.ts';
 import { type CellMask, faceMask } from '../face/face-mask.ts';
 import { loadFaceMesh } from '../face/face-mesh.ts';
-import { projectMesh } from '../face/geometry.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
-import { multiplyMatrices, poseToMatrix } from '../face/rotation.ts';
 import { PortraitWarp } from '../face/warp.ts';
 import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Framing } from './animate-options.ts';
+import { FramedFace, type FrameMotion } from './framed-face.ts';
 import type { FrameConditions } from './scene.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
@@ -23,14 +22,6 @@ const CHANNELS = 3;
 const MASK_CELL = 8;
 /** Channels of the pose guider's input: pose drawing, warped portrait, reliability. */
 const CONDITION_CHANNELS = 7;
-
-/** The motion of one frame. */
-export interface FrameMotion {
-  /** [468, 3] in cm, added to the portrait's mesh. */
-  readonly offsets: Float32Array;
-  /** [6]: degrees about x, y, z; cm. */
-  readonly pose: Float32Array;
-}
 
 /** What {@link AnimatedPortrait} is made of. */
 export interface AnimatedPortraitOptions {
@@ -55,9 +46,7 @@ export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, o
 
 /** The square of the picture at the sizes that are needed. */
 interface Cuts {
-  /** Landmarks, [468, 2] in pixels of the picture. */
-  readonly points: Float64Array;
-  readonly square: Square;
+  readonly framed: FramedFace;
   /** For the networks' warp. */
   readonly source: RgbImage;
   /** For the viewer's warp. */
@@ -78,20 +67,21 @@ export class AnimatedPortrait {
   readonly reference: Float32Array;
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
-  readonly #transform: Float64Array;
+  readonly #framed: FramedFace;
   readonly #networkWarp: PortraitWarp;
   readonly #displayWarp: PortraitWarp;
 
-  private constructor({ image, face, resolution, framing }: AnimatedPortraitOptions, cuts: Cuts) {
+  private constructor({ image, resolution, framing }: AnimatedPortraitOptions, cuts: Cuts) {
     this.image = image;
     this.resolution = resolution;
-    this.mesh = face.mesh;
-    this.#transform = face.transform;
-    this.square = cuts.square;
-    this.displaySize = framing === 'crop' ? resolution : cuts.square.side;
+    const { framed } = cuts;
+    this.#framed = framed;
+    this.mesh = framed.mesh;
+    this.square = framed.square;
+    this.displaySize = framing === 'crop' ? resolution : framed.square.side;
     const { triangles } = loadFaceMesh();
     const warpOf = (source: RgbImage): PortraitWarp =>
-      new PortraitWarp(source, this.#inSquare(cuts.points, source.width), triangles);
+      new PortraitWarp(source, framed.inSquare(framed.points, source.width), triangles);
     this.#networkWarp = warpOf(cuts.source);
     this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(cuts.display);
     this.reference = toPlanar(cuts.reference, new Float32Array(CHANNELS * resolution * resolution));
@@ -100,9 +90,8 @@ export class AnimatedPortrait {
   /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
     const { image, face, resolution, framing } = options;
-    const points = projectMesh(face.mesh, face.transform, image.width, image.height);
-    const exact = squareCrop(points, image.width, image.height);
-    const square = { x: Math.round(exact.x), y: Math.round(exact.y), side: Math.round(exact.side) };
+    const framed = new FramedFace(image, face);
+    const { square } = framed;
     const cut = async (size: number): Promise<RgbImage> => {
       await nextTurn();
       return cropSquare(image, { x: square.x, y: square.y, size: square.side }, size);
@@ -111,26 +100,14 @@ export class AnimatedPortrait {
     const display = framing === 'crop' ? source : await cut(square.side);
     const reference = await cut(resolution);
     await nextTurn();
-    return new AnimatedPortrait(options, { points, square, source, display, reference });
-  }
-
-  #inSquare(points: Float64Array, size: number): Float64Array {
-    const { x, y, side } = this.square;
-    return points.map((value, i) => ((value - (i % 2 === 0 ? x : y)) * size) / side);
-  }
-
-  /** Landmarks of one frame, [468, 2] in pixels of the square at `size`. */
-  #posedPoints({ offsets, pose }: FrameMotion, size: number): Float64Array {
-    const posed = this.mesh.map((value, i) => value + offsets[i]!);
-    const transform = multiplyMatrices(this.#transform, poseToMatrix(pose));
-    return this.#inSquare(projectMesh(posed, transform, this.image.width, this.image.height), size);
+    return new AnimatedPortrait(options, { framed, source, display, reference });
   }
 
   /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
   renderConditions(motion: FrameMotion): FrameConditions {
     const size = this.resolution;
     const pixels = size * size;
-    const points = this.#posedPoints(motion, size);
+    const points = this.#framed.posedPoints(motion, size);
     const drawing = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
     const warped = this.#networkWarp.render(points, size, size);
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
@@ -143,12 +120,12 @@ export class AnimatedPortrait {
 
   /** Where the decoded difference of one frame counts. */
   maskOf(motion: FrameMotion): CellMask {
-    return faceMask(this.#posedPoints(motion, this.resolution), this.resolution, MASK_CELL);
+    return faceMask(this.#framed.posedPoints(motion, this.resolution), this.resolution, MASK_CELL);
   }
 
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
   renderBase(motion: FrameMotion): RgbImage {
     const size = this.displaySize;
-    return this.#displayWarp.render(this.#posedPoints(motion, size), size, size).image;
+    return this.#displayWarp.render(this.#framed.posedPoints(motion, size), size, size).image;
   }
 }

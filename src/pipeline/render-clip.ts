@@ -55,7 +55,10 @@ export async function renderClip(parts: ClipParts): Promise<void> {
     signal?.throwIfAborted();
     const taken: FrameToDecode[] = [];
     for (const { frame, latents } of batch) {
-      taken.push({ latents, conditions: await conditions.take(frame) });
+      taken.push({
+        latents,
+        conditions: networks.decodesOverBase ? await conditions.take(frame) : undefined,
+      });
     }
     const decoded = await watch.time('decode', () => networks.decode(taken));
     for (const [i, { frame }] of batch.entries()) {
@@ -84,7 +87,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
     const frames = denoiseClip({
       denoiser: denoiserOf(networks, conditions, windows, watch),
       scheduler: sampling.scheduler,
-      guidanceScale: sampling.guidance,
+      guidanceScale: sampling.halves === 2 ? sampling.guidance : 1,
       windows,
       frameShape: networks.frameShape,
       seed: options.seed,

@@ -3,19 +3,56 @@
  * the frame after. A kind of bundle has one implementation of this and one of {@link ClipNetworks}; they fit each other.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
+import { type BundleDescription, POSE_GUIDER_VARIANTS } from '../models/bundle-description.ts';
+import type { MotionSource } from './framed-face.ts';
 
 /** One frame's conditions for the networks. */
 export interface FrameConditions {
-  /** [C, S, S] in [−1, 1]: what the pose guider sees. */
+  /** [C, S, S]: what the pose guider sees. */
   readonly conditions: Float32Array;
-  /** [3, S, S] in [−1, 1]: the picture that the decoded difference belongs to. */
-  readonly base: Float32Array;
+  /** [3, S, S] in [−1, 1]: the picture that a decoded difference belongs to, where the networks decode one. */
+  readonly base?: Float32Array;
 }
 
 /** What the reference networks see of the portrait. */
 export interface SceneReference {
   /** [3, S, S] in [−1, 1]. */
   readonly picture: Float32Array;
+  /** [3, E, E], as the image encoder takes it, where there is one. */
+  readonly encoderPicture?: Float32Array;
+}
+
+/** A portrait before it moves. */
+export interface ScenePortrait {
+  /** [468, 3] in cm. */
+  readonly mesh: Float64Array;
+  /** Pixels of the video's frames, even. */
+  readonly width: number;
+  readonly height: number;
+  readonly reference: SceneReference;
+  withMotion(motion: MotionSource): Scene;
+}
+
+/** How a kind of bundle sees a portrait. */
+export type SceneView =
+  | { readonly type: 'warp' }
+  | {
+      readonly type: 'drawing';
+      /** What the drawing's bytes are divided by before 2v − 1. */
+      readonly pixelDivisor: 1 | 255;
+      /** Side of the image encoder's picture; null without one. */
+      readonly imageSize: number | null;
+    };
+
+/** The view that a bundle's networks are made for. */
+export function sceneViewOf({ poseConditions, imageEncoder }: BundleDescription): SceneView {
+  if (poseConditions.type === 'drawing-and-warp') return { type: 'warp' };
+  const { pixelRange } = POSE_GUIDER_VARIANTS[poseConditions.variant];
+  return {
+    type: 'drawing',
+    pixelDivisor: pixelRange === 255 ? 1 : 255,
+    imageSize: imageEncoder?.imageSize ?? null,
+  };
 }
 
 /** The portrait of a clip in motion. Calls may overlap; a frame can be asked for again, with the same result. */

@@ -6,10 +6,10 @@ import PQueue from 'p-queue';
 import { VideoWriter } from '../media/video-writer.ts';
 import { Engine } from '../runtime/engine.ts';
 import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
+import type { NetworksChoice } from './bundle-networks.ts';
 import { FrameThread } from './frame-thread.ts';
 import { NetworksCache, type NetworksLease } from './networks-cache.ts';
-import { countEvaluations, type Job, type OpenedJob, openJob } from './open-job.ts';
-import type { NetworksChoice } from './patch-networks.ts';
+import { countEvaluations, defaultCacheFolder, type Job, type OpenedJob, openJob } from './open-job.ts';
 import { renderClip } from './render-clip.ts';
 import { RenderProgress } from './render-progress.ts';
 import type { Scene } from './scene.ts';
@@ -19,6 +19,8 @@ import { Stopwatch } from './stopwatch.ts';
 export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
   /** Told which device was taken, and why. */
   readonly onNotice?: (message: string) => void;
+  /** Where weights of large networks are kept on disk. @defaultValue the system's folder for caches */
+  readonly cacheFolder?: string;
 };
 
 /** Options of one clip; where it runs is the studio's. */
@@ -51,7 +53,8 @@ export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
     bundle,
     windowFrames: windows[0]!.frames.length,
     loras: sampling.loras,
-    guided: sampling.guidance > 1,
+    guided: sampling.halves === 2,
+    embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,
   };
 }
 
@@ -83,7 +86,7 @@ export class Studio {
     this.#cache = new NetworksCache(async () => {
       const { denoising, side } = await this.#openEngines();
       return { denoisingEngine: denoising, sideEngine: side };
-    });
+    }, options.cacheFolder ?? defaultCacheFolder());
   }
 
   /**

@@ -1,32 +1,63 @@
 /** The scene of a bundle whose denoiser changes a warped portrait: the mesh moves the photo, the networks add the rest. */
 import type { RgbImage } from '../image/rgb-image.ts';
-import type { ClipMotion } from './clip-motion.ts';
-import type { FrameComposer } from './compose-frame.ts';
-import type { AnimatedPortrait } from './portrait.ts';
-import type { FrameConditions, Scene, SceneReference } from './scene.ts';
+import { FrameComposer } from './compose-frame.ts';
+import type { MotionSource } from './framed-face.ts';
+import { AnimatedPortrait, type AnimatedPortraitOptions } from './portrait.ts';
+import type { FrameConditions, Scene, ScenePortrait, SceneReference } from './scene.ts';
 
-/** Draws and composes on the thread that it is called on, some tens of milliseconds a frame. */
-export class WarpScene implements Scene {
-  readonly #portrait: AnimatedPortrait;
-  readonly #motion: ClipMotion;
-  readonly #composer: FrameComposer;
+/** A portrait that can be warped. */
+export class WarpPortrait implements ScenePortrait {
+  readonly portrait: AnimatedPortrait;
+  readonly composer: FrameComposer;
 
-  constructor(portrait: AnimatedPortrait, motion: ClipMotion, composer: FrameComposer) {
-    this.#portrait = portrait;
-    this.#motion = motion;
-    this.#composer = composer;
+  private constructor(portrait: AnimatedPortrait, composer: FrameComposer) {
+    this.portrait = portrait;
+    this.composer = composer;
+  }
+
+  /** Prepares the warps. */
+  static async create(options: AnimatedPortraitOptions): Promise<WarpPortrait> {
+    const portrait = await AnimatedPortrait.create(options);
+    return new WarpPortrait(portrait, new FrameComposer(portrait, options.framing === 'paste-back'));
+  }
+
+  get mesh(): Float64Array {
+    return this.portrait.mesh;
   }
 
   get width(): number {
-    return this.#composer.width;
+    return this.composer.width;
   }
 
   get height(): number {
-    return this.#composer.height;
+    return this.composer.height;
   }
 
   get reference(): SceneReference {
-    return { picture: this.#portrait.reference };
+    return { picture: this.portrait.reference };
+  }
+
+  withMotion(motion: MotionSource): Scene {
+    return new WarpScene(this, motion);
+  }
+}
+
+/** Draws and composes on the thread that it is called on, some tens of milliseconds a frame. */
+class WarpScene implements Scene {
+  readonly width: number;
+  readonly height: number;
+  readonly reference: SceneReference;
+  readonly #portrait: AnimatedPortrait;
+  readonly #motion: MotionSource;
+  readonly #composer: FrameComposer;
+
+  constructor({ portrait, composer, width, height, reference }: WarpPortrait, motion: MotionSource) {
+    this.width = width;
+    this.height = height;
+    this.reference = reference;
+    this.#portrait = portrait;
+    this.#motion = motion;
+    this.#composer = composer;
   }
 
   async conditions(frame: number): Promise<FrameConditions> {

@@ -5,6 +5,9 @@ import type { ContextWindow } from './context-windows.ts';
 import type { FrameConditions, Scene } from './scene.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
+/** Pose features that are kept at once; a window of AniPortrait's has 63 MB. */
+const MAX_KEPT_BYTES = 1e9;
+
 /**
  * Renders the conditions of each window when it is first needed, and forgets them when they are not needed any more.
  */
@@ -15,6 +18,8 @@ export class WindowConditions {
   readonly #signal: AbortSignal | undefined;
   readonly #frames = new Map<number, Promise<FrameConditions>>();
   readonly #poses = new Map<number, Promise<Record<string, Tensor>>>();
+  readonly #bytes = new Map<number, number>();
+  #keptBytes = 0;
 
   /** @param signal - no new work begins after it aborts. */
   constructor(scene: Scene, networks: ClipNetworks, watch: Stopwatch, signal?: AbortSignal) {
@@ -37,6 +42,8 @@ export class WindowConditions {
     return this.#watch.time('pose', async () => {
       const conditions = await Promise.all(frames.map((frame) => this.#frame(frame)));
       this.#signal?.throwIfAborted();
+      // Nobody asks for them again but the decoder; a neighbouring window draws a few anew.
+      if (!this.#networks.decodesOverBase) for (const frame of frames) this.#frames.delete(frame);
       return this.#networks.poseFeatures(conditions);
     });
   }
@@ -46,16 +53,34 @@ export class WindowConditions {
     let pose = this.#poses.get(index);
     if (pose === undefined) {
       pose = this.#makePose(window);
-      this.#poses.set(index, pose);
+      if (this.#keptBytes < MAX_KEPT_BYTES) this.#keep(index, pose);
     }
     const features = await pose;
     this.#signal?.throwIfAborted();
     return features;
   }
 
+  /**
+   * Keeps features for the window's later steps. Windows that go round the clip all wait for each other: of a long clip,
+   * those beyond the limit are made again at every step.
+   */
+  #keep(index: number, pose: Promise<Record<string, Tensor>>): void {
+    this.#poses.set(index, pose);
+    const count = (features: Record<string, Tensor>): void => {
+      const bytes = Object.values(features).reduce((sum, { data }) => sum + data.byteLength, 0);
+      if (this.#poses.get(index) !== pose) return;
+      this.#bytes.set(index, bytes);
+      this.#keptBytes += bytes;
+    };
+    // Whoever awaits the features is told why there are none.
+    pose.then(count, () => {});
+  }
+
   /** To be called when a window has taken its last step. */
   forgetPose(index: number): void {
     this.#poses.delete(index);
+    this.#keptBytes -= this.#bytes.get(index) ?? 0;
+    this.#bytes.delete(index);
   }
 
   /** The conditions of a finished frame; the frame is forgotten. */

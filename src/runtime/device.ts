@@ -20,3 +20,6 @@ export function automaticDevices(platform: NodeJS.Platform): readonly Device[] {
   if (platform === 'win32') return ['dml', 'webgpu', 'cpu'];
   return ['cuda', 'cpu'];
 }
+
+/** Devices that are faster in half precision, where they have it; networks for the others compute in float32. */
+export const HALF_PRECISION_DEVICES: readonly Device[] = ['cuda', 'webgpu'];

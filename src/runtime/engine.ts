@@ -10,7 +10,13 @@ import {
   ShapeError,
 } from '../errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { automaticDevices, DEVICES, type Device, type DeviceChoice } from './device.ts';
+import {
+  automaticDevices,
+  DEVICES,
+  type Device,
+  type DeviceChoice,
+  HALF_PRECISION_DEVICES,
+} from './device.ts';
 import type { Request, Results, TensorInfo, WireTensor } from './protocol.ts';
 import { ThreadClient } from './thread-client.ts';
 
@@ -36,6 +42,12 @@ export interface EngineOptions {
 export interface InputOptions {
   /** Moves the arrays to the worker instead of copying them; they are empty afterwards. @defaultValue false */
   readonly transfer?: boolean | undefined;
+}
+
+/** Options of {@link Engine.load}. */
+export interface LoadOptions extends InputOptions {
+  /** Folder of the files that a model names whose bytes are given. */
+  readonly dataFolder?: string | undefined;
 }
 
 /** A network that is ready to run. */
@@ -181,14 +193,22 @@ class WorkerNetwork implements Network {
 export class Engine {
   /** Where the networks run; never `auto`. */
   readonly device: Device;
+  /** What large networks had best compute in on this device. */
+  readonly precision: 'float32' | 'float16';
   readonly #client: EngineThread;
   readonly #threads: number | undefined;
   #nextNetwork = 1;
   #disposed: Promise<void> | undefined;
 
-  private constructor(client: EngineThread, device: Device, threads: number | undefined) {
+  private constructor(
+    client: EngineThread,
+    device: Device,
+    precision: 'float32' | 'float16',
+    threads: number | undefined,
+  ) {
     this.#client = client;
     this.device = device;
+    this.precision = precision;
     this.#threads = threads;
   }
 
@@ -212,7 +232,7 @@ export class Engine {
     const failures: string[] = [];
     for (const candidate of candidates) {
       try {
-        await client.request({ kind: 'probe', device: candidate });
+        await client.request({ kind: 'probe', device: candidate, precision: 'float32' });
       } catch (error) {
         failures.push(`${candidate}: ${messageOf(error)}`);
         continue;
@@ -221,7 +241,8 @@ export class Engine {
         const others = failures.length === 0 ? '' : ` (not available: ${failures.join('; ')})`;
         onNotice?.(`device auto: using ${candidate}${others}`);
       }
-      return new Engine(client, candidate, threads);
+      const half = HALF_PRECISION_DEVICES.includes(candidate) && (await hasHalfPrecision(client, candidate));
+      return new Engine(client, candidate, half ? 'float16' : 'float32', threads);
     }
     await client.close();
     throw new EnvironmentError(
@@ -241,7 +262,7 @@ export class Engine {
   async load(
     name: string,
     graph: Uint8Array | string,
-    { transfer = false }: InputOptions = {},
+    { transfer = false, dataFolder }: LoadOptions = {},
   ): Promise<Network> {
     if (this.#disposed !== undefined) {
       throw new ModelError(`Cannot load ${name}: the engine was disposed of`, name);
@@ -251,7 +272,7 @@ export class Engine {
     const buffers = typeof own === 'string' ? [] : [own.buffer as ArrayBuffer];
     try {
       const info = await this.#client.request(
-        { kind: 'load', network: id, device: this.device, threads: this.#threads, graph: own },
+        { kind: 'load', network: id, device: this.device, threads: this.#threads, graph: own, dataFolder },
         { transfer: buffers },
       );
       return new WorkerNetwork(this.#client, id, name, info);
@@ -270,6 +291,15 @@ export class Engine {
   }
 }
 
+async function hasHalfPrecision(client: EngineThread, device: Device): Promise<boolean> {
+  try {
+    await client.request({ kind: 'probe', device, precision: 'float16' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Tries every device with a small network and reports which work here, and why others do not. */
 export async function listExecutionProviders(): Promise<ExecutionProviderInfo[]> {
   const client = startEngineThread();
@@ -279,7 +309,7 @@ export async function listExecutionProviders(): Promise<ExecutionProviderInfo[]>
     for (const device of DEVICES) {
       const bundled = built.some((backend) => backend.name === device && backend.bundled);
       try {
-        await client.request({ kind: 'probe', device });
+        await client.request({ kind: 'probe', device, precision: 'float32' });
         infos.push({ device, bundled, usable: true });
       } catch (error) {
         infos.push({ device, bundled, usable: false, reason: messageOf(error) });

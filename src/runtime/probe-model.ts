@@ -10,9 +10,18 @@ const PROBE_MODEL_BASE64 =
   'AAAAQCoNCAEQAUIBYkoEAACAPyobCAIIAhABQgFtShAAAIA/AAAAQAAAQEAAAIBAWhsKAXgSFgoUCAESEAoCCAEKAggBCgIIAgoC' +
   'CAJiGwoBeRIWChQIARIQCgIIAQoCCAEKAggCCgIIAkIECgAQFQ==';
 
+/** The same in half precision; input and output are float32. */
+const HALF_PROBE_MODEL_BASE64 =
+  'CAoSDGxjbS1wb3J0cmFpdDrfAgopCgF4EgZDYXN0XzEaC25vZGVfQ2FzdF8yIgRDYXN0KgkKAnRvGAqgAQIKPQoGQ2FzdF8xCgF3EgZD' +
+  'b252XzMaC25vZGVfQ29udl80IgRDb252KhUKDGtlcm5lbF9zaGFwZUABQAGgAQcKIwoGQ29udl8zCgFiEgVBZGRfNRoKbm9kZV9BZGRf' +
+  'NiIDQWRkCisKBUFkZF81CgFtEghNYXRNdWxfNxoNbm9kZV9NYXRNdWxfOCIGTWF0TXVsCisKCE1hdE11bF83EgF5Ggtub2RlX0Nhc3Rf' +
+  'OSIEQ2FzdCoJCgJ0bxgBoAECEgVwcm9iZSoRCAEIAQgBCAEQCkIBd0oCAEAqCwgBEApCAWJKAgA8KhMIAggCEApCAW1KCAA8AEAAQgBE' +
+  'WhsKAXgSFgoUCAESEAoCCAEKAggBCgIIAgoCCAJiGwoBeRIWChQIARIQCgIIAQoCCAEKAggCCgIIAkIECgAQFQ==';
+
 /** The test network's ONNX file: `y = (2x + 1) · [[1, 2], [3, 4]]` for `x` of shape [1, 1, 2, 2]. */
-export function probeModel(): Uint8Array {
-  return new Uint8Array(Buffer.from(PROBE_MODEL_BASE64, 'base64'));
+export function probeModel(precision: 'float32' | 'float16' = 'float32'): Uint8Array {
+  const text = precision === 'float32' ? PROBE_MODEL_BASE64 : HALF_PROBE_MODEL_BASE64;
+  return new Uint8Array(Buffer.from(text, 'base64'));
 }
 
 /** A value for `x`. */

@@ -16,7 +16,7 @@ export interface TensorInfo {
 
 /** What the worker is asked to do; requests are handled one after another, in the order of their arrival. */
 export type Request =
-  | { readonly kind: 'probe'; readonly device: Device }
+  | { readonly kind: 'probe'; readonly device: Device; readonly precision: 'float32' | 'float16' }
   | { readonly kind: 'list' }
   | {
       readonly kind: 'load';
@@ -25,6 +25,8 @@ export type Request =
       readonly threads: number | undefined;
       /** The model's bytes, or the path of its file. */
       readonly graph: Uint8Array | string;
+      /** Where a model's external data lies that is given as bytes. */
+      readonly dataFolder: string | undefined;
     }
   | { readonly kind: 'bind'; readonly network: number; readonly tensors: readonly WireTensor[] }
   | { readonly kind: 'run'; readonly network: number; readonly tensors: readonly WireTensor[] }

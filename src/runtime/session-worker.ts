@@ -19,7 +19,11 @@ const networks = new Map<number, Loaded>();
 // Native code prints a provider's failure to load unless this is set before the first session.
 ort.env.logLevel = 'fatal';
 
-function sessionOptions(device: Device, threads: number | undefined): ort.InferenceSession.SessionOptions {
+function sessionOptions(
+  device: Device,
+  threads: number | undefined,
+  dataFolder?: string,
+): ort.InferenceSession.SessionOptions {
   return {
     // One name only: of several, those that are missing would be dropped with a warning. What a device has no kernel
     // for runs on the CPU all the same.
@@ -28,7 +32,12 @@ function sessionOptions(device: Device, threads: number | undefined): ort.Infere
     logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     // Idle thread pools would spin and take the cores from whoever works next.
-    extra: { session: { force_spinning_stop: '1' } },
+    extra: {
+      session: {
+        force_spinning_stop: '1',
+        ...(dataFolder !== undefined && { model_external_initializers_file_folder_path: dataFolder }),
+      },
+    },
   };
 }
 
@@ -42,8 +51,8 @@ async function createSession(
 }
 
 /** Opens a three-node network on `device` and compares its result. */
-async function probe(device: Device): Promise<void> {
-  const session = await createSession(probeModel(), sessionOptions(device, 1));
+async function probe(device: Device, precision: 'float32' | 'float16'): Promise<void> {
+  const session = await createSession(probeModel(precision), sessionOptions(device, 1));
   try {
     const { y } = await session.run({ x: new ort.Tensor('float32', PROBE_INPUT, [1, 1, 2, 2]) });
     const values = Array.from(y!.data as Float32Array);
@@ -79,12 +88,12 @@ function find(network: number): Loaded {
 async function handle(request: Request): Promise<Results[keyof Results]> {
   switch (request.kind) {
     case 'probe':
-      await probe(request.device);
+      await probe(request.device, request.precision);
       return undefined;
     case 'list':
       return ort.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }));
     case 'load': {
-      const options = sessionOptions(request.device, request.threads);
+      const options = sessionOptions(request.device, request.threads, request.dataFolder);
       const session = await createSession(request.graph, options);
       networks.set(request.network, { session, bound: new Map() });
       return { inputs: describe(session.inputMetadata), outputs: describe(session.outputMetadata) };

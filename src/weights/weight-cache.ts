@@ -87,8 +87,7 @@ export class WeightCache {
    * @throws whatever reading a weight throws; the cache is as it was before.
    */
   async store(key: unknown, graph: ExternalGraph, signal?: AbortSignal): Promise<StoredGraph> {
-    const text = JSON.stringify(key);
-    const name = createHash('sha256').update(`${FORMAT}:${text}`).digest('hex').slice(0, 32);
+    const { text, name } = nameOf(key);
     const folder = path.join(this.folder, name);
     const needed = graph.externalTensors();
     let index = this.#open(folder, text);
@@ -117,9 +116,15 @@ export class WeightCache {
     return { model, folder, written };
   }
 
-  /** Removes an entry, e.g. because the engine refuses it. */
-  remove(folder: string): void {
-    rmSync(folder, { recursive: true, force: true });
+  /** Removes what is kept under a key, e.g. because the engine refuses it. */
+  async discard(key: unknown): Promise<void> {
+    const { name } = nameOf(key);
+    const lock = await this.#lock(name, undefined);
+    try {
+      rmSync(path.join(this.folder, name), { recursive: true, force: true });
+    } finally {
+      lock.release();
+    }
   }
 
   /** Number and size of the entries. */
@@ -239,6 +244,12 @@ export class WeightCache {
       { cause: error },
     );
   }
+}
+
+/** The key as text, and the name of its entry's folder. */
+function nameOf(key: unknown): { readonly text: string; readonly name: string } {
+  const text = JSON.stringify(key);
+  return { text, name: createHash('sha256').update(`${FORMAT}:${text}`).digest('hex').slice(0, 32) };
 }
 
 function listFolder(folder: string): string[] {

@@ -1,0 +1,150 @@
+/** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ModelError } from '../errors.ts';
+import type { Bundle, BundlePart } from '../models/bundle.ts';
+import { latentSize } from '../models/bundle-description.ts';
+import type { Engine, Network } from '../runtime/engine.ts';
+import { guidanceEmbedding } from '../schedulers/guidance.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
+import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
+import type { GraphThread } from './graph-thread.ts';
+import type { FrameConditions, SceneReference } from './scene.ts';
+
+/** What decides which networks are loaded. */
+export interface NetworksChoice {
+  readonly bundle: Bundle;
+  readonly windowFrames: number;
+  readonly loras: readonly { readonly part: BundlePart; readonly scale: number }[];
+  /** Whether guidance needs the half without the reference. */
+  readonly guided: boolean;
+  /** Guidance scale that the denoiser takes as an input; null where guidance is two evaluations. */
+  readonly embeddedGuidance: number | null;
+}
+
+/** What networks are loaded with. */
+export interface LoadNetworksOptions extends NetworksChoice {
+  readonly graphs: GraphThread;
+  /** Runs the denoiser only, so that nothing waits between its steps. */
+  readonly denoisingEngine: Engine;
+  /** Runs everything else. */
+  readonly sideEngine: Engine;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Base of the networks of every kind of bundle. */
+export abstract class BundleNetworks implements ClipNetworks {
+  abstract readonly decodeFrames: number;
+  abstract readonly decodesOverBase: boolean;
+  protected readonly bundle: Bundle;
+  readonly #networks = new Map<NetworkName, Network>();
+
+  protected constructor(bundle: Bundle) {
+    this.bundle = bundle;
+  }
+
+  abstract makeReference(reference: SceneReference): Promise<NamedInputs>;
+  abstract decode(frames: readonly FrameToDecode[]): Promise<Float32Array[]>;
+
+  /**
+   * Loads the denoiser, the pose guider and what else is named.
+   *
+   * @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph.
+   */
+  protected async load(others: readonly NetworkName[], options: LoadNetworksOptions): Promise<void> {
+    const { guided, embeddedGuidance, signal } = options;
+    const names: NetworkName[] = [
+      ...others,
+      'pose-guider',
+      'denoising-unet',
+      ...(guided ? (['unconditional-denoising-unet'] as const) : []),
+    ];
+    try {
+      for (const name of names) {
+        signal?.throwIfAborted();
+        this.#networks.set(name, await this.#loadOne(name, options));
+      }
+      const { timeCondProjDim } = this.bundle.description.denoisingUnet;
+      if (timeCondProjDim && embeddedGuidance !== null) {
+        const data = Float32Array.from(guidanceEmbedding(embeddedGuidance, timeCondProjDim));
+        await this.network('denoising-unet').bind({
+          guidance_embeds: { data, dims: [1, timeCondProjDim] },
+        });
+      }
+    } catch (error) {
+      await this.dispose();
+      throw error;
+    }
+  }
+
+  async #loadOne(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
+    const { bundle, graphs, denoisingEngine, sideEngine, windowFrames, loras } = options;
+    const engine = name.endsWith('denoising-unet') ? denoisingEngine : sideEngine;
+    const { device, precision } = engine;
+    const graphOptions: GraphOptions = {
+      windowFrames,
+      decodeFrames: this.decodeFrames,
+      loras,
+      device,
+      precision,
+    };
+    const { model, dataFolder } = await graphs.build(bundle, name, graphOptions);
+    try {
+      return await engine.load(name, model, { transfer: true, dataFolder });
+    } catch (error) {
+      if (dataFolder === undefined || !(error instanceof ModelError)) throw error;
+      // What was kept may be damaged where nobody looked.
+      const again = await graphs.build(bundle, name, graphOptions, { afresh: true });
+      return engine.load(name, again.model, { transfer: true, dataFolder: again.dataFolder });
+    }
+  }
+
+  protected network(name: NetworkName): Network {
+    const network = this.#networks.get(name);
+    if (network === undefined) throw new Error(`${name} was not loaded`);
+    return network;
+  }
+
+  get frameShape(): readonly [number, number, number] {
+    const { description } = this.bundle;
+    const { height, width } = latentSize(description);
+    return [description.codec.latentChannels, height, width];
+  }
+
+  async bindReference(reference: NamedInputs, options: { readonly transfer?: boolean } = {}): Promise<void> {
+    await this.network('denoising-unet').bind(reference, options);
+  }
+
+  async poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs> {
+    const { resolution, poseGuider } = this.bundle.description;
+    const values = poseGuider.inChannels * resolution * resolution;
+    const data = new Float32Array(frames.length * values);
+    for (const [i, { conditions }] of frames.entries()) {
+      data.set(conditions, i * values);
+      // A window's conditions are tens of megabytes: timers and signals get their turn between frames.
+      await nextTurn();
+    }
+    const dims = [frames.length, poseGuider.inChannels, resolution, resolution];
+    const network = this.network('pose-guider');
+    return network.run({ [network.inputs[0]!.name]: { data, dims } }, { transfer: true });
+  }
+
+  async denoise(
+    half: 'conditional' | 'unconditional',
+    latents: Tensor,
+    timestep: number,
+    pose: NamedInputs,
+  ): Promise<Tensor> {
+    const name = half === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
+    const outputs = await this.network(name).run({
+      latents,
+      timestep: { data: Float32Array.of(timestep), dims: [1] },
+      ...pose,
+    });
+    return outputs.model_output!;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([...this.#networks.values()].map((network) => network.dispose()));
+  }
+}

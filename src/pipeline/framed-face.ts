@@ -1,0 +1,56 @@
+/** A face in its picture and the square around it that is animated: where its landmarks are, at rest and in motion. */
+import { type Square, squareCrop } from '../face/crop.ts';
+import { projectMesh } from '../face/geometry.ts';
+import type { PortraitFace } from '../face/portrait-face.ts';
+import { multiplyMatrices, poseToMatrix } from '../face/rotation.ts';
+import type { RgbImage } from '../image/rgb-image.ts';
+
+/** The motion of one frame. */
+export interface FrameMotion {
+  /** [468, 3] in cm, added to the portrait's mesh. */
+  readonly offsets: Float32Array;
+  /** [6]: degrees about x, y, z; cm. */
+  readonly pose: Float32Array;
+}
+
+/** The motion of a clip. */
+export interface MotionSource {
+  /** Motion of frame `frame`, counted from the clip's first. */
+  at(frame: number): Promise<FrameMotion>;
+}
+
+/** See above. */
+export class FramedFace {
+  /** The square, in whole pixels; it may reach over the picture's edges. */
+  readonly square: Square;
+  /** Landmarks at rest, [468, 2] in pixels of the picture. */
+  readonly points: Float64Array;
+  /** [468, 3] in cm. */
+  readonly mesh: Float64Array;
+  readonly #transform: Float64Array;
+  readonly #width: number;
+  readonly #height: number;
+
+  constructor({ width, height }: RgbImage, { mesh, transform }: PortraitFace) {
+    this.mesh = mesh;
+    this.#transform = transform;
+    this.#width = width;
+    this.#height = height;
+    this.points = projectMesh(mesh, transform, width, height);
+    const { x, y, side } = squareCrop(this.points, width, height);
+    this.square = { x: Math.round(x), y: Math.round(y), side: Math.round(side) };
+  }
+
+  /** Landmarks of the picture in pixels of the square at `size`. */
+  inSquare(points: Float64Array, size: number): Float64Array {
+    const { x, y, side } = this.square;
+    return points.map((value, i) => ((value - (i % 2 === 0 ? x : y)) * size) / side);
+  }
+
+  /** Landmarks of one frame, [468, 2] in pixels of the square at `size`. */
+  posedPoints({ offsets, pose }: FrameMotion, size: number): Float64Array {
+    const posed = this.mesh.map((value, i) => value + offsets[i]!);
+    const transform = multiplyMatrices(this.#transform, poseToMatrix(pose));
+    return this.inSquare(projectMesh(posed, transform, this.#width, this.#height), size);
+  }
+}

@@ -1,0 +1,93 @@
+/** The networks that make a bundle's motion, loaded, and the motion of clips that they make. */
+
+import type { AniPortraitAudioConfig } from '../models/audio-config.ts';
+import { buildAudio2Mesh, buildSpeechFeatures } from '../models/audio2mesh.ts';
+import { buildPoseMemory, buildPoseStep, type SpeechPoseConfig } from '../models/audio2pose.ts';
+import type { Bundle } from '../models/bundle.ts';
+import { loadExpressionBasis } from '../motion/expression-basis.ts';
+import { parseMotionConfig } from '../motion/motion-config.ts';
+import { buildMotionNetwork } from '../motion/motion-network.ts';
+import { SpeechMotion, type SpeechNetworks } from '../motion/speech-motion.ts';
+import type { GraphBuilder } from '../onnx/graph.ts';
+import type { Network } from '../runtime/engine.ts';
+import { openSafetensors } from '../weights/safetensors.ts';
+import type { WeightSource } from '../weights/weight-source.ts';
+import { ClipMotion, type ClipMotionOptions } from './clip-motion.ts';
+import type { MotionSource } from './framed-face.ts';
+
+/** What the motion of one clip depends on. */
+export type MotionOptions = Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'mesh' | 'scales' | 'signal'>;
+
+/** Makes the motion of clips with networks that are loaded. */
+export type MotionFactory = (options: MotionOptions) => MotionSource;
+
+/** Loads a graph into an engine; `weights` may be closed when it returns. */
+export type LoadGraph = (name: string, graph: GraphBuilder) => Promise<Network>;
+
+/**
+ * @param load - where the networks run: on the CPU, for which their graphs are made.
+ * @throws {@link ModelError} if the bundle's description or its weights are damaged.
+ */
+export async function loadMotion(bundle: Bundle, load: LoadGraph): Promise<MotionFactory> {
+  const { motion } = bundle.description;
+  return motion.type === 'aniportrait-audio'
+    ? loadSpeechMotion(bundle, motion as AniPortraitAudioConfig, load)
+    : loadMelMotion(bundle, load);
+}
+
+async function loadMelMotion(bundle: Bundle, load: LoadGraph): Promise<MotionFactory> {
+  const config = parseMotionConfig(bundle.description.motion, bundle.folder);
+  const weights = openSafetensors(bundle.pathOf('motion'));
+  try {
+    const network = await load('motion', buildMotionNetwork({ config, weights }));
+    const basis = loadExpressionBasis(weights);
+    return (options) => new ClipMotion({ ...options, network, config, basis });
+  } finally {
+    weights.dispose();
+  }
+}
+
+async function loadSpeechMotion(
+  bundle: Bundle,
+  config: AniPortraitAudioConfig,
+  load: LoadGraph,
+): Promise<MotionFactory> {
+  const withWeights = async <T>(
+    part: 'audio2mesh' | 'audio2pose',
+    use: (weights: WeightSource) => Promise<T>,
+  ): Promise<T> => {
+    const weights = openSafetensors(bundle.pathOf(part));
+    try {
+      return await use(weights);
+    } finally {
+      weights.dispose();
+    }
+  };
+  const mesh = await withWeights('audio2mesh', async (weights) => ({
+    meshFeatures: await load('speech features of the mesh', buildSpeechFeatures(config.encoder, weights)),
+    mesh: await load('audio2mesh', buildAudio2Mesh(config, weights)),
+  }));
+  const pose =
+    config.pose === null
+      ? null
+      : await withWeights('audio2pose', async (weights) => ({
+          features: await load('speech features of the pose', buildSpeechFeatures(config.encoder, weights)),
+          memory: await load('audio2pose memory', buildPoseMemory(config as SpeechPoseConfig, weights)),
+          step: await load('audio2pose step', buildPoseStep(config as SpeechPoseConfig, weights)),
+        }));
+  const networks: SpeechNetworks = { ...mesh, pose };
+  return ({ pcm, fps, mesh: portraitMesh, scales, signal }) =>
+    new SpeechMotion({
+      networks,
+      config,
+      pcm,
+      fps,
+      mesh: portraitMesh,
+      seed: scales.seed,
+      expressionScale: scales.expressionScale,
+      mouthScale: scales.mouthScale,
+      blinkScale: scales.blinkScale,
+      headPoseScale: scales.still ? 0 : scales.headPoseScale,
+      signal,
+    });
+}

@@ -1,0 +1,37 @@
+/** Writes graphs for the engine: small ones whole, large ones with their weights in the cache. */
+import type { GraphBuilder } from '../onnx/graph.ts';
+import type { WeightCache } from '../weights/weight-cache.ts';
+
+/** A graph that an engine can load. */
+export interface ReadyGraph {
+  readonly model: Uint8Array;
+  /** Where its weights lie, if not in the model. */
+  readonly dataFolder?: string;
+}
+
+/** Options of {@link writeGraph}. */
+export interface WriteGraphOptions {
+  readonly cache: WeightCache;
+  /** Names the state of the graph's weights. */
+  readonly weightsKey: unknown;
+  /** Makes anew what the cache has. @defaultValue false */
+  readonly afresh?: boolean;
+}
+
+/** Below this, reading weights and merging adapters takes less time than it takes to check what was kept of them. */
+const MIN_CACHED_BYTES = 128e6;
+
+/**
+ * @throws {@link ModelError} if a weight file is damaged.
+ * @throws {@link EnvironmentError} if the cache is needed and cannot be written.
+ */
+export async function writeGraph(
+  graph: GraphBuilder,
+  { cache, weightsKey, afresh = false }: WriteGraphOptions,
+): Promise<ReadyGraph> {
+  const bytes = graph.externalTensors().reduce((sum, { length }) => sum + length, 0);
+  if (bytes < MIN_CACHED_BYTES) return { model: graph.toBytes() };
+  if (afresh) await cache.discard(weightsKey);
+  const { model, folder } = await cache.store(weightsKey, graph);
+  return { model, dataFolder: folder };
+}
