@@ -1,0 +1,126 @@
+/** A bundle with AniPortrait's layout, narrow and with weights by formula, through the whole job. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { ModelError } from '../../src/errors.ts';
+import { loadImage } from '../../src/image/load-image.ts';
+import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
+import { probeMedia } from '../../src/media/probe.ts';
+import { readFrames } from '../../src/media/read-frames.ts';
+import { planAnimation } from '../../src/pipeline/plan-animation.ts';
+import { type ClipOptions, Studio } from '../../src/pipeline/studio.ts';
+import { SMALL_RESOLUTION, writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
+import { chirps, encodeWav, temporaryDirectory } from '../helpers/media.ts';
+import { ROOT } from '../helpers/run-program.ts';
+
+const SAMPLE_RATE = 16_000;
+/** At 30 frames a second: more than a window of 8, so that windows overlap. */
+const FRAMES = 11;
+const PORTRAIT = path.join(ROOT, 'assets/portraits/ada.jpg');
+const folder = temporaryDirectory();
+const bundle = path.join(folder, 'bundle');
+const audio = path.join(folder, 'speech.wav');
+const ffmpeg = await locateFfmpeg({ env: process.env });
+writeFileSync(audio, encodeWav(chirps(FRAMES / 30, SAMPLE_RATE), SAMPLE_RATE));
+
+let studio: Studio;
+before(() => {
+  writeAniPortraitBundle(bundle);
+  studio = new Studio({ device: 'cpu', cacheFolder: path.join(folder, 'cache') });
+});
+after(() => studio.dispose());
+
+async function render(name: string, options: Partial<ClipOptions>) {
+  const output = path.join(folder, `${name}.mp4`);
+  const clip = await studio.prepare({ portrait: PORTRAIT, audio, output, bundle, ...options });
+  try {
+    const result = await studio.render(clip);
+    const frames: Uint8Array[] = [];
+    for await (const { data } of readFrames(output, { ffmpeg })) frames.push(Uint8Array.from(data));
+    return { result, frames, media: await probeMedia(output, { ffmpeg }) };
+  } finally {
+    await clip.dispose();
+  }
+}
+
+function meanDifference(a: Uint8Array, b: Uint8Array): number {
+  return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
+}
+
+test('the original preset: looped windows, guidance in two halves, the square alone', async () => {
+  const { result, frames, media } = await render('original', { preset: 'original', framing: 'crop' });
+  assert.equal(result.frames, FRAMES);
+  assert.equal(frames.length, FRAMES);
+  assert.deepEqual([result.width, result.height, result.fps], [SMALL_RESOLUTION, SMALL_RESOLUTION, 30]);
+  assert.equal(media.video?.frames, FRAMES);
+  // Two looped windows, three steps, two halves.
+  assert.deepEqual([result.sampler, result.denoiserEvaluations], ['ddim', 12]);
+  for (const frame of frames) {
+    const mean = frame.reduce((sum, value) => sum + value, 0) / frame.length;
+    const spread = Math.sqrt(frame.reduce((sum, value) => sum + (value - mean) ** 2, 0) / frame.length);
+    assert.ok(mean > 20 && mean < 235 && spread > 5, `mean ${mean}, spread ${spread}`);
+  }
+  assert.ok(meanDifference(frames[0]!, frames[5]!) > 0.5, 'frames differ');
+});
+
+test('the fast preset: pasted back into the photo, at another frame rate', async () => {
+  const { result, frames } = await render('fast', { fps: 25 });
+  const photo = await loadImage(PORTRAIT);
+  assert.deepEqual([result.width, result.height], [photo.width & ~1, photo.height & ~1]);
+  assert.equal(frames.length, Math.ceil((FRAMES / 30) * 25));
+  assert.equal(result.denoiserEvaluations, 2 * 4);
+  const corner = (data: Uint8Array, width: number): number[] =>
+    Array.from({ length: 16 }, (_, i) => data[(Math.floor(i / 4) * width + (i % 4)) * 3 + 1]!);
+  const expected = corner(photo.data, photo.width);
+  for (const frame of frames) {
+    const found = corner(frame, result.width);
+    assert.ok(
+      found.every((value, i) => Math.abs(value - expected[i]!) <= 6),
+      'far from the face, the photo is as it was',
+    );
+    assert.ok(meanDifference(frame, photo.data) > 3, 'the face is not the photo');
+  }
+});
+
+test('the same seed gives the same frames, another seed others', async () => {
+  const options = { framing: 'crop', steps: 1 } as const;
+  const [first, again, other] = [
+    await render('first', options),
+    await render('again', options),
+    await render('other', { ...options, seed: 7 }),
+  ];
+  assert.deepEqual(first.frames, again.frames);
+  assert.ok(meanDifference(first.frames[3]!, other.frames[3]!) > 1);
+});
+
+test('guidance that the denoiser takes as an input costs one evaluation, and counts', async () => {
+  const distilled = path.join(folder, 'distilled');
+  writeAniPortraitBundle(distilled, { variant: 'P0', timeCondProjDim: 32 });
+  const options = { bundle: distilled, framing: 'crop', steps: 1 } as const;
+  const mild = await render('mild', { ...options, guidance: 2 });
+  const strong = await render('strong', { ...options, guidance: 8 });
+  assert.deepEqual([mild.result.denoiserEvaluations, strong.result.denoiserEvaluations], [2, 2]);
+  assert.ok(meanDifference(mild.frames[3]!, strong.frames[3]!) > 0.1);
+});
+
+test('a dry run counts windows and evaluations of the bundle', async () => {
+  const output = path.join(folder, 'plan.mp4');
+  const plan = await planAnimation({ portrait: PORTRAIT, audio, output, bundle, preset: 'original' });
+  assert.deepEqual([plan.frames, plan.windows, plan.denoiserEvaluations], [FRAMES, 2, 12]);
+  assert.ok(plan.estimatedSeconds > 0 && plan.estimatedMemoryBytes > 0);
+});
+
+test('a part that is missing, or does not fit, is named before anything is written', async () => {
+  const broken = path.join(folder, 'broken');
+  writeAniPortraitBundle(broken);
+  const file = path.join(broken, 'bundle.json');
+  const description = JSON.parse(readFileSync(file, 'utf8'));
+  description.poseGuider.outChannels = 64;
+  writeFileSync(file, JSON.stringify(description));
+  await assert.rejects(render('broken', { bundle: broken }), (error: Error) => {
+    assert.ok(error instanceof ModelError);
+    return true;
+  });
+  assert.ok(!readdirSync(folder).includes('broken.mp4'));
+});
