@@ -36,6 +36,10 @@ export interface DenoiseClipOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each evaluated step of a window; `lastOfWindow` when the window is done. */
   readonly onStep?: ((window: number, lastOfWindow: boolean) => void) | undefined;
+  /** Where an earlier run of the same clip was; the frames that it had finished are yielded first. */
+  readonly resume?: ResumePoint | undefined;
+  /** Called when a window has taken its last step and its frames have been yielded; denoising goes on afterwards. */
+  readonly onWindowDone?: ((window: FinishedWindow) => Promise<void>) | undefined;
 }
 
 /** Clean latents of one frame, `[1, C, 1, h, w]`. */
@@ -74,6 +78,34 @@ export function beginDenoising(steps: number): DenoiseState {
   };
 }
 
+/** A window that has taken its last step. */
+export interface FinishedWindow {
+  /** Index into the planned windows. */
+  readonly window: number;
+  /** Frames that it completed, in order; may be none. */
+  readonly frames: readonly DenoisedFrame[];
+  /** To go on from; not changed any more. */
+  readonly state: DenoiseState;
+}
+
+/** A state with the frames that come before it. */
+export interface ResumePoint {
+  /** Goes to whoever resumes, who changes it. */
+  readonly state: DenoiseState;
+  /** The frames that were finished, from the first. */
+  readonly frames: AsyncIterable<DenoisedFrame>;
+}
+
+/** A state that stays as it is while denoising goes on. Frames are never changed, sums are added to. */
+function copyOf({ done, states, sums, finalBefore }: DenoiseState): DenoiseState {
+  return {
+    done,
+    states: states.map((ready) => new Map(ready)),
+    sums: sums.map((begun) => new Map(Array.from(begun, ([frame, sum]) => [frame, sum.slice()]))),
+    finalBefore: [...finalBefore],
+  };
+}
+
 /** Gathers frames of `[1, C, 1, h, w]` into `[1, C, frames, h, w]`. */
 function gather(
   frames: readonly Float32Array[],
@@ -104,17 +136,17 @@ function scaledBy(factor: number, data: Float32Array): Float32Array {
 }
 
 /**
- * Yields every frame's clean latents, in order.
+ * Yields every frame's clean latents, in order; with `resume`, bit for bit those of a run without a break.
  *
  * @throws {@link NumericalError} if the denoiser's prediction is not finite; names the frames and the step.
  */
 export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<DenoisedFrame> {
-  const { denoiser, scheduler, guidanceScale, windows, frameShape, seed, sharedFraction, signal, onStep } =
-    options;
+  const { denoiser, scheduler, guidanceScale, windows, frameShape, seed, sharedFraction, signal } = options;
+  const { onStep, onWindowDone, resume } = options;
   const steps = scheduler.timesteps.length;
   const dims = [1, frameShape[0], 1, frameShape[1], frameShape[2]];
   const elements = elementCount(dims);
-  const state = beginDenoising(steps);
+  const state = resume?.state ?? beginDenoising(steps);
   const { states, sums, finalBefore } = state;
 
   const clipNoise = new ClipNoise({ seed, frameShape, sharedFraction });
@@ -131,7 +163,11 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     return begun;
   };
 
+  if (resume !== undefined) yield* resume.frames;
+  const doneBefore = state.done;
+  let place = 0;
   for (const { stepIndex, window } of orderWindowSteps(windows, steps)) {
+    if (place++ < doneBefore) continue;
     signal?.throwIfAborted();
     const { frames, weights, finalUntil } = windows[window]!;
     const timestep = scheduler.timesteps[stepIndex]!;
@@ -168,6 +204,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     state.done++;
     onStep?.(window, stepIndex === steps - 1);
 
+    const finished: DenoisedFrame[] = [];
     for (; finalBefore[stepIndex]! < finalUntil; finalBefore[stepIndex]!++) {
       const frame = finalBefore[stepIndex]!;
       const { latents: before, history } = stateOf(stepIndex, frame);
@@ -183,9 +220,14 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       if (stepIndex + 1 < steps) {
         states[stepIndex + 1]!.set(frame, { latents: output.prevLatents, history: output.history });
       } else {
-        yield { frame, latents: output.prevLatents };
+        const clean = { frame, latents: output.prevLatents };
+        finished.push(clean);
+        yield clean;
       }
       await nextTurn();
+    }
+    if (stepIndex === steps - 1 && onWindowDone !== undefined) {
+      await onWindowDone({ window, frames: finished, state: copyOf(state) });
     }
   }
 }

@@ -87,6 +87,9 @@ const CHECKS: { readonly [Key in keyof Required<AnimateOptions>]: Check } = {
   onProgress: { expected: 'a function', accepts: (value) => typeof value === 'function' },
 };
 
+/** Names of all options. */
+export const OPTION_NAMES = Object.keys(CHECKS) as readonly (keyof AnimateOptions)[];
+
 /**
  * Checks types, ranges, names and required options. Files are not touched; whether they can be read shows when
  * the job opens them.

@@ -1,0 +1,30 @@
+/** What jobs are rendered by: the part of a studio that they need, so that tests can do without networks. */
+import type { AnimateOptions, AnimateResult } from '../pipeline/animate-options.ts';
+import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
+
+/** One clip to render. */
+export interface RenderRequest {
+  readonly options: AnimateOptions;
+  readonly checkpoints: ClipCheckpoints;
+  /** Called with the complete video before it gets its name. */
+  readonly beforePublish: (partial: string) => Promise<void>;
+}
+
+/** A clip that is ready to be rendered. */
+export interface PreparedRender {
+  readonly frames: number;
+  readonly fps: number;
+  readonly width: number;
+  readonly height: number;
+  /** @param onDenoised - called when the denoiser is free for the next clip, before the video is complete. */
+  render(onDenoised: () => void): Promise<AnimateResult>;
+  /** May be called twice. */
+  dispose(): Promise<void>;
+}
+
+/** Renders clips with one set of loaded networks. */
+export interface ClipRenderer {
+  prepare(request: RenderRequest): Promise<PreparedRender>;
+  /** May be called twice. */
+  dispose(): Promise<void>;
+}

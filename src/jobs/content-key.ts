@@ -1,0 +1,89 @@
+/**
+ * What makes one clip differ from another, as a hash: the contents of its files, its options, and the program's way of
+ * rendering. Names and places of files do not count, nor does where the networks run.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { describeFileProblem, MediaError } from '../errors.ts';
+import { type BundlePart, openBundle } from '../models/bundle.ts';
+import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { resolveOptions } from '../pipeline/resolve-options.ts';
+
+/** To be raised when the same inputs and options give another video than before. */
+export const RENDER_VERSION = 1;
+
+/** Do not change a clip, only where it goes and what computes it. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  ...['output', 'overwrite', 'device', 'threads', 'ffmpegPath', 'signal', 'onProgress'],
+]);
+
+/** Hashes files, each once while it stays as it is. */
+export class FileHashes {
+  readonly #hashes = new Map<string, { readonly version: string; readonly hash: Promise<string> }>();
+
+  /** SHA-256 of a file in hexadecimal. @throws {@link MediaError} if it cannot be read. */
+  async of(file: string): Promise<string> {
+    try {
+      const { size, mtimeNs, ino, dev } = await stat(file, { bigint: true });
+      const version = `${dev}:${ino}:${size}:${mtimeNs}`;
+      let known = this.#hashes.get(file);
+      if (known?.version !== version) {
+        known = { version, hash: hashFile(file) };
+        known.hash.catch(() => this.#hashes.delete(file));
+        this.#hashes.set(file, known);
+      }
+      return await known.hash;
+    } catch (error) {
+      throw new MediaError(`Cannot read ${file}: expected a file, got ${describeFileProblem(error)}`, file, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** SHA-256 of a file, read in pieces. */
+export async function hashFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(file, { highWaterMark: 1 << 18 })) hash.update(piece as Buffer);
+  return hash.digest('hex');
+}
+
+/**
+ * The key of a clip, 64 hexadecimal digits.
+ *
+ * @throws {@link MediaError} if a file cannot be read.
+ * @throws {@link ModelError} if the bundle cannot be opened.
+ */
+export async function contentKey(options: AnimateOptions, hashes: FileHashes): Promise<string> {
+  const resolved = resolveOptions(options);
+  const bundle = await openBundle(resolved.bundle);
+  const preset = bundle.description.presets[resolved.preset];
+  const parts = Object.keys(bundle.description.files).sort() as BundlePart[];
+  const described: Record<string, unknown> = {
+    ...resolved,
+    // The preset's choice and the same one by hand are one clip.
+    sampler: resolved.sampler ?? preset.sampler,
+    steps: resolved.steps ?? preset.steps,
+    guidance: resolved.guidance ?? preset.guidance,
+    fps: resolved.fps ?? bundle.description.fps,
+    portrait: await hashes.of(resolved.portrait),
+    audio: await hashes.of(resolved.audio),
+    bundle: {
+      description: bundle.description,
+      files: await Promise.all(parts.map(async (part) => [part, await hashes.of(bundle.pathOf(part))])),
+    },
+  };
+  for (const name of WITHOUT_EFFECT) delete described[name];
+  const text = canonicalJson({ version: RENDER_VERSION, ...described });
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** JSON with sorted keys, so that equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

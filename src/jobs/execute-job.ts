@@ -1,0 +1,203 @@
+/**
+ * One attempt at one job: is the video there already, else render it, from checkpoints if there are any. Batches,
+ * workers of a queue and `animate --resume` all go this way.
+ */
+import { mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { MediaError } from '../errors.ts';
+import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
+import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
+import { CheckpointStore } from './checkpoint-store.ts';
+import type { ClipRenderer, PreparedRender } from './clip-renderer.ts';
+import { contentKey, type FileHashes, hashFile } from './content-key.ts';
+import { JobTimeoutError } from './job-failure.ts';
+import { JobFolder, type RecordedClip } from './job-folder.ts';
+import { lockFolder } from './job-lock.ts';
+import type { BatchJob } from './manifest.ts';
+import { TimeLimit } from './time-limit.ts';
+
+/** What a job is told of where it runs. */
+export interface JobSurroundings {
+  readonly stateFolder: string;
+  readonly hashes: FileHashes;
+  readonly renderer: ClipRenderer;
+  readonly signal: AbortSignal;
+  /** Waits until it is this job's turn to be prepared. */
+  readonly whilePreparing: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Waits for the engine; `work` calls its argument when the next may have it. */
+  readonly withEngine: <T>(work: (release: () => void) => Promise<T>) => Promise<T>;
+  readonly onState: (state: 'preparing' | 'ready' | 'rendering', known?: Partial<RecordedClip>) => void;
+  readonly onProgress: (event: ProgressEvent) => void;
+  /** Frames that come from checkpoints. */
+  readonly onResume: (frames: number) => void;
+  /** Whether other programs on this machine may want the same output. */
+  readonly lock: boolean;
+  /** A key that the inputs must have: whoever queued the job saw them so. */
+  readonly expectedKey?: string;
+  /** Called before the video gets its name; throws if that is not for this program to do any more. */
+  readonly confirm?: () => Promise<void>;
+}
+
+/** A job whose video is there. */
+export interface FinishedJob {
+  /** The video was there before. */
+  readonly reused: boolean;
+  readonly clip: RecordedClip;
+  /** Of this rendering; absent when reused. */
+  readonly result?: AnimateResult;
+}
+
+/**
+ * Makes sure that a job's video is there.
+ *
+ * @throws what `animate` throws.
+ * @throws {@link JobTimeoutError} after the job's `timeout`; checkpoints stay.
+ * @throws {@link MediaError} if the output is a file from elsewhere, or another program renders it.
+ * @throws `signal.reason` if it aborts; checkpoints stay.
+ */
+export async function executeJob(job: BatchJob, surroundings: JobSurroundings): Promise<FinishedJob> {
+  const { signal: outer, stateFolder } = surroundings;
+  outer.throwIfAborted();
+  const { output } = job.options;
+  const limitReached = new AbortController();
+  const limit = new TimeLimit(job.timeout, () => {
+    const message = `Cannot finish ${job.name}: expected at most ${job.timeout} s, got no end; a longer timeout goes on from its checkpoints`;
+    limitReached.abort(new JobTimeoutError(message));
+  });
+  const signal = AbortSignal.any([outer, limitReached.signal]);
+  const inside = { ...surroundings, signal };
+  let unlock: (() => Promise<void>) | undefined;
+  try {
+    const prepared = await surroundings.whilePreparing(async () => {
+      signal.throwIfAborted();
+      limit.start();
+      surroundings.onState('preparing');
+      await makeFolder(output);
+      const folder = await JobFolder.of(stateFolder, output);
+      if (surroundings.lock) unlock = await lockFolder(folder.path, output);
+      const found = await prepareUnlessDone(job, folder, inside);
+      limit.stop();
+      return found;
+    });
+    if ('clip' in prepared) return { reused: true, clip: prepared.clip };
+    return await renderPrepared(prepared, inside, limit);
+  } catch (error) {
+    // What fails while a job is being stopped fails because of it.
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    limit.stop();
+    await unlock?.();
+  }
+}
+
+async function makeFolder(output: string): Promise<void> {
+  try {
+    await mkdir(path.dirname(output), { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new MediaError(
+      `Cannot write ${output}: expected a folder that can be made, got an error (${code})`,
+      output,
+      { cause: error },
+    );
+  }
+}
+
+/** A clip that is ready for the engine, with all that belongs to it. */
+interface PreparedJob {
+  readonly clip?: never;
+  readonly render: PreparedRender;
+  readonly store: CheckpointStore;
+  /** Of the video, once it is complete. */
+  readonly published: { clip?: RecordedClip };
+}
+
+async function prepareUnlessDone(
+  job: BatchJob,
+  folder: JobFolder,
+  surroundings: JobSurroundings,
+): Promise<PreparedJob | { readonly clip: RecordedClip }> {
+  const { hashes, signal, renderer, expectedKey, onProgress } = surroundings;
+  const { output, portrait } = job.options;
+  const key = await contentKey(job.options, hashes);
+  if (expectedKey !== undefined && key !== expectedKey) {
+    throw new MediaError(
+      `Cannot render ${job.name}: expected the portrait, speech and bundle that were queued, got others under their names`,
+      portrait,
+    );
+  }
+  signal.throwIfAborted();
+  const found = await folder.outputState(key);
+  if (found.kind === 'done') {
+    await folder.removeCheckpoints(); // of a run that was ended just before it did
+    return { clip: found.record.summary };
+  }
+  if (found.kind === 'foreign' && job.options.overwrite !== true) {
+    throw new MediaError(
+      `Cannot write ${output}: expected a new file, got one that this batch did not make, or that was changed since; ` +
+        'choose another name, or overwrite it with --force',
+      output,
+    );
+  }
+
+  const begin = performance.now();
+  const store = new CheckpointStore({
+    folder: folder.checkpoints,
+    key,
+    onWarning: (message) => onProgress({ type: 'notice', message }),
+  });
+  const published: { clip?: RecordedClip } = {};
+  const render = await renderer.prepare({
+    options: { ...job.options, overwrite: found.kind !== 'missing', signal, onProgress },
+    checkpoints: countingFrames(store, surroundings.onResume),
+    beforePublish: async (partial) => {
+      await surroundings.confirm?.();
+      const [sha256, { size }, replaces] = await Promise.all([
+        hashFile(partial),
+        stat(partial),
+        hashFile(output).catch(() => undefined),
+      ]);
+      const { frames, fps, width, height } = render;
+      const clip = { frames, fps, width, height, seconds: (performance.now() - begin) / 1000 };
+      await folder.writeRecord({ key, sha256, bytes: size, summary: clip, ...(replaces && { replaces }) });
+      published.clip = clip;
+    },
+  });
+  return { render, store, published };
+}
+
+async function renderPrepared(
+  { render, store, published }: PreparedJob,
+  { signal, withEngine, onState }: JobSurroundings,
+  limit: TimeLimit,
+): Promise<FinishedJob> {
+  try {
+    const { frames, fps, width, height } = render;
+    onState('ready', { frames, fps, width, height });
+    const result = await withEngine(async (release) => {
+      signal.throwIfAborted();
+      limit.start();
+      onState('rendering');
+      return render.render(release);
+    });
+    await store.remove();
+    return { reused: false, clip: published.clip ?? { frames, fps, width, height, seconds: 0 }, result };
+  } finally {
+    await render.dispose();
+    await store.flush().catch(() => {}); // told by the rendering, or not needed any more
+  }
+}
+
+/** Tells how many frames checkpoints gave. */
+function countingFrames(store: CheckpointStore, onResume: (frames: number) => void): ClipCheckpoints {
+  return {
+    load: async (shape) => {
+      const resume = await store.load(shape);
+      if (resume !== undefined) onResume(resume.state.finalBefore.at(-1)!);
+      return resume;
+    },
+    save: (window) => store.save(window),
+    flush: () => store.flush(),
+  };
+}

@@ -1,0 +1,202 @@
+/** Keeps what reports say of each job, and turns every change into an event. */
+import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
+import {
+  type BatchEvent,
+  type BatchReport,
+  type BatchState,
+  countJobs,
+  type JobReport,
+  type JobState,
+} from './batch-events.ts';
+import type { JobFailure } from './job-failure.ts';
+import type { RecordedClip } from './job-folder.ts';
+import type { BatchJob } from './manifest.ts';
+
+/** States that a job does not leave any more in this run. */
+const ENDED: ReadonlySet<JobState> = new Set(['done', 'failed', 'paused', 'cancelled']);
+
+interface Entry {
+  report: JobReport;
+  /** When the present attempt began, in seconds. */
+  since: number | undefined;
+  /** Of the present attempt. */
+  framesDone: number;
+}
+
+/** What became of a job that succeeded. */
+export interface TrackedSuccess {
+  readonly reused: boolean;
+  readonly clip: RecordedClip;
+  readonly result?: AnimateResult | undefined;
+  readonly worker?: string | undefined;
+}
+
+/** The state of a batch. Time is the monotonic clock's. */
+export class JobTracker {
+  readonly #manifest: string;
+  readonly #entries: readonly Entry[];
+  readonly #emit: (event: BatchEvent) => void;
+  readonly #now: () => number;
+  readonly #startedAt: string;
+  readonly #begin: number;
+  #renderingSince: number | undefined;
+  /** Frames that were rendered in this run, by jobs that have ended. */
+  #framesRendered = 0;
+
+  /** @param now - seconds on a clock that never goes back. */
+  constructor(
+    manifest: string,
+    jobs: readonly BatchJob[],
+    emit: (event: BatchEvent) => void,
+    now: () => number = () => performance.now() / 1000,
+  ) {
+    this.#manifest = manifest;
+    this.#emit = emit;
+    this.#now = now;
+    this.#begin = now();
+    this.#startedAt = new Date().toISOString();
+    this.#entries = jobs.map(({ index, name, options: { portrait, audio, output } }) => ({
+      report: {
+        index,
+        name,
+        portrait,
+        audio,
+        output,
+        state: 'waiting',
+        reused: false,
+        attempts: 0,
+        failures: [],
+        seconds: 0,
+        resumedFrames: 0,
+      },
+      since: undefined,
+      framesDone: 0,
+    }));
+    emit({ type: 'batch', manifest, jobs: this.jobs });
+  }
+
+  get jobs(): readonly JobReport[] {
+    return this.#entries.map(({ report }) => report);
+  }
+
+  /** An attempt begins. */
+  begin(index: number): void {
+    const entry = this.#entries[index]!;
+    entry.since = this.#now();
+    entry.framesDone = 0;
+    entry.report = { ...entry.report, attempts: entry.report.attempts + 1 };
+  }
+
+  setState(index: number, state: JobState, known: Partial<RecordedClip> = {}): void {
+    const { frames, fps, width, height } = known;
+    if (state === 'rendering') this.#renderingSince ??= this.#now();
+    this.#update(index, {
+      state,
+      ...(frames !== undefined && fps !== undefined && { frames, fps, duration: frames / fps }),
+      ...(width !== undefined && height !== undefined && { width, height }),
+    });
+  }
+
+  /** Frames that need not be rendered again. */
+  resumed(index: number, frames: number): void {
+    const entry = this.#entries[index]!;
+    entry.report = { ...entry.report, resumedFrames: frames };
+  }
+
+  progress(index: number, event: ProgressEvent): void {
+    if (event.type === 'notice') {
+      this.notice(event.message, index);
+    } else if (event.type === 'frames') {
+      this.#entries[index]!.framesDone = event.framesDone;
+      const { framesDone, framesTotal, stepsDone, stepsTotal, framesPerSecond, remaining } = event;
+      const batchRemaining = this.#remaining();
+      this.#emit({
+        type: 'progress',
+        job: index,
+        framesDone,
+        framesTotal,
+        stepsDone,
+        stepsTotal,
+        framesPerSecond,
+        ...(remaining !== undefined && { remaining }),
+        ...(batchRemaining !== undefined && { batchRemaining }),
+      });
+    }
+  }
+
+  notice(message: string, index?: number): void {
+    this.#emit({ type: 'notice', ...(index !== undefined && { job: index }), message });
+  }
+
+  /** @returns the number of attempts so far. */
+  failedAttempt(index: number, failure: JobFailure): number {
+    const entry = this.#entries[index]!;
+    const { attempts, failures } = entry.report;
+    entry.report = { ...entry.report, failures: [...failures, { attempt: attempts, ...failure }] };
+    return attempts;
+  }
+
+  done(index: number, { reused, clip, result, worker }: TrackedSuccess): void {
+    const { frames, fps, width, height } = clip;
+    if (!reused) this.#framesRendered += frames - this.#entries[index]!.report.resumedFrames;
+    this.#update(index, {
+      state: 'done',
+      reused,
+      frames,
+      fps,
+      duration: frames / fps,
+      width,
+      height,
+      ...(result !== undefined && { denoiseSeconds: result.times.denoise }),
+      ...(worker !== undefined && { worker }),
+    });
+  }
+
+  cancelled(index: number): void {
+    this.#update(index, { state: 'cancelled' });
+  }
+
+  cancelUnlessEnded(index: number): void {
+    if (!ENDED.has(this.#entries[index]!.report.state)) this.cancelled(index);
+  }
+
+  report(state: BatchState): BatchReport {
+    return {
+      formatVersion: 1,
+      manifest: this.#manifest,
+      state,
+      startedAt: this.#startedAt,
+      seconds: this.#now() - this.#begin,
+      counts: countJobs(this.jobs),
+      jobs: this.jobs,
+    };
+  }
+
+  #update(index: number, changes: Partial<JobReport>): void {
+    const entry = this.#entries[index]!;
+    let { seconds } = entry.report;
+    const ends = changes.state !== undefined && (ENDED.has(changes.state) || changes.state === 'waiting');
+    if (ends && entry.since !== undefined) {
+      seconds += this.#now() - entry.since;
+      entry.since = undefined;
+    }
+    entry.report = { ...entry.report, ...changes, seconds };
+    this.#emit({ type: 'job', job: entry.report });
+  }
+
+  /** From the frames that are known to be left, jobs without a known number taken for average ones. */
+  #remaining(): number | undefined {
+    if (this.#renderingSince === undefined) return undefined;
+    const known = this.#entries.flatMap(({ report }) => report.frames ?? []);
+    const average = known.reduce((sum, frames) => sum + frames, 0) / Math.max(1, known.length);
+    let left = 0;
+    let rendered = this.#framesRendered;
+    for (const { report, framesDone } of this.#entries) {
+      if (ENDED.has(report.state)) continue;
+      left += (report.frames ?? average) - framesDone;
+      rendered += Math.max(0, framesDone - report.resumedFrames);
+    }
+    const elapsed = this.#now() - this.#renderingSince;
+    return rendered > 0 && elapsed > 0 ? (left * elapsed) / rendered : undefined;
+  }
+}

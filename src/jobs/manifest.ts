@@ -1,0 +1,411 @@
+/** From a manifest to the list of its jobs, or to the list of all that is wrong with it. */
+import { readFileSync } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { describeFileProblem } from '../errors.ts';
+import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { closestName } from '../pipeline/closest-name.ts';
+import { findInvalidOptions, OPTION_NAMES, resolveOptions } from '../pipeline/resolve-options.ts';
+import {
+  type BatchManifest,
+  CONTROL_CHECKS,
+  DEFAULT_OUTPUT,
+  type JobControl,
+  ManifestError,
+  type ManifestProblem,
+} from './manifest-schema.ts';
+import { isRecord, type ManifestPath, type ManifestSource, readManifest } from './manifest-source.ts';
+import { fillPattern } from './output-pattern.ts';
+
+/** One clip to render. */
+export interface BatchJob {
+  /** Counts from 0, in the order of the manifest. */
+  readonly index: number;
+  /** How reports call it. */
+  readonly name: string;
+  /** Where the manifest asks for it. */
+  readonly place: string;
+  /** With absolute paths. */
+  readonly options: Omit<AnimateOptions, 'signal' | 'onProgress'>;
+  readonly priority: number;
+  readonly attempts: number;
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
+/** A manifest that was checked. */
+export interface CheckedManifest {
+  /** The file as the user wrote it, or `manifest`. */
+  readonly name: string;
+  readonly folder: string;
+  readonly jobs: readonly BatchJob[];
+  readonly notices: readonly string[];
+}
+
+/** Options of {@link loadManifest}. */
+export interface LoadManifestOptions {
+  /** Where relative inputs start. @defaultValue the manifest's folder, or the working folder */
+  readonly baseFolder?: string | undefined;
+  /** Where relative outputs start. @defaultValue `baseFolder` */
+  readonly outputFolder?: string | undefined;
+  /** For all jobs: replaces outputs that exist. */
+  readonly overwrite?: boolean | undefined;
+}
+
+const DEFAULT_ATTEMPTS = 3;
+/** More jobs than this come from a pattern that says more than was meant. */
+const MAX_JOBS = 100_000;
+/** Belong to the batch, since its jobs share the engine. */
+const SHARED_OPTIONS: ReadonlySet<string> = new Set(['device', 'threads']);
+const RUN_OPTIONS: ReadonlySet<string> = new Set(['ffmpegPath', 'signal', 'onProgress']);
+const CLIP_KEYS = OPTION_NAMES.filter((key) => !SHARED_OPTIONS.has(key) && !RUN_OPTIONS.has(key));
+const CONTROL_KEYS = Object.keys(CONTROL_CHECKS) as (keyof JobControl)[];
+const JOB_KEYS: readonly string[] = ['id', ...CLIP_KEYS, ...CONTROL_KEYS];
+const ROOT_KEYS = ['version', 'defaults', 'jobs'];
+/** Options that name a file or a folder. */
+const PATH_KEYS: readonly string[] = ['portrait', 'audio'];
+
+type Values = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads and checks a manifest: syntax, keys, values, files, names of outputs. Everything that is wrong is found at once.
+ *
+ * @param manifest - path of a file, or the manifest itself.
+ * @throws {@link ManifestError} with all problems.
+ */
+export async function loadManifest(
+  manifest: string | BatchManifest,
+  options: LoadManifestOptions = {},
+): Promise<CheckedManifest> {
+  const source = await readManifest(manifest);
+  const problems: ManifestProblem[] = [];
+  const jobs = await new Expansion(source, options, problems).expand();
+  if (problems.length === 0) await findOutputProblems(jobs, problems);
+  if (problems.length > 0) throw new ManifestError(source.name, problems);
+  return { name: source.name, folder: source.folder, jobs, notices: source.notices };
+}
+
+/** One walk over a manifest. */
+class Expansion {
+  readonly #source: ManifestSource;
+  readonly #base: string;
+  readonly #outputs: string;
+  readonly #overwrite: boolean | undefined;
+  readonly #problems: ManifestProblem[];
+  readonly #files = new Map<string, Promise<string | undefined>>();
+
+  constructor(source: ManifestSource, options: LoadManifestOptions, problems: ManifestProblem[]) {
+    this.#source = source;
+    this.#base = path.resolve(options.baseFolder ?? source.folder);
+    this.#outputs = path.resolve(options.outputFolder ?? this.#base);
+    this.#overwrite = options.overwrite;
+    this.#problems = problems;
+  }
+
+  async expand(): Promise<BatchJob[]> {
+    const root = Array.isArray(this.#source.value) ? { jobs: this.#source.value } : this.#source.value;
+    const at = (path: ManifestPath): ManifestPath =>
+      Array.isArray(this.#source.value) && path[0] === 'jobs' ? path.slice(1) : path;
+    if (!isRecord(root)) {
+      this.#fail([], `expected a list of jobs, or a map with jobs and defaults, got ${kindOf(root)}`);
+      return [];
+    }
+    this.#findUnknownKeys(root, [], ROOT_KEYS, 'a manifest');
+    if (root.version !== undefined && root.version !== 1) {
+      this.#fail(['version'], `expected version 1, got ${show(root.version)}`);
+    }
+    const defaults = root.defaults ?? {};
+    if (!isRecord(defaults)) {
+      this.#fail(['defaults'], `expected a map of options, got ${kindOf(defaults)}`);
+      return [];
+    }
+    this.#checkValues(defaults, ['defaults'], ['id']);
+    if (!Array.isArray(root.jobs) || root.jobs.length === 0) {
+      const got = Array.isArray(root.jobs) ? 'an empty list' : kindOf(root.jobs);
+      this.#fail(['jobs'], `expected jobs: a list with at least one job, got ${got}`);
+      return [];
+    }
+    const jobs: BatchJob[] = [];
+    for (const [i, entry] of (root.jobs as unknown[]).entries()) {
+      await this.#expandEntry(entry, at(['jobs', i]), defaults, jobs);
+      if (jobs.length > MAX_JOBS) {
+        this.#fail(at(['jobs', i]), `expected at most ${MAX_JOBS} jobs, got more`);
+        return [];
+      }
+    }
+    return jobs;
+  }
+
+  async #expandEntry(entry: unknown, at: ManifestPath, defaults: Values, jobs: BatchJob[]): Promise<void> {
+    if (!isRecord(entry)) {
+      this.#fail(at, `expected a job: a map with portrait and audio, got ${kindOf(entry)}`);
+      return;
+    }
+    const before = this.#problems.length;
+    this.#checkValues(entry, at, []);
+    const values: Values = { ...defaults, ...withoutUndefined(entry) };
+    const lists: Record<string, string[]> = {};
+    for (const key of PATH_KEYS) {
+      const own = entry[key] !== undefined;
+      const where = own ? [...at, key] : defaults[key] !== undefined ? ['defaults', key] : at;
+      lists[key] = await this.#expandPaths(key, values[key], where);
+    }
+    if (this.#problems.length > before) return;
+
+    const pattern = (values.output as string | undefined) ?? DEFAULT_OUTPUT;
+    const resolved = resolveOptions({
+      ...pick(values, CLIP_KEYS),
+      portrait: 'portrait',
+      audio: 'audio',
+      output: 'output.mp4',
+    });
+    const outputPlace = entry.output !== undefined ? [...at, 'output'] : at;
+    const total = lists.portrait!.length * lists.audio!.length;
+    for (const portrait of lists.portrait!) {
+      for (const audio of lists.audio!) {
+        const index = jobs.length;
+        const filled = fillPattern(pattern, {
+          portrait: stem(portrait),
+          audio: stem(audio),
+          index: String(index + 1).padStart(3, '0'),
+          id: values.id as string | undefined,
+          seed: resolved.seed,
+          preset: resolved.preset,
+          sampler: resolved.sampler,
+          steps: resolved.steps,
+          fps: resolved.fps,
+        });
+        const place = this.#source.placeOf(at);
+        if (filled.problem !== undefined) {
+          this.#fail(outputPlace, `cannot use output ${show(pattern)}: ${filled.problem}`);
+          return;
+        }
+        const output = path.resolve(this.#outputs, filled.text);
+        const options = {
+          ...(pick(values, CLIP_KEYS) as object),
+          ...this.#bundleOf(values),
+          ...(this.#overwrite && { overwrite: true }),
+          portrait,
+          audio,
+          output,
+        };
+        const wrong = findInvalidOptions(options).filter(({ option }) => option === 'output');
+        for (const { message } of wrong) this.#fail(outputPlace, message);
+        if (wrong.length > 0) return;
+        const id = values.id as string | undefined;
+        jobs.push({
+          index,
+          name: id === undefined ? filled.text : total === 1 ? id : `${id} (${filled.text})`,
+          place,
+          options,
+          priority: (values.priority as number | undefined) ?? 0,
+          attempts: (values.attempts as number | undefined) ?? DEFAULT_ATTEMPTS,
+          ...(values.timeout !== undefined && { timeout: values.timeout as number }),
+        });
+      }
+    }
+  }
+
+  /** A bundle is a name, or a folder that is named from the manifest's folder. */
+  #bundleOf({ bundle }: Values): { bundle?: string } {
+    if (typeof bundle !== 'string') return {};
+    const folder = path.resolve(this.#base, bundle);
+    return { bundle: hasBundle(folder) ? folder : bundle };
+  }
+
+  /** Keys and values of a job or of the defaults, without its files. */
+  #checkValues(values: Values, at: ManifestPath, refused: readonly string[]): void {
+    this.#findUnknownKeys(values, at, JOB_KEYS, 'a job', refused);
+    const clip = {
+      ...pick(
+        values,
+        CLIP_KEYS.filter((key) => key !== 'output'),
+      ),
+      portrait: 'portrait',
+      audio: 'audio',
+      output: 'output.mp4',
+    };
+    for (const { option, message } of findInvalidOptions(clip)) this.#fail([...at, option], message);
+    for (const key of CONTROL_KEYS) {
+      const value = values[key];
+      const { expected, accepts } = CONTROL_CHECKS[key];
+      if (value !== undefined && (typeof value !== 'number' || !accepts(value))) {
+        this.#fail([...at, key], `cannot use ${key}: expected ${expected}, got ${show(value)}`);
+      }
+    }
+    for (const key of ['id', 'output']) {
+      const value = values[key];
+      if (value !== undefined && (typeof value !== 'string' || value.trim() === '')) {
+        this.#fail([...at, key], `cannot use ${key}: expected text, got ${show(value)}`);
+      }
+    }
+  }
+
+  #findUnknownKeys(
+    values: Values,
+    at: ManifestPath,
+    known: readonly string[],
+    what: string,
+    refused: readonly string[] = [],
+  ): void {
+    for (const key of Object.keys(values)) {
+      if (values[key] === undefined || (known.includes(key) && !refused.includes(key))) continue;
+      const message = SHARED_OPTIONS.has(key)
+        ? `cannot use ${key} here: the jobs of a batch share it; set it for the batch`
+        : unknownKey(key, what, known);
+      this.#problems.push({ place: this.#source.placeOf([...at, key], 'key'), message });
+    }
+  }
+
+  /** Absolute paths of the files that a path, a pattern or a list of them stands for, in order, each once. */
+  async #expandPaths(key: string, value: unknown, at: ManifestPath): Promise<string[]> {
+    const isList = Array.isArray(value);
+    const items: unknown[] = isList ? value : [value];
+    if (value === undefined || items.length === 0) {
+      this.#fail(at, `expected ${key}: the path of a file, got ${isList ? 'an empty list' : 'nothing'}`);
+      return [];
+    }
+    const found: string[] = [];
+    for (const [i, item] of items.entries()) {
+      const where = isList ? [...at, i] : at;
+      if (typeof item !== 'string' || item === '' || item.includes('\0')) {
+        this.#fail(where, `cannot use ${key}: expected the path of a file, got ${show(item)}`);
+        continue;
+      }
+      const absolute = path.resolve(this.#base, item);
+      let problem = await this.#fileProblem(absolute);
+      // A file that is there is meant, whatever its name looks like.
+      if (problem !== undefined && isDynamicPattern(item)) {
+        const matches = await this.#match(item);
+        if (matches.length > 0) {
+          found.push(...matches);
+          continue;
+        }
+        problem = 'a pattern that no file matches';
+      }
+      if (problem === undefined) found.push(absolute);
+      else this.#fail(where, `cannot read ${key} ${item}: expected a file, got ${problem}`);
+    }
+    return [...new Set(found)];
+  }
+
+  async #match(pattern: string): Promise<string[]> {
+    const absolute = path.isAbsolute(pattern);
+    const matches = await glob(absolute ? pattern : [pattern], {
+      cwd: this.#base,
+      absolute: true,
+      onlyFiles: true,
+      expandDirectories: false,
+      followSymbolicLinks: false,
+    });
+    return matches.map((match) => path.resolve(match)).sort();
+  }
+
+  /** What is wrong with an input file; looked at once, however many jobs use it. */
+  #fileProblem(file: string): Promise<string | undefined> {
+    let problem = this.#files.get(file);
+    if (problem === undefined) {
+      problem = stat(file).then(
+        (stats) => (stats.isFile() ? undefined : stats.isDirectory() ? 'a folder' : 'a device or a pipe'),
+        describeFileProblem,
+      );
+      this.#files.set(file, problem);
+    }
+    return problem;
+  }
+
+  #fail(at: ManifestPath, message: string): void {
+    this.#problems.push({ place: this.#source.placeOf(at), message });
+  }
+}
+
+/** Two jobs that write one file, or a job that writes another's input. */
+async function findOutputProblems(jobs: readonly BatchJob[], problems: ManifestProblem[]): Promise<void> {
+  const inputs = new Map<string, BatchJob>();
+  const outputs = new Map<string, BatchJob>();
+  const identities = new Map<string, Promise<string>>();
+  const identityOf = (file: string) => {
+    const folder = path.dirname(file);
+    let real = identities.get(folder);
+    if (real === undefined) {
+      real = realFolder(folder);
+      identities.set(folder, real);
+    }
+    // Names that differ in case or in the form of accents are one file on many disks.
+    return real.then((name) => path.join(name, path.basename(file)).normalize('NFC').toLowerCase());
+  };
+  for (const job of jobs) {
+    for (const file of [job.options.portrait, job.options.audio]) inputs.set(await identityOf(file), job);
+  }
+  for (const job of jobs) {
+    const { output } = job.options;
+    // A link that is there leads to the file that would be replaced.
+    const identity = await identityOf(await realpath(output).catch(() => output));
+    const other = outputs.get(identity);
+    if (other !== undefined) {
+      const same = other.options.output === output ? '' : ` (as ${other.options.output})`;
+      problems.push({
+        place: job.place,
+        message: `cannot write ${output}: expected another output for each job, got that of ${other.place}${same}; use {portrait}, {audio} or {index} in the pattern`,
+      });
+    }
+    outputs.set(identity, job);
+    const user = inputs.get(identity);
+    if (user !== undefined) {
+      problems.push({
+        place: job.place,
+        message: `cannot write ${output}: expected another file than an input, got the input of ${user.place}`,
+      });
+    }
+  }
+}
+
+/** A folder by its real path, as far as it exists. */
+async function realFolder(folder: string): Promise<string> {
+  try {
+    return await realpath(folder);
+  } catch {
+    const parent = path.dirname(folder);
+    return parent === folder ? folder : path.join(await realFolder(parent), path.basename(folder));
+  }
+}
+
+function unknownKey(key: string, what: string, known: readonly string[]): string {
+  const suggestion = closestName(key, known);
+  const hint = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
+  return `cannot use ${key}: expected a key of ${what}, got an unknown name${hint}`;
+}
+
+function hasBundle(folder: string): boolean {
+  try {
+    readFileSync(path.join(folder, 'bundle.json'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function stem(file: string): string {
+  return path.parse(file).name;
+}
+
+function pick(values: Values, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
+}
+
+function withoutUndefined(values: Values): Values {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'a map' : show(value);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'object') return kindOf(value);
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length <= 80 ? text : `${text.slice(0, 76)}…"`;
+}

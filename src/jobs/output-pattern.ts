@@ -1,0 +1,31 @@
+/** Names of outputs with placeholders. */
+import { closestName } from '../pipeline/closest-name.ts';
+import { PLACEHOLDERS } from './manifest-schema.ts';
+
+type Placeholder = (typeof PLACEHOLDERS)[number];
+
+/**
+ * Fills in a pattern.
+ *
+ * @returns the text, or the problem with the pattern.
+ * @example
+ * fillPattern('{portrait}/{audio}.mp4', { portrait: 'ada', audio: 'hello' }).text; // 'ada/hello.mp4'
+ */
+export function fillPattern(
+  pattern: string,
+  values: Readonly<Partial<Record<Placeholder, string | number | undefined>>>,
+): { readonly text: string; readonly problem?: string } {
+  let problem: string | undefined;
+  const text = pattern.replace(/\{([^{}]*)\}/g, (whole, name: string) => {
+    if (!PLACEHOLDERS.includes(name as Placeholder)) {
+      const suggestion = closestName(name, PLACEHOLDERS);
+      problem ??= `expected a placeholder such as {${suggestion ?? 'portrait'}}, got ${whole}`;
+      return whole;
+    }
+    const value = values[name as Placeholder];
+    if (value === undefined) problem ??= `${whole} has no value: the job does not set ${name}`;
+    // A value names a file, not a folder: its slashes would.
+    return String(value).replace(/[/\\]/g, '_');
+  });
+  return problem === undefined ? { text } : { text, problem };
+}

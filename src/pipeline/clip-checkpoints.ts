@@ -1,0 +1,28 @@
+/** What rendering asks of whoever keeps its progress: where to go on from, and a place for finished windows. */
+import type { FinishedWindow, ResumePoint } from './denoise-clip.ts';
+
+/** The clip that checkpoints are for; what was saved for another shape is of no use. */
+export interface ClipShape {
+  readonly frames: number;
+  readonly windows: number;
+  /** Denoising steps of each window. */
+  readonly steps: number;
+  /** `[channels, height, width]` of one frame's latents. */
+  readonly frameShape: readonly [channels: number, height: number, width: number];
+  /** Where the networks run: devices round differently. */
+  readonly device: string;
+}
+
+/** Keeps the finished windows of one clip. */
+export interface ClipCheckpoints {
+  /** Where an earlier run of the same clip was, or undefined to begin at the start. */
+  load(shape: ClipShape): Promise<ResumePoint | undefined>;
+  /**
+   * Takes a finished window; returns as soon as it may be let go, which is before it is durable.
+   *
+   * @throws what went wrong with the window before.
+   */
+  save(window: FinishedWindow): Promise<void>;
+  /** Waits until all that was taken is durable. */
+  flush(): Promise<void>;
+}

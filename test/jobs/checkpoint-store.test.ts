@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { CheckpointStore, checkpointBytes, folderBytes } from '../../src/jobs/checkpoint-store.ts';
+import { planContextWindows } from '../../src/pipeline/context-windows.ts';
+import { type Denoiser, denoiseClip } from '../../src/pipeline/denoise-clip.ts';
+import { createScheduler, type Sampler } from '../../src/schedulers/create-scheduler.ts';
+import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
+import { temporaryDirectory } from '../helpers/media.ts';
+
+const FRAME_SHAPE = [2, 3, 4] as const;
+const FRAMES = 37;
+const WINDOWS = planContextWindows(FRAMES, { contextFrames: 6, contextOverlap: 2 });
+const folder = temporaryDirectory();
+let folders = 0;
+
+/** Mixes all frames of a window, so that every bit depends on what was kept of the windows before. */
+const mixing: Denoiser = {
+  async conditional({ data, dims }: Tensor, timestep: number): Promise<Tensor> {
+    const mean = data.reduce((sum, x) => sum + x, 0) / data.length;
+    return { data: data.map((x, i) => Math.sin(x + i * mean) + 1e-3 * timestep * mean), dims };
+  },
+};
+
+class Killed extends Error {}
+
+interface Run {
+  readonly store?: CheckpointStore | undefined;
+  readonly sampler?: Sampler;
+  readonly steps?: number;
+  /** Evaluations of the denoiser after which the run is killed. */
+  readonly killAfter?: number;
+}
+
+/** Renders, or goes on rendering, and returns all frames with the number of evaluations that it took. */
+async function render({ store, sampler = 'lcm', steps = 4, killAfter = Number.POSITIVE_INFINITY }: Run) {
+  const scheduler = createScheduler({
+    sampler,
+    numInferenceSteps: steps,
+    noiseSchedule: createNoiseSchedule({ betaSchedule: 'linear', zeroTerminalSnr: true }),
+    predictionType: 'v_prediction',
+    timestepSpacing: 'trailing',
+  });
+  const resume = await store?.load({
+    frames: FRAMES,
+    windows: WINDOWS.length,
+    steps,
+    frameShape: FRAME_SHAPE,
+    device: 'cpu',
+  });
+  let evaluations = 0;
+  const frames: Float32Array[] = [];
+  for await (const { frame, latents } of denoiseClip({
+    denoiser: {
+      async conditional(...args) {
+        if (evaluations === killAfter) throw new Killed();
+        evaluations += 1;
+        return mixing.conditional(...args);
+      },
+    },
+    scheduler,
+    guidanceScale: 1,
+    windows: WINDOWS,
+    frameShape: FRAME_SHAPE,
+    seed: 5,
+    sharedFraction: 0.5,
+    resume,
+    onWindowDone: store && ((window) => store.save(window)),
+  })) {
+    assert.equal(frame, frames.length, 'frames come in order');
+    frames.push(latents.data);
+  }
+  await store?.flush();
+  return { frames, evaluations };
+}
+
+function storeIn(where: string, { key = 'key', warnings = [] as string[] } = {}): CheckpointStore {
+  return new CheckpointStore({ folder: where, key, onWarning: (message) => warnings.push(message) });
+}
+
+function newFolder(): string {
+  return path.join(folder, `clip-${folders++}`);
+}
+
+/** A folder as a run leaves it that was killed after so many evaluations. */
+async function killedRun(killAfter: number, run: Run = {}): Promise<string> {
+  const where = newFolder();
+  const store = storeIn(where);
+  await assert.rejects(render({ ...run, store, killAfter }), Killed);
+  await store.flush();
+  return where;
+}
+
+function assertSameBits(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {
+  const bytes = (frames: readonly Float32Array[]) =>
+    Buffer.concat(frames.map((frame) => Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)));
+  assert.ok(bytes(actual).equals(bytes(expected)), 'the bits differ');
+}
+
+for (const [sampler, steps] of [
+  ['lcm', 4],
+  ['ddim', 7],
+  ['dpmsolver', 5], // has a history
+] as const) {
+  test(`${sampler}: killed after any evaluation, a clip goes on to the same bits`, async () => {
+    const whole = await render({ sampler, steps });
+    assert.equal(whole.evaluations, WINDOWS.length * steps);
+    let saved = 0;
+    for (let killAfter = 0; killAfter < whole.evaluations; killAfter += 3) {
+      const where = await killedRun(killAfter, { sampler, steps });
+      const resumed = await render({ store: storeIn(where), sampler, steps });
+      assertSameBits(resumed.frames, whole.frames);
+      saved += whole.evaluations - resumed.evaluations;
+    }
+    assert.ok(saved > 0, 'something was kept');
+  });
+}
+
+test('a run that was killed many times takes few evaluations more than one that was not', async () => {
+  const whole = await render({});
+  const where = newFolder();
+  let total = 0;
+  for (let kills = 0; ; kills++) {
+    assert.ok(kills < 100, 'it gets on');
+    const store = storeIn(where);
+    try {
+      const { frames, evaluations } = await render({ store, killAfter: 4 + (kills === 0 ? 8 : 0) });
+      assertSameBits(frames, whole.frames);
+      total += evaluations;
+      break;
+    } catch (error) {
+      assert(error instanceof Killed);
+      total += 4 + (kills === 0 ? 8 : 0);
+      await store.flush();
+    }
+  }
+  assert.ok(total < 2 * whole.evaluations, `${total} instead of ${whole.evaluations}`);
+});
+
+const LAST = 5;
+const damages: readonly (readonly [title: string, damage: (file: string, first: string) => void])[] = [
+  ['cut', (file) => truncateSync(file, readFileSync(file).length - 7)],
+  ['emptied', (file) => truncateSync(file, 0)],
+  [
+    'altered in one bit',
+    (file) => {
+      const bytes = readFileSync(file);
+      bytes[bytes.length - 100]! ^= 1;
+      writeFileSync(file, bytes);
+    },
+  ],
+  ['replaced by another', (file, first) => copyFileSync(first, file)],
+];
+
+for (const kind of ['frames', 'state'] as const) {
+  for (const [title, damage] of damages) {
+    test(`the last ${kind} file ${title}: a warning, and the window is rendered again`, async () => {
+      const whole = await render({});
+      // Killed in the window after the last that is kept.
+      const where = await killedRun(4 * (LAST + 1) + 6);
+      const files = readdirSync(where)
+        .filter((name) => name.startsWith(kind))
+        .sort();
+      const name = files.at(-1)!;
+      damage(path.join(where, name), path.join(where, files[0]!));
+      const warnings: string[] = [];
+      const { frames, evaluations } = await render({ store: storeIn(where, { warnings }) });
+      assertSameBits(frames, whole.frames);
+      assert.ok(
+        warnings.some((warning) => warning.includes(name)),
+        warnings.join(),
+      );
+      assert.ok(evaluations < whole.evaluations, 'the windows before are kept');
+    });
+  }
+}
+
+test('checkpoints of other inputs, options or devices are not used, and go', async () => {
+  const where = await killedRun(20);
+  const warnings: string[] = [];
+  const { evaluations } = await render({ store: storeIn(where, { key: 'another', warnings }) });
+  assert.equal(evaluations, WINDOWS.length * 4);
+  assert.deepEqual(warnings, []);
+  const shape = { frames: FRAMES, windows: WINDOWS.length, steps: 4, frameShape: FRAME_SHAPE };
+  const same = await storeIn(where, { key: 'another' }).load({ ...shape, device: 'cpu' });
+  assert.equal(same?.state.finalBefore.at(-1), FRAMES);
+  assert.equal(await storeIn(where, { key: 'another' }).load({ ...shape, device: 'cuda' }), undefined);
+  assert.deepEqual(readdirSync(where), []);
+});
+
+test('a file that was being written when the run was killed does no harm and goes', async () => {
+  const whole = await render({});
+  const where = await killedRun(30);
+  writeFileSync(path.join(where, 'frames-000007.ckpt.1234abcd.partial'), 'LCPCKPT1');
+  const warnings: string[] = [];
+  const { frames } = await render({ store: storeIn(where, { warnings }) });
+  assertSameBits(frames, whole.frames);
+  assert.deepEqual(warnings, []);
+  assert.ok(readdirSync(where).every((name) => !name.includes('partial')));
+});
+
+test('the folder stays within the size that was told, and goes in the end', async () => {
+  const where = newFolder();
+  const store = storeIn(where);
+  await render({ store });
+  const bound = checkpointBytes({
+    frames: FRAMES,
+    windows: WINDOWS.length,
+    windowFrames: 6,
+    steps: 4,
+    frameValues: 24,
+  });
+  const headers = 1500 * readdirSync(where).length;
+  const size = await folderBytes(where);
+  assert.ok(size <= bound + headers, `${size} bytes, told ${bound}`);
+  assert.ok(readdirSync(where).filter((name) => name.startsWith('state')).length <= 3);
+  await store.remove();
+  assert.throws(() => readdirSync(where), { code: 'ENOENT' });
+});
+
+test('what could not be written is told at the next window', async () => {
+  const where = newFolder();
+  writeFileSync(where, 'a file where the folder should be');
+  await assert.rejects(render({ store: storeIn(where) }), /^MediaError: Cannot write checkpoint/);
+});

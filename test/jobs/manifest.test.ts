@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { loadManifest } from '../../src/jobs/manifest.ts';
+import { type BatchManifest, ManifestError } from '../../src/jobs/manifest-schema.ts';
+import { temporaryDirectory } from '../helpers/media.ts';
+
+const folder = temporaryDirectory();
+for (const name of ['ada.jpg', 'ben.jpg', 'hello.wav', 'bye.wav', '[odd].jpg']) {
+  writeFileSync(path.join(folder, name), name);
+}
+mkdirSync(path.join(folder, 'faces'));
+for (const name of ['c.png', 'a.png', 'b.png']) writeFileSync(path.join(folder, 'faces', name), name);
+
+let files = 0;
+/** Writes a manifest and returns its path. */
+function write(extension: string, text: string): string {
+  const file = path.join(folder, `jobs-${files++}${extension}`);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** What is wrong with a manifest, as `place: message`. */
+async function problemsOf(manifest: string | BatchManifest): Promise<string[]> {
+  try {
+    await loadManifest(manifest, { baseFolder: folder });
+  } catch (error) {
+    assert(error instanceof ManifestError);
+    return error.problems.map(({ place, message }) => `${place}: ${message}`);
+  }
+  return [];
+}
+
+const WANTED = [
+  { portrait: 'ada.jpg', audio: 'hello.wav', output: 'out/one.mp4', seed: 7, priority: 5 },
+  { portrait: 'ben.jpg', audio: 'bye.wav', output: 'ben-bye.mp4', still: true, attempts: 1 },
+].map((job) => ({
+  ...job,
+  portrait: path.join(folder, job.portrait),
+  audio: path.join(folder, job.audio),
+  output: path.join(folder, job.output),
+}));
+
+for (const [extension, text] of [
+  [
+    '.yaml',
+    `defaults: {priority: 5, seed: 7}
+jobs:
+  - portrait: ada.jpg
+    audio: hello.wav
+    output: out/one.mp4
+  - {portrait: ben.jpg, audio: bye.wav, seed: 42, still: true, attempts: 1, priority: 0}
+`,
+  ],
+  [
+    '.json',
+    JSON.stringify(
+      {
+        jobs: [
+          { portrait: 'ada.jpg', audio: 'hello.wav', output: 'out/one.mp4', seed: 7, priority: 5 },
+          { portrait: 'ben.jpg', audio: 'bye.wav', still: true, attempts: 1, seed: 42 },
+        ],
+      },
+      undefined,
+      '\t',
+    ),
+  ],
+  [
+    '.jsonl',
+    `{"portrait":"ada.jpg","audio":"hello.wav","output":"out/one.mp4","seed":7,"priority":5}
+
+{"portrait":"ben.jpg","audio":"bye.wav","still":true,"attempts":1,"seed":42}
+`,
+  ],
+  [
+    '.csv',
+    `\ufeffportrait, audio, output, seed, priority, still, attempts
+ada.jpg, hello.wav, out/one.mp4, 7, 5,,
+"ben.jpg",bye.wav,,42,,TRUE,1
+`,
+  ],
+  [
+    '.csv',
+    `portrait;audio;output;seed;priority;still;attempts
+ada.jpg;hello.wav;out/one.mp4;7;5;;
+ben.jpg;bye.wav;;42;;true;1
+`,
+  ],
+] as const) {
+  test(`${extension} gives the jobs that it says`, async () => {
+    const { jobs } = await loadManifest(write(extension, text));
+    assert.equal(jobs.length, 2);
+    for (const [i, { priority, attempts, options }] of jobs.entries()) {
+      const { portrait, audio, output, seed = 42, still = false } = WANTED[i]!;
+      assert.deepEqual(
+        [options.portrait, options.audio, options.output, options.seed, options.still ?? false],
+        [portrait, audio, output, seed, still],
+      );
+      assert.deepEqual([priority, attempts], [WANTED[i]!.priority ?? 0, WANTED[i]!.attempts ?? 3]);
+    }
+  });
+}
+
+test("AniPortrait's own configuration and the map alone are taken", async () => {
+  const map = `"./ada.jpg":
+  - "./hello.wav"
+  - "./bye.wav"
+"ben.jpg": [hello.wav]
+`;
+  const indented = map.replace(/^/gm, '  ');
+  const whole = `pretrained_vae_path: "./x"\nweight_dtype: 'fp16'\n\ntest_cases:\n${indented}\n`;
+  for (const text of [map, whole]) {
+    const { jobs, notices } = await loadManifest(write('.yaml', text));
+    assert.deepEqual(
+      jobs.map(({ name }) => name),
+      ['ada-hello.mp4', 'ada-bye.mp4', 'ben-hello.mp4'],
+    );
+    assert.equal(notices.length, text === whole ? 1 : 0);
+  }
+  assert.deepEqual(await problemsOf(write('.yaml', map.replace('./bye', './no'))), [
+    'line 3: cannot read audio ./no.wav: expected a file, got nothing at this path',
+  ]);
+});
+
+test('patterns and lists make a job of each pair, in order', async () => {
+  const { jobs } = await loadManifest(
+    {
+      defaults: { audio: ['hello.wav', 'bye.wav'], output: 'out/{index}-{portrait}-{audio}-{seed}.mp4' },
+      jobs: [{ portrait: ['faces/*.png', 'faces/b.png'], seed: 3 } as never],
+    },
+    { baseFolder: folder },
+  );
+  assert.deepEqual(
+    jobs.map(({ name }) => name),
+    [
+      ...['out/001-a-hello-3.mp4', 'out/002-a-bye-3.mp4', 'out/003-b-hello-3.mp4'],
+      ...['out/004-b-bye-3.mp4', 'out/005-c-hello-3.mp4', 'out/006-c-bye-3.mp4'],
+    ],
+  );
+});
+
+test('a file is meant by its name, even if that looks like a pattern', async () => {
+  const { jobs } = await loadManifest(
+    { jobs: [{ portrait: '[odd].jpg', audio: 'hello.wav' }] },
+    { baseFolder: folder },
+  );
+  assert.equal(jobs[0]!.options.portrait, path.join(folder, '[odd].jpg'));
+});
+
+test('everything that is wrong is told at once, with its line', async () => {
+  const text = `defaults:
+  sampler: lmc
+  prioritty: 3
+jobs:
+  - portrait: ada.jpg
+    audio: hello.wav
+    stps: 4
+    steps: 500
+  - portrait: nobody.jpg
+    audio: [hello.wav,
+            no.wav]
+    device: cuda
+  - audio: hello.wav
+    portrait: faces/*.gif
+    output: x.avi
+    timeout: -1
+  - just text
+verison: 1
+`;
+  assert.deepEqual(await problemsOf(write('.yaml', text)), [
+    'line 18: cannot use verison: expected a key of a manifest, got an unknown name; did you mean version?',
+    'line 3: cannot use prioritty: expected a key of a job, got an unknown name; did you mean priority?',
+    'line 2: Cannot use sampler: expected lcm, ddim, dpmsolver, tcd or euler, got "lmc"',
+    'line 7: cannot use stps: expected a key of a job, got an unknown name; did you mean steps?',
+    'line 8: Cannot use steps: expected an integer from 1 to 100, got 500',
+    'line 12: cannot use device here: the jobs of a batch share it; set it for the batch',
+    'line 9: cannot read portrait nobody.jpg: expected a file, got nothing at this path',
+    'line 11: cannot read audio no.wav: expected a file, got nothing at this path',
+    'line 16: cannot use timeout: expected seconds, more than 0 and at most 604800 (a week), got -1',
+    'line 14: cannot read portrait faces/*.gif: expected a file, got a pattern that no file matches',
+    'line 17: expected a job: a map with portrait and audio, got "just text"',
+  ]);
+});
+
+test('lines of tables and JSON lines are those of the file', async () => {
+  const csv = write('.csv', 'portrait,audio,stps\nada.jpg,hello.wav,\n\nben.jpg,no.wav,4\n');
+  const wanted = [
+    'line 4: cannot use stps: expected a key of a job, got an unknown name; did you mean steps?',
+    'line 4: cannot read audio no.wav: expected a file, got nothing at this path',
+  ];
+  assert.deepEqual(await problemsOf(csv), wanted);
+  const lines = `{"portrait":"ada.jpg","audio":"hello.wav"}\n\n\n{"portrait":"ben.jpg","audio":"no.wav","stps":4}\n`;
+  assert.deepEqual(await problemsOf(write('.jsonl', lines)), wanted);
+  const json = write('.json', '{\n "jobs": [\n  {"portrait": "ada.jpg",\n   "audio": "no.wav"}\n ]\n}');
+  assert.deepEqual(await problemsOf(json), [wanted[1]]);
+});
+
+for (const [title, extension, text, wanted] of [
+  ['YAML', '.yaml', 'jobs:\n  - portrait: [a\n  x: 1\n', /^line [34]: expected YAML, got: /],
+  ['JSON', '.json', '{\n "jobs": [\n  {"portrait" "a"}\n ]}', /^line 3: expected JSON, got: /],
+  ['JSON lines', '.jsonl', '{"portrait":"ada.jpg"\n', /^line 1: expected a JSON object, got: /],
+  ['CSV', '.csv', 'portrait,audio\nada.jpg,hello.wav,more\n', /^line 2: expected CSV, got: /],
+  ['an extension that is none', '.txt', '', /^: expected a file that ends in \.yaml/],
+  ['a list without jobs', '.yaml', 'jobs: []\n', /^line 1: expected jobs: .* got an empty list$/],
+] as const) {
+  test(`${title} that does not parse is a problem with a line`, async () => {
+    const problems = await problemsOf(write(extension, text));
+    assert.match(problems[0] ?? 'no problem', wanted);
+  });
+}
+
+test('two jobs with one output are refused, by whichever name it is reached', async () => {
+  symlinkSync(path.join(folder, 'faces'), path.join(folder, 'linked'));
+  const job = { portrait: 'ada.jpg', audio: 'hello.wav' };
+  const problems = await problemsOf({
+    jobs: [
+      { ...job, output: 'faces/talk.mp4' },
+      { ...job, output: 'linked/talk.mp4' },
+      { ...job, output: 'new/Talk.mp4' },
+      { ...job, output: 'new/talk.mp4' },
+      { ...job, output: 'linked/../other.mp4' },
+    ],
+  });
+  assert.deepEqual(
+    problems.map((problem) => problem.replaceAll(folder, '').slice(0, 100)),
+    [
+      'jobs[1]: cannot write /linked/talk.mp4: expected another output for each job, got that of jobs[0] (a',
+      'jobs[3]: cannot write /new/talk.mp4: expected another output for each job, got that of jobs[2] (as /',
+    ],
+  );
+});
+
+test('an output that is another job’s input is refused', async () => {
+  writeFileSync(path.join(folder, 'film.mp4'), '');
+  const problems = await problemsOf({
+    jobs: [
+      { portrait: 'ada.jpg', audio: 'film.mp4' },
+      { portrait: 'ben.jpg', audio: 'hello.wav', output: 'film.mp4' },
+    ],
+  });
+  assert.match(problems[0]!, /^jobs\[1\]: .*got the input of jobs\[0\]$/);
+});
+
+test('a placeholder that is unknown or has no value is a problem', async () => {
+  const job = { portrait: 'ada.jpg', audio: 'hello.wav' };
+  assert.deepEqual(
+    await problemsOf({
+      jobs: [
+        { ...job, output: '{portait}.mp4' },
+        { ...job, output: '{steps}.mp4' },
+      ],
+    }),
+    [
+      'jobs[0].output: cannot use output "{portait}.mp4": expected a placeholder such as {portrait}, got {portait}',
+      'jobs[1].output: cannot use output "{steps}.mp4": {steps} has no value: the job does not set steps',
+    ],
+  );
+});
+
+test('anchors and merged maps work, and a bomb of aliases does not', async () => {
+  const merged = `base: &base {audio: hello.wav}\njobs:\n  - <<: *base\n    portrait: ada.jpg\n`;
+  const problems = await problemsOf(write('.yaml', merged));
+  assert.match(problems.join(), /^line 1: cannot use base: expected a key of a manifest/);
+  const inJobs = `jobs:\n  - &first {portrait: ada.jpg, audio: hello.wav}\n  - {<<: *first, audio: bye.wav}\n`;
+  assert.deepEqual(
+    (await loadManifest(write('.yaml', inJobs))).jobs.map(({ name }) => name),
+    ['ada-hello.mp4', 'ada-bye.mp4'],
+  );
+  let bomb = 'a0: &a0 [x, x, x, x, x, x, x, x, x]\n';
+  for (let i = 1; i < 9; i++) {
+    bomb += `a${i}: &a${i} [${Array(9)
+      .fill(`*a${i - 1}`)
+      .join(', ')}]\n`;
+  }
+  assert.match((await problemsOf(write('.yaml', bomb))).join(), /alias/);
+});

@@ -1,0 +1,383 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FaceError, MediaError, SubprocessError } from '../../src/errors.ts';
+import type { BatchEvent, BatchReport } from '../../src/jobs/batch-events.ts';
+import type { RenderRequest } from '../../src/jobs/clip-renderer.ts';
+import type { JobSpec } from '../../src/jobs/manifest-schema.ts';
+import { type RunBatchOptions, startBatch } from '../../src/jobs/run-batch.ts';
+import { temporaryDirectory } from '../helpers/media.ts';
+import { type FakeBehaviour, fakeRenderer } from './fake-renderer.ts';
+
+const root = temporaryDirectory();
+let batches = 0;
+
+/** A folder with inputs `a` to `f`. */
+function newFolder(): string {
+  const folder = path.join(root, String(batches++));
+  mkdirSync(folder);
+  for (const name of 'abcdef') writeFileSync(path.join(folder, `${name}.jpg`), `portrait ${name}`);
+  writeFileSync(path.join(folder, 's.wav'), 'speech');
+  return folder;
+}
+
+const job = (name: string, more: Partial<JobSpec> = {}): JobSpec => ({
+  portrait: `${name}.jpg`,
+  audio: 's.wav',
+  output: `${name}.mp4`,
+  ...more,
+});
+
+interface Batch extends RunBatchOptions {
+  readonly folder?: string;
+  readonly onEvent?: (event: BatchEvent) => void;
+}
+
+/** Runs a batch of `jobs` and returns its report, its events and the names of the clips that were rendered. */
+async function runWith(jobs: readonly JobSpec[], behaviour: FakeBehaviour = {}, batch: Batch = {}) {
+  const { folder = newFolder(), onEvent, ...options } = batch;
+  const rendered: string[] = [];
+  let opened = 0;
+  const run = startBatch(
+    { jobs },
+    { baseFolder: folder, reportFolder: false, retryDelay: 0, ...options },
+    {
+      env: {},
+      openRenderer: async () => {
+        opened += 1;
+        return fakeRenderer({
+          ...behaviour,
+          onRender: async (request, onDenoised) => {
+            rendered.push(nameOf(request));
+            await behaviour.onRender?.(request, onDenoised);
+          },
+        });
+      },
+    },
+  );
+  const events: BatchEvent[] = [];
+  for await (const event of run) {
+    events.push(event);
+    onEvent?.(event);
+  }
+  return { report: await run.report, events, rendered, folder, opened };
+}
+
+function nameOf({ options }: RenderRequest): string {
+  return path.parse(options.output).name;
+}
+
+function untilAborted({ options }: Pick<RenderRequest, 'options'>): Promise<never> {
+  const signal = options.signal!;
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+}
+
+function statesOf(report: BatchReport): string {
+  return report.jobs.map(({ state, reused }) => (reused ? 'reused' : state)).join(' ');
+}
+
+test('all jobs are done, in order, with one renderer, and told from the first to the last state', async () => {
+  const { report, events, rendered, folder, opened } = await runWith([job('a'), job('b'), job('c')]);
+  assert.equal(statesOf(report), 'done done done');
+  assert.deepEqual([report.state, report.counts.done, report.formatVersion], ['complete', 3, 1]);
+  assert.deepEqual([rendered, opened], [['a', 'b', 'c'], 1]);
+  assert.deepEqual(
+    events.flatMap((event) => (event.type === 'job' && event.job.index === 1 ? event.job.state : [])),
+    ['preparing', 'ready', 'rendering', 'done'],
+  );
+  assert.deepEqual([events[0]!.type, events.at(-1)!.type], ['batch', 'report']);
+  assert.equal(readFileSync(path.join(folder, 'b.mp4'), 'utf8'), `${folder}/b.jpg ${folder}/s.wav 42`);
+});
+
+test('a second run renders nothing; a third only what has changed or is missing', async () => {
+  const jobs = [job('a'), job('b'), job('c'), job('d'), job('e')];
+  const { folder } = await runWith(jobs);
+  const again = await runWith(jobs, {}, { folder });
+  assert.deepEqual([again.rendered, statesOf(again.report)], [[], 'reused reused reused reused reused']);
+
+  writeFileSync(path.join(folder, 'a.jpg'), 'another portrait');
+  rmSync(path.join(folder, 'b.mp4'));
+  const changed = await runWith(
+    [...jobs.slice(0, 3), job('d', { seed: 1 }), job('e', { preset: 'fast', steps: 4 })],
+    {},
+    {
+      folder,
+    },
+  );
+  assert.deepEqual(changed.rendered, ['a', 'b', 'd']);
+  assert.equal(statesOf(changed.report), 'done done reused done reused');
+});
+
+test('the same contents under other names are the same clip, and a touched file is not a changed one', async () => {
+  const { folder } = await runWith([job('a')]);
+  writeFileSync(path.join(folder, 'x.jpg'), 'portrait a');
+  writeFileSync(path.join(folder, 's.wav'), 'speech');
+  const { rendered } = await runWith([job('x', { output: 'a.mp4' })], {}, { folder });
+  assert.deepEqual(rendered, []);
+});
+
+test('a video from elsewhere, or changed since, is not replaced unless that is asked for', async () => {
+  const folder = newFolder();
+  writeFileSync(path.join(folder, 'a.mp4'), 'holiday');
+  const refused = await runWith([job('a'), job('b')], {}, { folder });
+  assert.equal(statesOf(refused.report), 'failed done');
+  assert.match(refused.report.jobs[0]!.failures[0]!.message, /a\.mp4: expected a new file.*--force/);
+  assert.equal(readFileSync(path.join(folder, 'a.mp4'), 'utf8'), 'holiday');
+  writeFileSync(path.join(folder, 'b.mp4'), 'cut by hand');
+  assert.equal(statesOf((await runWith([job('b')], {}, { folder })).report), 'failed');
+  const forced = await runWith([job('a'), job('b')], {}, { folder, overwrite: true });
+  assert.deepEqual(forced.rendered, ['a', 'b']);
+});
+
+test('a batch that was ended between a video and its name renders it again, and replaces nothing foreign', async () => {
+  const folder = newFolder();
+  await runWith([job('a')], {}, { folder });
+  const before = readFileSync(path.join(folder, 'a.mp4'));
+  // Ended after the record of a new version was written, before the new version was there.
+  const options = { folder, overwrite: false };
+  await runWith([job('a', { seed: 9 })], {}, options);
+  writeFileSync(path.join(folder, 'a.mp4'), before);
+  const { rendered, report } = await runWith([job('a', { seed: 9 })], {}, options);
+  assert.deepEqual([rendered, statesOf(report)], [['a'], 'done']);
+});
+
+test('each job fails alone, with its reason', async () => {
+  const { report, folder } = await runWith([job('a'), job('b'), job('c')], {
+    onPrepare: ({ options }) => {
+      if (options.portrait.endsWith('b.jpg'))
+        throw new FaceError('no face here', options.portrait, 'no-face');
+    },
+  });
+  assert.equal(statesOf(report), 'done failed done');
+  assert.equal(report.state, 'partial');
+  assert.deepEqual(report.jobs[1]!.failures, [
+    { attempt: 1, kind: 'permanent', code: 'FACE', message: 'no face here' },
+  ]);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('mp4')),
+    ['a.mp4', 'c.mp4'],
+  );
+});
+
+const killed = () => new SubprocessError('Cannot write video', 'ffmpeg', null, 'SIGKILL', '');
+
+test('what can pass is tried again, as often as the job says, and what cannot is not', async () => {
+  const tries: Record<string, number> = {};
+  const { report } = await runWith(
+    [job('a'), job('b', { attempts: 2 }), job('c', { attempts: 5 }), job('d')],
+    {
+      onRender: (request) => {
+        const name = nameOf(request);
+        tries[name] = (tries[name] ?? 0) + 1;
+        if (name === 'a' && tries.a! < 3) throw killed();
+        if (name === 'b') throw Object.assign(new Error('share went away'), { code: 'ESTALE' });
+        if (name === 'c') throw new SubprocessError('Cannot write video', 'ffmpeg', 1, null, 'Invalid data');
+      },
+    },
+  );
+  assert.deepEqual(tries, { a: 3, b: 2, c: 1, d: 1 });
+  assert.equal(statesOf(report), 'done failed failed done');
+  assert.deepEqual(
+    report.jobs.map(({ failures }) => failures.map(({ attempt, kind }) => `${attempt} ${kind}`)),
+    [['1 passing', '2 passing'], ['1 passing', '2 passing'], ['1 permanent'], []],
+  );
+});
+
+test('after an engine has failed, the next attempt has a new one', async () => {
+  let broken = true;
+  const { report, opened } = await runWith([job('a')], {
+    onRender: () => {
+      if (!broken) return;
+      broken = false;
+      throw Object.assign(new Error('worker is gone'), { code: 'ERR_WORKER_OUT_OF_MEMORY' });
+    },
+  });
+  assert.deepEqual([statesOf(report), opened], ['done', 2]);
+});
+
+test('priorities come first, and the next clip is prepared while one is rendered', async () => {
+  const log: string[] = [];
+  let preparedSecond = () => {};
+  const secondIsPrepared = new Promise<void>((resolve) => {
+    preparedSecond = resolve;
+  });
+  await runWith([job('a'), job('b', { priority: 5 }), job('c', { priority: 9 })], {
+    onPrepare: (request) => {
+      log.push(`prepare ${nameOf(request)}`);
+      if (nameOf(request) === 'b') preparedSecond();
+    },
+    onRender: async (request) => {
+      log.push(`render ${nameOf(request)}`);
+      if (nameOf(request) === 'c') await secondIsPrepared;
+    },
+  });
+  assert.deepEqual(
+    log.filter((line) => line.startsWith('render')),
+    ['render c', 'render b', 'render a'],
+  );
+  assert.ok(log.indexOf('prepare b') < log.indexOf('render b'));
+});
+
+test('while a video is completed, the denoiser goes on with the next', async () => {
+  let secondBegan = () => {};
+  const second = new Promise<void>((resolve) => {
+    secondBegan = resolve;
+  });
+  const { report } = await runWith([job('a'), job('b')], {
+    onRender: async (request, onDenoised) => {
+      if (nameOf(request) === 'b') return secondBegan();
+      onDenoised();
+      await second; // would never come if the second waited for the first's end
+    },
+  });
+  assert.equal(statesOf(report), 'done done');
+});
+
+test('concurrency gives as many renderers, and no more clips at a time', async () => {
+  let now = 0;
+  let most = 0;
+  const { opened } = await runWith(
+    [job('a'), job('b'), job('c'), job('d')],
+    {
+      onRender: async () => {
+        most = Math.max(most, ++now);
+        for (let i = 0; i < 50; i++) await nextTurn();
+        now -= 1;
+      },
+    },
+    { concurrency: 2 },
+  );
+  assert.deepEqual([most, opened], [2, 2]);
+});
+
+test('a job that takes longer than its time fails, and the others go on', async () => {
+  const { report } = await runWith([job('a', { timeout: 0.05 }), job('b', { timeout: 60 })], {
+    onRender: async ({ options }) => {
+      if (options.output.endsWith('a.mp4')) await untilAborted({ options });
+    },
+  });
+  assert.equal(statesOf(report), 'failed done');
+  assert.equal(report.jobs[0]!.failures[0]!.code, 'TIMEOUT');
+  assert.equal(report.jobs[0]!.attempts, 1);
+});
+
+test('--fail-fast ends the batch at the first failure; what it had not begun is not done', async () => {
+  const { report, folder } = await runWith(
+    [job('a'), job('b'), job('c'), job('d'), job('e')],
+    {
+      onRender: async (request) => {
+        if (nameOf(request) === 'b') throw new MediaError('broken', 'b');
+        if (nameOf(request) === 'c') await untilAborted(request);
+      },
+    },
+    { failFast: true },
+  );
+  assert.deepEqual(
+    report.jobs.map(({ state }) => state),
+    ['done', 'failed', 'cancelled', 'cancelled', 'cancelled'],
+  );
+  assert.equal(report.state, 'partial');
+  assert.equal(existsSync(path.join(folder, 'c.mp4')), false);
+});
+
+test('a full disk pauses the job until the others have ended, and then tries once more', async () => {
+  const full = () => Object.assign(new Error('no space'), { code: 'ENOSPC' });
+  const order: string[] = [];
+  const { report, events } = await runWith([job('a'), job('b'), job('c')], {
+    onRender: (request) => {
+      const name = nameOf(request);
+      order.push(name);
+      if (name === 'a' && order.filter((each) => each === 'a').length === 1) {
+        throw new MediaError('Cannot write checkpoint: a full disk', 'x', { cause: full() });
+      }
+      if (name === 'b')
+        throw new SubprocessError('x', 'ffmpeg', 1, null, 'av_write: No space left on device');
+    },
+  });
+  assert.equal(statesOf(report), 'done paused done');
+  assert.deepEqual(order, ['a', 'b', 'c', 'a', 'b']);
+  assert.equal(report.jobs[1]!.failures.at(-1)!.kind, 'disk-full');
+  assert.ok(
+    events.some(
+      (event) => event.type === 'job' && event.job.name === 'a.mp4' && event.job.state === 'paused',
+    ),
+  );
+});
+
+test('an abort ends the batch with the reason of the signal; a later run does the rest', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const folder = newFolder();
+  const jobs = [job('a'), job('b'), job('c')];
+  await assert.rejects(
+    runWith(
+      jobs,
+      {
+        onRender: (request) => {
+          if (nameOf(request) === 'b') controller.abort(reason);
+        },
+      },
+      { folder, signal: controller.signal, reportFolder: path.join(folder, 'report') },
+    ),
+    reason,
+  );
+  const report = JSON.parse(readFileSync(path.join(folder, 'report/report.json'), 'utf8')) as BatchReport;
+  assert.equal(report.state, 'stopped');
+  assert.equal(statesOf(report), 'done cancelled cancelled');
+  const { rendered } = await runWith(jobs, {}, { folder });
+  assert.deepEqual(rendered, ['b', 'c']);
+});
+
+test('an output that another program renders is left to it', async () => {
+  const folder = newFolder();
+  const inner: BatchReport[] = [];
+  const { report } = await runWith(
+    [job('a')],
+    {
+      onRender: async () => {
+        if (inner.length === 0) inner.push((await runWith([job('a'), job('b')], {}, { folder })).report);
+      },
+    },
+    { folder },
+  );
+  assert.equal(statesOf(inner[0]!), 'failed done');
+  assert.match(inner[0]!.jobs[0]!.failures[0]!.message, /only program/);
+  assert.equal(statesOf(report), 'done');
+});
+
+test('the lock of a process that was killed holds nobody up', async () => {
+  const { folder } = await runWith([job('a')]);
+  const jobs = path.join(folder, '.lcm-portrait/jobs');
+  const [only] = readdirSync(jobs);
+  rmSync(path.join(folder, 'a.mp4'));
+  const host = (await import('node:os')).hostname();
+  // Process ids end below this number on Linux, and far below it elsewhere.
+  writeFileSync(
+    path.join(jobs, only!, 'lock.json'),
+    JSON.stringify({ host, pid: 2 ** 22 + 1, started: '1' }),
+  );
+  assert.equal(statesOf((await runWith([job('a')], {}, { folder })).report), 'done');
+  writeFileSync(path.join(jobs, only!, 'lock.json'), '{"host": cut');
+  rmSync(path.join(folder, 'a.mp4'));
+  assert.equal(statesOf((await runWith([job('a')], {}, { folder })).report), 'done');
+});
+
+test('missing folders of outputs are made', async () => {
+  const { folder } = await runWith([job('a', { output: 'x/y/a.mp4' })]);
+  assert.ok(statSync(path.join(folder, 'x/y/a.mp4')).size > 0);
+});
+
+test('events that nobody reads do not keep a batch from its end', async () => {
+  const folder = newFolder();
+  const run = startBatch(
+    { jobs: [job('a')] },
+    { baseFolder: folder, reportFolder: false },
+    { env: {}, openRenderer: async () => fakeRenderer() },
+  );
+  assert.equal((await run.report).state, 'complete');
+});
