@@ -12,6 +12,7 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts'],
   ['cli'],
+  ['jobs'],
   ['pipeline'],
   ['motion', 'face'],
   ['models'],

@@ -184,7 +184,10 @@ export class CheckpointStore implements ClipCheckpoints {
     }
   }
 
-  #unpackState({ done, finalBefore, states, sums }: StateLayout, arrays: readonly Float32Array[]): DenoiseState {
+  #unpackState(
+    { done, finalBefore, states, sums }: StateLayout,
+    arrays: readonly Float32Array[],
+  ): DenoiseState {
     const rest = arrays.values();
     const next = (): Float32Array => rest.next().value!;
     const tensor = () => ({ data: next(), dims: this.#dims });
@@ -238,7 +241,9 @@ function packState({ done, finalBefore, states, sums }: DenoiseState): {
   const layout = {
     done,
     finalBefore,
-    states: states.map((ready) => Array.from(ready, ([frame, { history }]) => [frame, history.length] as const)),
+    states: states.map((ready) =>
+      Array.from(ready, ([frame, { history }]) => [frame, history.length] as const),
+    ),
     sums: sums.map((begun) => [...begun.keys()]),
   };
   return { layout, arrays };

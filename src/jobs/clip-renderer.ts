@@ -16,8 +16,8 @@ export interface PreparedRender {
   readonly fps: number;
   readonly width: number;
   readonly height: number;
-  /** @param onDenoised - called when the denoiser is free for the next clip, before the video is complete. */
-  render(onDenoised: () => void): Promise<AnimateResult>;
+  /** Waits for clips before it; tells by the stage `render` when its turn comes. */
+  render(): Promise<AnimateResult>;
   /** May be called twice. */
   dispose(): Promise<void>;
 }

@@ -24,8 +24,6 @@ export interface JobSurroundings {
   readonly signal: AbortSignal;
   /** Waits until it is this job's turn to be prepared. */
   readonly whilePreparing: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Waits for the engine; `work` calls its argument when the next may have it. */
-  readonly withEngine: <T>(work: (release: () => void) => Promise<T>) => Promise<T>;
   readonly onState: (state: 'preparing' | 'ready' | 'rendering', known?: Partial<RecordedClip>) => void;
   readonly onProgress: (event: ProgressEvent) => void;
   /** Frames that come from checkpoints. */
@@ -65,7 +63,14 @@ export async function executeJob(job: BatchJob, surroundings: JobSurroundings): 
     limitReached.abort(new JobTimeoutError(message));
   });
   const signal = AbortSignal.any([outer, limitReached.signal]);
-  const inside = { ...surroundings, signal };
+  const onProgress = (event: ProgressEvent): void => {
+    if (event.type === 'stage' && event.stage === 'render') {
+      limit.start();
+      surroundings.onState('rendering');
+    }
+    surroundings.onProgress(event);
+  };
+  const inside = { ...surroundings, signal, onProgress };
   let unlock: (() => Promise<void>) | undefined;
   try {
     const prepared = await surroundings.whilePreparing(async () => {
@@ -80,7 +85,7 @@ export async function executeJob(job: BatchJob, surroundings: JobSurroundings): 
       return found;
     });
     if ('clip' in prepared) return { reused: true, clip: prepared.clip };
-    return await renderPrepared(prepared, inside, limit);
+    return await renderPrepared(prepared, inside.onState);
   } catch (error) {
     // What fails while a job is being stopped fails because of it.
     signal.throwIfAborted();
@@ -169,18 +174,12 @@ async function prepareUnlessDone(
 
 async function renderPrepared(
   { render, store, published }: PreparedJob,
-  { signal, withEngine, onState }: JobSurroundings,
-  limit: TimeLimit,
+  onState: JobSurroundings['onState'],
 ): Promise<FinishedJob> {
   try {
     const { frames, fps, width, height } = render;
     onState('ready', { frames, fps, width, height });
-    const result = await withEngine(async (release) => {
-      signal.throwIfAborted();
-      limit.start();
-      onState('rendering');
-      return render.render(release);
-    });
+    const result = await render.render();
     await store.remove();
     return { reused: false, clip: published.clip ?? { frames, fps, width, height, seconds: 0 }, result };
   } finally {

@@ -6,7 +6,7 @@ import PQueue from 'p-queue';
 import { ModelError, PipelineError } from '../errors.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 
-/** Clips that a lane has in hand: one is rendered, one is prepared, and one may be on its way to its file. */
+/** Clips that a lane has in hand: one is denoised, one is prepared, and one gets its networks or its last frames. */
 export const CLIPS_PER_LANE = 3;
 
 /** A renderer with those that use it. */
@@ -22,8 +22,6 @@ interface Lane {
   users: number;
   /** Prepares one clip at a time: they come out in the order in which they went in. */
   readonly preparations: PQueue;
-  /** Who has the engine to itself. */
-  readonly turns: PQueue;
 }
 
 /** A lane for one attempt. */
@@ -31,8 +29,6 @@ export interface LaneLease {
   readonly renderer: ClipRenderer;
   /** Waits until no other clip is prepared here. */
   whilePreparing<T>(work: () => Promise<T>): Promise<T>;
-  /** Waits until no other clip is rendered here; `work` calls its argument when the next may begin. */
-  withEngine<T>(work: (release: () => void) => Promise<T>, priority: number): Promise<T>;
   /** Gives the lane back. @param error - what the attempt failed with: after some, the renderer is not used again. */
   release(error?: unknown): Promise<void>;
 }
@@ -49,7 +45,6 @@ export class Lanes {
       engine: undefined,
       users: 0,
       preparations: new PQueue({ concurrency: 1 }),
-      turns: new PQueue({ concurrency: 1 }),
     }));
   }
 
@@ -72,7 +67,6 @@ export class Lanes {
       return {
         renderer: await engine.renderer,
         whilePreparing: (work) => lane.preparations.add(work),
-        withEngine: (work, priority) => inTurn(lane.turns, work, priority),
         release: leave,
       };
     } catch (error) {
@@ -99,23 +93,4 @@ function needsNewRenderer(error: unknown): boolean {
 
 async function dispose({ renderer }: Engine): Promise<void> {
   await renderer.then((opened) => opened.dispose()).catch(() => {}); // what could not be opened needs no end
-}
-
-/** Gives a turn that ends with `work`, or before it when it releases the engine. */
-async function inTurn<T>(
-  turns: PQueue,
-  work: (release: () => void) => Promise<T>,
-  priority: number,
-): Promise<T> {
-  let begin!: (release: () => void) => void;
-  const begun = new Promise<() => void>((resolve) => {
-    begin = resolve;
-  });
-  void turns.add(() => new Promise<void>((release) => begin(release)), { priority });
-  const release = await begun;
-  try {
-    return await work(release);
-  } finally {
-    release();
-  }
 }

@@ -56,7 +56,7 @@ export async function runJobs(
     tracker.begin(job.index);
     try {
       lease = await lanes.lease();
-      const { renderer, whilePreparing, withEngine } = lease;
+      const { renderer, whilePreparing } = lease;
       const finished = await executeJob(job, {
         stateFolder,
         hashes,
@@ -64,7 +64,6 @@ export async function runJobs(
         signal,
         lock: true,
         whilePreparing,
-        withEngine: (work) => withEngine(work, job.priority),
         onState: (state, known) => tracker.setState(job.index, state, known),
         onProgress: (event) => tracker.progress(job.index, event),
         onResume: (frames) => tracker.resumed(job.index, frames),

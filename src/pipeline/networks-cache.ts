@@ -28,7 +28,8 @@ export interface NetworkEngines {
   readonly sideEngine: Engine;
 }
 
-function keyOf({ bundle, windowFrames, loras, guided, embeddedGuidance }: NetworksChoice): string {
+/** Equal for choices that give the same networks. */
+export function choiceKey({ bundle, windowFrames, loras, guided, embeddedGuidance }: NetworksChoice): string {
   const adapters = loras.map(({ part, scale }) => [part, scale]);
   return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance]);
 }
@@ -57,7 +58,7 @@ export class NetworksCache {
    */
   async load(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease> {
     signal?.throwIfAborted();
-    const key = keyOf(choice);
+    const key = choiceKey(choice);
     const entry = this.#entries.get(key) ?? this.#begin(choice);
     this.#entries.delete(key);
     this.#entries.set(key, entry);

@@ -1,6 +1,7 @@
 /** Renders a clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
 import PQueue from 'p-queue';
 import type { VideoWriter } from '../media/video-writer.ts';
+import type { ClipCheckpoints } from './clip-checkpoints.ts';
 import type { ClipNetworks, FrameToDecode } from './clip-networks.ts';
 import type { ContextWindow } from './context-windows.ts';
 import { type DenoisedFrame, type Denoiser, denoiseClip } from './denoise-clip.ts';
@@ -22,6 +23,11 @@ export interface ClipParts {
   readonly writer: VideoWriter;
   readonly progress: RenderProgress;
   readonly watch: Stopwatch;
+  /** Where the denoiser runs. */
+  readonly device: string;
+  readonly checkpoints?: ClipCheckpoints | undefined;
+  /** Called when the denoiser is not needed any more; decoding and encoding go on. */
+  readonly onDenoised?: (() => void) | undefined;
 }
 
 /** The networks as {@link denoiseClip} calls them: each window with its own pose features. */
@@ -47,7 +53,7 @@ export function denoiserOf(
  * @throws {@link SubprocessError} if the encoder fails.
  */
 export async function renderClip(parts: ClipParts): Promise<void> {
-  const { job, scene, networks, writer, progress, watch } = parts;
+  const { job, scene, networks, writer, progress, watch, device, checkpoints, onDenoised } = parts;
   const { options, bundle, sampling, windows } = job;
   const { signal } = options;
   const conditions = new WindowConditions(scene, networks, watch, signal);
@@ -82,6 +88,14 @@ export async function renderClip(parts: ClipParts): Promise<void> {
     if (failure !== undefined) throw failure.error;
   };
 
+  const resume = await checkpoints?.load({
+    frames: job.frames,
+    windows: windows.length,
+    steps: sampling.scheduler.timesteps.length,
+    frameShape: networks.frameShape,
+    device,
+  });
+  if (resume !== undefined) progress.resume(resume.state.done);
   try {
     let batch: DenoisedFrame[] = [];
     const frames = denoiseClip({
@@ -97,6 +111,8 @@ export async function renderClip(parts: ClipParts): Promise<void> {
         if (lastOfWindow) conditions.forgetPose(index);
         progress.stepDone();
       },
+      resume,
+      onWindowDone: checkpoints && ((window) => checkpoints.save(window)),
     });
     for await (const frame of frames) {
       batch.push(frame);
@@ -105,6 +121,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
         batch = [];
       }
     }
+    onDenoised?.();
     if (batch.length > 0) await hand(batch);
     await queue.onIdle();
     if (failure !== undefined) throw failure.error;

@@ -14,11 +14,20 @@ export class RenderProgress {
   readonly #begin = performance.now();
   #framesDone = 0;
   #stepsDone = 0;
+  /** Of an earlier run: they say nothing of the pace. */
+  #stepsBefore = 0;
 
   constructor(framesTotal: number, stepsTotal: number, report: (event: ProgressEvent) => void) {
     this.#framesTotal = framesTotal;
     this.#stepsTotal = stepsTotal;
     this.#report = report;
+    this.#emit();
+  }
+
+  /** Goes on after an earlier run's steps; its frames are encoded again, and counted as that happens. */
+  resume(steps: number): void {
+    this.#stepsBefore = steps;
+    this.#stepsDone = steps;
     this.#emit();
   }
 
@@ -36,9 +45,12 @@ export class RenderProgress {
 
   #emit(): void {
     const elapsed = (performance.now() - this.#begin) / 1000;
+    const before = (DENOISING_SHARE * this.#stepsBefore) / this.#stepsTotal;
     const done =
       (DENOISING_SHARE * this.#stepsDone) / this.#stepsTotal +
       ((1 - DENOISING_SHARE) * this.#framesDone) / this.#framesTotal;
+    const newSteps = this.#stepsDone - this.#stepsBefore;
+    const isKnown = newSteps >= STEPS_BEFORE_ESTIMATE;
     this.#report({
       type: 'frames',
       framesDone: this.#framesDone,
@@ -46,7 +58,7 @@ export class RenderProgress {
       stepsDone: this.#stepsDone,
       stepsTotal: this.#stepsTotal,
       framesPerSecond: elapsed > 0 ? this.#framesDone / elapsed : 0,
-      ...(this.#stepsDone >= STEPS_BEFORE_ESTIMATE ? { remaining: (elapsed * (1 - done)) / done } : {}),
+      ...(isKnown ? { remaining: (elapsed * (1 - done)) / (done - before) } : {}),
     });
   }
 }

@@ -7,9 +7,11 @@ import { VideoWriter } from '../media/video-writer.ts';
 import { Engine } from '../runtime/engine.ts';
 import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
+import type { ClipCheckpoints } from './clip-checkpoints.ts';
 import { FrameThread } from './frame-thread.ts';
 import { NetworksCache, type NetworksLease } from './networks-cache.ts';
 import { countEvaluations, defaultCacheFolder, type Job, type OpenedJob, openJob } from './open-job.ts';
+import { ReferenceCache } from './reference-cache.ts';
 import { renderClip } from './render-clip.ts';
 import { RenderProgress } from './render-progress.ts';
 import type { Scene } from './scene.ts';
@@ -34,6 +36,14 @@ export interface PreparedClip {
   readonly watch: Stopwatch;
   /** Frees what is held of the clip; may be called twice. */
   dispose(): Promise<void>;
+}
+
+/** What may happen around a rendering. */
+export interface RenderHooks {
+  /** Where the clip goes on from, and where its finished windows are kept. */
+  readonly checkpoints?: ClipCheckpoints | undefined;
+  /** Called with the complete video before it gets its name. */
+  readonly beforePublish?: ((partial: string) => Promise<void>) | undefined;
 }
 
 /** The engines of a studio. */
@@ -74,7 +84,10 @@ export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
  */
 export class Studio {
   readonly #options: StudioOptions;
-  readonly #renders = new PQueue({ concurrency: 1 });
+  /** One clip is denoised, another gets its networks, or its last frames. */
+  readonly #renders = new PQueue({ concurrency: 2 });
+  readonly #turns = new PQueue({ concurrency: 1 });
+  readonly #references = new ReferenceCache();
   readonly #cache: NetworksCache;
   /** What the engines had to say and nobody was told yet. */
   readonly #notices: string[] = [];
@@ -199,15 +212,23 @@ export class Studio {
   }
 
   /**
-   * Renders a clip to its output; calls wait for each other. The clip stays the caller's to dispose of.
+   * Renders a clip to its output; calls wait for each other, in their order. The clip stays the caller's to dispose of.
    *
    * @throws what `animate` throws.
    */
-  render(clip: PreparedClip): Promise<AnimateResult> {
-    return this.#renders.add(() => this.#render(clip));
+  render(clip: PreparedClip, hooks: RenderHooks = {}): Promise<AnimateResult> {
+    return this.#renders.add(() => this.#render(clip, hooks));
   }
 
-  async #render({ job, scene, watch }: PreparedClip): Promise<AnimateResult> {
+  /** Waits until the denoiser is free. @returns a function that frees it; it may be called twice. */
+  #takeDenoiser(): Promise<() => void> {
+    return new Promise((resolve) => {
+      void this.#turns.add(() => new Promise<void>((free) => resolve(free)));
+    });
+  }
+
+  async #render(clip: PreparedClip, hooks: RenderHooks): Promise<AnimateResult> {
+    const { job, scene, watch } = clip;
     const { options, bundle, sampling, frames, fps, windows } = job;
     const { signal } = options;
     const report = reporter(options);
@@ -216,16 +237,22 @@ export class Studio {
     signal?.throwIfAborted();
     let lease: NetworksLease | undefined;
     let writer: VideoWriter | undefined;
+    let freeDenoiser: (() => void) | undefined;
     try {
       report({ type: 'stage', stage: 'load' });
-      lease = await watch.time('load', () => this.loadNetworks(networksOf(job), signal));
+      const choice = networksOf(job);
+      lease = await watch.time('load', () => this.loadNetworks(choice, signal));
       const { networks } = lease;
-      await watch.time('reference', async () => {
-        await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
-      });
+      const reference = await watch.time('reference', () =>
+        this.#references.get(choice, scene.reference, () => networks.makeReference(scene.reference)),
+      );
+      watch.pause();
+      freeDenoiser = await this.#takeDenoiser();
+      watch.resume();
       signal?.throwIfAborted();
 
       report({ type: 'stage', stage: 'render' });
+      await watch.time('reference', () => networks.bindReference(reference));
       writer = await VideoWriter.open({
         ffmpeg: job.ffmpeg,
         outputPath: job.output,
@@ -238,6 +265,7 @@ export class Studio {
         metadata: {
           comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}`,
         },
+        beforePublish: hooks.beforePublish,
         signal,
       });
       const progress = new RenderProgress(
@@ -245,7 +273,12 @@ export class Studio {
         windows.length * sampling.scheduler.timesteps.length,
         report,
       );
-      await renderClip({ job, scene, networks, writer, progress, watch });
+      const { device } = await this.denoisingEngine();
+      await renderClip({
+        ...{ job, scene, networks, writer, progress, watch, device },
+        checkpoints: hooks.checkpoints,
+        onDenoised: freeDenoiser,
+      });
 
       report({ type: 'stage', stage: 'finish' });
       await watch.time('encode', () => writer!.finish());
@@ -256,7 +289,7 @@ export class Studio {
         duration: frames / fps,
         width,
         height,
-        device: (await this.denoisingEngine()).device,
+        device,
         bundle: bundle.description.name,
         sampler: sampling.sampler,
         steps: sampling.steps,
@@ -267,6 +300,7 @@ export class Studio {
       };
     } finally {
       watch.pause();
+      freeDenoiser?.();
       await writer?.dispose();
       await lease?.release();
     }

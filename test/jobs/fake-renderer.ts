@@ -1,5 +1,6 @@
 /** A renderer without networks: what it does with a job is decided by the test. */
 import { rename, writeFile } from 'node:fs/promises';
+import PQueue from 'p-queue';
 import type { ClipRenderer, PreparedRender, RenderRequest } from '../../src/jobs/clip-renderer.ts';
 import type { AnimateResult } from '../../src/pipeline/animate-options.ts';
 
@@ -18,31 +19,35 @@ const ZERO_TIMES = {
 /** What a test wants to happen; all of it may throw or wait. */
 export interface FakeBehaviour {
   readonly onPrepare?: (request: RenderRequest) => Promise<void> | void;
-  readonly onRender?: (request: RenderRequest, onDenoised: () => void) => Promise<void> | void;
+  readonly onRender?: (request: RenderRequest) => Promise<void> | void;
   readonly onDispose?: () => void;
 }
 
 /** Opens renderers that write the names of their inputs as videos of 10 frames. */
 export function fakeRenderer({ onPrepare, onRender, onDispose }: FakeBehaviour = {}): ClipRenderer {
+  const turns = new PQueue({ concurrency: 1 });
   return {
     async prepare(request): Promise<PreparedRender> {
       await onPrepare?.(request);
       const { options, beforePublish } = request;
       return {
         ...{ frames: 10, fps: 25, width: 64, height: 48 },
-        async render(onDenoised): Promise<AnimateResult> {
-          await onRender?.(request, onDenoised);
-          options.signal?.throwIfAborted();
-          const partial = `${options.output}.partial`;
-          await writeFile(partial, `${options.portrait} ${options.audio} ${options.seed ?? 42}`);
-          await beforePublish(partial);
-          await rename(partial, options.output);
-          return {
-            output: options.output,
-            ...{ frames: 10, fps: 25, duration: 0.4, width: 64, height: 48, device: 'cpu', bundle: 'tiny' },
-            ...{ sampler: 'lcm' as const, steps: 4, guidance: 1, seed: 42, denoiserEvaluations: 4 },
-            times: ZERO_TIMES,
-          };
+        async render(): Promise<AnimateResult> {
+          return turns.add(async () => {
+            options.onProgress?.({ type: 'stage', stage: 'render' });
+            await onRender?.(request);
+            options.signal?.throwIfAborted();
+            const partial = `${options.output}.partial`;
+            await writeFile(partial, `${options.portrait} ${options.audio} ${options.seed ?? 42}`);
+            await beforePublish(partial);
+            await rename(partial, options.output);
+            return {
+              output: options.output,
+              ...{ frames: 10, fps: 25, duration: 0.4, width: 64, height: 48, device: 'cpu', bundle: 'tiny' },
+              ...{ sampler: 'lcm' as const, steps: 4, guidance: 1, seed: 42, denoiserEvaluations: 4 },
+              times: ZERO_TIMES,
+            };
+          });
         },
         async dispose() {},
       };

@@ -49,9 +49,9 @@ async function runWith(jobs: readonly JobSpec[], behaviour: FakeBehaviour = {}, 
         opened += 1;
         return fakeRenderer({
           ...behaviour,
-          onRender: async (request, onDenoised) => {
+          onRender: async (request) => {
             rendered.push(nameOf(request));
-            await behaviour.onRender?.(request, onDenoised);
+            await behaviour.onRender?.(request);
           },
         });
       },
@@ -221,21 +221,6 @@ test('priorities come first, and the next clip is prepared while one is rendered
     ['render c', 'render b', 'render a'],
   );
   assert.ok(log.indexOf('prepare b') < log.indexOf('render b'));
-});
-
-test('while a video is completed, the denoiser goes on with the next', async () => {
-  let secondBegan = () => {};
-  const second = new Promise<void>((resolve) => {
-    secondBegan = resolve;
-  });
-  const { report } = await runWith([job('a'), job('b')], {
-    onRender: async (request, onDenoised) => {
-      if (nameOf(request) === 'b') return secondBegan();
-      onDenoised();
-      await second; // would never come if the second waited for the first's end
-    },
-  });
-  assert.equal(statesOf(report), 'done done');
 });
 
 test('concurrency gives as many renderers, and no more clips at a time', async () => {

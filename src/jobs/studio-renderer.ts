@@ -1,0 +1,21 @@
+/** Renders jobs in a studio. */
+import { Studio, type StudioOptions } from '../pipeline/studio.ts';
+import type { ClipRenderer } from './clip-renderer.ts';
+
+/** A studio as jobs see it; disposing of it ends the studio. */
+export function studioRenderer(options: StudioOptions): ClipRenderer {
+  const studio = new Studio(options);
+  return {
+    async prepare({ options: clipOptions, checkpoints, beforePublish }) {
+      const clip = await studio.prepare(clipOptions);
+      const { frames, fps } = clip.job;
+      const { width, height } = clip.scene;
+      return {
+        ...{ frames, fps, width, height },
+        render: () => studio.render(clip, { checkpoints, beforePublish }),
+        dispose: () => clip.dispose(),
+      };
+    },
+    dispose: () => studio.dispose(),
+  };
+}
