@@ -53,6 +53,7 @@ export interface AnimateSwitches {
   readonly quiet: boolean;
   readonly json: boolean;
   readonly dryRun: boolean;
+  readonly resume: boolean;
 }
 
 /** Name of a library option on the command line. */
@@ -66,6 +67,7 @@ export function addAnimateFlags(command: Command): Command {
     command.option(value === undefined ? name : `${name} <${value}>`, help);
   }
   return command
+    .option('--resume', 'keep checkpoints, and go on from those of an earlier run that had --resume')
     .option('--quiet', 'print no progress and no notes')
     .option('--json', 'print events and result as JSON, one object a line')
     .option('--dry-run', 'check all inputs and print what the job would cost')
@@ -95,6 +97,7 @@ export function readAnimateFlags(command: Command): {
       quiet: values.quiet === true,
       json: values.json === true,
       dryRun: values.dryRun === true,
+      resume: values.resume === true,
     },
     errors: findStrayArguments(command),
   };
@@ -112,7 +115,8 @@ export function inFlagNames(error: unknown): unknown {
 /** Placeholders of numbers. */
 const NUMERIC: ReadonlySet<string | undefined> = new Set(['n', 'x', 'scale']);
 
-function parseNumber(text: string): number | string {
+/** A number, or the text if it is none. */
+export function parseNumber(text: string): number | string {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
 }
 
@@ -120,12 +124,16 @@ function camelCase(flag: string): string {
   return flag.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** Unknown flags and words that belong to none, of a command that lets them through. */
-export function findStrayArguments(command: Command): InvalidOptionError[] {
+/**
+ * Unknown flags and words that belong to none, of a command that lets them through.
+ *
+ * @param operands - number of words, from the first, that are the command's own.
+ */
+export function findStrayArguments(command: Command, operands = 0): InvalidOptionError[] {
   const known = command.options.flatMap((option) => option.long ?? []);
   const errors: InvalidOptionError[] = [];
   let afterUnknownFlag = false;
-  for (const argument of command.args) {
+  for (const argument of command.args.slice(operands)) {
     if (/^-./.test(argument)) {
       const name = argument.split('=', 1)[0]!;
       const suggestion = closestName(name, known);

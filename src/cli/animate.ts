@@ -3,7 +3,13 @@ import { Command } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
-import { addAnimateFlags, flagOf, inFlagNames, readAnimateFlags } from './animate-flags.ts';
+import {
+  type AnimateSwitches,
+  addAnimateFlags,
+  flagOf,
+  inFlagNames,
+  readAnimateFlags,
+} from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatPlan, formatResult } from './format.ts';
 import { createProgressDisplay } from './progress-bar.ts';
@@ -21,7 +27,8 @@ Example:
   lcm-portrait animate --portrait face.jpg --audio speech.wav --output talk.mp4
 
 The path of the video and a summary go to standard output, all else to standard error.
-Ctrl-C stops the job and removes what it has begun; a second Ctrl-C ends it at once.`,
+Ctrl-C stops the job and removes what it has begun, but for the checkpoints of --resume; a second
+Ctrl-C ends it at once.`,
   );
   return command.action(async () => {
     const { options, switches, errors } = readAnimateFlags(command);
@@ -34,7 +41,7 @@ Ctrl-C stops the job and removes what it has begun; a second Ctrl-C ends it at o
 async function run(
   context: CliContext,
   options: AnimateOptions,
-  { quiet, json, dryRun }: { quiet: boolean; json: boolean; dryRun: boolean },
+  { quiet, json, dryRun, resume }: AnimateSwitches,
 ): Promise<void> {
   const { stdout, stderr, env } = context;
   const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
@@ -60,6 +67,17 @@ async function run(
       display.close();
       if (json) writeJson({ type: 'plan', ...plan });
       else stdout.write(formatPlan(plan));
+    } else if (resume) {
+      const done = await (await context.loadJobs()).animateResumable(job);
+      display.close();
+      if (done.reused) {
+        if (json) writeJson({ type: 'result', reused: true, output: done.output });
+        else stdout.write(`${done.output}\nwas complete already, of the same inputs and options\n`);
+      } else {
+        const { result, resumedFrames } = done;
+        if (json) writeJson({ type: 'result', reused: false, resumedFrames, ...result });
+        else stdout.write(formatResult(result, resumedFrames));
+      }
     } else {
       const result = await pipeline.animate(job);
       display.close();

@@ -1,4 +1,7 @@
 /** What the commands are given: streams, environment, and the parts of the program that are loaded only when needed. */
+import type { BatchPlan } from '../jobs/plan-batch.ts';
+import type { ResumableOptions, ResumableResult } from '../jobs/render-resumable.ts';
+import type { BatchRun, RunBatchOptions } from '../jobs/run-batch.ts';
 import type { AnimateOptions, AnimateResult, AnimationPlan } from '../pipeline/animate-options.ts';
 import type { DoctorReport } from './doctor-report.ts';
 import type { ProgressStream } from './progress-bar.ts';
@@ -9,6 +12,13 @@ export interface Pipeline {
   planAnimation(options: AnimateOptions): Promise<AnimationPlan>;
 }
 
+/** Many jobs, and single ones that can be gone on with, as the command line needs them. */
+export interface Jobs {
+  runBatch(manifest: string, options: RunBatchOptions): BatchRun;
+  planBatch(manifest: string, options: RunBatchOptions): Promise<BatchPlan>;
+  animateResumable(options: ResumableOptions): Promise<ResumableResult>;
+}
+
 /** Surroundings of a command; results go to `stdout`, all else to `stderr`. */
 export interface CliContext {
   readonly stdout: ProgressStream;
@@ -17,6 +27,7 @@ export interface CliContext {
   readonly version: string;
   /** Loads the pipeline with its native libraries, which would slow down `--help`. */
   readonly loadPipeline: () => Promise<Pipeline>;
+  readonly loadJobs: () => Promise<Jobs>;
   /** Looks at the machine. */
   readonly examine: () => Promise<DoctorReport>;
 }

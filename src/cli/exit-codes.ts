@@ -10,6 +10,7 @@ import {
   type ShapeError,
   type SubprocessError,
 } from '../errors.ts';
+import type { ManifestError } from '../jobs/manifest-schema.ts';
 
 /** `code` of every error class that callers can meet. */
 export type ErrorCode = (
@@ -21,6 +22,7 @@ export type ErrorCode = (
   | EnvironmentError
   | SubprocessError
   | NumericalError
+  | ManifestError
 )['code'];
 
 /** Status of an error that is none of ours: a bug. */
@@ -38,7 +40,11 @@ export const EXIT_STATUSES: Readonly<
   ENVIRONMENT: { status: 7, meaning: 'this machine lacks something, see: lcm-portrait doctor' },
   SUBPROCESS: { status: 8, meaning: 'ffmpeg failed' },
   NUMERICAL: { status: 9, meaning: 'the networks computed no usable numbers' },
+  MANIFEST: { status: 10, meaning: 'the manifest of a batch is wrong; nothing was begun' },
 };
+
+/** Status of a batch of which some jobs are not done. */
+export const PARTIAL_STATUS = 11;
 
 /** Signals that stop a job, with the status that shells give to a process that they ended. */
 export const SIGNAL_STATUSES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
@@ -58,6 +64,7 @@ export function describeExitStatuses(): string {
     [0, 'success'],
     [UNEXPECTED_STATUS, 'an error inside lcm-portrait'],
     ...Object.values(EXIT_STATUSES).map(({ status, meaning }) => [status, meaning] as const),
+    [PARTIAL_STATUS, 'some jobs of the batch are not done, see its report'],
     [SIGNAL_STATUSES.SIGINT, 'stopped by Ctrl-C (129: terminal closed, 143: terminated)'],
   ];
   return `Exit status:\n${rows.map(([status, meaning]) => `  ${String(status).padEnd(3)}  ${meaning}`).join('\n')}`;

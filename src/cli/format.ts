@@ -40,13 +40,14 @@ export function count(number: number, noun: string): string {
 }
 
 /** The path alone on the first line, for programs that read it, and a line about what was made. */
-export function formatResult(result: AnimateResult): string {
+export function formatResult(result: AnimateResult, resumedFrames = 0): string {
   const pace = result.times.total > 0 ? ` (${(result.frames / result.times.total).toFixed(1)} frames/s)` : '';
   return (
     `${result.output}\n` +
     `${formatSeconds(result.duration)} of video, ${result.width}×${result.height}, ` +
     `${count(result.frames, 'frame')} at ${round(result.fps)} fps; ${formatSampling(result)}; ` +
-    `seed ${result.seed}; took ${formatSeconds(result.times.total)}${pace}\n`
+    `seed ${result.seed}; took ${formatSeconds(result.times.total)}${pace}` +
+    `${resumedFrames > 0 ? `; ${count(resumedFrames, 'frame')} from checkpoints` : ''}\n`
   );
 }
 

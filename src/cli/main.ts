@@ -7,5 +7,10 @@ await runThisProcess({
     ...(await import('../pipeline/animate.ts')),
     ...(await import('../pipeline/plan-animation.ts')),
   }),
+  loadJobs: async () => ({
+    ...(await import('../jobs/start-batch.ts')),
+    ...(await import('../jobs/plan-batch.ts')),
+    ...(await import('../jobs/render-resumable.ts')),
+  }),
   examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
 });

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { InvalidOptionError } from '../errors.ts';
 import { createAnimateCommand } from './animate.ts';
+import { createBatchCommand } from './batch.ts';
 import type { CliContext } from './context.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
@@ -36,7 +37,11 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
     .description('A portrait and a speech recording in, a talking video out.')
     .version(context.version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command');
-  const commands = [createAnimateCommand(context), createDoctorCommand(context, setStatus)];
+  const commands = [
+    createAnimateCommand(context),
+    createBatchCommand(context, setStatus),
+    createDoctorCommand(context, setStatus),
+  ];
   for (const command of [program, ...commands]) {
     command
       .exitOverride()

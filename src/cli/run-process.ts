@@ -9,7 +9,9 @@ import { reportError } from './report-error.ts';
  *
  * @param parts - what commands work with.
  */
-export async function runThisProcess(parts: Pick<CliContext, 'loadPipeline' | 'examine'>): Promise<void> {
+export async function runThisProcess(
+  parts: Pick<CliContext, 'loadPipeline' | 'loadJobs' | 'examine'>,
+): Promise<void> {
   // A reader that has gone, as in `lcm-portrait … | head -1`, or a closed terminal, is no reason to fail: the
   // video is the result, the text is not.
   for (const stream of [process.stdout, process.stderr]) {

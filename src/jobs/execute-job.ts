@@ -5,6 +5,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MediaError } from '../errors.ts';
+import { removePartials } from '../media/prepare-output.ts';
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
 import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
@@ -80,6 +81,7 @@ export async function executeJob(job: BatchJob, surroundings: JobSurroundings): 
       await makeFolder(output);
       const folder = await JobFolder.of(stateFolder, output);
       if (surroundings.lock) unlock = await lockFolder(folder.path, output);
+      await removePartials(output);
       const found = await prepareUnlessDone(job, folder, inside);
       limit.stop();
       return found;

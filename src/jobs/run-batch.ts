@@ -141,7 +141,7 @@ async function run(
 }
 
 /** Fills in the folders that depend on the manifest. */
-function placesOf(checked: CheckedManifest, options: RunBatchOptions) {
+export function placesOf(checked: CheckedManifest, options: RunBatchOptions) {
   const { folder, name, jobs } = checked;
   const { reportFolder, ffmpegPath } = options;
   const base = path.resolve(options.baseFolder ?? folder);

@@ -1,7 +1,7 @@
 /** Checks of an output path that must fail before heavy work, and the name that a file has until it is complete. */
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { open, realpath, rm, stat } from 'node:fs/promises';
+import { open, readdir, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError, MediaError } from '../errors.ts';
 
@@ -80,6 +80,21 @@ export function containerOf(outputPath: string): string {
     'output',
     outputPath,
   );
+}
+
+/**
+ * Removes what runs that were killed have left of a video: the files that {@link partialPath} names. For whoever is the
+ * only one to write it.
+ */
+export async function removePartials(outputPath: string): Promise<void> {
+  const { dir, base, ext } = path.parse(partialPath(path.resolve(outputPath)));
+  const start = base.slice(0, -`${'0'.repeat(8)}.partial${ext}`.length);
+  const isPartial = (name: string) =>
+    name.startsWith(start) && /^[0-9a-f]{8}\.partial$/.test(name.slice(start.length, -ext.length));
+  for (const name of await readdir(dir).catch(() => [])) {
+    if (name.endsWith(ext) && isPartial(name))
+      await rm(path.join(dir, name), { force: true }).catch(() => {});
+  }
 }
 
 /** A new hidden name in the same folder, so that renaming is atomic. */

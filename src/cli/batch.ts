@@ -1,0 +1,173 @@
+/** `lcm-portrait batch`: the clips of a manifest, and a report of what became of each. */
+import { Command } from 'commander';
+import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
+import type { BatchReport } from '../jobs/batch-events.ts';
+import type { RunBatchOptions } from '../jobs/run-batch.ts';
+import { findStrayArguments, parseNumber } from './animate-flags.ts';
+import { createBatchDisplay } from './batch-display.ts';
+import { formatBatchPlan, formatBatchReport } from './batch-format.ts';
+import type { CliContext } from './context.ts';
+import { PARTIAL_STATUS } from './exit-codes.ts';
+import { listenForStop } from './stop-signals.ts';
+
+interface BatchSwitches {
+  readonly quiet?: true;
+  readonly json?: true;
+  readonly dryRun?: true;
+}
+
+/**
+ * The command, ready to be added to the program.
+ *
+ * @param setStatus - told the exit status if jobs are not done.
+ */
+export function createBatchCommand(context: CliContext, setStatus: (status: number) => void): Command {
+  const command = new Command('batch')
+    .description('make the videos of a manifest, and a report of what became of each')
+    .argument('[manifest]', 'YAML, JSON, JSON Lines or CSV file')
+    .option('--output-dir <folder>', "where relative outputs start (default: the manifest's folder)")
+    .option('--base <folder>', "where relative inputs start (default: the manifest's folder)")
+    .option('--state <folder>', 'records and checkpoints (default: .lcm-portrait beside the manifest)')
+    .option('--report <folder>', 'report.json and report.html (default: NAME-report beside the manifest)')
+    .option('--no-report', 'write no report')
+    .option('--device <name>', 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)')
+    .option('--threads <n>', 'threads of each engine, 1 to 256 (default: the cores, shared)')
+    .option('--concurrency <n>', 'clips at the same time, each with its own networks (default: 1)')
+    .option('--fail-fast', 'stop at the first job that fails')
+    .option('--keep-going', 'go on when jobs fail (the default)')
+    .option('--retry-delay <s>', 'seconds before a second attempt, doubled for later ones (default: 1)')
+    .option('--force', 'replace outputs that are files from elsewhere')
+    .option('--quiet', 'print no progress and no notes')
+    .option('--json', 'print events and report as JSON, one object a line')
+    .option('--dry-run', 'check all inputs and print jobs, frames, time and disk')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText(
+      'after',
+      `
+A job is a portrait, a recording and an output; patterns and lists make a job of each pair:
+
+  defaults: {preset: fast, output: 'out/{portrait}-{audio}.mp4', attempts: 3}
+  jobs:
+    - {portrait: anna.jpg, audio: hello.wav, seed: 7}
+    - {portrait: 'faces/*.jpg', audio: [hello.wav, bye.wav], priority: 5, timeout: 600}
+
+Options of a job are those of animate (expressionScale for --expression-scale), and id, priority,
+attempts and timeout (seconds). A CSV file has them as columns. AniPortrait's map of picture to
+recordings is taken as it is.
+
+Run it again after it was stopped or killed: videos that are there stay, others go on from their
+checkpoints. Ctrl-C ends the batch within seconds and keeps checkpoints; again to end at once.`,
+    );
+  return command.action(async (first: string | undefined) => {
+    const manifest = first?.startsWith('-') ? undefined : first; // unknown flags come this way, too
+    const values = command.opts<Record<string, string | boolean | undefined>>();
+    const { options, errors } = readOptions(values);
+    if (first === undefined) {
+      const message = 'Cannot run a batch without a manifest: expected the path of a file, got nothing';
+      errors.push(new InvalidOptionError(message, 'manifest', undefined));
+    }
+    errors.push(...findStrayArguments(command, manifest === undefined ? 0 : 1));
+    if (values.failFast === true && values.keepGoing === true) {
+      const message = 'Cannot use --fail-fast: expected it without --keep-going, got both';
+      errors.push(new InvalidOptionError(message, '--fail-fast', true));
+    }
+    if (errors.length > 0) throw new InvalidOptionsError(errors);
+    await run(context, manifest!, options, values as BatchSwitches, setStatus);
+  });
+}
+
+/** Flags with numbers: their names in the library, and what they take. */
+const NUMBERS = {
+  threads: { flag: '--threads', min: 1, max: 256, integer: true },
+  concurrency: { flag: '--concurrency', min: 1, max: 64, integer: true },
+  retryDelay: { flag: '--retry-delay', min: 0, max: 3600, integer: false },
+} as const;
+const DEVICES = ['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml'];
+
+function readOptions(values: Readonly<Record<string, string | boolean | undefined>>): {
+  readonly options: RunBatchOptions;
+  readonly errors: InvalidOptionError[];
+} {
+  const errors: InvalidOptionError[] = [];
+  const numbers: Record<string, number> = {};
+  for (const [key, { flag, min, max, integer }] of Object.entries(NUMBERS)) {
+    const text = values[key];
+    if (text === undefined) continue;
+    const value = parseNumber(String(text));
+    const fits = typeof value === 'number' && value >= min && value <= max;
+    if (fits && (!integer || Number.isInteger(value))) numbers[key] = value;
+    else {
+      const kind = integer ? 'an integer' : 'a number';
+      const message = `Cannot use ${flag}: expected ${kind} from ${min} to ${max}, got ${JSON.stringify(text)}`;
+      errors.push(new InvalidOptionError(message, flag, text));
+    }
+  }
+  const { device, outputDir, base, state, report, failFast, force } = values;
+  if (device !== undefined && !DEVICES.includes(String(device))) {
+    const message = `Cannot use --device: expected ${DEVICES.join(', ')}, got ${JSON.stringify(device)}`;
+    errors.push(new InvalidOptionError(message, '--device', device));
+  }
+  const given = {
+    ...numbers,
+    device,
+    outputFolder: outputDir,
+    baseFolder: base,
+    stateFolder: state,
+    reportFolder: report === true ? undefined : report, // true unless --no-report, or a folder, is given
+    failFast,
+    overwrite: force,
+  };
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { options, errors };
+}
+
+async function run(
+  context: CliContext,
+  manifest: string,
+  options: RunBatchOptions,
+  { quiet = false, json = false, dryRun = false }: { quiet?: boolean; json?: boolean; dryRun?: boolean },
+  setStatus: (status: number) => void,
+): Promise<void> {
+  const { stdout, stderr, env } = context;
+  const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
+  const display = createBatchDisplay(stderr, { quiet: quiet || json || dryRun, dumb: env.TERM === 'dumb' });
+  const stop = listenForStop(() => {
+    display.close();
+    stderr.write('lcm-portrait: stopping, checkpoints are kept; again to end at once\n');
+  });
+  try {
+    const jobs = await context.loadJobs();
+    stop.signal.throwIfAborted();
+    const inside: RunBatchOptions = {
+      ...options,
+      ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
+      signal: stop.signal,
+    };
+    if (dryRun) {
+      const plan = await jobs.planBatch(manifest, inside);
+      if (json) writeJson({ type: 'plan', ...plan });
+      else {
+        if (!quiet) for (const notice of plan.notices) stderr.write(`lcm-portrait: note: ${notice}\n`);
+        stdout.write(formatBatchPlan(plan));
+      }
+      if (plan.jobs.some(({ state }) => state === 'problem')) setStatus(PARTIAL_STATUS);
+      return;
+    }
+    const batch = jobs.runBatch(manifest, inside);
+    for await (const event of batch) {
+      if (json) writeJson(event);
+      else if (!stop.signal.aborted) display.update(event);
+    }
+    const report: BatchReport = await batch.report;
+    display.close();
+    if (!json) stdout.write(formatBatchReport(report));
+    if (report.state !== 'complete') setStatus(PARTIAL_STATUS);
+  } catch (error) {
+    // Whatever fails while a batch is being stopped fails because of it.
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    display.close();
+    stop.dispose();
+  }
+}

@@ -1,0 +1,23 @@
+/** Batches in studios, as the command line and the library start them. */
+import type { BatchManifest } from './manifest-schema.ts';
+import { type BatchRun, type RunBatchOptions, startBatch } from './run-batch.ts';
+import { studioRenderer } from './studio-renderer.ts';
+
+/**
+ * Renders the clips of a manifest. Finished ones are recognised by the contents of their inputs and their options, and
+ * stay; ones that were begun go on from their checkpoints to the same bytes. Each job fails alone.
+ *
+ * @param manifest - path of a YAML, JSON, JSON Lines or CSV file, or the manifest itself.
+ * @returns at once; the batch runs whether or not its events are read.
+ * @example
+ * const run = runBatch('jobs.yaml', { signal });
+ * for await (const event of run) if (event.type === 'job') console.log(event.job.name, event.job.state);
+ * const { counts } = await run.report;
+ */
+export function runBatch(manifest: string | BatchManifest, options: RunBatchOptions = {}): BatchRun {
+  return startBatch(manifest, options, {
+    openRenderer: async ({ device, threads, onNotice }) =>
+      studioRenderer({ device, ...(threads !== undefined && { threads }), onNotice }),
+    env: options.ffmpegPath === undefined ? {} : { FFMPEG_PATH: options.ffmpegPath },
+  });
+}
