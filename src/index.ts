@@ -13,6 +13,27 @@ export {
   ShapeError,
   SubprocessError,
 } from './errors.ts';
+export type {
+  BatchEvent,
+  BatchReport,
+  BatchState,
+  FailedAttempt,
+  JobCounts,
+  JobReport,
+  JobState,
+} from './jobs/batch-events.ts';
+export type { FailureKind, JobFailure } from './jobs/job-failure.ts';
+export {
+  type BatchManifest,
+  type JobSpec,
+  ManifestError,
+  type ManifestProblem,
+} from './jobs/manifest-schema.ts';
+export { type BatchPlan, type PlannedJob, planBatch } from './jobs/plan-batch.ts';
+export { animateResumable, type ResumableOptions, type ResumableResult } from './jobs/render-resumable.ts';
+export type { BatchRun, RunBatchOptions } from './jobs/run-batch.ts';
+export type { RunWorkerOptions, WorkerEvent } from './jobs/run-worker.ts';
+export { runBatch, runWorker } from './jobs/start-batch.ts';
 export { animate } from './pipeline/animate.ts';
 export type {
   AnimateOptions,

@@ -29,6 +29,7 @@ const OWNERS: readonly (readonly [module: RegExp, folder: string])[] = [
   [/^fluent-ffmpeg$/, 'media'],
   [/^sharp$/, 'image'],
   [/^commander$/, 'cli'],
+  [/^(bullmq|ioredis)$/, 'jobs'],
   [/^(node:)?https?$/, 'server'],
 ];
 

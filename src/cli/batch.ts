@@ -3,8 +3,9 @@ import { Command } from 'commander';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { BatchReport } from '../jobs/batch-events.ts';
 import type { RunBatchOptions } from '../jobs/run-batch.ts';
-import { findStrayArguments, parseNumber } from './animate-flags.ts';
+import { findStrayArguments } from './animate-flags.ts';
 import { createBatchDisplay } from './batch-display.ts';
+import { type NumericFlags, readDevice, readNumbers } from './batch-flags.ts';
 import { formatBatchPlan, formatBatchReport } from './batch-format.ts';
 import type { CliContext } from './context.ts';
 import { PARTIAL_STATUS } from './exit-codes.ts';
@@ -37,6 +38,8 @@ export function createBatchCommand(context: CliContext, setStatus: (status: numb
     .option('--keep-going', 'go on when jobs fail (the default)')
     .option('--retry-delay <s>', 'seconds before a second attempt, doubled for later ones (default: 1)')
     .option('--force', 'replace outputs that are files from elsewhere')
+    .option('--queue <url>', 'Redis server of a queue that workers take the jobs from: redis://…')
+    .option('--shared <folder>', 'with --queue: the folder that workers see too (default: --base)')
     .option('--quiet', 'print no progress and no notes')
     .option('--json', 'print events and report as JSON, one object a line')
     .option('--dry-run', 'check all inputs and print jobs, frames, time and disk')
@@ -77,36 +80,31 @@ checkpoints. Ctrl-C ends the batch within seconds and keeps checkpoints; again t
   });
 }
 
-/** Flags with numbers: their names in the library, and what they take. */
-const NUMBERS = {
+const NUMBERS: NumericFlags = {
   threads: { flag: '--threads', min: 1, max: 256, integer: true },
   concurrency: { flag: '--concurrency', min: 1, max: 64, integer: true },
   retryDelay: { flag: '--retry-delay', min: 0, max: 3600, integer: false },
-} as const;
-const DEVICES = ['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml'];
+};
+
+/** Flags that do nothing where others do the work. */
+const ONLY_HERE = { threads: '--threads', concurrency: '--concurrency', device: '--device' } as const;
 
 function readOptions(values: Readonly<Record<string, string | boolean | undefined>>): {
   readonly options: RunBatchOptions;
   readonly errors: InvalidOptionError[];
 } {
   const errors: InvalidOptionError[] = [];
-  const numbers: Record<string, number> = {};
-  for (const [key, { flag, min, max, integer }] of Object.entries(NUMBERS)) {
-    const text = values[key];
-    if (text === undefined) continue;
-    const value = parseNumber(String(text));
-    const fits = typeof value === 'number' && value >= min && value <= max;
-    if (fits && (!integer || Number.isInteger(value))) numbers[key] = value;
-    else {
-      const kind = integer ? 'an integer' : 'a number';
-      const message = `Cannot use ${flag}: expected ${kind} from ${min} to ${max}, got ${JSON.stringify(text)}`;
-      errors.push(new InvalidOptionError(message, flag, text));
-    }
+  const numbers = readNumbers(values, NUMBERS, errors);
+  const { outputDir, base, state, report, failFast, force, queue, shared } = values;
+  const device = readDevice(values.device, errors);
+  for (const [key, flag] of Object.entries(ONLY_HERE)) {
+    if (queue === undefined || values[key] === undefined) continue;
+    const message = `Cannot use ${flag} with --queue: expected it where the work is done, give it to the workers`;
+    errors.push(new InvalidOptionError(message, flag, values[key]));
   }
-  const { device, outputDir, base, state, report, failFast, force } = values;
-  if (device !== undefined && !DEVICES.includes(String(device))) {
-    const message = `Cannot use --device: expected ${DEVICES.join(', ')}, got ${JSON.stringify(device)}`;
-    errors.push(new InvalidOptionError(message, '--device', device));
+  if (shared !== undefined && queue === undefined) {
+    const message = 'Cannot use --shared without --queue: expected both, got one';
+    errors.push(new InvalidOptionError(message, '--shared', shared));
   }
   const given = {
     ...numbers,
@@ -117,6 +115,8 @@ function readOptions(values: Readonly<Record<string, string | boolean | undefine
     reportFolder: report === true ? undefined : report, // true unless --no-report, or a folder, is given
     failFast,
     overwrite: force,
+    queue,
+    sharedFolder: shared,
   };
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { options, errors };
@@ -134,7 +134,8 @@ async function run(
   const display = createBatchDisplay(stderr, { quiet: quiet || json || dryRun, dumb: env.TERM === 'dumb' });
   const stop = listenForStop(() => {
     display.close();
-    stderr.write('lcm-portrait: stopping, checkpoints are kept; again to end at once\n');
+    const what = options.queue === undefined ? 'checkpoints are kept' : 'jobs stay in the queue';
+    stderr.write(`lcm-portrait: stopping, ${what}; again to end at once\n`);
   });
   try {
     const jobs = await context.loadJobs();

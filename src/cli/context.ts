@@ -2,6 +2,8 @@
 import type { BatchPlan } from '../jobs/plan-batch.ts';
 import type { ResumableOptions, ResumableResult } from '../jobs/render-resumable.ts';
 import type { BatchRun, RunBatchOptions } from '../jobs/run-batch.ts';
+import type { DeadLetter } from '../jobs/run-queued.ts';
+import type { RunWorkerOptions } from '../jobs/run-worker.ts';
 import type { AnimateOptions, AnimateResult, AnimationPlan } from '../pipeline/animate-options.ts';
 import type { DoctorReport } from './doctor-report.ts';
 import type { ProgressStream } from './progress-bar.ts';
@@ -17,6 +19,8 @@ export interface Jobs {
   runBatch(manifest: string, options: RunBatchOptions): BatchRun;
   planBatch(manifest: string, options: RunBatchOptions): Promise<BatchPlan>;
   animateResumable(options: ResumableOptions): Promise<ResumableResult>;
+  runWorker(options: RunWorkerOptions): Promise<void>;
+  listDeadLetters(queue: string): Promise<DeadLetter[]>;
 }
 
 /** Surroundings of a command; results go to `stdout`, all else to `stderr`. */

@@ -11,6 +11,7 @@ await runThisProcess({
     ...(await import('../jobs/start-batch.ts')),
     ...(await import('../jobs/plan-batch.ts')),
     ...(await import('../jobs/render-resumable.ts')),
+    ...(await import('../jobs/run-queued.ts')),
   }),
   examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
 });

@@ -7,6 +7,7 @@ import type { CliContext } from './context.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
 import { reportError } from './report-error.ts';
+import { createWorkerCommand } from './worker.ts';
 
 /**
  * Runs one command line.
@@ -40,6 +41,7 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
   const commands = [
     createAnimateCommand(context),
     createBatchCommand(context, setStatus),
+    createWorkerCommand(context),
     createDoctorCommand(context, setStatus),
   ];
   for (const command of [program, ...commands]) {

@@ -5,6 +5,7 @@ import {
   type BatchReport,
   type BatchState,
   countJobs,
+  type FailedAttempt,
   type JobReport,
   type JobState,
 } from './batch-events.ts';
@@ -29,6 +30,8 @@ export interface TrackedSuccess {
   readonly clip: RecordedClip;
   readonly result?: AnimateResult | undefined;
   readonly worker?: string | undefined;
+  /** Where the rest of the result stayed with the worker. */
+  readonly denoiseSeconds?: number | undefined;
 }
 
 /** The state of a batch. Time is the monotonic clock's. */
@@ -128,6 +131,12 @@ export class JobTracker {
     this.#emit({ type: 'notice', ...(index !== undefined && { job: index }), message });
   }
 
+  /** What a worker elsewhere tells of earlier attempts. */
+  setFailures(index: number, failures: readonly FailedAttempt[]): void {
+    const entry = this.#entries[index]!;
+    entry.report = { ...entry.report, failures };
+  }
+
   /** @returns the number of attempts so far. */
   failedAttempt(index: number, failure: JobFailure): number {
     const entry = this.#entries[index]!;
@@ -136,7 +145,8 @@ export class JobTracker {
     return attempts;
   }
 
-  done(index: number, { reused, clip, result, worker }: TrackedSuccess): void {
+  done(index: number, { reused, clip, result, worker, denoiseSeconds }: TrackedSuccess): void {
+    const denoise = result?.times.denoise ?? denoiseSeconds;
     const { frames, fps, width, height } = clip;
     if (!reused) this.#framesRendered += frames - this.#entries[index]!.report.resumedFrames;
     this.#update(index, {
@@ -147,7 +157,7 @@ export class JobTracker {
       duration: frames / fps,
       width,
       height,
-      ...(result !== undefined && { denoiseSeconds: result.times.denoise }),
+      ...(denoise !== undefined && { denoiseSeconds: denoise }),
       ...(worker !== undefined && { worker }),
     });
   }

@@ -26,7 +26,7 @@ p { margin: .25rem 0 }
 .soft { color: var(--soft) }
 .bar { display: flex; height: 10px; border-radius: 5px; overflow: hidden; background: var(--line); margin: 1.25rem 0 .5rem }
 .bar i { display: block; min-width: 3px }
-.counts span { margin-right: 1.25rem; white-space: nowrap }
+.counts span { display: inline-block; margin-right: 1rem }
 .done { color: var(--done) } .failed { color: var(--failed) } .paused { color: var(--paused) } .other { color: var(--other) }
 .bar .done { background: var(--done) } .bar .failed { background: var(--failed) }
 .bar .paused { background: var(--paused) } .bar .other { background: var(--other) }
@@ -45,7 +45,14 @@ td { overflow-wrap: anywhere }
 .error { color: var(--failed); max-width: 60rem }
 .error.paused { color: var(--paused) }
 a { color: inherit }
-@media (max-width: 640px) { th.files-head, .files { display: none } td, th { padding: .5rem } }
+td.state { white-space: nowrap } td.job { width: 60% }
+@media (max-width: 640px) {
+  tr { display: grid; grid-template-columns: 88px 1fr; border-bottom: 1px solid var(--line) }
+  tr:first-child { display: none }
+  td { border: 0; padding: .3rem .6rem; grid-column: 2 } td.job { width: auto }
+  td.picture { grid-column: 1; grid-row: 1 / span 4 } td.number { text-align: left; white-space: normal }
+  td.number br { display: none } td:empty { display: none }
+}
 `;
 
 /**
@@ -77,7 +84,7 @@ export function renderReportHtml(
 <h1>${escapeHtml(title)}</h1>
 <p class="soft">${escapeHtml(`${describeState(report)} Begun ${report.startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, took ${formatDuration(report.seconds)}.`)}</p>
 <div class="bar">${shown.map(([name, number]) => `<i class="${name}" style="flex:${number}"></i>`).join('')}</div>
-<p class="counts">${shown.map(([name, number, text]) => `<span class="${name}">${number} ${text}</span>`).join('')}</p>
+<p class="counts">${shown.map(([name, number, text]) => `<span class="${name}">${number} ${text}</span>`).join(' ')}</p>
 <table>
 <tr><th></th><th>Job</th><th>State</th><th class="number">Video</th><th class="number">Time</th></tr>
 ${report.jobs.map((job) => renderJob(job, thumbnails.get(job.index), folder)).join('\n')}
@@ -97,9 +104,9 @@ function renderJob(job: JobReport, thumbnail: Uint8Array | undefined, folder: st
   const video =
     job.duration === undefined
       ? ''
-      : `${job.duration.toFixed(1)} s<br><span class="soft">${job.width}×${job.height}, ${job.frames} frames</span>`;
+      : `${job.duration.toFixed(1)} s<br> <span class="soft">${job.width}×${job.height}, ${job.frames} frames</span>`;
   const notes = [
-    job.reused ? 'was there already' : formatDuration(job.seconds),
+    ...(job.reused ? ['was there already'] : job.attempts > 0 ? [formatDuration(job.seconds)] : []),
     ...(job.attempts > 1 ? [`${job.attempts} attempts`] : []),
     ...(job.resumedFrames > 0 ? [`${job.resumedFrames} frames from checkpoints`] : []),
     ...(job.worker === undefined ? [] : [job.worker]),
@@ -110,11 +117,11 @@ function renderJob(job: JobReport, thumbnail: Uint8Array | undefined, folder: st
   );
   return (
     `<tr><td class="picture">${picture}</td>` +
-    `<td><div class="name">${job.state === 'done' ? `<a href="${escapeHtml(target)}">${name}</a>` : name}</div>` +
+    `<td class="job"><div class="name">${job.state === 'done' ? `<a href="${escapeHtml(target)}">${name}</a>` : name}</div>` +
     `<div class="files soft">${escapeHtml(files)}</div>${failures.join('')}</td>` +
-    `<td class="${kind}">${STATE_NAMES[job.state]}</td>` +
+    `<td class="state ${kind}">${STATE_NAMES[job.state]}</td>` +
     `<td class="number">${video}</td>` +
-    `<td class="number">${notes.map(escapeHtml).join('<br>')}</td></tr>`
+    `<td class="number">${notes.map(escapeHtml).join(',<br> ')}</td></tr>`
   );
 }
 

@@ -41,6 +41,8 @@ export interface RunBatchOptions {
   readonly signal?: AbortSignal;
   /** Redis server of a queue that workers take the jobs from, `redis://…`; without it they run here. */
   readonly queue?: string;
+  /** With `queue`: the folder that workers see as well. @defaultValue `baseFolder` */
+  readonly sharedFolder?: string;
 }
 
 /** A batch that runs; it does so whether or not anybody reads its events. */
@@ -124,15 +126,20 @@ async function run(
     return report;
   };
   try {
-    await runJobs(jobs, tracker, {
-      stateFolder,
-      concurrency,
-      failFast,
-      retryDelay,
-      signal,
-      openRenderer: () =>
-        parts.openRenderer({ device, threads, onNotice: (message) => tracker.notice(message) }),
-    });
+    if (options.queue !== undefined) {
+      const sharedFolder = path.resolve(options.sharedFolder ?? options.baseFolder ?? checked.folder);
+      // Loaded only here, like the packages behind it.
+      const { runQueued } = await import('./run-queued.ts');
+      await runQueued(jobs, tracker, {
+        ...{ url: options.queue, stateFolder, sharedFolder, failFast, retryDelay, signal },
+      });
+    } else {
+      await runJobs(jobs, tracker, {
+        ...{ stateFolder, concurrency, failFast, retryDelay, signal },
+        openRenderer: () =>
+          parts.openRenderer({ device, threads, onNotice: (message) => tracker.notice(message) }),
+      });
+    }
   } catch (error) {
     await finish(true);
     throw error;

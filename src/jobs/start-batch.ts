@@ -1,6 +1,7 @@
-/** Batches in studios, as the command line and the library start them. */
+/** Batches and workers in studios, as the command line and the library start them. */
 import type { BatchManifest } from './manifest-schema.ts';
 import { type BatchRun, type RunBatchOptions, startBatch } from './run-batch.ts';
+import type { RunWorkerOptions } from './run-worker.ts';
 import { studioRenderer } from './studio-renderer.ts';
 
 /**
@@ -20,4 +21,22 @@ export function runBatch(manifest: string | BatchManifest, options: RunBatchOpti
       studioRenderer({ device, ...(threads !== undefined && { threads }), onNotice }),
     env: options.ffmpegPath === undefined ? {} : { FFMPEG_PATH: options.ffmpegPath },
   });
+}
+
+/**
+ * Renders jobs from a queue until `signal` aborts, or with `untilEmpty` until nothing is left. Jobs that are not finished
+ * then go back to the queue, with their checkpoints.
+ *
+ * @throws {@link EnvironmentError} if BullMQ is not installed, or the server does not answer.
+ */
+export async function runWorker(options: RunWorkerOptions): Promise<void> {
+  const { device, threads, onEvent } = options;
+  const worker = await import('./run-worker.ts');
+  await worker.runWorker(options, async () =>
+    studioRenderer({
+      ...(device !== undefined && { device }),
+      ...(threads !== undefined && { threads }),
+      onNotice: (message) => onEvent?.({ type: 'notice', message }),
+    }),
+  );
 }

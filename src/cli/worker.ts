@@ -1,0 +1,121 @@
+/** `lcm-portrait worker`: takes jobs from a queue until it is stopped. */
+import { Command } from 'commander';
+import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
+import type { RunWorkerOptions, WorkerEvent } from '../jobs/run-worker.ts';
+import { findStrayArguments } from './animate-flags.ts';
+import { type NumericFlags, readDevice, readNumbers } from './batch-flags.ts';
+import type { CliContext } from './context.ts';
+import { listenForStop } from './stop-signals.ts';
+
+const NUMBERS: NumericFlags = {
+  threads: { flag: '--threads', min: 1, max: 256, integer: true },
+  lockSeconds: { flag: '--lock', min: 1, max: 3600, integer: false },
+  drainSeconds: { flag: '--drain', min: 0, max: 86_400, integer: false },
+};
+
+/** The command, ready to be added to the program. */
+export function createWorkerCommand(context: CliContext): Command {
+  const command = new Command('worker')
+    .description('render jobs that batches have put on a queue')
+    .option('--queue <url>', 'redis://host:port/database or rediss://… (required)')
+    .option('--shared <folder>', 'where the shared folder is here (default: the same path as for the batch)')
+    .option('--device <name>', 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)')
+    .option('--threads <n>', 'threads of the engine, 1 to 256 (default: one for each core)')
+    .option('--lock <s>', 'seconds after which the job of a silent worker goes to another (default: 30)')
+    .option('--drain <s>', 'seconds that a job may go on after a stop (default: 0)')
+    .option('--until-empty', 'end when the queue has been empty')
+    .option('--dead-letters', 'list jobs that failed for good, with their reasons, and end')
+    .option('--quiet', 'print no progress and no notes')
+    .option('--json', 'print events as JSON, one object a line')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText(
+      'after',
+      `
+The first Ctrl-C or SIGTERM ends the worker within seconds, or after --drain: it takes no more, keeps
+checkpoints, and hands its job back, for another worker to go on with. Again to end at once; the job then
+goes to another after --lock.`,
+    );
+  return command.action(async () => {
+    const values = command.opts<Record<string, string | boolean | undefined>>();
+    const errors: InvalidOptionError[] = findStrayArguments(command);
+    if (values.queue === undefined) {
+      const message = 'Cannot work without --queue: expected redis://host:port/database, got nothing';
+      errors.push(new InvalidOptionError(message, '--queue', undefined));
+    }
+    const numbers = readNumbers(
+      { threads: values.threads, lockSeconds: values.lock, drainSeconds: values.drain },
+      NUMBERS,
+      errors,
+    );
+    const device = readDevice(values.device, errors);
+    if (errors.length > 0) throw new InvalidOptionsError(errors);
+    const options: RunWorkerOptions = {
+      ...numbers,
+      queue: String(values.queue),
+      ...(device !== undefined && { device }),
+      ...(values.shared !== undefined && { sharedFolder: String(values.shared) }),
+      ...(values.untilEmpty === true && { untilEmpty: true }),
+    };
+    if (values.deadLetters === true) await listDeadLetters(context, options.queue, values.json === true);
+    else await run(context, options, { quiet: values.quiet === true, json: values.json === true });
+  });
+}
+
+async function run(
+  { stdout, stderr, env, loadJobs }: CliContext,
+  options: RunWorkerOptions,
+  { quiet, json }: { readonly quiet: boolean; readonly json: boolean },
+): Promise<void> {
+  const stop = listenForStop(() => {
+    stderr.write('lcm-portrait: stopping, the job goes back to the queue; again to end at once\n');
+  });
+  try {
+    const jobs = await loadJobs();
+    stop.signal.throwIfAborted();
+    await jobs.runWorker({
+      ...options,
+      ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (json) stdout.write(`${JSON.stringify(event)}\n`);
+        else if (!quiet) stderr.write(`lcm-portrait: ${describeEvent(event)}\n`);
+      },
+    });
+    stop.signal.throwIfAborted();
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    stop.dispose();
+  }
+}
+
+async function listDeadLetters(
+  { stdout, loadJobs }: CliContext,
+  queue: string,
+  json: boolean,
+): Promise<void> {
+  const letters = await (await loadJobs()).listDeadLetters(queue);
+  for (const letter of letters) {
+    stdout.write(
+      json ? `${JSON.stringify({ type: 'dead-letter', ...letter })}\n` : `${letter.name}: ${letter.reason}\n`,
+    );
+  }
+}
+
+function describeEvent(event: WorkerEvent): string {
+  switch (event.type) {
+    case 'ready':
+      return `${event.worker} takes jobs`;
+    case 'begin':
+      return `${event.job}: begins`;
+    case 'done':
+      return `${event.job}: ${event.reused ? 'was there already' : 'done'}`;
+    case 'failed':
+      return `${event.job}: failed${event.final ? '' : ', is tried again'}: ${event.message}`;
+    case 'handed-back':
+      return `${event.job}: handed back (${event.reason})`;
+    case 'notice':
+      return `note: ${event.message}`;
+  }
+}

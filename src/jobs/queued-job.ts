@@ -1,0 +1,111 @@
+/** A job on its way through a queue, between machines that see one folder under different paths. */
+import path from 'node:path';
+import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import type { FailedAttempt, JobState } from './batch-events.ts';
+import type { RecordedClip } from './job-folder.ts';
+import type { BatchJob } from './manifest.ts';
+
+/** Of {@link QueuedJob}; a worker refuses others. */
+export const QUEUED_FORMAT = 1;
+
+/** What is in the queue. Paths within the shared folder are relative to it, with slashes. */
+export interface QueuedJob {
+  readonly format: number;
+  readonly name: string;
+  /** Content key: a worker whose files differ refuses the job. */
+  readonly key: string;
+  /** The shared folder as whoever queued the job sees it. */
+  readonly root: string;
+  readonly portrait: string;
+  readonly audio: string;
+  readonly output: string;
+  readonly stateFolder: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly timeout?: number;
+  readonly attempts: number;
+}
+
+/** What a worker tells while it has a job; kept with the job. */
+export interface QueuedProgress {
+  readonly state: JobState;
+  readonly worker: string;
+  readonly failures: readonly FailedAttempt[];
+  readonly resumedFrames: number;
+  readonly clip?: Partial<RecordedClip>;
+  readonly frames?: {
+    readonly framesDone: number;
+    readonly framesTotal: number;
+    readonly stepsDone: number;
+    readonly stepsTotal: number;
+    readonly framesPerSecond: number;
+    readonly remaining?: number;
+  };
+}
+
+/** What a worker gives back. */
+export interface QueuedResult {
+  readonly reused: boolean;
+  readonly clip: RecordedClip;
+  readonly worker: string;
+  readonly denoiseSeconds?: number;
+}
+
+/** Puts a job into the form that travels. */
+export function packJob(job: BatchJob, key: string, root: string, stateFolder: string): QueuedJob {
+  const { portrait, audio, output, ffmpegPath: _, device: __, threads: ___, ...options } = job.options;
+  const bundle = options.bundle === undefined ? {} : { bundle: toShared(root, options.bundle) };
+  return {
+    format: QUEUED_FORMAT,
+    name: job.name,
+    key,
+    root,
+    portrait: toShared(root, portrait),
+    audio: toShared(root, audio),
+    output: toShared(root, output),
+    stateFolder: toShared(root, stateFolder),
+    options: { ...options, ...bundle },
+    attempts: job.attempts,
+    ...(job.timeout !== undefined && { timeout: job.timeout }),
+  };
+}
+
+/**
+ * The job as this machine sees it.
+ *
+ * @param sharedFolder - where the shared folder is here; undefined if it has the same path everywhere.
+ */
+export function unpackJob(
+  queued: QueuedJob,
+  sharedFolder: string | undefined,
+): { readonly job: BatchJob; readonly stateFolder: string } {
+  const root = sharedFolder ?? queued.root;
+  const local = (file: string) => path.resolve(root, file);
+  const { bundle } = queued.options;
+  const options = {
+    ...queued.options,
+    ...(typeof bundle === 'string' && { bundle: bundle.includes('/') ? local(bundle) : bundle }),
+    portrait: local(queued.portrait),
+    audio: local(queued.audio),
+    output: local(queued.output),
+  } as AnimateOptions;
+  return {
+    job: {
+      index: 0,
+      name: queued.name,
+      place: 'queue',
+      options,
+      priority: 0,
+      attempts: queued.attempts,
+      ...(queued.timeout !== undefined && { timeout: queued.timeout }),
+    },
+    stateFolder: local(queued.stateFolder),
+  };
+}
+
+/** A path as it is called within the shared folder; one outside of it, or the name of a bundle, stays as it is. */
+function toShared(root: string, file: string): string {
+  if (!path.isAbsolute(file)) return file;
+  const relative = path.relative(root, file);
+  if (relative.startsWith('..') || path.isAbsolute(relative)) return file;
+  return `./${relative.replaceAll(path.sep, '/')}`;
+}
