@@ -5,9 +5,9 @@ import { PipelineError } from '../errors.ts';
 
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
-import { planContextWindows } from '../pipeline/context-windows.ts';
+import { latentSize } from '../models/bundle-description.ts';
 import { estimateJob } from '../pipeline/estimate-job.ts';
-import type { Job } from '../pipeline/open-job.ts';
+import { countEvaluations, type Job, planWindows } from '../pipeline/open-job.ts';
 import { Studio } from '../pipeline/studio.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
 import { contentKey, FileHashes } from './content-key.ts';
@@ -144,17 +144,18 @@ class Planner {
   async #size({ options }: BatchJob) {
     const { job, pixels } = await this.#portrait(options);
     const { bundle, sampling } = job;
-    const { contextFrames, contextOverlap, resolution, codec } = bundle.description;
     const fps = options.fps ?? bundle.description.fps;
     const frames = frameCount(await this.#duration(options.audio, job), fps);
-    const windows = planContextWindows(frames, { contextFrames, contextOverlap });
+    const windows = planWindows(bundle, job.options, sampling, frames);
     const windowFrames = windows[0]!.frames.length;
     const steps = sampling.scheduler.timesteps.length;
-    const evaluations = windows.length * steps * (sampling.guidance > 1 ? 2 : 1);
-    const estimatedSeconds = await this.#estimate({ bundle, windowFrames, evaluations, frames, pixels });
+    const evaluations = countEvaluations({ windows, sampling });
+    const size = { bundle, windowFrames, windows: windows.length, evaluations, frames, pixels };
+    const estimatedSeconds = await this.#estimate(size);
     const duration = frames / fps;
     this.outputBytes += frames * pixels * VIDEO_BYTES_PER_PIXEL + duration * AUDIO_BYTES_PER_SECOND;
-    const frameValues = codec.latentChannels * (resolution / codec.patchSize) ** 2;
+    const { height, width } = latentSize(bundle.description);
+    const frameValues = bundle.description.codec.latentChannels * height * width;
     this.checkpointSizes.push(
       checkpointBytes({ frames, windows: windows.length, windowFrames, steps, frameValues }),
     );

@@ -72,7 +72,7 @@ function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
 }
 
 /** Windows as the preset asks for them. */
-function planWindows(
+export function planWindows(
   { description }: Bundle,
   options: ResolvedOptions,
   { halves }: Sampling,
@@ -143,6 +143,6 @@ export async function openJob(
 }
 
 /** Evaluations of the denoiser, guidance halves counted singly. */
-export function countEvaluations({ windows, sampling }: Job): number {
+export function countEvaluations({ windows, sampling }: Pick<Job, 'windows' | 'sampling'>): number {
   return windows.length * sampling.scheduler.timesteps.length * sampling.halves;
 }

@@ -1,8 +1,8 @@
 /** What networks make of portraits, kept for the next clip of the same portrait. */
 import { createHash } from 'node:crypto';
+import type { NetworksChoice } from './bundle-networks.ts';
 import type { NamedInputs } from './clip-networks.ts';
 import { choiceKey } from './networks-cache.ts';
-import type { NetworksChoice } from './bundle-networks.ts';
 import type { SceneReference } from './scene.ts';
 
 /** Those used least recently go when all together are larger. */
