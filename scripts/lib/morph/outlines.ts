@@ -11,23 +11,49 @@ const RAYS = 180;
 /** Rays that point further down than this, as the sine, meet shoulders and are left alone. */
 const LOWEST_RAY = 0.3;
 
-/** Distance of the person's outline from a point between the eyes, for each direction. */
-function outline(coverage: Planes, inner: Float32Array, centreX: number, centreY: number): Float32Array {
+/** Rays over which stretching sets in beside a head that the picture's edge cuts off. */
+const CUT_REACH = 10;
+
+/** A head's outline as seen from a point between the eyes. */
+interface Outline {
+  /** Distance in each direction. */
+  readonly radii: Float32Array;
+  /** Whether the picture ends before the head does. */
+  readonly cut: readonly boolean[];
+}
+
+function outline(coverage: Planes, inner: Float32Array, centreX: number, centreY: number): Outline {
+  const cut = new Array<boolean>(RAYS).fill(false);
   const radii = Float32Array.from({ length: RAYS }, (_, ray) => {
     const angle = (ray / RAYS) * 2 * Math.PI;
     let empty = 0;
     for (let r = inner[ray]!; r < SIZE * 0.5; r++) {
       const x = Math.round(centreX + r * Math.cos(angle));
       const y = Math.round(centreY + r * Math.sin(angle));
-      const inside = x >= 0 && y >= 0 && x < SIZE && y < SIZE && coverage.data[y * SIZE + x]! > 0.5;
+      const inPicture = x >= 0 && y >= 0 && x < SIZE && y < SIZE;
+      const inside = inPicture && coverage.data[y * SIZE + x]! > 0.5;
+      if (!inPicture && empty === 0) cut[ray] = true;
       empty = inside ? 0 : empty + 1;
       if (empty === 6) return r - 6;
     }
     return SIZE * 0.5;
   });
-  return radii.map((_, ray) => {
+  const smooth = radii.map((_, ray) => {
     const near = [-2, -1, 0, 1, 2].map((k) => radii[(ray + k + RAYS) % RAYS]!).sort((p, q) => p - q);
     return (near[1]! + near[2]! + near[3]!) / 3;
+  });
+  return { radii: smooth, cut };
+}
+
+/** How freely each ray may be stretched: not at all where a head is cut off, as nobody knows where it ends. */
+function freedom(outlines: readonly Outline[]): Float32Array {
+  return Float32Array.from({ length: RAYS }, (_, ray) => {
+    let distance = Number.POSITIVE_INFINITY;
+    for (let k = -CUT_REACH; k <= CUT_REACH; k++) {
+      const near = (ray + k + RAYS) % RAYS;
+      if (outlines.some(({ cut }) => cut[near])) distance = Math.min(distance, Math.abs(k));
+    }
+    return smoothstep(0, CUT_REACH, distance);
   });
 }
 
@@ -52,13 +78,14 @@ export function alignOutlines(layers: readonly Layer[], members: readonly Member
   }
   const used = layers.flatMap((layer, i) =>
     layer.coverage !== undefined && members[i]!.hair > 0
-      ? [{ layer, hair: members[i]!.hair, radii: outline(layer.coverage, still, centreX, centreY) }]
+      ? [{ layer, hair: members[i]!.hair, ...outline(layer.coverage, still, centreX, centreY) }]
       : [],
   );
   const total = used.reduce((sum, { hair }) => sum + hair, 0);
   const mean = Float32Array.from({ length: RAYS }, (_, ray) =>
     used.reduce((sum, { hair, radii }) => sum + (hair * radii[ray]!) / total, 0),
   );
+  const free = freedom(used);
   for (const { layer, radii } of used) {
     const { picture } = layer;
     const place = (x: number, y: number): readonly [number, number] => {
@@ -78,7 +105,7 @@ export function alignOutlines(layers: readonly Layer[], members: readonly Member
         r < goal
           ? inner + ((r - inner) * Math.max(1, own - inner)) / Math.max(1, goal - inner)
           : r + (own - goal);
-      const scale = (r + share * (moved - r)) / r;
+      const scale = (r + share * at(free) * (moved - r)) / r;
       return [centreX + dx * scale, centreY + dy * scale];
     };
     layer.picture = remap({ data: picture.data, width: SIZE, height: SIZE }, SIZE, place);
