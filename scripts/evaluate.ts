@@ -1,5 +1,6 @@
 /**
- * How well held-out people speak held-out speech: renders them and looks at the result with the project's own landmarker.
+ * How well held-out people speak held-out speech: renders them, with the networks and by the warp alone, and looks at the
+ * result with the project's own landmarker. The sheet has two rows for each person: whole, and warp alone.
  *
  *   node --import=tsx scripts/evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|original]
  *       [--steps N] [--bundle NAME] [--threads N] [--sheet OUT.png] [--output scripts/results/evaluation.md]
@@ -14,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { FaceFinder } from '../src/face/face-finder.ts';
 import { saveImage } from '../src/image/encode-image.ts';
 import { locateFfmpeg } from '../src/media/ffmpeg-path.ts';
+import { animate } from '../src/pipeline/animate.ts';
 import type { PresetName } from '../src/pipeline/animate-options.ts';
 import { Engine } from '../src/runtime/engine.ts';
 import { evaluatePerson, type PersonMeasures } from './lib/evaluate-person.ts';
@@ -22,6 +24,7 @@ import { FaceEmbedder, INSTALL_EMBEDDING } from './lib/face-embedding.ts';
 import { listPortraits, listSpeech } from './lib/held-out.ts';
 import { formatNumber } from './lib/markdown-table.ts';
 import { pictureGrid } from './lib/picture-grid.ts';
+import { renderWarp } from './lib/render-warp.ts';
 
 const { values } = parseArgs({
   options: {
@@ -50,7 +53,7 @@ if (data === undefined || !(people >= 1) || !(seconds > 0) || !['fast', 'origina
 
 const SHEET_CELL = { width: 192, height: 192 };
 
-function report(measures: readonly PersonMeasures[]): string {
+function report(measures: readonly PersonMeasures[], warps: readonly PersonMeasures[]): string {
   const settings = [
     `bundle ${values.bundle}`,
     `preset ${preset}`,
@@ -64,7 +67,7 @@ ${new Date().toISOString().slice(0, 10)}. Neither these people nor these recordi
 
     node --import=tsx scripts/evaluate.ts --data FOLDER --people ${people} --seconds ${seconds} --preset ${preset} --output scripts/results/evaluation.md
 
-${summaryTable(measures)}
+${summaryTable(measures, warps)}
 
 ${peopleTable(measures)}
 
@@ -72,6 +75,8 @@ ${peopleTable(measures)}
   mesh which the motion network poses, *found* is what the project's landmarker sees in the decoded video. Lag above 0: the
   video comes later. Amplitude compares their standard deviations; the landmarker reads small: on five filmed test clips it
   finds 0.57 (0.44 to 0.71) of the amplitude that the data's own landmarks have, with r = 0.93. The columns silence, P B M and vowels give driving → found in mm, where the speech is labelled.
+- **Warp alone**: the same clips with the portrait moved by its mesh and nothing generated; the denoiser's own part is the
+  difference.
 - **Identity**: cosine of the faceres embeddings of the portrait and of six frames.${
     Number.isFinite(chance)
       ? ` Different people of this table have ${formatNumber(chance, 2)} on average.`
@@ -106,16 +111,20 @@ try {
   const portraits = await listPortraits(data, split, people);
   const speech = await listSpeech(data, split, portraits.length);
   const measures: PersonMeasures[] = [];
+  const warps: PersonMeasures[] = [];
   for (const [i, portrait] of portraits.entries()) {
-    measures.push(await evaluatePerson(portrait, speech[i]!, setup));
-    console.error(peopleTable(measures.slice(-1)).split('\n').at(-1));
+    measures.push(await evaluatePerson(portrait, speech[i]!, setup, animate));
+    warps.push(await evaluatePerson(portrait, speech[i]!, setup, renderWarp));
+    for (const [title, last] of Object.entries({ whole: measures.at(-1)!, warp: warps.at(-1)! })) {
+      console.error(title, peopleTable([last]).split('\n').at(-1));
+    }
     // After every person, so that a long run can be watched.
     if (values.sheet !== undefined) {
-      const rows = measures.map(({ pictures }) => pictures);
+      const rows = measures.flatMap(({ pictures }, person) => [pictures, warps[person]!.pictures]);
       await saveImage(values.sheet, pictureGrid(rows, SHEET_CELL));
     }
   }
-  const text = report(measures);
+  const text = report(measures, warps);
   console.log(text);
   if (values.output !== undefined) {
     await mkdir(path.dirname(path.resolve(values.output)), { recursive: true });

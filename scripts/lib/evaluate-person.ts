@@ -8,7 +8,6 @@ import { loadImage } from '../../src/image/load-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
-import { animate } from '../../src/pipeline/animate.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { type DrivingMouth, readDrivingMouth } from './driving-motion.ts';
@@ -85,11 +84,16 @@ async function prepareSpeech(
   ];
 }
 
-/** Renders and measures; the clip is removed. */
+/**
+ * Renders and measures; the clip is removed.
+ *
+ * @param render - `animate`, or what makes the same clip in another way.
+ */
 export async function evaluatePerson(
   portrait: string,
   speech: HeldOutSpeech,
   setup: EvaluationSetup,
+  render: (options: AnimateOptions) => Promise<{ readonly frames: number; readonly fps: number }>,
 ): Promise<PersonMeasures> {
   const { ffmpeg, finder, embedder, folder, settings } = setup;
   await mkdir(folder, { recursive: true });
@@ -99,7 +103,7 @@ export async function evaluatePerson(
   const options: AnimateOptions = { ...settings, portrait, audio, output, overwrite: true, device: 'cpu' };
 
   const driving = await readDrivingMouth(options, setup);
-  const { frames, fps } = await animate(options);
+  const { frames, fps } = await render(options);
   const sampleFrames = Array.from({ length: SAMPLES }, (_, i) => Math.floor(((i + 0.5) * frames) / SAMPLES));
   const clip = await measureClip(output, { ffmpeg, finder, sampleFrames });
   await rm(output);

@@ -78,18 +78,20 @@ function worstOf(values: readonly number[], worst: Row['worst']): number {
   return finite.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a));
 }
 
-/** Mean, worst and wanted values over all people. */
-export function summaryTable(people: readonly PersonMeasures[]): string {
+/**
+ * Mean, worst and wanted values over all people.
+ *
+ * @param warps - the same people's clips without anything generated.
+ */
+export function summaryTable(people: readonly PersonMeasures[], warps: readonly PersonMeasures[]): string {
   return markdownTable(
-    ['Measure', 'mean', 'worst', 'wanted'],
+    ['Measure', 'mean', 'worst', 'warp alone: mean', 'worst', 'wanted'],
     ROWS.map(({ title, digits, value, worst, wanted = '' }) => {
-      const values = people.map(value);
-      return [
-        title,
-        formatNumber(mean(values), digits),
-        formatNumber(worstOf(values, worst), digits),
-        wanted,
-      ];
+      const cells = (measures: readonly PersonMeasures[]): string[] => {
+        const values = measures.map(value);
+        return [formatNumber(mean(values), digits), formatNumber(worstOf(values, worst), digits)];
+      };
+      return [title, ...cells(people), ...cells(warps), wanted];
     }),
   );
 }
