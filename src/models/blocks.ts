@@ -78,13 +78,18 @@ export interface SpatialTransformerOptions {
   readonly reference?: ReferenceTokens | undefined;
 }
 
+/** Shape of tokens, [count · length, channels]. */
+export interface TokenShape {
+  readonly count: number;
+  readonly length: number;
+  readonly channels: number;
+}
+
 /** Cross attention to one token: softmax over one key is 1, so queries and keys do not matter. Source: `Attention`. */
-function addContext(
+export function addContext(
   net: Net,
   tokens: Value,
-  count: number,
-  length: number,
-  inner: number,
+  { count, length, channels: inner }: TokenShape,
   context: SingleTokenContext,
 ): Value {
   const { graph, weights } = net;
@@ -171,7 +176,7 @@ export function spatialTransformer(net: Net, x: FeatureMap, options: SpatialTran
   const block = at(net, 'transformer_blocks.0');
   const { tokens: projected, normed } = transformerTokens(net, x, options);
   let tokens = add(net, projected, spatialSelfAttention(block, normed, { count, length, inner }, options));
-  if (context !== undefined) tokens = addContext(block, tokens, count, length, inner, context);
+  if (context !== undefined) tokens = addContext(block, tokens, { count, length, channels: inner }, context);
   const fed = gatedFeedForward(block, layerNorm(block, tokens, 'norm3', inner), 'ff', rows, inner);
   tokens = linear(net, add(net, tokens, fed), 'proj_out', {
     rows,
