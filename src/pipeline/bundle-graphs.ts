@@ -89,6 +89,8 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
       precision,
     });
   const form = { device, precision };
+  // In half precision, pose features and decoded pictures were measured to be visibly off; neither runs at every step.
+  const exact = { device, precision: 'float32' } as const;
   const builders: Record<NetworkName, () => GraphBuilder> = {
     'image-encoder': () => {
       const { imageEncoder } = description;
@@ -98,7 +100,7 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     'portrait-encoder': () =>
       codec.type === 'patch-transform'
         ? buildPatchEncoder(codec, open('codec'), picture)
-        : buildVaeEncoder(codec, open('codec'), { ...picture, ...form }),
+        : buildVaeEncoder(codec, open('codec'), { ...picture, ...exact }),
     'reference-unet': () =>
       buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), {
         ...latents,
@@ -108,7 +110,7 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     'pose-guider': () =>
       buildPoseGuider(description.poseGuider, open('poseGuider'), {
         ...picture,
-        ...form,
+        ...exact,
         frames: windowFrames,
       }),
     'denoising-unet': () => denoiser('keys-values'),
@@ -116,13 +118,14 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     decoder: () =>
       codec.type === 'patch-transform'
         ? buildPatchDecoder(codec, open('codec'), { ...picture, frames: decodeFrames })
-        : buildVaeDecoder(codec, open('codec'), { ...picture, ...form, batch: decodeFrames }),
+        : buildVaeDecoder(codec, open('codec'), { ...picture, ...exact, batch: decodeFrames }),
   };
   const dispose = (): void => {
     for (const file of opened) file.dispose();
   };
   try {
-    return { graph: builders[network](), weightsKey: { precision, states }, dispose };
+    const graph = builders[network]();
+    return { graph, weightsKey: { precision: graph.precision, states }, dispose };
   } catch (error) {
     dispose();
     throw error;
