@@ -8,6 +8,8 @@ import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { EMBEDDED_BUNDLES, listEmbeddedBundles, openBundle, verifyBundle } from '../models/bundle.ts';
 import { automaticDevices } from '../runtime/device.ts';
 import { type ExecutionProviderInfo, listExecutionProviders } from '../runtime/engine.ts';
+import { cacheFolder } from '../weights/cache-folder.ts';
+import { WeightCache } from '../weights/weight-cache.ts';
 import type { DoctorReport, Finding } from './doctor-report.ts';
 import { formatBytes } from './format.ts';
 
@@ -39,6 +41,7 @@ export async function examineMachine(env: Environment): Promise<DoctorReport> {
     listEmbeddedBundles().then(examineBundles),
     examineFolder('temporary files', os.tmpdir(), 'set TMPDIR to a folder with room'),
     examineFolder('this folder', process.cwd(), 'write the output to another folder'),
+    examineWeightCache(path.join(cacheFolder(env, process.platform, os.homedir()), 'weights')),
   ]);
   return { findings: parts.flat() };
 }
@@ -219,6 +222,20 @@ export async function examineFolder(topic: string, folder: string, advice: strin
   } catch (error) {
     return { topic, verdict: 'note', found: `cannot be written: ${messageOf(error)}`, advice };
   }
+}
+
+/** Weights of large bundles that are kept between runs; they can be deleted at any time. */
+export function examineWeightCache(folder: string): Finding {
+  const { entries, bytes } = new WeightCache({ folder }).contents();
+  return {
+    topic: 'weight cache',
+    verdict: 'ok',
+    found:
+      entries === 0
+        ? `empty, in ${folder}`
+        : `${formatBytes(bytes)} for ${entries} ${entries === 1 ? 'network' : 'networks'} in ${folder}`,
+    details: { folder, entries, bytes },
+  };
 }
 
 async function sizeOf(file: string): Promise<number | undefined> {

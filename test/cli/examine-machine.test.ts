@@ -12,6 +12,7 @@ import {
   examineMachine,
   examineMemory,
   examineNode,
+  examineWeightCache,
 } from '../../src/cli/examine-machine.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-test-'));
@@ -131,4 +132,14 @@ test('the report says at its end whether videos can be made', () => {
     formatReport({ findings: [note] }),
     'note     memory  little\n                 → close programs\n\nVideos can be made here.\n',
   );
+});
+
+test('the cache of weights is shown with its place, empty or not', () => {
+  const cache = path.join(folder, 'cache', 'weights');
+  assert.match(examineWeightCache(cache).found, /^empty, in .*weights$/);
+  mkdirSync(path.join(cache, 'entry'), { recursive: true });
+  writeFileSync(path.join(cache, 'entry', 'weights-0.bin'), new Uint8Array(3_000_000));
+  const { found, details } = examineWeightCache(cache);
+  assert.match(found, /3(\.0)? MB for 1 network in /);
+  assert.deepEqual(details, { folder: cache, entries: 1, bytes: 3_000_000 });
 });
