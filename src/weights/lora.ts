@@ -10,7 +10,15 @@ import { ModelError } from '../errors.ts';
 import { elementCount, type Tensor } from '../tensor/tensor.ts';
 import { configuredRank, type LoraConfig, loraScale, parseLoraConfig } from './lora-config.ts';
 import { parseLoraKey } from './lora-names.ts';
-import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { openWeights } from './open-weights.ts';
+import type { WeightFile } from './weight-source.ts';
+
+/** A LoRA on disk, and how strongly it is applied. */
+export interface LoraFile {
+  readonly path: string;
+  /** 1 as trained, 0 not at all. */
+  readonly scale: number;
+}
 
 /** The change to one module's weight, `scale` · up · down. */
 export interface LoraModule {
@@ -35,6 +43,8 @@ export interface LoraModule {
 export interface LoraAdapter {
   readonly path: string;
   readonly modules: readonly LoraModule[];
+  /** What the file says about itself. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** Tensors for a text encoder, which this program does not have. */
   readonly skippedKeys: readonly string[];
   /** Closes the file; may be called twice. */
@@ -59,7 +69,7 @@ interface Parts {
  * @throws {@link ModelError} naming file and key if it is damaged, or holds another kind of adapter.
  */
 export function openLora(path: string, options: OpenLoraOptions = {}): LoraAdapter {
-  const file = openSafetensors(path);
+  const file = openWeights(path);
   try {
     const { parts, skippedKeys, plainPeft } = sortTensors(file);
     if (parts.size === 0) {
@@ -68,14 +78,14 @@ export function openLora(path: string, options: OpenLoraOptions = {}): LoraAdapt
     }
     const config = readConfig(file, plainPeft, options);
     const modules = [...parts].map(([name, part]) => makeModule(file, name, part, config));
-    return { path, modules, skippedKeys, dispose: () => file.dispose() };
+    return { path, metadata: file.metadata, modules, skippedKeys, dispose: () => file.dispose() };
   } catch (error) {
     file.dispose();
     throw error;
   }
 }
 
-function sortTensors(file: SafetensorsFile) {
+function sortTensors(file: WeightFile) {
   const parts = new Map<string, Parts>();
   const skippedKeys: string[] = [];
   let plainPeft = false;
@@ -101,11 +111,7 @@ function sortTensors(file: SafetensorsFile) {
   return { parts, skippedKeys, plainPeft };
 }
 
-function readConfig(
-  file: SafetensorsFile,
-  plainPeft: boolean,
-  options: OpenLoraOptions,
-): LoraConfig | undefined {
+function readConfig(file: WeightFile, plainPeft: boolean, options: OpenLoraOptions): LoraConfig | undefined {
   const embedded = file.metadata.lora_adapter_metadata;
   if (embedded !== undefined) {
     // A file may hold adapters for several networks; each has its name before its settings.
@@ -120,7 +126,7 @@ function readConfig(
 }
 
 function makeModule(
-  file: SafetensorsFile,
+  file: WeightFile,
   name: string,
   { flat, keys: { down, up, alpha } }: Parts,
   config: LoraConfig | undefined,
@@ -157,7 +163,7 @@ function makeModule(
 }
 
 function readScale(
-  file: SafetensorsFile,
+  file: WeightFile,
   name: string,
   rank: number,
   alpha: string | undefined,
@@ -171,7 +177,7 @@ function readScale(
   return config === undefined ? 1 : loraScale(config, name, rank);
 }
 
-function readFinite(file: SafetensorsFile, key: string): Tensor {
+function readFinite(file: WeightFile, key: string): Tensor {
   const tensor = file.read(key);
   for (const value of tensor.data) {
     if (!Number.isFinite(value)) throw unusable(file.path, `finite numbers in ${key}`, value);

@@ -5,26 +5,8 @@
  */
 import { ModelError } from '../errors.ts';
 import { elementCount } from '../tensor/tensor.ts';
+import { ELEMENT_BYTES } from './element-types.ts';
 import type { WeightInfo } from './weight-source.ts';
-
-/** Bytes of one element of each type that the format knows. */
-export const ELEMENT_BYTES: Readonly<Record<string, number>> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E5M2: 1,
-  F8_E4M3: 1,
-  U16: 2,
-  I16: 2,
-  F16: 2,
-  BF16: 2,
-  U32: 4,
-  I32: 4,
-  F32: 4,
-  U64: 8,
-  I64: 8,
-  F64: 8,
-};
 
 /** Longer headers are refused by the reference reader, too. */
 export const MAX_HEADER_BYTES = 100_000_000;

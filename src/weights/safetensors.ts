@@ -3,10 +3,11 @@
  *
  * Source: the format section of the safetensors project's README. Numbers are little-endian, as the machine's.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ModelError } from '../errors.ts';
-import { decodeHalf, encodeHalf, type HalfType } from '../tensor/float16.ts';
+import { encodeHalf, type HalfType } from '../tensor/float16.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { DECODERS } from './element-types.ts';
+import { RandomAccessFile } from './read-file.ts';
 import {
   encodeSafetensorsHeader,
   type HeaderEntry,
@@ -14,24 +15,7 @@ import {
   parseSafetensorsHeader,
   type SafetensorsHeader,
 } from './safetensors-header.ts';
-import type { WeightInfo, WeightSource } from './weight-source.ts';
-
-/** How elements of each type become float32; types that are missing have no use as weights here. */
-const DECODERS: Readonly<Record<string, (buffer: ArrayBuffer) => Float32Array>> = {
-  F64: (buffer) => Float32Array.from(new Float64Array(buffer)),
-  F32: (buffer) => new Float32Array(buffer),
-  F16: (buffer) => decodeHalf(new Uint16Array(buffer), 'F16'),
-  BF16: (buffer) => decodeHalf(new Uint16Array(buffer), 'BF16'),
-  I64: (buffer) => Float32Array.from(new BigInt64Array(buffer), Number),
-  U64: (buffer) => Float32Array.from(new BigUint64Array(buffer), Number),
-  I32: (buffer) => Float32Array.from(new Int32Array(buffer)),
-  U32: (buffer) => Float32Array.from(new Uint32Array(buffer)),
-  I16: (buffer) => Float32Array.from(new Int16Array(buffer)),
-  U16: (buffer) => Float32Array.from(new Uint16Array(buffer)),
-  I8: (buffer) => Float32Array.from(new Int8Array(buffer)),
-  U8: (buffer) => Float32Array.from(new Uint8Array(buffer)),
-  BOOL: (buffer) => Float32Array.from(new Uint8Array(buffer)),
-};
+import type { WeightFile, WeightInfo } from './weight-source.ts';
 
 /**
  * Opens a file and checks its header; tensors are read when they are asked for.
@@ -39,48 +23,40 @@ const DECODERS: Readonly<Record<string, (buffer: ArrayBuffer) => Float32Array>> 
  * @throws {@link ModelError} if there is no such file, or it is damaged.
  */
 export function openSafetensors(path: string): SafetensorsFile {
-  let descriptor: number;
+  const file = new RandomAccessFile(path);
   try {
-    descriptor = openSync(path, 'r');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelError(`Cannot open ${path}: expected a readable safetensors file, got ${reason}`, path, {
-      cause,
-    });
-  }
-  try {
-    return new SafetensorsFile(path, descriptor);
+    return new SafetensorsFile(file);
   } catch (error) {
-    closeSync(descriptor);
+    file.dispose();
     throw error;
   }
 }
 
 /** An open safetensors file; whoever opened it disposes of it. */
-export class SafetensorsFile implements WeightSource {
+export class SafetensorsFile implements WeightFile {
   readonly path: string;
   /** `__metadata__` of the header; empty where there is none. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly #entries: SafetensorsHeader['entries'];
   readonly #dataStart: number;
-  #descriptor: number | undefined;
+  readonly #file: RandomAccessFile;
 
-  /** Use {@link openSafetensors}; `descriptor` is the open file, which becomes this object's to close. */
-  constructor(path: string, descriptor: number) {
+  /** Use {@link openSafetensors}; `file` becomes this object's to close. */
+  constructor(file: RandomAccessFile) {
+    const { path, size } = file;
     this.path = path;
-    this.#descriptor = descriptor;
-    const size = fstatSync(descriptor).size;
-    const prefix = new DataView(this.#readBytes(0, 8, size));
+    this.#file = file;
+    const prefix = new DataView(file.read(0, 8).buffer);
     const headerBytes = Number(prefix.getBigUint64(0, true));
-    if (headerBytes > Math.min(size - 8, MAX_HEADER_BYTES)) {
-      const most = Math.min(size - 8, MAX_HEADER_BYTES);
+    const most = Math.min(size - 8, MAX_HEADER_BYTES);
+    if (headerBytes > most) {
       throw new ModelError(
         `Cannot read ${path}: expected a header of at most ${most} bytes, got ${headerBytes}; this is no safetensors file, or ` +
           'only part of one',
         path,
       );
     }
-    const text = new TextDecoder().decode(this.#readBytes(8, headerBytes, size));
+    const text = new TextDecoder().decode(file.read(8, headerBytes));
     const header = parseSafetensorsHeader(path, text, size - 8 - headerBytes);
     this.metadata = header.metadata;
     this.#entries = header.entries;
@@ -110,14 +86,12 @@ export class SafetensorsFile implements WeightSource {
         this.path,
       );
     }
-    const size = end - begin;
-    return { data: decode(this.#readBytes(this.#dataStart + begin, size, Number.POSITIVE_INFINITY)), dims };
+    return { data: decode(this.#file.read(this.#dataStart + begin, end - begin).buffer), dims };
   }
 
   /** Closes the file; may be called twice. */
   dispose(): void {
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
-    this.#descriptor = undefined;
+    this.#file.dispose();
   }
 
   #entry(key: string): HeaderEntry {
@@ -129,22 +103,6 @@ export class SafetensorsFile implements WeightSource {
       );
     }
     return entry;
-  }
-
-  #readBytes(position: number, length: number, fileSize: number): ArrayBuffer {
-    if (this.#descriptor === undefined) throw new Error(`${this.path} is read after dispose()`);
-    const bytes = new Uint8Array(position + length > fileSize ? 0 : length);
-    let filled = 0;
-    while (filled < bytes.length) {
-      const count = readSync(this.#descriptor, bytes, filled, bytes.length - filled, position + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    if (filled < length) {
-      const end = position + length;
-      throw new ModelError(`Cannot read ${this.path}: expected at least ${end} bytes, got fewer`, this.path);
-    }
-    return bytes.buffer;
   }
 }
 

@@ -24,3 +24,11 @@ export interface WeightSource {
    */
   read(key: string): Tensor;
 }
+
+/** Weights in an open file; whoever opened it disposes of it. */
+export interface WeightFile extends WeightSource {
+  /** What the file says about itself; empty where it says nothing. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Closes the file; may be called twice. */
+  dispose(): void;
+}

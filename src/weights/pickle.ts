@@ -1,0 +1,398 @@
+/**
+ * Reads the pickles inside PyTorch's files, and nothing else: a pickle is a program, and this machine for it has plain
+ * values, and the few names that rebuild tensors. Nothing is imported, called or executed; a name that is not on the
+ * list ends the reading.
+ *
+ * Source: Python's `pickletools`, protocols 2 to 4 as far as `torch.save` uses them.
+ */
+import { ModelError } from '../errors.ts';
+
+/** A tuple, which has a part of its own in calls and identities. */
+export class PickleTuple {
+  readonly items: readonly unknown[];
+
+  constructor(items: readonly unknown[]) {
+    this.items = items;
+  }
+}
+
+/** A name of Python's, as inert text. */
+export class PickleGlobal {
+  /** Module and name, e.g. `collections.OrderedDict`. */
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** What the caller knows of the names in a pickle. */
+export interface PickleHost {
+  /** The file, for messages. */
+  readonly path: string;
+  /** Whether a pickle may name this, e.g. `torch.FloatStorage`. */
+  allows(name: string): boolean;
+  /** The value that calling `name` stands for; undefined if it cannot be called so. */
+  reduce(name: string, args: readonly unknown[]): unknown;
+  /** The value that a persistent identity stands for; undefined if there is no such thing. */
+  load(identity: unknown): unknown;
+}
+
+/** Number of opcodes that a pickle may have: many times those of the largest networks. */
+const MAX_OPCODES = 20_000_000;
+/** Bytes of the longest integer. */
+const MAX_INTEGER_BYTES = 64;
+
+const MARK = Symbol('mark');
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const latin1 = new TextDecoder('latin1');
+
+/** Opcodes that would make objects or look names up in other ways, by name for the message. */
+const REFUSED: Readonly<Record<number, string>> = {
+  105: 'INST',
+  111: 'OBJ',
+  80: 'PERSID',
+  129: 'NEWOBJ',
+  130: 'EXT1',
+  131: 'EXT2',
+  132: 'EXT4',
+  146: 'NEWOBJ_EX',
+  151: 'NEXT_BUFFER',
+};
+
+/**
+ * Runs one pickle from `offset` on.
+ *
+ * @returns the value, and the offset after the pickle. Dictionaries are `Map`s, lists arrays, integers numbers where they
+ *   are safe and bigints elsewhere.
+ * @throws {@link ModelError} if it is damaged, or names something that does not rebuild a tensor.
+ */
+export function readPickle(
+  bytes: Uint8Array,
+  host: PickleHost,
+  offset = 0,
+): { readonly value: unknown; readonly end: number } {
+  const reader = new PickleReader(bytes, host, offset);
+  return { value: reader.run(), end: reader.offset };
+}
+
+class PickleReader {
+  offset: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #host: PickleHost;
+  readonly #stack: unknown[] = [];
+  readonly #memo = new Map<number, unknown>();
+
+  constructor(bytes: Uint8Array, host: PickleHost, offset: number) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#host = host;
+    this.offset = offset;
+  }
+
+  run(): unknown {
+    for (let count = 0; count < MAX_OPCODES; count++) {
+      const opcode = this.#byte();
+      if (opcode === 0x2e) return this.#pop(); // STOP
+      this.#step(opcode);
+    }
+    throw this.#damaged(`at most ${MAX_OPCODES} opcodes`, 'more');
+  }
+
+  #step(opcode: number): void {
+    const stack = this.#stack;
+    switch (opcode) {
+      case 0x80: // PROTO
+        this.#byte();
+        break;
+      case 0x95: // FRAME
+        this.#take(8);
+        break;
+      case 0x28:
+        stack.push(MARK);
+        break;
+      case 0x30: // POP
+        this.#pop();
+        break;
+      case 0x31: // POP_MARK
+        this.#popToMark();
+        break;
+      case 0x32: // DUP
+        stack.push(this.#top());
+        break;
+      case 0x4e: // NONE
+        stack.push(null);
+        break;
+      case 0x88: // NEWTRUE
+        stack.push(true);
+        break;
+      case 0x89: // NEWFALSE
+        stack.push(false);
+        break;
+      case 0x4b: // BININT1
+        stack.push(this.#byte());
+        break;
+      case 0x4d: // BININT2
+        stack.push(this.#number(2, (at) => this.#view.getUint16(at, true)));
+        break;
+      case 0x4a: // BININT
+        stack.push(this.#number(4, (at) => this.#view.getInt32(at, true)));
+        break;
+      case 0x47: // BINFLOAT
+        stack.push(this.#number(8, (at) => this.#view.getFloat64(at, false)));
+        break;
+      case 0x8a: // LONG1
+        stack.push(this.#integer(this.#byte()));
+        break;
+      case 0x8b: // LONG4
+        stack.push(this.#integer(this.#length(4)));
+        break;
+      case 0x49: // INT
+      case 0x4c: // LONG
+      case 0x46: // FLOAT
+        stack.push(this.#decimal(opcode));
+        break;
+      case 0x58: // BINUNICODE
+        stack.push(this.#text(this.#length(4)));
+        break;
+      case 0x8c: // SHORT_BINUNICODE
+        stack.push(this.#text(this.#byte()));
+        break;
+      case 0x8d: // BINUNICODE8
+        stack.push(this.#text(this.#length(8)));
+        break;
+      case 0x54: // BINSTRING, from Python 2
+        stack.push(latin1.decode(this.#take(this.#length(4))));
+        break;
+      case 0x55: // SHORT_BINSTRING
+        stack.push(latin1.decode(this.#take(this.#byte())));
+        break;
+      case 0x42: // BINBYTES
+        stack.push(this.#take(this.#length(4)).slice());
+        break;
+      case 0x43: // SHORT_BINBYTES
+        stack.push(this.#take(this.#byte()).slice());
+        break;
+      case 0x29: // EMPTY_TUPLE
+        stack.push(new PickleTuple([]));
+        break;
+      case 0x85: // TUPLE1, TUPLE2, TUPLE3
+      case 0x86:
+      case 0x87: {
+        const items = [];
+        for (let i = 0x84; i < opcode; i++) items.unshift(this.#pop());
+        stack.push(new PickleTuple(items));
+        break;
+      }
+      case 0x74: // TUPLE
+        stack.push(new PickleTuple(this.#popToMark()));
+        break;
+      case 0x5d: // EMPTY_LIST
+        stack.push([]);
+        break;
+      case 0x6c: // LIST
+        stack.push(this.#popToMark());
+        break;
+      case 0x61: // APPEND
+        this.#append([this.#pop()]);
+        break;
+      case 0x65: // APPENDS
+        this.#append(this.#popToMark());
+        break;
+      case 0x7d: // EMPTY_DICT
+        stack.push(new Map());
+        break;
+      case 0x64: {
+        // DICT
+        const items = this.#popToMark();
+        stack.push(new Map());
+        this.#setItems(items);
+        break;
+      }
+      case 0x73: {
+        // SETITEM
+        const item = this.#pop();
+        this.#setItems([this.#pop(), item]);
+        break;
+      }
+      case 0x75: // SETITEMS
+        this.#setItems(this.#popToMark());
+        break;
+      case 0x71: // BINPUT
+        this.#memo.set(this.#byte(), this.#top());
+        break;
+      case 0x72: // LONG_BINPUT
+        this.#memo.set(this.#length(4), this.#top());
+        break;
+      case 0x94: // MEMOIZE
+        this.#memo.set(this.#memo.size, this.#top());
+        break;
+      case 0x68: // BINGET
+        stack.push(this.#recall(this.#byte()));
+        break;
+      case 0x6a: // LONG_BINGET
+        stack.push(this.#recall(this.#length(4)));
+        break;
+      case 0x63: // GLOBAL
+        stack.push(this.#global(this.#line(), this.#line()));
+        break;
+      case 0x93: {
+        // STACK_GLOBAL
+        const name = this.#pop();
+        stack.push(this.#global(this.#pop(), name));
+        break;
+      }
+      case 0x52: // REDUCE
+        this.#reduce();
+        break;
+      case 0x51: {
+        // BINPERSID
+        const value = this.#host.load(this.#pop());
+        if (value === undefined) throw this.#damaged('a storage', 'another persistent identity');
+        stack.push(value);
+        break;
+      }
+      case 0x62: // BUILD: attributes of a dictionary, such as `_metadata` of a state dict, say nothing of its tensors
+        this.#pop();
+        if (!(this.#top() instanceof Map)) {
+          throw this.#damaged('attributes for dictionaries only', 'some for another value');
+        }
+        break;
+      default:
+        throw this.#damaged(
+          'plain values and tensors',
+          `opcode ${REFUSED[opcode] ?? `0x${opcode.toString(16).padStart(2, '0')}`}`,
+        );
+    }
+  }
+
+  #global(module: unknown, name: unknown): PickleGlobal {
+    if (typeof module !== 'string' || typeof name !== 'string') throw this.#damaged('a name', 'none');
+    const full = `${module}.${name}`;
+    if (!this.#host.allows(full)) {
+      throw new ModelError(
+        `Cannot read ${this.#host.path}: expected tensors only, got ${JSON.stringify(full).slice(1, -1)}, which could run any program; nothing was ` +
+          'executed. Ask for a safetensors file, or save the plain state dict',
+        this.#host.path,
+      );
+    }
+    return new PickleGlobal(full);
+  }
+
+  #reduce(): void {
+    const args = this.#pop();
+    const callee = this.#pop();
+    if (!(callee instanceof PickleGlobal) || !(args instanceof PickleTuple)) {
+      throw this.#damaged('a call of a known name', 'another call');
+    }
+    const value = this.#host.reduce(callee.name, args.items);
+    if (value === undefined) throw this.#damaged(`usable arguments of ${callee.name}`, 'others');
+    this.#stack.push(value);
+  }
+
+  #append(items: readonly unknown[]): void {
+    const list = this.#top();
+    if (!Array.isArray(list)) throw this.#damaged('a list', 'another value');
+    for (const item of items) list.push(item);
+  }
+
+  #setItems(items: readonly unknown[]): void {
+    const dictionary = this.#top();
+    if (!(dictionary instanceof Map) || items.length % 2 !== 0)
+      throw this.#damaged('a dictionary', 'another value');
+    for (let i = 0; i < items.length; i += 2) dictionary.set(items[i], items[i + 1]);
+  }
+
+  #pop(): unknown {
+    const value = this.#top();
+    this.#stack.pop();
+    return value;
+  }
+
+  #top(): unknown {
+    const value = this.#stack.at(-1);
+    if (this.#stack.length === 0 || value === MARK) throw this.#damaged('a value on the stack', 'none');
+    return value;
+  }
+
+  #popToMark(): unknown[] {
+    const mark = this.#stack.lastIndexOf(MARK);
+    if (mark < 0) throw this.#damaged('a mark on the stack', 'none');
+    const items = this.#stack.splice(mark);
+    items.shift();
+    return items;
+  }
+
+  #recall(index: number): unknown {
+    if (!this.#memo.has(index)) throw this.#damaged(`a value under number ${index}`, 'none');
+    return this.#memo.get(index);
+  }
+
+  #take(length: number): Uint8Array {
+    if (length > this.#bytes.length - this.offset) throw this.#damaged(`${length} bytes more`, 'its end');
+    this.offset += length;
+    return this.#bytes.subarray(this.offset - length, this.offset);
+  }
+
+  #byte(): number {
+    return this.#take(1)[0]!;
+  }
+
+  #number(size: number, get: (at: number) => number): number {
+    this.#take(size);
+    return get(this.offset - size);
+  }
+
+  #length(size: 4 | 8): number {
+    return this.#number(size, (at) =>
+      size === 4 ? this.#view.getUint32(at, true) : Number(this.#view.getBigUint64(at, true)),
+    );
+  }
+
+  /** A two's complement integer of any length. */
+  #integer(length: number): number | bigint {
+    if (length > MAX_INTEGER_BYTES)
+      throw this.#damaged(`integers of at most ${MAX_INTEGER_BYTES} bytes`, length);
+    let value = 0n;
+    this.#take(length).forEach((byte, i) => {
+      value |= BigInt(byte) << BigInt(8 * i);
+    });
+    value = BigInt.asIntN(8 * length, value);
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  }
+
+  #decimal(opcode: number): number | boolean {
+    const line = this.#line();
+    if (opcode === 0x49 && /^0[01]$/.test(line)) return line === '01';
+    const value = line.trim() === '' ? Number.NaN : Number(line.replace(/L$/, ''));
+    if (Number.isNaN(value)) throw this.#damaged('a number', JSON.stringify(line.slice(0, 20)));
+    return value;
+  }
+
+  #line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.offset);
+    if (end < 0) throw this.#damaged('the end of a line', 'its end');
+    const line = latin1.decode(this.#take(end - this.offset));
+    this.offset++;
+    return line;
+  }
+
+  #text(length: number): string {
+    try {
+      return utf8.decode(this.#take(length));
+    } catch (cause) {
+      if (cause instanceof ModelError) throw cause;
+      throw this.#damaged('UTF-8 text', 'other bytes', cause);
+    }
+  }
+
+  #damaged(expected: string, got: unknown, cause?: unknown): ModelError {
+    return new ModelError(
+      `Cannot read ${this.#host.path}: expected ${expected} in the pickle, got ${got} at byte ${this.offset}; this is no state ` +
+        'dict, or a damaged one',
+      this.#host.path,
+      cause === undefined ? undefined : { cause },
+    );
+  }
+}
