@@ -46,10 +46,18 @@ export class ShapeError extends PipelineError {
 export class ModelError extends PipelineError {
   readonly code = 'MODEL';
   readonly modelPath: string;
+  /** Everything that is wrong, where it is more than one thing; the message has a line for each. */
+  readonly problems: readonly string[];
 
-  constructor(message: string, modelPath: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(
+    message: string,
+    modelPath: string,
+    options: ErrorOptions & { readonly problems?: readonly string[] } = {},
+  ) {
+    const { problems = [], ...rest } = options;
+    super([message, ...problems].join('\n'), rest);
     this.modelPath = modelPath;
+    this.problems = problems;
   }
 }
 

@@ -1,5 +1,15 @@
 /** The public API. */
 
+export { listBundles, removeBundle, type StoredBundle } from './bundles/bundle-store.ts';
+export { type FuseOptions, fuseBundle } from './bundles/fuse-bundle.ts';
+export {
+  type ImportOptions,
+  type ImportProgress,
+  type ImportResult,
+  importAniPortrait,
+  type SamplerSettings,
+} from './bundles/import-aniportrait.ts';
+export { type PullOptions, type PullProgress, pullBundle } from './bundles/pull-bundle.ts';
 export {
   EnvironmentError,
   FaceError,
@@ -34,6 +44,7 @@ export { animateResumable, type ResumableOptions, type ResumableResult } from '.
 export type { BatchRun, RunBatchOptions } from './jobs/run-batch.ts';
 export type { RunWorkerOptions, WorkerEvent } from './jobs/run-worker.ts';
 export { runBatch, runWorker } from './jobs/start-batch.ts';
+export { type Bundle, openBundle, type VerifyOptions, verifyBundle } from './models/bundle.ts';
 export { animate } from './pipeline/animate.ts';
 export type {
   AnimateOptions,

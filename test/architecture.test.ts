@@ -14,6 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli'],
   ['jobs'],
   ['pipeline'],
+  ['bundles'],
   ['motion', 'face'],
   ['models'],
   ['onnx', 'weights', 'runtime', 'audio', 'image', 'media', 'schedulers'],

@@ -1,5 +1,6 @@
 /** Errors as people and programs read them: a line for each, no stack. */
-import { InvalidOptionError, InvalidOptionsError, PipelineError } from '../errors.ts';
+
+import { InvalidOptionError, InvalidOptionsError, ModelError, PipelineError } from '../errors.ts';
 import { ManifestError } from '../jobs/manifest-schema.ts';
 import type { CliContext } from './context.ts';
 import { exitStatusOf, SIGNAL_STATUSES } from './exit-codes.ts';
@@ -37,6 +38,8 @@ export function reportError(error: unknown, context: CliContext, json: boolean):
 function messagesOf(error: unknown): string[] {
   if (error instanceof InvalidOptionsError) return error.errors.map((each) => oneLine(each.message));
   if (error instanceof ManifestError) return error.message.split('\n');
+  if (error instanceof ModelError)
+    return error.problems.length > 0 ? error.message.split('\n').map(oneLine) : [oneLine(error.message)];
   if (error instanceof PipelineError || error instanceof StoppedBySignal) return [oneLine(error.message)];
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return [`${oneLine(text)} (unexpected; LCM_PORTRAIT_DEBUG=1 shows where)`];

@@ -128,7 +128,7 @@ const part = z.enum([
 
 const file = z.object({
   // A bundle is a folder of its own: a path that leads out of it, or to another drive, is not a part of it.
-  path: text.refine((path) => !/^[/\\]|^[a-z]:|(^|[/\\])\.\.([/\\]|$)|\0/i.test(path), {
+  path: text.refine((path) => !/^[/\\]|[:?#\0]|(^|[/\\])\.\.([/\\]|$)/.test(path), {
     error: 'expected a path inside the bundle',
   }),
   bytes: count,

@@ -33,30 +33,41 @@ export interface Bundle {
 export const EMBEDDED_BUNDLES = fileURLToPath(new URL('../../assets/bundles/', import.meta.url));
 
 /** Names of the bundles that the package carries. */
-export async function listEmbeddedBundles(): Promise<string[]> {
-  const entries = await readdir(EMBEDDED_BUNDLES, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+export function listEmbeddedBundles(): Promise<string[]> {
+  return listFolders(EMBEDDED_BUNDLES);
+}
+
+/** Names of the folders in a folder, but hidden ones; none where there is no such folder. */
+async function listFolders(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name);
 }
 
 /**
  * Opens a bundle and checks that its files are there in the size that it states; hashes are left to
  * {@link verifyBundle}.
  *
- * @param nameOrFolder - an embedded bundle's name, or a folder.
+ * @param nameOrFolder - the name of an embedded bundle or of one in `store`, or a folder.
+ * @param store - folder of the user's bundles.
  * @throws {@link ModelError} if there is no such bundle, or if it is incomplete or of another version.
  */
-export async function openBundle(nameOrFolder: string): Promise<Bundle> {
+export async function openBundle(nameOrFolder: string, store?: string): Promise<Bundle> {
   const embedded = await listEmbeddedBundles();
+  const stored = store === undefined ? [] : await listFolders(store);
   const folder = embedded.includes(nameOrFolder)
     ? path.join(EMBEDDED_BUNDLES, nameOrFolder)
-    : path.resolve(nameOrFolder);
+    : store !== undefined && stored.includes(nameOrFolder)
+      ? path.join(store, nameOrFolder)
+      : path.resolve(nameOrFolder);
   const file = path.join(folder, 'bundle.json');
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
     throw new ModelError(
-      `Cannot open bundle ${nameOrFolder}: expected a folder with bundle.json or one of ${embedded.join(', ')}`,
+      `Cannot open bundle ${nameOrFolder}: expected a folder with bundle.json or one of ${[...embedded, ...stored].join(', ')}`,
       file,
       { cause },
     );
@@ -118,15 +129,32 @@ export function filesOf({ description }: Bundle): [BundlePart, BundleFile][] {
   return Object.entries(description.files) as [BundlePart, BundleFile][];
 }
 
+/** Options of {@link verifyBundle}. */
+export interface VerifyOptions {
+  readonly signal?: AbortSignal;
+  /** Called with the bytes that have been read. */
+  readonly onBytes?: (done: number) => void;
+}
+
 /**
  * Reads every file of a bundle and compares its hash.
  *
  * @throws {@link ModelError} naming the first file that was changed.
  */
-export async function verifyBundle(bundle: Bundle): Promise<void> {
+export async function verifyBundle(bundle: Bundle, options: VerifyOptions = {}): Promise<void> {
+  const { signal, onBytes } = options;
+  let done = 0;
   for (const [part, { sha256 }] of filesOf(bundle)) {
     const hash = createHash('sha256');
-    for await (const chunk of createReadStream(bundle.pathOf(part))) hash.update(chunk as Buffer);
+    const stream = createReadStream(bundle.pathOf(part), {
+      highWaterMark: 1 << 20,
+      ...(signal && { signal }),
+    });
+    for await (const chunk of stream) {
+      hash.update(chunk as Buffer);
+      done += (chunk as Buffer).length;
+      onBytes?.(done);
+    }
     const found = hash.digest('hex');
     if (found !== sha256) {
       throw new ModelError(

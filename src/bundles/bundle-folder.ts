@@ -1,0 +1,259 @@
+/** A bundle while it is written: a hidden folder beside its place, which gets the bundle's name when it is complete. */
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import {
+  constants,
+  copyFile,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  statfs,
+} from 'node:fs/promises';
+import path from 'node:path';
+import { EnvironmentError, ModelError } from '../errors.ts';
+import type { BundleDescription, BundleFile } from '../models/bundle-description.ts';
+import {
+  type TensorToWrite,
+  type WriteSafetensorsOptions,
+  writeSafetensors,
+} from '../weights/safetensors-writer.ts';
+
+/** Opens a file to write; replaced in tests by one that fails. */
+export type CreateFile = (path: string) => Promise<Pick<FileHandle, 'write' | 'sync' | 'close'>>;
+
+const createNew: CreateFile = (file) => open(file, 'wx');
+
+/** Free space that is left to others, beyond what a bundle needs. */
+const SPARE_BYTES = 64_000_000;
+
+/** A folder that is not a bundle yet. */
+export class BundleFolder {
+  readonly #store: string;
+  readonly #name: string;
+  readonly #folder: string;
+  readonly #createFile: CreateFile;
+
+  private constructor(store: string, name: string, folder: string, createFile: CreateFile) {
+    this.#store = store;
+    this.#name = name;
+    this.#folder = folder;
+    this.#createFile = createFile;
+  }
+
+  /**
+   * Begins a bundle in a store, which is made if there is none; what a process that was killed has left of the same
+   * bundle is removed.
+   *
+   * @param bytes - about what will be written; refused at once where there is no room.
+   * @throws {@link EnvironmentError} if the store cannot be written, or the disk has less room.
+   */
+  static async begin(
+    store: string,
+    name: string,
+    bytes: number,
+    createFile: CreateFile = createNew,
+  ): Promise<BundleFolder> {
+    const folder = path.join(store, `.${name}.${process.pid}-${randomBytes(4).toString('hex')}.partial`);
+    try {
+      await mkdir(store, { recursive: true });
+      await removeAbandoned(store, name);
+      await assertRoom(store, bytes);
+      await mkdir(folder);
+      active.add(folder);
+    } catch (error) {
+      throw writeProblem(store, error);
+    }
+    return new BundleFolder(store, name, folder, createFile);
+  }
+
+  /** Where a file of the bundle lies for now. */
+  pathOf(file: string): string {
+    return path.join(this.#folder, file);
+  }
+
+  /** Writes weights, and waits until they are on the disk. */
+  async writeWeights(
+    file: string,
+    tensors: readonly TensorToWrite[],
+    options: Omit<WriteSafetensorsOptions, 'path'> = {},
+  ): Promise<BundleFile> {
+    return this.#create(file, async (handle) => {
+      const written = await writeSafetensors(handle, tensors, { ...options, path: this.pathOf(file) });
+      return { path: file, ...written };
+    });
+  }
+
+  /** Takes a file of another bundle as it is: by a second name for it where the disk can do that, else by a copy. */
+  async takeFile(source: string, { path: file, ...facts }: BundleFile): Promise<BundleFile> {
+    try {
+      await link(source, this.pathOf(file)).catch(() =>
+        copyFile(source, this.pathOf(file), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE),
+      );
+    } catch (error) {
+      throw writeProblem(this.#store, error);
+    }
+    return { path: file, ...facts };
+  }
+
+  /** Copies a file, and waits until it is on the disk. */
+  async copyFile(source: string, file: string, signal?: AbortSignal): Promise<BundleFile> {
+    return this.#create(file, async (handle) => {
+      const hash = createHash('sha256');
+      let bytes = 0;
+      for await (const chunk of createReadStream(source, {
+        highWaterMark: 1 << 20,
+        ...(signal && { signal }),
+      })) {
+        hash.update(chunk as Buffer);
+        bytes += (chunk as Buffer).length;
+        await handle.write(chunk as Buffer);
+      }
+      return { path: file, bytes, sha256: hash.digest('hex') };
+    });
+  }
+
+  /**
+   * Gives the bundle its name.
+   *
+   * @param replace - whether a bundle of that name may be replaced.
+   * @returns the bundle's folder.
+   */
+  async finish(description: BundleDescription, replace: boolean): Promise<string> {
+    const text = `${JSON.stringify(description, null, 2)}\n`;
+    await this.#create('bundle.json', async (handle) => handle.write(Buffer.from(text)));
+    const target = path.join(this.#store, this.#name);
+    try {
+      await syncFolder(this.#folder);
+      if (!replace && (await exists(target))) throw alreadyThere(this.#name, target);
+      await replaceFolder(this.#folder, target);
+      active.delete(this.#folder);
+      await syncFolder(this.#store);
+    } catch (error) {
+      throw writeProblem(this.#store, error);
+    }
+    return target;
+  }
+
+  /** Removes what was written; does nothing after {@link BundleFolder.finish}. */
+  async discard(): Promise<void> {
+    active.delete(this.#folder);
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #create<T>(file: string, write: (handle: Awaited<ReturnType<CreateFile>>) => Promise<T>): Promise<T> {
+    try {
+      const handle = await this.#createFile(this.pathOf(file));
+      try {
+        const result = await write(handle);
+        await handle.sync();
+        return result;
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      throw writeProblem(this.#store, error);
+    }
+  }
+}
+
+/** The error for a name that is taken. */
+export function alreadyThere(name: string, target: string): ModelError {
+  return new ModelError(
+    `Cannot make bundle ${name}: expected a new name, got one that is taken by ${target}; choose another with --name, or replace it with --force`,
+    target,
+  );
+}
+
+/** Whether there is anything at a path. */
+export async function exists(target: string): Promise<boolean> {
+  return stat(target).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Failures of the disk become errors that say so; others are passed on. */
+export function writeProblem(folder: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new EnvironmentError(
+      `Cannot write to ${folder}: expected room on the disk, got none; nothing was kept of what was begun. Free some, or set LCM_PORTRAIT_HOME to a folder on another disk`,
+      { cause: error },
+    );
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
+    return new EnvironmentError(
+      `Cannot write to ${folder}: expected a folder that can be written, got ${code}; set LCM_PORTRAIT_HOME to another`,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+/** @throws {@link EnvironmentError} unless the disk of `folder` has room for so many bytes. */
+export async function assertRoom(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  if (free >= bytes + SPARE_BYTES) return;
+  const gigabytes = (value: number): string => `${(value / 1e9).toFixed(1)} GB`;
+  throw new EnvironmentError(
+    `Cannot write to ${folder}: expected ${gigabytes(bytes + SPARE_BYTES)} of room on the disk, got ${gigabytes(free)}; free some, or set ` +
+      'LCM_PORTRAIT_HOME to a folder on another disk',
+  );
+}
+
+/** Gives a folder the name `target`; a folder that has it goes, or stays if this fails. */
+export async function replaceFolder(made: string, target: string): Promise<void> {
+  const old = `${made}.old`;
+  await rm(old, { recursive: true, force: true });
+  const replaced = await exists(target);
+  if (replaced) await rename(target, old);
+  try {
+    await rename(made, target);
+  } catch (error) {
+    if (replaced) await rename(old, target);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Partial folders of this process that are being written. */
+const active = new Set<string>();
+
+/** Removes partial folders of this name whose process is gone, and brings back a bundle that it was about to replace. */
+async function removeAbandoned(store: string, name: string): Promise<void> {
+  const start = `.${name}.`;
+  for (const entry of await readdir(store)) {
+    const match = entry.startsWith(start)
+      ? /^((\d+)-[0-9a-f]{8}\.partial)(\.old)?$/.exec(entry.slice(start.length))
+      : null;
+    if (match === null) continue;
+    const [, partial, pid, old] = match;
+    if (Number(pid) === process.pid ? active.has(path.join(store, start + partial)) : isRunning(Number(pid)))
+      continue;
+    const target = path.join(store, name);
+    if (old !== undefined && !(await exists(target))) await rename(path.join(store, entry), target);
+    else await rm(path.join(store, entry), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Makes names in a folder last; not every system can do that, or needs it. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}

@@ -1,0 +1,136 @@
+/** Makes a bundle whose denoising UNet has LoRAs in its weights. */
+import path from 'node:path';
+import { InvalidOptionError } from '../errors.ts';
+import { type Bundle, filesOf } from '../models/bundle.ts';
+import type {
+  BundleDescription,
+  BundleFile,
+  BundlePart,
+  BundlePresetName,
+} from '../models/bundle-description.ts';
+import { elementCount } from '../tensor/tensor.ts';
+import { type LoraAdapter, type LoraFile, openLora } from '../weights/lora.ts';
+import { withLoras } from '../weights/lora-merge.ts';
+import { openSafetensors } from '../weights/safetensors.ts';
+import type { TensorToWrite } from '../weights/safetensors-writer.ts';
+import { alreadyThere, BundleFolder, type CreateFile, exists } from './bundle-folder.ts';
+import { assertBundleName } from './bundle-store.ts';
+import type { ImportProgress, ImportResult, SamplerSettings } from './import-aniportrait.ts';
+import { describeLoraMismatch } from './lora-warning.ts';
+
+/** Options of {@link fuseBundle}. */
+export interface FuseOptions {
+  readonly store: string;
+  /** Of the bundle that is made. */
+  readonly name: string;
+  /** LoRAs to merge, each with its scale. */
+  readonly loras?: readonly LoraFile[];
+  /** A preset whose own LoRAs are merged, too. */
+  readonly preset?: BundlePresetName | undefined;
+  /** Stores the fused weights in half precision. @defaultValue as they are in the bundle */
+  readonly half?: boolean;
+  /** What the preset `fast` does from now on. @defaultValue as in the bundle */
+  readonly fast?: SamplerSettings | undefined;
+  /** @defaultValue false */
+  readonly overwrite?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((event: ImportProgress) => void) | undefined;
+  /** Opens files to write. @defaultValue new files on the disk */
+  readonly createFile?: CreateFile;
+}
+
+/**
+ * Merges LoRAs into a bundle's denoising UNet and writes the result as a new bundle. The sum of base and products is
+ * computed in double precision and rounded to the stored type by way of float32. The other files are shared or copied.
+ *
+ * @throws {@link InvalidOptionError} if there is nothing to fuse.
+ * @throws {@link ModelError} if a LoRA does not fit.
+ * @throws {@link EnvironmentError} if the disk is full or cannot be written. Nothing is left then.
+ */
+export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<ImportResult> {
+  const { store, name, loras = [], preset, overwrite = false, signal, onProgress, createFile } = options;
+  await assertBundleName('name', name);
+  const target = path.join(store, name);
+  if (!overwrite && (await exists(target))) throw alreadyThere(name, target);
+  const own = preset === undefined ? [] : bundle.description.presets[preset].loras;
+  const all = [...own.map(({ part, scale }) => ({ path: bundle.pathOf(part), scale })), ...loras];
+  if (all.length === 0) {
+    throw new InvalidOptionError(
+      'Cannot fuse: expected a LoRA, or a preset that has one, got none',
+      'lora',
+      undefined,
+    );
+  }
+  const adapters: LoraAdapter[] = [];
+  const base = openSafetensors(bundle.pathOf('denoisingUnet'));
+  try {
+    for (const lora of all) adapters.push(openLora(lora.path));
+    for (const adapter of adapters.slice(own.length)) {
+      const message = describeLoraMismatch(adapter, bundle.description);
+      if (message !== undefined) onProgress?.({ type: 'notice', message });
+    }
+    const fused = withLoras(
+      base,
+      adapters.map((lora, i) => ({ lora, scale: all[i]!.scale })),
+    );
+    const tensors = [...fused.keys()].map((key): TensorToWrite => {
+      const { dims, dtype } = fused.info(key);
+      const kept = dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32';
+      return { name: key, dims, dtype: options.half ? 'F16' : kept, read: () => fused.read(key).data };
+    });
+    const total = tensors.reduce(
+      (sum, { dims, dtype }) => sum + elementCount(dims) * (dtype === 'F32' ? 4 : 2),
+      0,
+    );
+    const folder = await BundleFolder.begin(store, name, total, createFile);
+    try {
+      const files: Partial<Record<BundlePart, BundleFile>> = { ...bundle.description.files };
+      const denoisingUnet = files.denoisingUnet!;
+      delete files.denoisingUnet;
+      for (const { part } of own) delete files[part];
+      let done = 0;
+      const written = await folder.writeWeights(denoisingUnet.path, tensors, {
+        metadata: {
+          ...base.metadata,
+          fused: all.map((lora) => `${path.basename(lora.path)}:${lora.scale}`).join(' '),
+        },
+        signal,
+        onBytes: (bytes) => {
+          done += bytes;
+          onProgress?.({ type: 'bytes', done, total: Math.max(total, done), network: 'denoising UNet' });
+        },
+      });
+      for (const [part, file] of filesOf(bundle)) {
+        if (files[part] !== undefined) await folder.takeFile(bundle.pathOf(part), file);
+      }
+      const description: BundleDescription = {
+        ...bundle.description,
+        name,
+        description: `${bundle.description.description} Fused with ${all.map(({ path: file }) => path.basename(file)).join(', ')}.`,
+        presets: fusedPresets(bundle.description.presets, own, options.fast),
+        files: { ...files, denoisingUnet: { ...denoisingUnet, ...written } },
+      };
+      const made = await folder.finish(description, overwrite);
+      const bytes = Object.values(description.files).reduce((sum, file) => sum + file.bytes, 0);
+      return { name, folder: made, bytes, description };
+    } finally {
+      await folder.discard();
+    }
+  } finally {
+    for (const adapter of adapters) adapter.dispose();
+    base.dispose();
+  }
+}
+
+/** The presets without the LoRAs that are in the weights now. */
+function fusedPresets(
+  presets: BundleDescription['presets'],
+  own: BundleDescription['presets']['fast']['loras'],
+  fast: SamplerSettings | undefined,
+): BundleDescription['presets'] {
+  const without = (preset: BundleDescription['presets']['fast']) => ({
+    ...preset,
+    loras: preset.loras.filter(({ part }) => !own.some((fused) => fused.part === part)),
+  });
+  return { original: without(presets.original), fast: { ...without(presets.fast), ...fast } };
+}

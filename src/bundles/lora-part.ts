@@ -1,0 +1,95 @@
+/** A LoRA that becomes part of a bundle. */
+import { ModelError } from '../errors.ts';
+import type { BundleDescription, BundleFile } from '../models/bundle-description.ts';
+import type { WeightSpec } from '../models/weight-reader.ts';
+import { openLora } from '../weights/lora.ts';
+import { withLoras } from '../weights/lora-merge.ts';
+import { openWeights } from '../weights/open-weights.ts';
+import { openSafetensors } from '../weights/safetensors.ts';
+import type { TensorToWrite } from '../weights/safetensors-writer.ts';
+import type { WeightSource } from '../weights/weight-source.ts';
+import type { BundleFolder } from './bundle-folder.ts';
+import { describeLoraMismatch } from './lora-warning.ts';
+
+/** A LoRA that was found to fit. */
+export interface CheckedLora {
+  readonly path: string;
+  /** What the user should know. */
+  noticesFor(description: BundleDescription): string[];
+}
+
+/**
+ * Opens a LoRA and compares its modules with the denoising UNet's weights; nothing of the network is read.
+ *
+ * @throws {@link ModelError} naming file and module if it does not fit.
+ */
+export function checkLora(path: string, specs: readonly WeightSpec[]): CheckedLora {
+  const lora = openLora(path);
+  try {
+    withLoras(namesOnly(specs), [{ lora, scale: 1 }]);
+    const { skippedKeys } = lora;
+    return {
+      path,
+      noticesFor: (description) => {
+        const mismatch = describeLoraMismatch(lora, description);
+        return [
+          ...(skippedKeys.length === 0
+            ? []
+            : [`LoRA ${path}: ${skippedKeys.length} tensors for a text encoder are left out`]),
+          ...(mismatch === undefined ? [] : [mismatch]),
+        ];
+      },
+    };
+  } finally {
+    lora.dispose();
+  }
+}
+
+/** A network of which only names and shapes are known. */
+function namesOnly(specs: readonly WeightSpec[]): WeightSource {
+  const shapes = new Map(specs.map(({ key, dims }) => [key, dims]));
+  return {
+    path: 'the denoising UNet',
+    keys: () => shapes.keys(),
+    has: (key) => shapes.has(key),
+    info: (key) => ({ dims: shapes.get(key)!, dtype: 'F32' }),
+    read: (key) => {
+      throw new Error(`${key} is only listed`);
+    },
+  };
+}
+
+/** Takes the file into the bundle: as it is if it is safetensors, else written anew without its pickle. */
+export async function writeLora(
+  bundle: BundleFolder,
+  { path }: CheckedLora,
+  signal: AbortSignal | undefined,
+): Promise<BundleFile> {
+  const file = 'lcm_lora.safetensors';
+  if (isSafetensors(path)) return bundle.copyFile(path, file, signal);
+  const weights = openWeights(path);
+  try {
+    const tensors = [...weights.keys()].map((key): TensorToWrite => {
+      const { dims, dtype } = weights.info(key);
+      return {
+        name: key,
+        dims,
+        dtype: dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32',
+        read: () => weights.read(key).data,
+      };
+    });
+    return await bundle.writeWeights(file, tensors, { metadata: weights.metadata, signal });
+  } finally {
+    weights.dispose();
+  }
+}
+
+function isSafetensors(path: string): boolean {
+  try {
+    openSafetensors(path).dispose();
+    return true;
+  } catch (error) {
+    if (error instanceof ModelError) return false;
+    throw error;
+  }
+}
