@@ -3,13 +3,16 @@ import type { Command } from 'commander';
 import { InvalidOptionError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { closestName } from '../pipeline/closest-name.ts';
+import type { LoraFile } from '../weights/lora.ts';
 
-type Key = Exclude<keyof AnimateOptions, 'ffmpegPath' | 'signal' | 'onProgress'>;
+type Key = Exclude<keyof AnimateOptions, 'bundleStore' | 'ffmpegPath' | 'signal' | 'onProgress'>;
 
 interface Flag {
   readonly name: string;
   /** Placeholder of the value; a flag without one is a switch. */
   readonly value?: string;
+  /** May be given several times. */
+  readonly repeatable?: true;
   readonly help: string;
 }
 
@@ -19,6 +22,12 @@ const FLAGS: Readonly<Record<Key, Flag>> = {
   audio: { name: '--audio', value: 'file', help: 'speech: any sound or video file (required)' },
   output: { name: '--output', value: 'file', help: 'video to write: .mp4, .m4v or .mov (required)' },
   bundle: { name: '--bundle', value: 'name|folder', help: 'networks to use (default: tiny)' },
+  loras: {
+    name: '--lora',
+    value: 'file[:scale]',
+    repeatable: true,
+    help: "LoRA to merge, after the preset's; may be repeated (scale: 1)",
+  },
   preset: { name: '--preset', value: 'name', help: 'fast or original (default: fast)' },
   sampler: {
     name: '--sampler',
@@ -63,8 +72,10 @@ export function flagOf(key: keyof AnimateOptions): string {
 
 /** Adds all flags; their values are checked later, so that every mistake is reported at once. */
 export function addAnimateFlags(command: Command): Command {
-  for (const { name, value, help } of Object.values(FLAGS)) {
-    command.option(value === undefined ? name : `${name} <${value}>`, help);
+  for (const { name, value, repeatable, help } of Object.values(FLAGS)) {
+    const flags = value === undefined ? name : `${name} <${value}>`;
+    if (repeatable) command.option(flags, help, collect);
+    else command.option(flags, help);
   }
   return command
     .option('--resume', 'keep checkpoints, and go on from those of an earlier run that had --resume')
@@ -87,9 +98,11 @@ export function readAnimateFlags(command: Command): {
 } {
   const values: Record<string, unknown> = command.opts();
   const options: Record<string, unknown> = {};
-  for (const [key, { name, value }] of Object.entries(FLAGS)) {
+  for (const [key, { name, value, repeatable }] of Object.entries(FLAGS)) {
     const given = values[camelCase(name)];
-    if (given !== undefined) options[key] = NUMERIC.has(value) ? parseNumber(given as string) : given;
+    if (given === undefined) continue;
+    if (repeatable) options[key] = (given as string[]).map(parseLora);
+    else options[key] = NUMERIC.has(value) ? parseNumber(given as string) : given;
   }
   return {
     options,
@@ -114,6 +127,22 @@ export function inFlagNames(error: unknown): unknown {
 
 /** Placeholders of numbers. */
 const NUMERIC: ReadonlySet<string | undefined> = new Set(['n', 'x', 'scale']);
+
+/** Gathers the values of a flag that may be repeated. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+/**
+ * A LoRA as the command line names it.
+ *
+ * @example
+ * parseLora('C:\\style.safetensors:0.8'); // { path: 'C:\\style.safetensors', scale: 0.8 }
+ */
+export function parseLora(text: string): LoraFile {
+  const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+))$/.exec(text);
+  return match === null ? { path: text, scale: 1 } : { path: match[1]!, scale: Number(match[2]) };
+}
 
 /** A number, or the text if it is none. */
 export function parseNumber(text: string): number | string {

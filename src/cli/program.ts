@@ -6,6 +6,7 @@ import { createBatchCommand } from './batch.ts';
 import type { CliContext } from './context.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
+import { createModelsCommand } from './models.ts';
 import { reportError } from './report-error.ts';
 import { createWorkerCommand } from './worker.ts';
 
@@ -42,9 +43,10 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
     createAnimateCommand(context),
     createBatchCommand(context, setStatus),
     createWorkerCommand(context),
+    createModelsCommand(context),
     createDoctorCommand(context, setStatus),
   ];
-  for (const command of [program, ...commands]) {
+  for (const command of [program, ...commands, ...commands.flatMap((each) => each.commands)]) {
     command
       .exitOverride()
       .helpOption('-h, --help', 'print this help')

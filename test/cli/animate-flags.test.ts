@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Command } from 'commander';
+import { addAnimateFlags, flagOf, parseLora, readAnimateFlags } from '../../src/cli/animate-flags.ts';
+import { findInvalidOptions } from '../../src/pipeline/resolve-options.ts';
+
+const REQUIRED = ['--portrait', 'a.jpg', '--audio', 'a.wav', '--output', 'a.mp4'];
+
+function read(...args: string[]) {
+  const command = addAnimateFlags(new Command('animate'));
+  command.parse([...REQUIRED, ...args], { from: 'user' });
+  return readAnimateFlags(command).options;
+}
+
+test('a LoRA is a path and, after the last colon, a scale', () => {
+  assert.deepEqual(parseLora('style.safetensors'), { path: 'style.safetensors', scale: 1 });
+  assert.deepEqual(parseLora('a:b/style.safetensors:-0.5'), { path: 'a:b/style.safetensors', scale: -0.5 });
+  assert.deepEqual(parseLora('C:\\style.safetensors'), { path: 'C:\\style.safetensors', scale: 1 });
+  assert.deepEqual(parseLora('C:\\style.safetensors:.8'), { path: 'C:\\style.safetensors', scale: 0.8 });
+});
+
+test('LoRAs may be given several times, in order', () => {
+  const { loras } = read('--lora', 'a:0.5', '--lora', 'b');
+  assert.deepEqual(loras, [
+    { path: 'a', scale: 0.5 },
+    { path: 'b', scale: 1 },
+  ]);
+  assert.equal(read().loras, undefined);
+});
+
+test('a scale that is a slip of the pen is named', () => {
+  const [error, ...rest] = findInvalidOptions(read('--lora', 'a:99', '--lora', 'b'), flagOf);
+  assert.deepEqual(rest, []);
+  assert.equal(error!.option, '--lora');
+  assert.match(
+    error!.message,
+    /expected LoRA files, each with a scale from -10 to 10, got \{"path":"a","scale":99\}/,
+  );
+  for (const loras of ['a', [{ path: 'a' }], [{ path: '', scale: 1 }], [null], {}]) {
+    assert.equal(findInvalidOptions({ ...read(), loras }).length, 1, JSON.stringify(loras));
+  }
+});
