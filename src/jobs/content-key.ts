@@ -8,6 +8,7 @@ import { stat } from 'node:fs/promises';
 import { describeFileProblem, MediaError } from '../errors.ts';
 import { type BundlePart, openBundle } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { defaultBundleStore } from '../pipeline/open-job.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
@@ -15,7 +16,7 @@ export const RENDER_VERSION = 1;
 
 /** Do not change a clip, only where it goes and what computes it. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  ...['output', 'overwrite', 'device', 'threads', 'ffmpegPath', 'signal', 'onProgress'],
+  ...['output', 'overwrite', 'bundleStore', 'device', 'threads', 'ffmpegPath', 'signal', 'onProgress'],
 ]);
 
 /** Hashes files, each once while it stays as it is. */
@@ -57,7 +58,7 @@ export async function hashFile(file: string): Promise<string> {
  */
 export async function contentKey(options: AnimateOptions, hashes: FileHashes): Promise<string> {
   const resolved = resolveOptions(options);
-  const bundle = await openBundle(resolved.bundle);
+  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const preset = bundle.description.presets[resolved.preset];
   const parts = Object.keys(bundle.description.files).sort() as BundlePart[];
   const described: Record<string, unknown> = {
@@ -69,6 +70,9 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
     fps: resolved.fps ?? bundle.description.fps,
     portrait: await hashes.of(resolved.portrait),
     audio: await hashes.of(resolved.audio),
+    loras: await Promise.all(
+      (resolved.loras ?? []).map(async ({ path, scale }) => [await hashes.of(path), scale]),
+    ),
     bundle: {
       description: bundle.description,
       files: await Promise.all(parts.map(async (part) => [part, await hashes.of(bundle.pathOf(part))])),

@@ -54,6 +54,9 @@ export interface QueuedResult {
 export function packJob(job: BatchJob, key: string, root: string, stateFolder: string): QueuedJob {
   const { portrait, audio, output, ffmpegPath: _, device: __, threads: ___, ...options } = job.options;
   const bundle = options.bundle === undefined ? {} : { bundle: toShared(root, options.bundle) };
+  const loras = options.loras && {
+    loras: options.loras.map((lora) => ({ ...lora, path: toShared(root, lora.path) })),
+  };
   return {
     format: QUEUED_FORMAT,
     name: job.name,
@@ -63,7 +66,7 @@ export function packJob(job: BatchJob, key: string, root: string, stateFolder: s
     audio: toShared(root, audio),
     output: toShared(root, output),
     stateFolder: toShared(root, stateFolder),
-    options: { ...options, ...bundle },
+    options: { ...options, ...bundle, ...loras },
     attempts: job.attempts,
     ...(job.timeout !== undefined && { timeout: job.timeout }),
   };
@@ -80,10 +83,11 @@ export function unpackJob(
 ): { readonly job: BatchJob; readonly stateFolder: string } {
   const root = sharedFolder ?? queued.root;
   const local = (file: string) => path.resolve(root, file);
-  const { bundle } = queued.options;
+  const { bundle, loras } = queued.options as Pick<AnimateOptions, 'bundle' | 'loras'>;
   const options = {
     ...queued.options,
     ...(typeof bundle === 'string' && { bundle: bundle.includes('/') ? local(bundle) : bundle }),
+    ...(loras && { loras: loras.map((lora) => ({ ...lora, path: local(lora.path) })) }),
     portrait: local(queued.portrait),
     audio: local(queued.audio),
     output: local(queued.output),

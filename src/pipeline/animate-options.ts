@@ -1,4 +1,5 @@
 /** What the main job takes, reports and returns. */
+import type { LoraFile } from '../weights/lora.ts';
 
 /** Samplers that a clip can be denoised with. */
 export type SamplerName = 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
@@ -17,8 +18,12 @@ export interface AnimateOptions {
   readonly audio: string;
   /** Video to write: `.mp4`, `.m4v` or `.mov`. */
   readonly output: string;
-  /** Folder of a bundle, or the name of an embedded one. @defaultValue 'tiny' */
+  /** Folder of a bundle, or the name of an embedded or installed one. @defaultValue 'tiny' */
   readonly bundle?: string;
+  /** Folder of installed bundles. @defaultValue the user's */
+  readonly bundleStore?: string;
+  /** LoRAs to merge into the denoising UNet, after those of the preset. @defaultValue none */
+  readonly loras?: readonly LoraFile[];
   /** Starting point for `sampler`, `steps`, `guidance` and LoRA. @defaultValue 'fast' */
   readonly preset?: PresetName;
   /** @defaultValue the preset's */

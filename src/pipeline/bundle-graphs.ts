@@ -2,6 +2,8 @@
  * Makes the graphs of a bundle's networks: reads weights, merges adapters, adds nodes. That takes from a tenth of a
  * second to minutes of CPU, so it runs in a thread of its own, see graph-worker.ts.
  */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Bundle, BundlePart } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { buildClipVision } from '../models/clip-vision.ts';
@@ -12,7 +14,7 @@ import { buildReferenceUnet } from '../models/reference-unet.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
 import type { GraphBuilder, Precision } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
-import { openLora } from '../weights/lora.ts';
+import { type LoraFile, openLora } from '../weights/lora.ts';
 import { withLoras } from '../weights/lora-merge.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
@@ -34,7 +36,7 @@ export interface GraphOptions {
   /** Frames that are decoded at once. */
   readonly decodeFrames: number;
   /** Adapters of the denoising UNet. */
-  readonly loras: readonly { readonly part: BundlePart; readonly scale: number }[];
+  readonly loras: readonly LoraFile[];
   readonly device: Device;
   readonly precision: Precision;
 }
@@ -69,9 +71,9 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
   };
   const denoiserWeights = (): WeightSource => {
     const base = open('denoisingUnet');
-    const loras = options.loras.map(({ part, scale }) => {
-      states.push([files[part]?.sha256, scale]);
-      const lora = openLora(bundle.pathOf(part));
+    const loras = options.loras.map(({ path, scale }) => {
+      states.push([createHash('sha256').update(readFileSync(path)).digest('hex'), scale]);
+      const lora = openLora(path);
       opened.push(lora);
       return { lora, scale };
     });

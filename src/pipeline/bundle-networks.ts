@@ -1,11 +1,12 @@
 /** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ModelError } from '../errors.ts';
-import type { Bundle, BundlePart } from '../models/bundle.ts';
+import type { Bundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { LoraFile } from '../weights/lora.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
 import type { GraphThread } from './graph-thread.ts';
@@ -15,7 +16,7 @@ import type { FrameConditions, SceneReference } from './scene.ts';
 export interface NetworksChoice {
   readonly bundle: Bundle;
   readonly windowFrames: number;
-  readonly loras: readonly { readonly part: BundlePart; readonly scale: number }[];
+  readonly loras: readonly LoraFile[];
   /** Whether guidance needs the half without the reference. */
   readonly guided: boolean;
   /** Guidance scale that the denoiser takes as an input; null where guidance is two evaluations. */

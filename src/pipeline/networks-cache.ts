@@ -30,7 +30,7 @@ export interface NetworkEngines {
 
 /** Equal for choices that give the same networks. */
 export function choiceKey({ bundle, windowFrames, loras, guided, embeddedGuidance }: NetworksChoice): string {
-  const adapters = loras.map(({ part, scale }) => [part, scale]);
+  const adapters = loras.map(({ path, scale }) => [path, scale]);
   return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance]);
 }
 

@@ -1,16 +1,21 @@
 /** Opens and checks the inputs of a job: options, bundle, ffmpeg, portrait, sound. */
 import os from 'node:os';
 import path from 'node:path';
+import { bundleStoreFolder } from '../bundles/bundle-store.ts';
+import { checkLora } from '../bundles/lora-part.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
-import { type Bundle, type BundlePreset, openBundle } from '../models/bundle.ts';
+import { type Bundle, openBundle } from '../models/bundle.ts';
+import { latentSize } from '../models/bundle-description.ts';
+import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { createScheduler } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import { cacheFolder } from '../weights/cache-folder.ts';
+import type { LoraFile } from '../weights/lora.ts';
 import type { AnimateOptions, SamplerName } from './animate-options.ts';
 import { type ContextWindow, planContextWindows, planLoopedWindows } from './context-windows.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
@@ -29,7 +34,8 @@ export interface Sampling {
   readonly guidance: number;
   /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
   readonly halves: 1 | 2;
-  readonly loras: BundlePreset['loras'];
+  /** Adapters of the denoising UNet: the preset's, then the caller's. */
+  readonly loras: readonly LoraFile[];
   readonly scheduler: Scheduler;
 }
 
@@ -68,7 +74,29 @@ function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
     timestepSpacing: schedule.timestepSpacing,
   });
   const halves = guidance > 1 && !bundle.description.denoisingUnet.timeCondProjDim ? 2 : 1;
-  return { sampler, steps, guidance, halves, loras: preset.loras, scheduler };
+  const loras = [
+    ...preset.loras.map(({ part, scale }) => ({ path: bundle.pathOf(part), scale })),
+    ...(options.loras ?? []).map(({ path: file, scale }) => ({ path: path.resolve(file), scale })),
+  ];
+  return { sampler, steps, guidance, halves, loras, scheduler };
+}
+
+/** Checks the caller's LoRAs before heavy work; nothing of the network is read. */
+function checkLoras(
+  { description }: Bundle,
+  { loras = [] }: ResolvedOptions,
+  notice: (message: string) => void,
+): void {
+  if (loras.length === 0) return;
+  const { weights } = describeDenoisingUnet(description.denoisingUnet, {
+    ...latentSize(description),
+    frames: 1,
+    reference: 'none',
+    poseFeatures: true,
+  });
+  for (const { path: file } of loras) {
+    for (const message of checkLora(file, weights).noticesFor(description)) notice(message);
+  }
 }
 
 /** Windows as the preset asks for them. */
@@ -83,6 +111,11 @@ export function planWindows(
   const size = { contextFrames, contextOverlap };
   if (windows === 'open') return planContextWindows(frames, size);
   return planLoopedWindows(frames, { ...size, overlap: halves === 2 ? 'mean' : unguidedOverlap });
+}
+
+/** The folder of the user's bundles, as the environment says. */
+export function defaultBundleStore(): string {
+  return bundleStoreFolder({ env: process.env, platform: process.platform, home: os.homedir() });
 }
 
 /** The folder of this program's caches, as the environment says. */
@@ -115,8 +148,9 @@ export async function openJob(
     force: resolved.overwrite,
     inputs: [picture, audio],
   });
-  const bundle = await openBundle(resolved.bundle);
+  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const sampling = chooseSampling(bundle, resolved);
+  checkLoras(bundle, resolved, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
   const ffmpeg = await locateFfmpeg({ env });
   const { resolution } = bundle.description;

@@ -28,6 +28,8 @@ interface Check {
   readonly expected: string;
   readonly required?: true;
   readonly accepts: (value: unknown) => boolean;
+  /** What is wrong with a value that is not accepted. @defaultValue the value itself */
+  readonly got?: (value: unknown) => string;
 }
 
 /** Names of a union, spelt as keys so that the compiler notices one that is missing here. */
@@ -52,6 +54,9 @@ const PRESETS: Record<PresetName, true> = { fast: true, original: true };
 /** Containers that hold H.264 and AAC. */
 const OUTPUT_EXTENSIONS: readonly string[] = ['.mp4', '.m4v', '.mov'];
 
+/** A LoRA many times as strong as trained is a slip of the pen. */
+const MAX_LORA_SCALE = 10;
+
 /** Steps of the schedule that distilled denoisers learn from; their samplers can take no more. */
 export const DISTILLED_STEPS = 50;
 /** Samplers of distilled denoisers. */
@@ -66,7 +71,16 @@ const CHECKS: { readonly [Key in keyof Required<AnimateOptions>]: Check } = {
     required: true,
     accepts: (value) => isPath(value) && OUTPUT_EXTENSIONS.includes(extname(value).toLowerCase()),
   },
-  bundle: path('the name of an embedded bundle or the path of a bundle folder'),
+  bundle: path('the name of an embedded or installed bundle, or the path of a bundle folder'),
+  bundleStore: path('the path of a folder of bundles'),
+  loras: {
+    expected: `LoRA files, each with a scale from ${-MAX_LORA_SCALE} to ${MAX_LORA_SCALE}`,
+    accepts: (value) => Array.isArray(value) && value.every(isLora),
+    got: (value) => {
+      const wrong: unknown = Array.isArray(value) ? value.find((each) => !isLora(each)) : value;
+      return JSON.stringify(wrong) ?? String(wrong);
+    },
+  },
   preset: oneOf(PRESETS),
   sampler: oneOf(SAMPLERS),
   steps: integer(1, 100),
@@ -153,7 +167,11 @@ export function findInvalidOptions(
         fail(name, value, `Cannot animate without ${name}: expected ${check.expected}, got nothing`);
       }
     } else if (!check.accepts(value)) {
-      fail(name, value, `Cannot use ${name}: expected ${check.expected}, got ${show(value)}`);
+      fail(
+        name,
+        value,
+        `Cannot use ${name}: expected ${check.expected}, got ${check.got?.(value) ?? show(value)}`,
+      );
     }
   }
 
@@ -194,6 +212,12 @@ export function findInvalidOptions(
 
 function path(expected: string, required?: true): Check {
   return { expected, accepts: isPath, ...(required && { required }) };
+}
+
+function isLora(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { path: file, scale } = value as { path?: unknown; scale?: unknown };
+  return isPath(file) && typeof scale === 'number' && Math.abs(scale) <= MAX_LORA_SCALE;
 }
 
 function isPath(value: unknown): value is string {

@@ -26,6 +26,7 @@ async function models(...args: string[]): Promise<{ status: number; stdout: stri
     env: { LCM_PORTRAIT_HOME: home },
     version: '0.0.0',
     loadPipeline: () => Promise.reject(new Error('not needed')),
+    loadJobs: () => Promise.reject(new Error('not needed')),
     examine: () => Promise.reject(new Error('not needed')),
   });
   return { status, ...output };

@@ -124,7 +124,7 @@ test('unknown names are refused, with the name that was probably meant', () => {
 test('values of the wrong type are named by kind, long strings are cut', () => {
   const bad = { ...REQUIRED, still: 'yes', signal: {}, onProgress: [], bundle: 7, preset: 'x'.repeat(200) };
   assert.deepEqual(messages(bad), [
-    'Cannot use bundle: expected the name of an embedded bundle or the path of a bundle folder, got 7',
+    'Cannot use bundle: expected the name of an embedded or installed bundle, or the path of a bundle folder, got 7',
     `Cannot use preset: expected fast or original, got "${'x'.repeat(75)}…"`,
     'Cannot use still: expected true or false, got "yes"',
     'Cannot use signal: expected an AbortSignal, got an object',
