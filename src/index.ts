@@ -1,6 +1,6 @@
 /** The public API. */
 
-export { listBundles, removeBundle, type StoredBundle } from './bundles/bundle-store.ts';
+export { bundleStoreFolder, listBundles, removeBundle, type StoredBundle } from './bundles/bundle-store.ts';
 export { type FuseOptions, fuseBundle } from './bundles/fuse-bundle.ts';
 export {
   type ImportOptions,

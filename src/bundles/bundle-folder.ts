@@ -17,6 +17,7 @@ import {
 import path from 'node:path';
 import { EnvironmentError, ModelError } from '../errors.ts';
 import type { BundleDescription, BundleFile } from '../models/bundle-description.ts';
+import { isRunning } from '../weights/file-lock.ts';
 import {
   type TensorToWrite,
   type WriteSafetensorsOptions,
@@ -239,15 +240,6 @@ async function removeAbandoned(store: string, name: string): Promise<void> {
     const target = path.join(store, name);
     if (old !== undefined && !(await exists(target))) await rename(path.join(store, entry), target);
     else await rm(path.join(store, entry), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -4,12 +4,11 @@
  *
  * Source: RFC 9110, sections 13.1.5 (If-Range), 14 (ranges) and 15.3.7 (206).
  */
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { ModelError } from '../errors.ts';
+import { hashFile } from '../weights/hash-file.ts';
 import { writeAll } from '../weights/safetensors-writer.ts';
 import { writeProblem } from './bundle-folder.ts';
 
@@ -275,7 +274,7 @@ class Transfer {
 
   /** Compares the hash and gives the file its name. */
   async complete(): Promise<Downloaded> {
-    const hash = await hashFile(this.#part, this.#options.signal);
+    const hash = await hashFile(this.#part, { signal: this.#options.signal });
     if (this.#sha256 !== undefined && hash.sha256 !== this.#sha256) {
       await this.discard();
       throw this.#refused(`SHA-256 ${this.#sha256}`, `${hash.sha256}; what arrived was removed`);
@@ -300,14 +299,4 @@ class Transfer {
   #refused(expected: string, got: string): ModelError {
     return new ModelError(`Cannot fetch ${this.#url}: expected ${expected}, got ${got}`, this.#url);
   }
-}
-
-async function hashFile(file: string, signal: AbortSignal | undefined): Promise<Downloaded> {
-  const hash: Hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, ...(signal && { signal }) })) {
-    hash.update(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
-  }
-  return { bytes, sha256: hash.digest('hex') };
 }

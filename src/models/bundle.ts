@@ -1,12 +1,11 @@
 /**
  * Bundles: a folder with `bundle.json`, which describes the networks, and one safetensors file for each of them.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ModelError } from '../errors.ts';
+import { hashFile } from '../weights/hash-file.ts';
 import {
   BUNDLE_FORMAT,
   type BundleDescription,
@@ -145,17 +144,13 @@ export async function verifyBundle(bundle: Bundle, options: VerifyOptions = {}):
   const { signal, onBytes } = options;
   let done = 0;
   for (const [part, { sha256 }] of filesOf(bundle)) {
-    const hash = createHash('sha256');
-    const stream = createReadStream(bundle.pathOf(part), {
-      highWaterMark: 1 << 20,
-      ...(signal && { signal }),
+    const { sha256: found } = await hashFile(bundle.pathOf(part), {
+      signal,
+      onBytes: (bytes) => {
+        done += bytes;
+        onBytes?.(done);
+      },
     });
-    for await (const chunk of stream) {
-      hash.update(chunk as Buffer);
-      done += (chunk as Buffer).length;
-      onBytes?.(done);
-    }
-    const found = hash.digest('hex');
     if (found !== sha256) {
       throw new ModelError(
         `Cannot use ${part} of bundle ${bundle.description.name}: expected SHA-256 ${sha256}, got ${found}; fetch the bundle again`,

@@ -89,7 +89,8 @@ function isAbandoned(path: string): boolean {
   return holder !== undefined && holder.host === os.hostname() && !isRunning(holder.pid);
 }
 
-function isRunning(pid: number): boolean {
+/** Whether a process of this machine lives. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
