@@ -21,6 +21,7 @@ import { isRunning } from '../weights/file-lock.ts';
 import {
   type TensorToWrite,
   type WriteSafetensorsOptions,
+  writeAll,
   writeSafetensors,
 } from '../weights/safetensors-writer.ts';
 
@@ -112,7 +113,7 @@ export class BundleFolder {
       })) {
         hash.update(chunk as Buffer);
         bytes += (chunk as Buffer).length;
-        await handle.write(chunk as Buffer);
+        await writeAll(handle, chunk as Buffer);
       }
       return { path: file, bytes, sha256: hash.digest('hex') };
     });

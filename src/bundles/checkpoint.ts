@@ -43,6 +43,8 @@ export interface Checkpoint {
   readonly problems: readonly string[];
   /** Its weights under the builders' names; only to be read when there are no problems. */
   readonly weights: WeightSource;
+  /** The file that has a weight; undefined for one that is computed. */
+  fileOf(key: string): string | undefined;
   dispose(): void;
 }
 
@@ -108,6 +110,7 @@ export function checkCheckpoint(
   return {
     problems: describeProblems(network, files, { missing, misshapen, surplus }),
     weights: sourceOf(files.map((file) => file.path).join(' + '), wanted, places),
+    fileOf: (key) => places.get(key)?.file.path,
     dispose,
   };
 }

@@ -16,6 +16,7 @@ import type { UnetConfig } from '../models/unet-config.ts';
 import type { WeightSpec } from '../models/weight-reader.ts';
 import type { HalfType } from '../tensor/float16.ts';
 import { elementCount } from '../tensor/tensor.ts';
+import type { TensorToWrite } from '../weights/safetensors-writer.ts';
 import {
   type AniPortraitArchitecture,
   PART_SOURCES,
@@ -25,7 +26,7 @@ import {
 } from './aniportrait-parts.ts';
 import { alreadyThere, BundleFolder, type CreateFile, exists } from './bundle-folder.ts';
 import { assertBundleName } from './bundle-store.ts';
-import { type Checkpoint, checkCheckpoint, openFiles } from './checkpoint.ts';
+import { type Checkpoint, checkCheckpoint, type OpenFiles, openFiles } from './checkpoint.ts';
 import { type CheckpointRole, locateCheckpoints } from './locate-checkpoints.ts';
 import { checkLora, writeLora } from './lora-part.ts';
 
@@ -123,7 +124,10 @@ export async function importAniPortrait(folder: string, options: ImportOptions):
         const { weights } = checkpoint;
         const tensors = specs
           .filter(({ key }) => weights.has(key))
-          .map(({ key, dims }) => ({ name: key, dims, dtype, read: () => weights.read(key).data }));
+          .map(({ key, dims }): TensorToWrite => {
+            const from = checkpoint.fileOf(key);
+            return { name: key, dims, dtype, ...(from && { from }), read: () => weights.read(key).data };
+          });
         const written = await bundle.writeWeights(source.file, tensors, {
           metadata: { format: 'pt' },
           signal,
@@ -158,27 +162,37 @@ async function openParts(
   const files = { ...located.files, ...chosen };
   let found = architecture;
   const problems: string[] = [];
+  const withoutPose = (): void => {
+    found = { ...found, motion: { ...found.motion, pose: null } };
+  };
   for (const source of PART_SOURCES) {
     const named = source.roles.flatMap((role) => files[role] ?? []);
     const paths = named.length > 0 ? named : [located.allInOne].flatMap((file) => file ?? []);
+    // The safetensors repackaging has no Audio2Pose, and head motion can come from elsewhere.
+    const optional = source.part === 'audio2pose' && named.length === 0;
     if (paths.length === 0) {
-      // The safetensors repackaging has none, and head motion can come from elsewhere.
-      if (source.part === 'audio2pose') found = { ...found, motion: { ...found.motion, pose: null } };
+      if (optional) withoutPose();
       else problems.push(`${source.published}: not found, nor another file with the ${source.network}`);
       continue;
     }
-    const opened = openFiles(paths);
+    let opened: OpenFiles;
     try {
-      if (source.part === 'denoisingUnet') {
-        found = { ...found, denoisingUnet: adaptUnet(found.denoisingUnet, opened.files) };
-      }
-      const specs = specsOf(source.part, found);
-      const checkpoint = checkCheckpoint(source.network, opened, specs, source.hint);
-      problems.push(...checkpoint.problems);
-      parts.push({ source, specs, checkpoint });
+      opened = openFiles(paths);
     } catch (error) {
-      opened.dispose();
-      throw error;
+      if (!(error instanceof ModelError)) throw error;
+      problems.push(error.message);
+      continue;
+    }
+    if (source.part === 'denoisingUnet') {
+      found = { ...found, denoisingUnet: adaptUnet(found.denoisingUnet, opened.files) };
+    }
+    const specs = specsOf(source.part, found);
+    const checkpoint = checkCheckpoint(source.network, opened, specs, source.hint);
+    parts.push({ source, specs, checkpoint });
+    if (!optional || checkpoint.weights.has(POSE_KEY)) problems.push(...checkpoint.problems);
+    else {
+      withoutPose();
+      parts.pop()?.checkpoint.dispose();
     }
   }
   if (problems.length > 0) {
@@ -267,6 +281,9 @@ function describeBundle(
     files: {},
   };
 }
+
+/** A weight that only Audio2Pose has; the rest of its names are those of every speech encoder. */
+const POSE_KEY = 'pose_map.weight';
 
 const ORIGINAL: SamplerSettings = { sampler: 'ddim', steps: 25, guidance: 3.5 };
 const FAST_LCM: SamplerSettings = { sampler: 'lcm', steps: 4, guidance: 1 };

@@ -11,6 +11,8 @@ export interface TensorToWrite {
   readonly name: string;
   readonly dims: readonly number[];
   readonly dtype: 'F32' | HalfType;
+  /** The file that it is from, for messages. @defaultValue the file that is written */
+  readonly from?: string;
   /** Row-major float32 values; called once. */
   read(): Float32Array;
 }
@@ -81,7 +83,7 @@ export async function writeAll(file: FileSink, data: Uint8Array): Promise<void> 
   }
 }
 
-function encode({ name, dims, dtype, read }: TensorToWrite, path: string): Uint8Array {
+function encode({ name, dims, dtype, from, read }: TensorToWrite, path: string): Uint8Array {
   const data = read();
   if (data.length !== elementCount(dims)) throw new Error(`${name} has ${data.length} values`);
   const largest = LARGEST[dtype];
@@ -89,9 +91,11 @@ function encode({ name, dims, dtype, read }: TensorToWrite, path: string): Uint8
     const value = data[i]!;
     // False for NaN as well.
     if (Math.abs(value) <= largest && value - value === 0) continue;
+    const expected =
+      dtype === 'F16' ? `numbers up to ${largest} in half precision` : 'numbers that are finite';
     throw new ModelError(
-      `Cannot write ${name} to ${path}: expected numbers ${dtype === 'F16' ? `up to ${largest} in half precision` : 'that are finite'}, got ${value}`,
-      path,
+      `Cannot write ${name}${from === undefined ? '' : ` of ${from}`} to ${path}: expected ${expected}, got ${value}`,
+      from ?? path,
     );
   }
   const stored = dtype === 'F32' ? data : encodeHalf(data, dtype);
