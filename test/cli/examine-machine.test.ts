@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -14,6 +14,7 @@ import {
   examineNode,
   examineWeightCache,
 } from '../../src/cli/examine-machine.ts';
+import { EMBEDDED_BUNDLES } from '../../src/models/bundle.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-test-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -72,20 +73,24 @@ test('no bundle, and bundles that are broken, are problems', async () => {
     (await examineBundles([])).map(({ verdict }) => verdict),
     ['problem'],
   );
+  const tiny = JSON.parse(readFileSync(path.join(EMBEDDED_BUNDLES, 'tiny/bundle.json'), 'utf8'));
   const write = (name: string, manifest: string) => {
     const bundle = path.join(folder, name);
     mkdirSync(bundle);
     writeFileSync(path.join(bundle, 'bundle.json'), manifest);
+    writeFileSync(path.join(bundle, 'weights'), '1234567');
     return bundle;
   };
-  const file = { path: 'bundle.json', bytes: 0, sha256: '0'.repeat(64) };
-  const manifest = (bytes: number) =>
-    JSON.stringify({ formatVersion: 1, name: 'x', files: { codec: { ...file, bytes } } });
-  const length = manifest(100).length;
+  /** The embedded bundle's description, with one file for all parts. */
+  const manifest = (bytes: number) => {
+    const file = { path: 'weights', bytes, sha256: '0'.repeat(64) };
+    const files = Object.fromEntries(Object.keys(tiny.files).map((part) => [part, file]));
+    return JSON.stringify({ ...tiny, files });
+  };
   const bundles = [
     write('torn', '{"formatVersion": 1, '),
-    write('cut', manifest(7)),
-    write('changed', manifest(length)),
+    write('cut', manifest(8)),
+    write('changed', manifest(7)),
   ];
   const findings = await examineBundles(bundles);
   assert.deepEqual(
