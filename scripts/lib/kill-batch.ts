@@ -129,7 +129,7 @@ export async function runKillTest(options: KillTestOptions): Promise<KillTestOut
           break;
         }
       }
-      await checkRound(program, work, expected, outcome);
+      await checkRound(program, work, expected, outcome, log);
       rmSync(work, { recursive: true, force: true });
       log(`round ${outcome.rounds}: ${outcome.kills} kills, ${outcome.resumes} starts from checkpoints`);
     }
@@ -145,15 +145,18 @@ async function checkRound(
   work: string,
   expected: ReadonlyMap<string, string>,
   outcome: KillTestOutcome,
+  log: (line: string) => void,
 ): Promise<void> {
   const found = hashes(path.join(work, 'out'));
   for (const name of expected.keys()) if (!found.has(name)) outcome.missing += 1;
   const names = readdirSync(path.join(work, 'out')); // hidden ones, too
-  outcome.leftovers += names.filter((name) => !expected.has(name)).length;
+  const tooMany = names.filter((name) => !expected.has(name));
   const jobs = path.join(work, '.lcm-portrait/jobs');
   for (const job of readdirSync(jobs)) {
-    outcome.leftovers += readdirSync(path.join(jobs, job)).filter((name) => name !== 'record.json').length;
+    tooMany.push(...readdirSync(path.join(jobs, job)).filter((name) => name !== 'record.json'));
   }
+  outcome.leftovers += tooMany.length;
+  for (const name of tooMany) log(`left over: ${name}`);
   const { status, report } = await runBatch(program, work).ended;
   if (status !== 0 || report === undefined) outcome.errors += 1;
   else outcome.doubled += report.jobs.filter(({ reused }) => !reused).length;

@@ -81,7 +81,7 @@ export async function executeJob(job: BatchJob, surroundings: JobSurroundings): 
       await makeFolder(output);
       const folder = await JobFolder.of(stateFolder, output);
       if (surroundings.lock) unlock = await lockFolder(folder.path, output);
-      await removePartials(output);
+      await Promise.all([removePartials(output), folder.removePartials()]);
       const found = await prepareUnlessDone(job, folder, inside);
       limit.stop();
       return found;

@@ -3,7 +3,7 @@
  * checkpoints while it is rendered.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from './checkpoint-file.ts';
 import { hashFile } from './content-key.ts';
@@ -111,7 +111,14 @@ export class JobFolder {
     await writeDurably(this.#recordFile, text);
   }
 
-  /** Removes checkpoints and whatever else the record does not need. */
+  /** Removes files that programs which were killed had begun to write; for whoever has the folder's lock. */
+  async removePartials(): Promise<void> {
+    for (const name of await readdir(this.path).catch(() => [])) {
+      if (name.endsWith('.partial')) await rm(path.join(this.path, name), { force: true });
+    }
+  }
+
+  /** For videos that are there. */
   async removeCheckpoints(): Promise<void> {
     await rm(this.checkpoints, { recursive: true, force: true });
   }

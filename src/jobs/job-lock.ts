@@ -60,14 +60,17 @@ export async function lockFolder(folder: string, output: string): Promise<() => 
 async function take(file: string, own: Holder, refuse: (holder: Holder) => MediaError): Promise<void> {
   // Written beside and linked, so that nobody ever reads half of it.
   const draft = `${file}.${randomBytes(4).toString('hex')}.partial`;
-  await writeFile(draft, JSON.stringify(own));
   try {
     for (let attempt = 0; ; attempt++) {
+      await writeFile(draft, JSON.stringify(own));
       try {
         await link(draft, file);
         return;
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        const { code } = error as NodeJS.ErrnoException;
+        // A program that has the lock removes what others have left, this draft among it.
+        if (code === 'ENOENT' && attempt < MAX_TAKEOVERS) continue;
+        if (code !== 'EEXIST') throw error;
       }
       const holder = await readHolder(file);
       if (holder !== undefined && (attempt === MAX_TAKEOVERS || (await isAlive(holder, own)))) {

@@ -49,32 +49,35 @@ export function assertQueueUrl(option: string, url: string): void {
  * @throws {@link EnvironmentError} if BullMQ is not installed, or the server does not answer.
  */
 export async function openQueue<Data>(url: string): Promise<Queue<Data>> {
-  const bullmq = await loadBullmq();
-  const queue = new bullmq.Queue<Data>(QUEUE_NAME, { connection: connectionOf(url) });
+  const { bullmq, Redis } = await loadBullmq();
+  await assertAnswers(Redis, url);
+  return new bullmq.Queue<Data>(QUEUE_NAME, { connection: connectionOf(url) }) as unknown as Queue<Data>;
+}
+
+/** A server that is not there is told once, instead of being waited for. */
+async function assertAnswers(Redis: RedisClass, url: string): Promise<void> {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: CONNECT_SECONDS * 1000,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
   let problem: Error | undefined;
-  queue.on('error', (error: Error) => {
+  client.on('error', (error: Error) => {
     problem = error;
   });
-  let timer: NodeJS.Timeout | undefined;
   try {
-    await Promise.race([
-      queue.waitUntilReady(),
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(problem ?? new Error('no answer')), CONNECT_SECONDS * 1000);
-        timer.unref();
-        queue.once('error', reject);
-      }),
-    ]);
-    return queue as unknown as Queue<Data>;
-  } catch (cause) {
-    await queue.disconnect().catch(() => {});
-    const got = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+    await client.connect();
+    await client.ping();
+  } catch (error) {
+    const cause = problem ?? (error as Error);
+    const got = (cause as NodeJS.ErrnoException).code ?? cause.message;
     throw new EnvironmentError(
       `Cannot use queue ${redactUrl(url)}: expected a Redis server that answers, got ${got}`,
       { cause },
     );
   } finally {
-    clearTimeout(timer);
+    client.disconnect();
   }
 }
 
@@ -84,7 +87,7 @@ export async function openWorker<Data>(
   options: StallOptions & { readonly name: string; readonly concurrency: number },
   work: (job: Job<Data, unknown>, token: string, errors: BullErrors) => Promise<unknown>,
 ): Promise<Worker<Data, unknown>> {
-  const bullmq = await loadBullmq();
+  const { bullmq } = await loadBullmq();
   const { lockSeconds, maxStalls, name, concurrency } = options;
   return new bullmq.Worker<Data, unknown>(QUEUE_NAME, (job, token) => work(job, token!, bullmq), {
     connection: connectionOf(url),
@@ -107,10 +110,12 @@ function connectionOf(url: string) {
   };
 }
 
-async function loadBullmq(): Promise<typeof import('bullmq')> {
+type RedisClass = typeof import('ioredis').Redis;
+
+async function loadBullmq(): Promise<{ bullmq: typeof import('bullmq'); Redis: RedisClass }> {
   try {
-    await import('ioredis');
-    return await import('bullmq');
+    const { Redis } = await import('ioredis');
+    return { bullmq: await import('bullmq'), Redis };
   } catch (cause) {
     throw new EnvironmentError(
       'Cannot use a queue: expected the packages bullmq and ioredis, got none; install them with: npm install bullmq ioredis',
