@@ -70,7 +70,9 @@ async function take(file: string, own: Holder, refuse: (holder: Holder) => Media
         const { code } = error as NodeJS.ErrnoException;
         // A program that has the lock removes what others have left, this draft among it.
         if (code === 'ENOENT' && attempt < MAX_TAKEOVERS) continue;
-        if (code !== 'EEXIST') throw error;
+        if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EOPNOTSUPP') {
+          if (await createWhole(file, own)) return; // a file system without links
+        } else if (code !== 'EEXIST') throw error;
       }
       const holder = await readHolder(file);
       if (holder !== undefined && (attempt === MAX_TAKEOVERS || (await isAlive(holder, own)))) {
@@ -80,6 +82,17 @@ async function take(file: string, own: Holder, refuse: (holder: Holder) => Media
     }
   } finally {
     await rm(draft, { force: true });
+  }
+}
+
+/** Writes the lock under its name, unless it is there. */
+async function createWhole(file: string, own: Holder): Promise<boolean> {
+  try {
+    await writeFile(file, JSON.stringify(own), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 
