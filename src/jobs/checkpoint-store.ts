@@ -1,6 +1,6 @@
 /**
- * Checkpoints of one clip in a folder: the latents of each window's frames, and the state that denoising goes on from.
- * A file that was cut or altered is left out with a warning, and its window rendered again.
+ * Checkpoints of one clip in a folder: the latents of finished frames, and the state that denoising goes on from.
+ * A file that was cut or altered is left out with a warning, and its frames rendered again.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,9 +9,9 @@ import type { ClipCheckpoints, ClipShape } from '../pipeline/clip-checkpoints.ts
 import type {
   DenoisedFrame,
   DenoiseState,
-  FinishedWindow,
   FrameState,
   ResumePoint,
+  SavePoint,
 } from '../pipeline/denoise-clip.ts';
 import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts';
 import { isDiskFull } from './job-failure.ts';
@@ -20,7 +20,7 @@ import { isDiskFull } from './job-failure.ts';
 const FORMAT = 1;
 /**
  * States grow with the number of steps, not with the clip, and only the last is needed: the one before is kept in case
- * that the last is damaged, and every 16th in case that the frames of an earlier window are.
+ * that the last is damaged, and every 16th in case that earlier frames are.
  */
 const KEPT_STATE_EVERY = 16;
 
@@ -31,7 +31,7 @@ interface FileDescription {
   /** Content key of the clip, and its shape. */
   readonly identity: string;
   readonly kind: FileKind;
-  readonly window: number;
+  readonly index: number;
   readonly layout: unknown;
 }
 
@@ -74,33 +74,33 @@ export class CheckpointStore implements ClipCheckpoints {
     this.#dims = [1, channels, 1, height, width];
     const names = new Set(await this.#list());
 
-    // Frames up to the first window that is missing or damaged …
+    // Frames up to the first file that is missing or damaged …
     let usable = 0;
-    while (usable < shape.windows && names.has(fileName('frames', usable))) {
+    while (names.has(fileName('frames', usable))) {
       if ((await this.#read('frames', usable)) === undefined) break;
       usable++;
     }
     // … and the last state within them.
-    let resume: { window: number; state: DenoiseState } | undefined;
-    for (let window = usable - 1; window >= 0 && resume === undefined; window--) {
-      if (!names.has(fileName('state', window))) continue;
-      const contents = await this.#read('state', window);
+    let resume: { index: number; state: DenoiseState } | undefined;
+    for (let index = usable - 1; index >= 0 && resume === undefined; index--) {
+      if (!names.has(fileName('state', index))) continue;
+      const contents = await this.#read('state', index);
       if (contents !== undefined) {
-        resume = { window, state: this.#unpackState(contents.layout as StateLayout, contents.arrays) };
+        resume = { index, state: this.#unpackState(contents.layout as StateLayout, contents.arrays) };
       }
     }
-    const keep = resume?.window ?? -1;
+    const keep = resume?.index ?? -1;
     for (const name of names) {
-      const window = windowOf(name);
-      if (window === undefined || window > keep) await rm(path.join(this.#folder, name), { force: true });
+      const index = indexOf(name);
+      if (index === undefined || index > keep) await rm(path.join(this.#folder, name), { force: true });
     }
     if (resume === undefined) return undefined;
-    return { state: resume.state, frames: this.#frames(resume.window) };
+    return { state: resume.state, frames: this.#frames(resume.index) };
   }
 
-  async save(window: FinishedWindow): Promise<void> {
+  async save(point: SavePoint): Promise<void> {
     await this.#writing;
-    this.#writing = this.#write(window);
+    this.#writing = this.#write(point);
     this.#writing.catch(() => {}); // told by the next call
   }
 
@@ -114,63 +114,58 @@ export class CheckpointStore implements ClipCheckpoints {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #write({ window, frames, state }: FinishedWindow): Promise<void> {
+  async #write({ index, frames, state }: SavePoint): Promise<void> {
     try {
       await mkdir(this.#folder, { recursive: true });
       const latents = frames.map((frame) => frame.latents.data);
-      await this.#writeFile('frames', window, frames[0]?.frame ?? 0, latents);
+      await this.#writeFile('frames', index, frames[0]?.frame ?? 0, latents);
       // The state comes second: one that is there has all of its frames.
       const { layout, arrays } = packState(state);
-      await this.#writeFile('state', window, layout, arrays);
+      await this.#writeFile('state', index, layout, arrays);
     } catch (error) {
       const why = isDiskFull(error)
         ? 'a full disk; free space and start again: what is finished is kept'
         : `an error (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
       throw new MediaError(
-        `Cannot write checkpoint in ${this.#folder}: expected space for a window, got ${why}`,
+        `Cannot write checkpoint in ${this.#folder}: expected space for it, got ${why}`,
         this.#folder,
         { cause: error },
       );
     }
-    const old = window - 2;
+    const old = index - 2;
     if (old >= 0 && old % KEPT_STATE_EVERY !== 0) {
       await rm(path.join(this.#folder, fileName('state', old)), { force: true }).catch(() => {});
     }
   }
 
-  #writeFile(
-    kind: FileKind,
-    window: number,
-    layout: unknown,
-    arrays: readonly Float32Array[],
-  ): Promise<void> {
-    const description: FileDescription = { format: FORMAT, identity: this.#identity, kind, window, layout };
-    return writeCheckpointFile(path.join(this.#folder, fileName(kind, window)), { description, arrays });
+  #writeFile(kind: FileKind, index: number, layout: unknown, arrays: readonly Float32Array[]): Promise<void> {
+    const description: FileDescription = { format: FORMAT, identity: this.#identity, kind, index, layout };
+    return writeCheckpointFile(path.join(this.#folder, fileName(kind, index)), { description, arrays });
   }
 
   /** The contents of a file that belongs here and is whole, else undefined. */
   async #read(
     kind: FileKind,
-    window: number,
+    index: number,
   ): Promise<{ layout: unknown; arrays: readonly Float32Array[] } | undefined> {
-    const file = path.join(this.#folder, fileName(kind, window));
+    const file = path.join(this.#folder, fileName(kind, index));
     try {
       const { description, arrays } = await readCheckpointFile(file);
       const found = description as FileDescription;
       // Of an earlier version, other inputs or other options: nothing is wrong, it is only of no use.
       if (found.format !== FORMAT || found.identity !== this.#identity) return undefined;
-      if (found.kind !== kind || found.window !== window) throw new Error('under the name of another');
+      if (found.kind !== kind || found.index !== index) throw new Error('under the name of another');
       return { layout: found.layout, arrays };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      this.#onWarning(`checkpoint ${file} is ignored (${why}): its window is rendered again`);
+      this.#onWarning(`checkpoint ${file} is ignored (${why}): its frames are rendered again`);
       return undefined;
     }
   }
 
   async *#frames(last: number): AsyncGenerator<DenoisedFrame> {
-    for (let window = 0; window <= last; window++) {
-      const contents = await this.#read('frames', window);
+    for (let index = 0; index <= last; index++) {
+      const contents = await this.#read('frames', index);
       if (contents === undefined) {
         throw new MediaError(
           `Cannot go on from checkpoints in ${this.#folder}: expected them to stay, got a change while they are used`,
@@ -222,7 +217,9 @@ export function checkpointBytes(clip: {
   readonly frameValues: number;
 }): number {
   const { frames, windows, windowFrames, steps, frameValues } = clip;
-  const states = Math.min(windows, 2) + Math.ceil(windows / KEPT_STATE_EVERY);
+  // A save point after each window, and some between windows that are long in coming.
+  const savePoints = windows + Math.ceil(windows / 2);
+  const states = Math.min(savePoints, 2) + Math.ceil(savePoints / KEPT_STATE_EVERY);
   // A step holds about a window of frames that are ready or partly summed, most of them once.
   return 4 * frameValues * (frames + states * Math.min(steps * windowFrames, 2 * frames));
 }
@@ -249,11 +246,11 @@ function packState({ done, finalBefore, states, sums }: DenoiseState): {
   return { layout, arrays };
 }
 
-function fileName(kind: FileKind, window: number): string {
-  return `${kind}-${String(window).padStart(6, '0')}.ckpt`;
+function fileName(kind: FileKind, index: number): string {
+  return `${kind}-${String(index).padStart(6, '0')}.ckpt`;
 }
 
-function windowOf(name: string): number | undefined {
+function indexOf(name: string): number | undefined {
   const match = /^(?:frames|state)-(\d{6,})\.ckpt$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }

@@ -198,7 +198,7 @@ function countingFrames(store: CheckpointStore, onResume: (frames: number) => vo
       if (resume !== undefined) onResume(resume.state.finalBefore.at(-1)!);
       return resume;
     },
-    save: (window) => store.save(window),
+    save: (point) => store.save(point),
     flush: () => store.flush(),
   };
 }

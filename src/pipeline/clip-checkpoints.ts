@@ -1,5 +1,5 @@
-/** What rendering asks of whoever keeps its progress: where to go on from, and a place for finished windows. */
-import type { FinishedWindow, ResumePoint } from './denoise-clip.ts';
+/** What rendering asks of whoever keeps its progress: where to go on from, and a place for save points. */
+import type { ResumePoint, SavePoint } from './denoise-clip.ts';
 
 /** The clip that checkpoints are for; what was saved for another shape is of no use. */
 export interface ClipShape {
@@ -13,16 +13,16 @@ export interface ClipShape {
   readonly device: string;
 }
 
-/** Keeps the finished windows of one clip. */
+/** Keeps the progress of one clip. */
 export interface ClipCheckpoints {
   /** Where an earlier run of the same clip was, or undefined to begin at the start. */
   load(shape: ClipShape): Promise<ResumePoint | undefined>;
   /**
-   * Takes a finished window; returns as soon as it may be let go, which is before it is durable.
+   * Takes a save point; returns as soon as it may be let go, which is before it is durable.
    *
-   * @throws what went wrong with the window before.
+   * @throws what went wrong with the one before.
    */
-  save(window: FinishedWindow): Promise<void>;
+  save(point: SavePoint): Promise<void>;
   /** Waits until all that was taken is durable. */
   flush(): Promise<void>;
 }

@@ -38,8 +38,8 @@ export interface DenoiseClipOptions {
   readonly onStep?: ((window: number, lastOfWindow: boolean) => void) | undefined;
   /** Where an earlier run of the same clip was; the frames that it had finished are yielded first. */
   readonly resume?: ResumePoint | undefined;
-  /** Called when a window has taken its last step and its frames have been yielded; denoising goes on afterwards. */
-  readonly onWindowDone?: ((window: FinishedWindow) => Promise<void>) | undefined;
+  /** Called where a clip may be gone on with, see {@link SavePoint}; denoising goes on afterwards. */
+  readonly onSavePoint?: ((point: SavePoint) => Promise<void>) | undefined;
 }
 
 /** Clean latents of one frame, `[1, C, 1, h, w]`. */
@@ -78,11 +78,14 @@ export function beginDenoising(steps: number): DenoiseState {
   };
 }
 
-/** A window that has taken its last step. */
-export interface FinishedWindow {
-  /** Index into the planned windows. */
-  readonly window: number;
-  /** Frames that it completed, in order; may be none. */
+/**
+ * A moment that a clip may be gone on from: after a window's last step, and where those are long in coming (at the beginning, or
+ * when windows wrap around) after some steps of others. The same clip has the same save points in every run.
+ */
+export interface SavePoint {
+  /** Counts from 0. */
+  readonly index: number;
+  /** Frames that were finished since the save point before, in order, and have been yielded; may be none. */
   readonly frames: readonly DenoisedFrame[];
   /** To go on from; not changed any more. */
   readonly state: DenoiseState;
@@ -95,6 +98,9 @@ export interface ResumePoint {
   /** The frames that were finished, from the first. */
   readonly frames: AsyncIterable<DenoisedFrame>;
 }
+
+/** A window takes as many steps as the sampler has: after twice as many without a finished one, the state is saved. */
+const SAVE_POINT_ROUNDS = 2;
 
 /** A state that stays as it is while denoising goes on. Frames are never changed, sums are added to. */
 function copyOf({ done, states, sums, finalBefore }: DenoiseState): DenoiseState {
@@ -142,7 +148,7 @@ function scaledBy(factor: number, data: Float32Array): Float32Array {
  */
 export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<DenoisedFrame> {
   const { denoiser, scheduler, guidanceScale, windows, frameShape, seed, sharedFraction, signal } = options;
-  const { onStep, onWindowDone, resume } = options;
+  const { onStep, onSavePoint, resume } = options;
   const steps = scheduler.timesteps.length;
   const dims = [1, frameShape[0], 1, frameShape[1], frameShape[2]];
   const elements = elementCount(dims);
@@ -166,7 +172,17 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   if (resume !== undefined) yield* resume.frames;
   const doneBefore = state.done;
   let place = 0;
+  let savePoint = 0;
+  let stepsSince = 0;
+  let finished: DenoisedFrame[] = [];
   for (const { stepIndex, window } of orderWindowSteps(windows, steps)) {
+    stepsSince += 1;
+    const isSavePoint = stepIndex === steps - 1 || stepsSince === SAVE_POINT_ROUNDS * steps;
+    const index = savePoint;
+    if (isSavePoint) {
+      savePoint += 1;
+      stepsSince = 0;
+    }
     if (place++ < doneBefore) continue;
     signal?.throwIfAborted();
     const { frames, weights, finalUntil } = windows[window]!;
@@ -204,7 +220,6 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     state.done++;
     onStep?.(window, stepIndex === steps - 1);
 
-    const finished: DenoisedFrame[] = [];
     for (; finalBefore[stepIndex]! < finalUntil; finalBefore[stepIndex]!++) {
       const frame = finalBefore[stepIndex]!;
       const { latents: before, history } = stateOf(stepIndex, frame);
@@ -226,8 +241,9 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       }
       await nextTurn();
     }
-    if (stepIndex === steps - 1 && onWindowDone !== undefined) {
-      await onWindowDone({ window, frames: finished, state: copyOf(state) });
+    if (isSavePoint) {
+      await onSavePoint?.({ index, frames: finished, state: copyOf(state) });
+      finished = [];
     }
   }
 }

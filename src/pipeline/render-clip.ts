@@ -112,7 +112,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
         progress.stepDone();
       },
       resume,
-      onWindowDone: checkpoints && ((window) => checkpoints.save(window)),
+      onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
     });
     for await (const frame of frames) {
       batch.push(frame);

@@ -3,7 +3,11 @@ import { copyFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } 
 import path from 'node:path';
 import { test } from 'node:test';
 import { CheckpointStore, checkpointBytes, folderBytes } from '../../src/jobs/checkpoint-store.ts';
-import { planContextWindows } from '../../src/pipeline/context-windows.ts';
+import {
+  type ContextWindow,
+  planContextWindows,
+  planLoopedWindows,
+} from '../../src/pipeline/context-windows.ts';
 import { type Denoiser, denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { createScheduler, type Sampler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
@@ -30,12 +34,14 @@ interface Run {
   readonly store?: CheckpointStore | undefined;
   readonly sampler?: Sampler;
   readonly steps?: number;
+  readonly windows?: readonly ContextWindow[];
   /** Evaluations of the denoiser after which the run is killed. */
   readonly killAfter?: number;
 }
 
 /** Renders, or goes on rendering, and returns all frames with the number of evaluations that it took. */
-async function render({ store, sampler = 'lcm', steps = 4, killAfter = Number.POSITIVE_INFINITY }: Run) {
+async function render(run: Run) {
+  const { store, sampler = 'lcm', steps = 4, windows = WINDOWS, killAfter = Number.POSITIVE_INFINITY } = run;
   const scheduler = createScheduler({
     sampler,
     numInferenceSteps: steps,
@@ -45,7 +51,7 @@ async function render({ store, sampler = 'lcm', steps = 4, killAfter = Number.PO
   });
   const resume = await store?.load({
     frames: FRAMES,
-    windows: WINDOWS.length,
+    windows: windows.length,
     steps,
     frameShape: FRAME_SHAPE,
     device: 'cpu',
@@ -62,12 +68,12 @@ async function render({ store, sampler = 'lcm', steps = 4, killAfter = Number.PO
     },
     scheduler,
     guidanceScale: 1,
-    windows: WINDOWS,
+    windows,
     frameShape: FRAME_SHAPE,
     seed: 5,
     sharedFraction: 0.5,
     resume,
-    onWindowDone: store && ((window) => store.save(window)),
+    onSavePoint: store && ((point) => store.save(point)),
   })) {
     assert.equal(frame, frames.length, 'frames come in order');
     frames.push(latents.data);
@@ -117,6 +123,17 @@ for (const [sampler, steps] of [
     assert.ok(saved > 0, 'something was kept');
   });
 }
+
+test('windows that wrap around finish at the very end: the steps before are kept all the same', async () => {
+  const windows = planLoopedWindows(FRAMES, { contextFrames: 8, contextOverlap: 2 });
+  const run = { windows, sampler: 'ddim', steps: 6 } as const;
+  const whole = await render(run);
+  const killAfter = whole.evaluations - windows.length - 1; // none has taken its last step
+  const where = await killedRun(killAfter, run);
+  const resumed = await render({ ...run, store: storeIn(where) });
+  assertSameBits(resumed.frames, whole.frames);
+  assert.ok(resumed.evaluations <= windows.length + 1 + 2 * 6, `${resumed.evaluations} were left to do`);
+});
 
 test('a run that was killed many times takes few evaluations more than one that was not', async () => {
   const whole = await render({});

@@ -49,7 +49,7 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
             sharedFraction: 0.5,
             signal,
             resume: await checkpoints.load({ ...shape, device: 'cpu' }),
-            onWindowDone: (window) => checkpoints.save(window),
+            onSavePoint: (point) => checkpoints.save(point),
             onStep: () => {
               stepsDone += 1;
               onProgress?.({

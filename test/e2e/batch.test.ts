@@ -1,0 +1,137 @@
+/** Batches of the whole program that are stopped and killed. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runKillTest } from '../../scripts/lib/kill-batch.ts';
+import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
+import { readAudio } from '../../src/media/read-audio.ts';
+import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
+import { MAIN, ROOT, runProgram, startProgram } from '../helpers/run-program.ts';
+
+const SAMPLE_RATE = 16_000;
+const folder = temporaryDirectory();
+const ffmpeg = await locateFfmpeg({ env: process.env });
+const { pcm } = await readAudio(path.join(ROOT, 'assets/speech/welcome.wav'), {
+  ffmpeg,
+  sampleRate: SAMPLE_RATE,
+});
+
+/** A folder with a portrait and speech of some seconds. */
+function newFolder(name: string, seconds: number): string {
+  const made = path.join(folder, name);
+  mkdirSync(made);
+  cpSync(path.join(ROOT, 'assets/portraits/ada.jpg'), path.join(made, 'ada.jpg'));
+  writeFileSync(path.join(made, 'speech.wav'), encodeWav(pcm.slice(0, seconds * SAMPLE_RATE), SAMPLE_RATE));
+  return made;
+}
+
+/** Events of a program with --json, while it runs. */
+function eventsOf(child: ChildProcess): readonly { readonly type: string; readonly framesDone?: number }[] {
+  const events: { type: string; framesDone?: number }[] = [];
+  let rest = '';
+  child.stdout!.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop()!;
+    events.push(...lines.map((line) => JSON.parse(line)));
+  });
+  return events;
+}
+
+async function untilFrames(child: ChildProcess, frames: number): Promise<void> {
+  const events = eventsOf(child);
+  while (!events.some(({ framesDone = 0 }) => framesDone >= frames)) {
+    assert.equal(child.exitCode, null, 'still rendering');
+    await sleep(20);
+  }
+}
+
+function ffmpegsOn(file: string): string[] {
+  if (process.platform !== 'linux') return [];
+  const text = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' });
+  return text.split('\n').filter((line) => line.includes(file) && line.includes('rawvideo'));
+}
+
+test('killed at random moments, a batch ends with the bytes of an undisturbed one, and nothing else', async (t) => {
+  const {
+    killsByPhase,
+    kills,
+    rounds,
+    resumes,
+    jobs: _,
+    windows: __,
+    ...wrong
+  } = await runKillTest({
+    kills: 5,
+    seed: 7,
+    log: (line) => t.diagnostic(line),
+    program: [`--import=${import.meta.resolve('tsx')}`, MAIN],
+  });
+  t.diagnostic(
+    `${kills} kills in ${rounds} rounds, ${resumes} from checkpoints: ${JSON.stringify(killsByPhase)}`,
+  );
+  assert.deepEqual(wrong, { wrongFiles: 0, missing: 0, leftovers: 0, doubled: 0, errors: 0, orphans: 0 });
+});
+
+test('animate --resume: killed by SIGKILL, it goes on to the same bytes, and ffmpeg does not stay', async () => {
+  const made = newFolder('resume', 2);
+  const job = (output: string) => [
+    ...['animate', '--portrait', path.join(made, 'ada.jpg'), '--audio', path.join(made, 'speech.wav')],
+    ...['--output', path.join(made, output), '--steps', '2', '--framing', 'crop', '--json'],
+  ];
+  const plain = await runProgram(job('plain.mp4'));
+  assert.equal(plain.status, 0, plain.stderr);
+
+  const { child, result } = startProgram([...job('talk.mp4'), '--resume']);
+  await untilFrames(child, 16);
+  child.kill('SIGKILL');
+  await result;
+  assert.equal(existsSync(path.join(made, 'talk.mp4')), false);
+  while (ffmpegsOn(made).length > 0) await sleep(20); // its input has ended; the test's time limit is the limit
+
+  const resumed = await runProgram([...job('talk.mp4'), '--resume']);
+  assert.equal(resumed.status, 0, resumed.stderr);
+  const last = JSON.parse(resumed.stdout.trimEnd().split('\n').at(-1)!);
+  assert.ok(last.resumedFrames > 0, 'nothing came from checkpoints');
+  assert.ok(readFileSync(path.join(made, 'talk.mp4')).equals(readFileSync(path.join(made, 'plain.mp4'))));
+  const again = await runProgram([...job('talk.mp4').slice(0, -1), '--resume']);
+  assert.match(again.stdout, /talk\.mp4\nwas complete already/);
+  assert.deepEqual(readdirSync(made).sort(), [
+    '.lcm-portrait',
+    'ada.jpg',
+    'plain.mp4',
+    'speech.wav',
+    'talk.mp4',
+  ]);
+});
+
+test('SIGTERM ends a batch within seconds and keeps checkpoints; the next run goes on from them', async (t) => {
+  const made = newFolder('stop', 5);
+  const manifest = path.join(made, 'jobs.yaml');
+  writeFileSync(
+    manifest,
+    '- {portrait: ada.jpg, audio: speech.wav, steps: 2, framing: crop, output: talk.mp4}\n',
+  );
+  const { child, result } = startProgram(['batch', manifest, '--json']);
+  await untilFrames(child, 16);
+  const since = performance.now();
+  child.kill('SIGTERM');
+  const stopped = await result;
+  t.diagnostic(`ended after ${Math.round(performance.now() - since)} ms`);
+  assert.equal(stopped.status, 143, stopped.stderr);
+  assert.deepEqual(ffmpegsOn(made), []);
+  assert.deepEqual(
+    readdirSync(made).filter((name) => name.endsWith('.mp4')),
+    [],
+  );
+  const report = JSON.parse(readFileSync(path.join(made, 'jobs-report/report.json'), 'utf8'));
+  assert.deepEqual([report.state, report.jobs[0].state], ['stopped', 'cancelled']);
+
+  const rest = await runProgram(['batch', manifest, '--json']);
+  assert.equal(rest.status, 0, rest.stderr);
+  const { report: done } = JSON.parse(rest.stdout.trimEnd().split('\n').at(-1)!);
+  assert.ok(done.jobs[0].resumedFrames >= 10, `${done.jobs[0].resumedFrames} frames from checkpoints`);
+  assert.match(readFileSync(path.join(made, 'jobs-report/report.html'), 'utf8'), /data:image\/jpeg;base64,/);
+});
