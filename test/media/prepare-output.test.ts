@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { partialPath, prepareOutput } from '../../src/media/prepare-output.ts';
+import { partialPath, prepareOutput, removePartials } from '../../src/media/prepare-output.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 
 const directory = temporaryDirectory();
@@ -58,4 +58,19 @@ test('partial names are hidden, in the same folder, different each time, and fit
   assert.match(path.basename(long), /^\.ä+\.[0-9a-f]{8}\.partial\.mp4$/);
   assert.ok(Buffer.byteLength(path.basename(long)) < 255);
   assert.notEqual(partialPath('/videos/a.mp4'), partialPath('/videos/a.mp4'));
+});
+
+test('what killed runs have left of a video goes, and nothing else does', async () => {
+  mkdirSync(at('left'));
+  const output = at('left', 'talk.mp4');
+  const kept = [
+    'talk.mp4',
+    '.talk.12345678.partial.mov',
+    '.talk.x.partial.mp4',
+    '.talk2.12345678.partial.mp4',
+  ];
+  const files = [partialPath(output), partialPath(output), ...kept.map((name) => at('left', name))];
+  for (const file of files) writeFileSync(file, 'x');
+  await removePartials(output);
+  assert.deepEqual(readdirSync(at('left')).sort(), [...kept].sort());
 });
