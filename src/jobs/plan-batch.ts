@@ -2,7 +2,6 @@
 import os from 'node:os';
 import path from 'node:path';
 import { PipelineError } from '../errors.ts';
-
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';

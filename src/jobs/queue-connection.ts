@@ -9,12 +9,6 @@ const QUEUE_NAME = 'lcm-portrait';
 const CONNECT_SECONDS = 10;
 const MAX_RECONNECT_MS = 2000;
 
-/** What a queue takes and gives. */
-export interface QueueTypes<Data, Progress> {
-  readonly data: Data;
-  readonly progress: Progress;
-}
-
 /** How long a worker that says nothing has its jobs. */
 export interface StallOptions {
   /** Seconds after which the jobs of a silent worker go to others. */
