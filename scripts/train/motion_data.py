@@ -75,6 +75,7 @@ def main():
     parser.add_argument('--work', required=True)
     parser.add_argument('--components', type=int, default=16)
     args = parser.parse_args()
+    os.makedirs(args.work, exist_ok=True)
     canonical = load_canonical(args.face_mesh)
     talking = os.path.join(args.data, 'talking')
 

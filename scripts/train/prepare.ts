@@ -7,9 +7,11 @@
  * picture [3, S, S], then FRAMES times: conditions [7, S, S] (pose drawing, warped portrait, reliability), target
  * [3, S, S], loss weights [S/8, S/8]. All bytes.
  *
- * A talking clip gives real frames: one of them is the portrait, others the targets. A still gives the target itself;
- * its portrait is the still moved to another pose and expression, with the mouth closed where the still shows teeth, so
- * that the denoiser learns to put back what a warp cannot show.
+ * A talking clip gives real frames: one of them is the portrait, others the targets; of two stretches the one with the
+ * wider open mouth is taken. A still gives the target itself; its portrait is the still moved to another pose and
+ * expression, with the mouth closed where the still shows teeth, so that the denoiser learns to put back what a warp
+ * cannot show. Its mouth is also opened as in speech, with the inside that the warp draws: where nothing better is known
+ * than what the conditions show already, the denoiser learns to leave it.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -18,11 +20,13 @@ import * as ort from 'onnxruntime-node';
 import sharp from 'sharp';
 import { squareCrop } from '../../src/face/crop.ts';
 import { FaceFinder, type FaceNetwork } from '../../src/face/face-finder.ts';
+import { INNER_LIPS } from '../../src/face/face-rings.ts';
 import { fitFaceGeometry, projectMesh } from '../../src/face/geometry.ts';
 import { drawPoseImage, resizePoseImage } from '../../src/face/pose-image.ts';
 import { multiplyMatrices, poseToMatrix } from '../../src/face/rotation.ts';
-import { INNER_LIPS, PortraitWarp } from '../../src/face/warp.ts';
+import { PortraitWarp } from '../../src/face/warp.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
+import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 
 const SIZE = 256;
@@ -30,6 +34,8 @@ const SIZE = 256;
 const SOURCE_SIZE = 384;
 const STILL_SIZE = 512;
 const FRAMES = 12;
+/** Share of stills whose mouth opens as in speech; the others show no more than they do themselves. */
+const OPENED_SHARE = 0.7;
 const LATENT = SIZE / 8;
 const POINTS = 468;
 const LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398];
@@ -167,11 +173,21 @@ const scaled = (points: ArrayLike<number>, factor: number): Float64Array =>
 const lipGap = (points: ArrayLike<number>): number =>
   Math.hypot(points[13 * 2]! - points[14 * 2]!, points[13 * 2 + 1]! - points[14 * 2 + 1]!);
 
+/** Of two random stretches of {@link FRAMES} frames the first frame of the one whose mouth opens wider. */
+function widest(random: RandomStream, count: number, openingOf: (frame: number) => number): number {
+  const starts = [0, 1].map(() => Math.floor(random.uniform() * (count - FRAMES)));
+  const widths = starts.map((start) =>
+    Math.max(...Array.from({ length: FRAMES }, (_, i) => openingOf(start + i))),
+  );
+  return widths[0]! >= widths[1]! ? starts[0]! : starts[1]!;
+}
+
 async function* talkingWindows(rows: Record<string, string>[]): AsyncGenerator<Uint8Array> {
+  const ffmpeg = await locateFfmpeg({ env: process.env });
   for (const [clip, row] of rows.entries()) {
     const name = row.file!.replace('.mkv', '');
     const raw = execFileSync(
-      'ffmpeg',
+      ffmpeg.path,
       [
         '-v',
         'error',
@@ -228,7 +244,7 @@ async function* talkingWindows(rows: Record<string, string>[]): AsyncGenerator<U
           box,
           side,
         );
-      const start = Math.floor(random.uniform() * (count - FRAMES));
+      const start = widest(random, count, (f) => lipGap(pointsOf(f)));
       // Portraits mostly show closed mouths: of some random frames take the most closed one.
       let source = 0;
       let smallest = Number.POSITIVE_INFINITY;
@@ -266,6 +282,12 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
     const gap = basis[k * stride + 13 * 3 + 1]! - basis[k * stride + 14 * 3 + 1]!;
     for (let i = 0; i < stride; i++) opening[i]! += (basis[k * stride + i]! * gap) / norm;
   }
+  /** By how many cm the coefficients at `offset` open the mouth. */
+  const openingOf = (offset: number): number => {
+    let gap = 0;
+    for (let k = 0; k < components; k++) gap += coefficients[offset + k]! * gapOf(basis.subarray(k * stride));
+    return gap;
+  };
   const starts: number[] = [];
   let total = 0;
   for (const length of lengths) {
@@ -339,7 +361,9 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
       return projectMesh(posedMesh, multiplyMatrices(transform, poseToMatrix(pose)), full.width, full.height);
     };
     const clip = Math.floor(random.uniform() * lengths.length);
-    const start = starts[clip]! + Math.floor(random.uniform() * (lengths[clip]! - FRAMES));
+    const first = starts[clip]!;
+    const start = first + widest(random, lengths[clip]!, (f) => openingOf((first + f) * components));
+    const limit = random.uniform() < OPENED_SHARE ? Number.POSITIVE_INFINITY : ownGap;
     const amplitude = [6, 8, 4, 0.35, 0.35, 0.6];
     const sourcePose = amplitude.map((a) => a * (2 * random.uniform() - 1));
     const closed = random.uniform() < 0.75 ? 0.3 * random.uniform() : random.uniform();
@@ -364,7 +388,7 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
       const distance = f - untouched;
       const fade = Math.min(1, Math.abs(distance) / 3);
       const pose = rates.map((rate, i) => rate * distance + bend[i]! * Math.sin(distance * 0.6));
-      const points = toCrop(posed(start + f, 0.8 * fade, ownGap, 0, pose), SIZE);
+      const points = toCrop(posed(start + f, fade, limit, 0, pose), SIZE);
       const target = distance === 0 ? await shrink(still) : stillWarp.render(points, SIZE, SIZE).image;
       writeFrame(record, f, warp, distance === 0 ? toCrop(facePoints, SIZE) : points, target);
     }
@@ -373,7 +397,10 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
   }
 }
 
-const rows = readTable(path.join(dataFolder, kind, 'index.tsv')).filter((row) => row.split === split);
+const every = Number(process.argv[7] ?? 1);
+const rows = readTable(path.join(dataFolder, kind, 'index.tsv'))
+  .filter((row) => row.split === split)
+  .filter((_, i) => i % every === 0);
 const output = fs.openSync(path.join(outFolder, `${kind}-${split}.u8`), 'w');
 let records = 0;
 for await (const record of kind === 'talking' ? talkingWindows(rows) : portraitWindows(rows)) {

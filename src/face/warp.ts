@@ -1,29 +1,17 @@
 /**
  * Moves a portrait to another pose by its face mesh: every triangle of the mesh is drawn with the portrait's own
- * pixels, hair and surroundings follow the head and fade to rest at the picture's border. What a warp cannot know (the
- * inside of an opening mouth, what was hidden) is marked as unreliable and left to the denoiser.
+ * pixels, hair and surroundings follow the head and fade to rest at the picture's border. The inside of an opening mouth
+ * is drawn. What a warp cannot know (that inside, what was hidden) is marked as unreliable and left to the denoiser.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
-
-/** Landmarks around the face, clockwise from the top of the forehead. */
-export const FACE_OVAL: readonly number[] = [
-  10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
-  150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-];
-/** Landmarks around the opening of the mouth. */
-export const INNER_LIPS: readonly number[] = [
-  78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
-];
+import { fitAffine } from './affine.ts';
+import { FACE_OVAL, INNER_LIPS } from './face-rings.ts';
+import { MouthInterior } from './mouth-interior.ts';
 
 /** Where, on the way from the face's outline to the border, the surroundings still move fully with the head. */
 const RING_POSITION = 0.4;
 /** How far the ring follows the head: hair moves with it, shoulders and background do not. */
 const RING_FOLLOW = 0.85;
-/** Growth of the mouth's opening at which the warped lining begins to darken, and at which it is fully dark. */
-const OPENING_START = 1.5;
-const OPENING_FULL = 6;
-/** Brightness of an open mouth's lining against that of the lips. */
-const LINING_BRIGHTNESS = 0.42;
 /** Smallest area, in square pixels, that counts as an open mouth; keeps the growth of a closed one finite. */
 const CLOSED_MOUTH_AREA = 12;
 
@@ -47,37 +35,6 @@ function polygonArea(points: ArrayLike<number>, ring: readonly number[]): number
   return Math.abs(sum) / 2;
 }
 
-/** Least-squares affine map from `from` to `to` over `ring`: `[a, b, c, d, e, f]`, x' = a·x + b·y + c. */
-function fitAffine(from: ArrayLike<number>, to: ArrayLike<number>, ring: readonly number[]): number[] {
-  let [meanX, meanY, meanU, meanV] = [0, 0, 0, 0];
-  for (const index of ring) {
-    meanX += from[index * 2]! / ring.length;
-    meanY += from[index * 2 + 1]! / ring.length;
-    meanU += to[index * 2]! / ring.length;
-    meanV += to[index * 2 + 1]! / ring.length;
-  }
-  let [xx, xy, yy, ux, uy, vx, vy] = [0, 0, 0, 0, 0, 0, 0];
-  for (const index of ring) {
-    const x = from[index * 2]! - meanX;
-    const y = from[index * 2 + 1]! - meanY;
-    const u = to[index * 2]! - meanU;
-    const v = to[index * 2 + 1]! - meanV;
-    xx += x * x;
-    xy += x * y;
-    yy += y * y;
-    ux += u * x;
-    uy += u * y;
-    vx += v * x;
-    vy += v * y;
-  }
-  const determinant = xx * yy - xy * xy;
-  const a = (ux * yy - uy * xy) / determinant;
-  const b = (uy * xx - ux * xy) / determinant;
-  const d = (vx * yy - vy * xy) / determinant;
-  const e = (vy * xx - vx * xy) / determinant;
-  return [a, b, meanU - a * meanX - b * meanY, d, e, meanV - d * meanX - e * meanY];
-}
-
 /** Scale from the source picture's pixels to the target's. */
 interface Scale {
   readonly x: number;
@@ -96,7 +53,7 @@ export class PortraitWarp {
   readonly #isLining: Uint8Array;
   readonly #sourcePoints: Float64Array;
   readonly #sourceMouthArea: number;
-  readonly #lining: readonly [number, number, number];
+  readonly #mouth: MouthInterior;
 
   /**
    * @param source - the portrait; kept, not copied.
@@ -134,7 +91,7 @@ export class PortraitWarp {
     this.#isLining.fill(1, rings.length / 3, (rings.length + lining.length) / 3);
 
     this.#sourceMouthArea = polygonArea(sourcePoints, INNER_LIPS);
-    this.#lining = this.#liningColour();
+    this.#mouth = new MouthInterior(source, sourcePoints);
   }
 
   #placeRings(points: Float64Array, count: number, width: number, height: number): void {
@@ -161,31 +118,13 @@ export class PortraitWarp {
     });
   }
 
-  #liningColour(): readonly [number, number, number] {
-    const { data, width, height } = this.#source;
-    const sum: [number, number, number] = [0, 0, 0];
-    for (const index of INNER_LIPS) {
-      const x = Math.min(width - 1, Math.max(0, Math.round(this.#sourcePoints[index * 2]!)));
-      const y = Math.min(height - 1, Math.max(0, Math.round(this.#sourcePoints[index * 2 + 1]!)));
-      for (let c = 0; c < 3; c++) sum[c]! += data[(y * width + x) * 3 + c]! / INNER_LIPS.length;
-    }
-    return [sum[0] * LINING_BRIGHTNESS, sum[1] * LINING_BRIGHTNESS, sum[2] * LINING_BRIGHTNESS];
-  }
-
   /** All points of a pose: landmarks, the ring that follows the head, the border that rests. */
   #targetPoints(landmarks: ArrayLike<number>, scale: Scale): Float64Array {
     const source = this.#sourcePoints;
     const count = landmarks.length / 2;
     const points = new Float64Array(source.length);
     points.set(Array.from(landmarks));
-    const [a, b, c, d, e, f] = fitAffine(source, landmarks, FACE_OVAL) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [a, b, c, d, e, f] = fitAffine(source, landmarks, FACE_OVAL);
     for (let i = 0; i < 2 * FACE_OVAL.length; i++) {
       const follow = i < FACE_OVAL.length ? RING_FOLLOW : 0;
       const x = source[(count + i) * 2]!;
@@ -269,8 +208,8 @@ export class PortraitWarp {
 
     const mouthArea = polygonArea(landmarks, INNER_LIPS);
     const opened = (mouthArea + CLOSED_MOUTH_AREA) / (this.#sourceMouthArea * areaScale + CLOSED_MOUTH_AREA);
-    const darkness = Math.max(0, Math.min(1, (opened - OPENING_START) / (OPENING_FULL - OPENING_START)));
-    const image = this.#sample(mapX, mapY, lining, darkness, width, height);
+    const image = this.#sample(mapX, mapY, width, height);
+    this.#mouth.draw(image, landmarks);
     if (opened > 1) {
       const byte = Math.round(255 / opened);
       for (let i = 0; i < lining.length; i++) if (lining[i] === 1) reliability[i] = byte;
@@ -278,14 +217,7 @@ export class PortraitWarp {
     return { image, reliability };
   }
 
-  #sample(
-    mapX: Float32Array,
-    mapY: Float32Array,
-    lining: Uint8Array,
-    darkness: number,
-    width: number,
-    height: number,
-  ): RgbImage {
+  #sample(mapX: Float32Array, mapY: Float32Array, width: number, height: number): RgbImage {
     const { data: source, width: sourceWidth, height: sourceHeight } = this.#source;
     const data = new Uint8Array(width * height * 3);
     const maxX = sourceWidth - 1;
@@ -300,13 +232,11 @@ export class PortraitWarp {
       const a = (top * sourceWidth + left) * 3;
       const right = left < maxX ? 3 : 0;
       const below = top < maxY ? sourceWidth * 3 : 0;
-      const dark = lining[i] === 1 ? darkness : 0;
       for (let c = 0; c < 3; c++) {
         const p = a + c;
         const upper = source[p]! + (source[p + right]! - source[p]!) * fx;
         const lower = source[p + below]! + (source[p + below + right]! - source[p + below]!) * fx;
-        const value = upper + (lower - upper) * fy;
-        data[o + c] = value + (this.#lining[c]! - value) * dark + 0.5;
+        data[o + c] = upper + (lower - upper) * fy + 0.5;
       }
     }
     return { data, width, height };

@@ -1,5 +1,5 @@
 /** Brings the outlines of the members' heads together. */
-import { FACE_OVAL } from '../../../src/face/warp.ts';
+import { FACE_OVAL } from '../../../src/face/face-rings.ts';
 import { blur, type Planes, planes, remap } from '../planes.ts';
 import type { Layer, Scene } from './layers.ts';
 import { smoothstep } from './light.ts';

@@ -1,5 +1,6 @@
 /** Brings portraits to the mean mesh of their group. */
-import { FACE_OVAL, PortraitWarp, type Triangles } from '../../../src/face/warp.ts';
+import { FACE_OVAL } from '../../../src/face/face-rings.ts';
+import { PortraitWarp, type Triangles } from '../../../src/face/warp.ts';
 import type { RgbImage } from '../../../src/image/rgb-image.ts';
 import { type Planes, planes, remap } from '../planes.ts';
 import { smoothstep } from './light.ts';

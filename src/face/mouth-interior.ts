@@ -1,0 +1,294 @@
+/**
+ * The inside of a mouth that the portrait does not show: a dark cavity, upper teeth that stay with the skull while lips
+ * and jaw move, and a tongue that lies on the jaw. A portrait that shows its own teeth keeps them, at their place.
+ *
+ * Plausible, not true: colours come from the portrait's lips and eyes, shapes from average anatomy. The denoiser's
+ * correction starts from this.
+ */
+import type { RgbImage } from '../image/rgb-image.ts';
+import { type Affine, applyAffine, fitAffine, invertAffine } from './affine.ts';
+import { INNER_LIPS } from './face-rings.ts';
+
+/** Landmarks that move with the skull alone: nose, eye corners, forehead. */
+const SKULL: readonly number[] = [
+  33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 127, 356, 10, 151, 9, 8,
+];
+/** From the right to the left corner of the mouth along the upper and the lower inner lip. */
+const UPPER: readonly number[] = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308];
+const LOWER: readonly number[] = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308];
+/** Between inner and outer lips: where their colour is seen. */
+const LIP_COLOUR: readonly number[] = [72, 11, 302, 86, 15, 316, 73, 303, 85, 315];
+const CHEEKS: readonly number[] = [50, 280, 205, 425];
+const EYES: readonly (readonly number[])[] = [
+  [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
+  [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249],
+];
+const RIGHT_EYE = 33;
+const LEFT_EYE = 263;
+const NOSE_ROOT = 168;
+const NOSE_BASE = 2;
+const UPPER_LIP = 13;
+const LOWER_LIP = 14;
+/** Distances of the canonical face in centimetres, {@link RIGHT_EYE} to {@link LEFT_EYE} and down the nose. */
+const EYE_DISTANCE = 8.9;
+const NOSE_LENGTH = 5.4;
+
+/** How far the edge of the upper teeth lies below the resting upper lip, in cm. */
+const TEETH_BELOW_LIP = 0.16;
+/** Right and left edges of the upper teeth in cm from the middle: incisors, canine, premolars. */
+const TEETH_EDGES: readonly number[] = [0, 0.86, 1.5, 2.2, 2.8];
+/** Rise of the teeth's edges towards the sides, in cm for each cm². */
+const ARCH_RISE = 0.045;
+/** Of a portrait's own opening in cm: from where on its inside is used, and where nothing else is. */
+const OWN_INSIDE = [0.25, 0.5] as const;
+/** Of a portrait's own opening in cm: a mouth that is open so wide shows its inside, and stretches it but little. */
+const WIDE_OPEN = [1.4, 2.2] as const;
+/** Change of the opening in cm over which the drawn inside takes over from the stretched one. */
+const TAKE_OVER = 0.2;
+/** Softness of the border to the lips, in cm. */
+const SOFT_EDGE = 0.07;
+
+type Colour = readonly [number, number, number];
+/** Colour of teeth in white light of level 1. */
+const IVORY: Colour = [1, 0.97, 0.9];
+
+/** Linear from 0 at `from` to 1 at `to`, smooth at both ends. */
+function smoothstep(from: number, to: number, x: number): number {
+  const t = Math.min(1, Math.max(0, (x - from) / (to - from)));
+  return t * t * (3 - 2 * t);
+}
+
+/** Distance of a point to a chain of landmarks, [n, 2]. */
+function distanceToChain(points: ArrayLike<number>, chain: readonly number[], x: number, y: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i + 1 < chain.length; i++) {
+    const ax = points[chain[i]! * 2]!;
+    const ay = points[chain[i]! * 2 + 1]!;
+    const bx = points[chain[i + 1]! * 2]! - ax;
+    const by = points[chain[i + 1]! * 2 + 1]! - ay;
+    const along = Math.min(1, Math.max(0, ((x - ax) * bx + (y - ay) * by) / (bx * bx + by * by + 1e-12)));
+    least = Math.min(least, (x - ax - along * bx) ** 2 + (y - ay - along * by) ** 2);
+  }
+  return Math.sqrt(least);
+}
+
+/** Whether a point lies inside a ring of landmarks, by the even-odd rule. */
+function isInside(points: ArrayLike<number>, ring: readonly number[], x: number, y: number): boolean {
+  let inside = false;
+  for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+    const [xi, yi] = [points[ring[i]! * 2]!, points[ring[i]! * 2 + 1]!];
+    const [xj, yj] = [points[ring[j]! * 2]!, points[ring[j]! * 2 + 1]!];
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+  }
+  return inside;
+}
+
+function sample({ data, width, height }: RgbImage, x: number, y: number, out: number[]): void {
+  const px = Math.min(width - 1, Math.max(0, x - 0.5));
+  const py = Math.min(height - 1, Math.max(0, y - 0.5));
+  const [left, top] = [Math.floor(px), Math.floor(py)];
+  const [fx, fy] = [px - left, py - top];
+  const right = left < width - 1 ? 3 : 0;
+  const below = top < height - 1 ? width * 3 : 0;
+  for (let c = 0; c < 3; c++) {
+    const at = (top * width + left) * 3 + c;
+    const upper = data[at]! + (data[at + right]! - data[at]!) * fx;
+    const lower = data[at + below]! + (data[at + below + right]! - data[at + below]!) * fx;
+    out[c] = upper + (lower - upper) * fy;
+  }
+}
+
+function meanColour(image: RgbImage, points: ArrayLike<number>, indices: readonly number[]): Colour {
+  const sum: [number, number, number] = [0, 0, 0];
+  const colour = [0, 0, 0];
+  for (const index of indices) {
+    sample(image, points[index * 2]!, points[index * 2 + 1]!, colour);
+    for (let c = 0; c < 3; c++) sum[c]! += colour[c]! / indices.length;
+  }
+  return sum;
+}
+
+function luminance(red: number, green: number, blue: number): number {
+  return 0.299 * red + 0.587 * green + 0.114 * blue;
+}
+
+/** How bright white things are in this light, 0 to 255: the brighter part of what the eyes' openings show. */
+function whiteLevel(image: RgbImage, points: ArrayLike<number>): number {
+  const levels: number[] = [];
+  const { data, width, height } = image;
+  for (const ring of EYES) {
+    const xs = ring.map((i) => points[i * 2]!);
+    const ys = ring.map((i) => points[i * 2 + 1]!);
+    for (let y = Math.max(0, Math.floor(Math.min(...ys))); y < Math.min(height, Math.max(...ys)); y++) {
+      for (let x = Math.max(0, Math.floor(Math.min(...xs))); x < Math.min(width, Math.max(...xs)); x++) {
+        if (!isInside(points, ring, x + 0.5, y + 0.5)) continue;
+        const at = (y * width + x) * 3;
+        levels.push(luminance(data[at]!, data[at + 1]!, data[at + 2]!));
+      }
+    }
+  }
+  levels.sort((a, b) => a - b);
+  return levels[Math.floor(0.85 * levels.length)] ?? 160;
+}
+
+function distanceToCorners(points: ArrayLike<number>, x: number, y: number): number {
+  const to = (corner: number): number => Math.hypot(x - points[corner * 2]!, y - points[corner * 2 + 1]!);
+  return Math.min(to(UPPER[0]!), to(UPPER.at(-1)!));
+}
+
+/** Where a place of the mouth's inside is; all in cm. */
+interface Surroundings {
+  /** Opening of the mouth. */
+  readonly gap: number;
+  /** Distances to the upper lip, the lower lip and the nearer corner. */
+  readonly below: number;
+  readonly above: number;
+  readonly corner: number;
+}
+
+/** Draws the inside of one portrait's mouth into its warped pictures. */
+export class MouthInterior {
+  readonly #source: RgbImage;
+  readonly #points: ArrayLike<number>;
+  readonly #cavity: Colour;
+  readonly #tongue: Colour;
+  readonly #teeth: Colour;
+  /** From the source's pixels to centimetres: u to the picture's right of the middle, v down from the teeth's edge. */
+  readonly #toCentimetres: Affine;
+  /** Opening of the portrait's mouth in cm, and how far its inside is to be shown. */
+  readonly #gap: number;
+  readonly #ownInside: number;
+
+  /**
+   * @param source - the portrait; kept, not copied.
+   * @param points - its landmarks, [468, 2] px; kept.
+   */
+  constructor(source: RgbImage, points: ArrayLike<number>) {
+    this.#source = source;
+    this.#points = points;
+    const vector = (from: number, to: number, length: number): [number, number] => [
+      (points[to * 2]! - points[from * 2]!) / length,
+      (points[to * 2 + 1]! - points[from * 2 + 1]!) / length,
+    ];
+    const [ux, uy] = vector(RIGHT_EYE, LEFT_EYE, EYE_DISTANCE);
+    const [vx, vy] = vector(NOSE_ROOT, NOSE_BASE, NOSE_LENGTH);
+    const originX = points[UPPER_LIP * 2]! + TEETH_BELOW_LIP * vx;
+    const originY = points[UPPER_LIP * 2 + 1]! + TEETH_BELOW_LIP * vy;
+    this.#toCentimetres = invertAffine([ux, vx, originX, uy, vy, originY]);
+    this.#gap = this.#gapOf(points, 1, 1);
+    this.#ownInside = smoothstep(...OWN_INSIDE, this.#gap);
+
+    const lips = meanColour(source, points, LIP_COLOUR);
+    this.#cavity = [0.27 * lips[0], 0.16 * lips[1], 0.16 * lips[2]];
+    this.#tongue = [0.68 * lips[0], 0.55 * lips[1], 0.55 * lips[2]];
+    const cheeks = meanColour(source, points, CHEEKS);
+    const skin = luminance(cheeks[0], cheeks[1], cheeks[2]);
+    const white = Math.min(225, Math.max(80, 1.1 * whiteLevel(source, points), 1.05 * skin));
+    // Enamel is a warm white in the colour of the light, which the skin tells in part.
+    const tint = (c: 0 | 1 | 2): number => IVORY[c] * (1 + 0.35 * (cheeks[c] / Math.max(1, skin) - 1));
+    this.#teeth = [white * tint(0), white * tint(1), white * tint(2)];
+  }
+
+  /** Distance of the inner lips' middles in cm, of landmarks at `scaleX`, `scaleY` times the source's size. */
+  #gapOf(points: ArrayLike<number>, scaleX: number, scaleY: number): number {
+    const [a, b, , d, e] = this.#toCentimetres;
+    const x = (points[LOWER_LIP * 2]! - points[UPPER_LIP * 2]!) / scaleX;
+    const y = (points[LOWER_LIP * 2 + 1]! - points[UPPER_LIP * 2 + 1]!) / scaleY;
+    return Math.hypot(a * x + b * y, d * x + e * y);
+  }
+
+  /**
+   * Draws over `image`, the warped portrait, inside of the lips of `landmarks`; nothing when the mouth is as the portrait
+   * shows it.
+   *
+   * @param landmarks - [468, 2] px of `image`, which shows what the source shows.
+   */
+  draw(image: RgbImage, landmarks: ArrayLike<number>): void {
+    const { width, height, data } = image;
+    const scaleX = width / this.#source.width;
+    const scaleY = height / this.#source.height;
+    const gap = this.#gapOf(landmarks, scaleX, scaleY);
+    const takeOver =
+      smoothstep(0, TAKE_OVER, Math.abs(gap - this.#gap)) * (1 - smoothstep(...WIDE_OPEN, this.#gap));
+    if (takeOver === 0) return;
+
+    // Where skull and teeth of the target are in the source, and in centimetres.
+    const toSource = invertAffine(fitAffine(this.#points, landmarks, SKULL));
+    const [a, b, , d, e] = toSource;
+    const [p, q, , r, s] = this.#toCentimetres;
+    // Pixels of the target to a centimetre.
+    const unit = 1 / Math.sqrt(Math.abs((p * s - q * r) * (a * e - b * d)));
+
+    // Centimetres to a pixel of the source. A lip that rises takes the portrait's own teeth along: nothing is above them.
+    const perPixel = Math.hypot(r, s);
+    const [lipX, lipY] = applyAffine(toSource, landmarks[UPPER_LIP * 2]!, landmarks[UPPER_LIP * 2 + 1]!);
+    const [restX, restY] = [this.#points[UPPER_LIP * 2]!, this.#points[UPPER_LIP * 2 + 1]!];
+    const rise = Math.max(0, (r * (restX - lipX) + s * (restY - lipY)) / perPixel ** 2);
+    const [shiftX, shiftY] = [r * rise, s * rise];
+
+    const xs = INNER_LIPS.map((i) => landmarks[i * 2]!);
+    const ys = INNER_LIPS.map((i) => landmarks[i * 2 + 1]!);
+    const own = [0, 0, 0];
+    for (let y = Math.max(0, Math.floor(Math.min(...ys))); y < Math.min(height, Math.max(...ys)); y++) {
+      for (let x = Math.max(0, Math.floor(Math.min(...xs))); x < Math.min(width, Math.max(...xs)); x++) {
+        const [px, py] = [x + 0.5, y + 0.5];
+        if (!isInside(landmarks, INNER_LIPS, px, py)) continue;
+        const below = distanceToChain(landmarks, UPPER, px, py) / unit;
+        const above = distanceToChain(landmarks, LOWER, px, py) / unit;
+        const strength = takeOver * smoothstep(0, SOFT_EDGE, Math.min(below, above));
+        if (strength === 0) continue;
+        const [sx, sy] = applyAffine(toSource, px, py);
+        const corner = distanceToCorners(landmarks, px, py) / unit;
+        const colour = this.#colour(sx, sy, { gap, below, above, corner });
+        const [ox, oy] = [sx + shiftX, sy + shiftY];
+        if (this.#ownInside > 0 && isInside(this.#points, INNER_LIPS, ox, oy)) {
+          const share =
+            this.#ownInside *
+            smoothstep(0, 0.08, distanceToChain(this.#points, UPPER, ox, oy) * perPixel) *
+            smoothstep(0, 0.2, distanceToChain(this.#points, LOWER, ox, oy) * perPixel);
+          sample(this.#source, ox, oy, own);
+          for (let c = 0; c < 3; c++) colour[c]! += (own[c]! - colour[c]!) * share;
+        }
+        const at = (y * width + x) * 3;
+        for (let c = 0; c < 3; c++)
+          data[at + c] = data[at + c]! + (colour[c]! - data[at + c]!) * strength + 0.5;
+      }
+    }
+  }
+
+  /** Colour of the drawn inside at a place of the source. */
+  #colour(x: number, y: number, { gap, below, above, corner }: Surroundings): [number, number, number] {
+    const [u, v] = applyAffine(this.#toCentimetres, x, y);
+    const side = Math.abs(u);
+    const out: [number, number, number] = [0, 0, 0];
+
+    // The cavity is darkest in its depth; the tongue's back catches light over the lower lip.
+    const tongue = 0.8 * smoothstep(0.6, 0.1, above) * smoothstep(0.5, 1.1, gap) * smoothstep(1.7, 0.7, side);
+    const middle = 0.06 * smoothstep(0.3, 0, side) * tongue;
+    for (let c = 0; c < 3; c++) {
+      out[c] = this.#cavity[c]! + (this.#tongue[c]! * (1 - middle) - this.#cavity[c]!) * tongue;
+    }
+
+    let [width, inTooth] = [1, 0];
+    for (let i = 0; i + 1 < TEETH_EDGES.length; i++) {
+      if (side >= TEETH_EDGES[i]!) {
+        width = TEETH_EDGES[i + 1]! - TEETH_EDGES[i]!;
+        inTooth = Math.min(1, (side - TEETH_EDGES[i]!) / width);
+      }
+    }
+    // Rounded corners leave small notches between the teeth; they show only where they are large enough.
+    const fromEdge = Math.min(inTooth, 1 - inTooth) * width;
+    const edge = -ARCH_RISE * side * side - 0.06 * smoothstep(0.14, 0, fromEdge);
+    const tooth = smoothstep(0.05, -0.05, v - edge) * smoothstep(2.8, 2.3, side);
+    const seam = 1 - 0.2 * smoothstep(0.06, 0, fromEdge);
+    // The lip throws a shadow, the cheeks take the light from the side teeth, and a slit lets little light in.
+    const light =
+      (0.55 + 0.45 * smoothstep(0, 0.3, below)) *
+      (1 - 0.45 * smoothstep(0.6, 2.6, side)) *
+      (0.3 + 0.7 * smoothstep(0.1, 0.9, corner)) *
+      (0.55 + 0.45 * smoothstep(0.05, 0.6, gap)) *
+      seam;
+    for (let c = 0; c < 3; c++) out[c]! += (this.#teeth[c]! * light - out[c]!) * tooth;
+    return out;
+  }
+}
