@@ -25,6 +25,8 @@ export interface ExpressionBasis {
   readonly mouth: Float32Array;
   /** `[components]` change of the coefficients for each centimetre by which the inner lips open. */
   readonly opening: Float32Array;
+  /** `[components]` by how many centimetres a unit of each coefficient opens the inner lips. */
+  readonly openingRate: Float32Array;
 }
 
 /**
@@ -44,9 +46,13 @@ export function loadExpressionBasis(weights: WeightSource): ExpressionBasis {
     }
     return data;
   };
+  const basis = read('basis', components * MESH_VALUES);
   return {
     components,
-    basis: read('basis', components * MESH_VALUES),
+    basis,
+    openingRate: Float32Array.from({ length: components }, (_, k) =>
+      lipGap(basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)),
+    ),
     std: read('std', components),
     blink: read('blink', MESH_VALUES),
     mouth: read('mouth', MESH_VERTICES),
@@ -101,6 +107,11 @@ export function addBlink(
 /** The topology numbers the person's right half first; landmarks from 248 on are the left half. */
 function isRightSide(vertex: number): boolean {
   return vertex < 248;
+}
+
+/** How far the upper inner lip's middle is above the lower one's, in the unit of the mesh `[468, 3]`; below 0 they cross. */
+export function lipGap(mesh: ArrayLike<number>): number {
+  return mesh[3 * UPPER_LIP + 1]! - mesh[3 * LOWER_LIP + 1]!;
 }
 
 /** Distance of the inner lips' middles in centimetres, of a mesh `[468, 3]`. */

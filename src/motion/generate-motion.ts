@@ -2,8 +2,16 @@
 import { setImmediate } from 'node:timers/promises';
 import { assertIntegerInRange, assertNumberInRange, InvalidOptionError } from '../errors.ts';
 import { createBlinking } from './blinking.ts';
-import { addBlink, addExpression, blinkReach, type ExpressionBasis, lipOpening } from './expression-basis.ts';
+import {
+  addBlink,
+  addExpression,
+  blinkReach,
+  type ExpressionBasis,
+  lipGap,
+  lipOpening,
+} from './expression-basis.ts';
 import { createHeadMotion } from './head-motion.ts';
+import { closureMargin, deepenClosures } from './lip-closures.ts';
 import { loudnessGain, strengthAt, voiceStrength } from './loudness.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
@@ -82,10 +90,12 @@ export async function generateMotion({
 
   const gain = loudnessGain(pcm, config);
   const { outputRate, components } = config;
-  const first = Math.floor((firstFrame / fps) * outputRate) - MARGIN;
-  const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + MARGIN;
+  const margin = MARGIN + closureMargin(outputRate);
+  const first = Math.floor((firstFrame / fps) * outputRate) - margin;
+  const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + margin;
   const count = last - first + 1;
   const { data } = await predictExpression({ network, config, pcm, gain, first, count, signal });
+  deepenClosures(data, basis, outputRate);
 
   const strength = voiceStrength(pcm, gain, config);
   const headMotion = createHeadMotion({
@@ -97,6 +107,7 @@ export async function generateMotion({
   const [rightReach, leftReach] = mesh === undefined ? [1, 1] : blinkReach(basis, mesh);
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
   const rest = basis.opening.map((change) => -closing * change);
+  const ownGap = mesh === undefined ? Number.POSITIVE_INFINITY : lipGap(mesh);
   const unscaled = { expressionScale: 1, mouthScale: 1 };
 
   const offsets = new Float32Array(frames * MESH_VALUES);
@@ -108,6 +119,16 @@ export async function generateMotion({
     sampleCurve(data, time * outputRate - first, coefficients);
     addExpression(basis, coefficients, { expressionScale, mouthScale }, out);
     if (closing > 0) addExpression(basis, rest, unscaled, out);
+    // Lips meet, they do not pass through each other.
+    const crossing = -(Math.max(0, ownGap) + lipGap(out));
+    if (crossing > 0) {
+      addExpression(
+        basis,
+        basis.opening.map((change) => crossing * change),
+        unscaled,
+        out,
+      );
+    }
     const closed = blinkScale * blinking(time);
     if (closed > 0) addBlink(basis, [closed * rightReach, closed * leftReach], out);
     headMotion(time, pose, frame * POSE_VALUES);

@@ -9,6 +9,8 @@ import type { ResolvedOptions } from './resolve-options.ts';
 
 /** Frames that are made at once. */
 const PART_FRAMES = 240;
+/** Share by which a portrait's open mouth is closed before it speaks: a smile keeps a trace of its teeth. */
+const CLOSE_MOUTH = 0.9;
 
 /** What {@link ClipMotion} is made of. */
 export interface ClipMotionOptions {
@@ -69,6 +71,7 @@ export class ClipMotion implements MotionSource {
         mouthScale: scales.mouthScale,
         headPoseScale: scales.still ? 0 : scales.headPoseScale,
         blinkScale: scales.blinkScale,
+        closeMouth: CLOSE_MOUTH,
       });
       this.#parts.set(index, part);
       this.#parts.delete(index - 2);

@@ -137,6 +137,15 @@ test('an open mouth of the portrait is closed on request', async () => {
   assert.ok(Math.abs(lipCurve(offsets)[0]! + 0.5) < CLOSED_CM, `${lipCurve(offsets)[0]}`);
 });
 
+test('lips meet but do not pass through each other', async () => {
+  const mesh = new Float32Array(MESH_VALUES);
+  mesh[3 * 14 + 1] = -0.05;
+  const options = { ...motion, pcm: babble(2), fps: 25, frames: 50, seed: 1, mesh, mouthScale: 3 };
+  const gaps = lipCurve((await generateMotion(options)).offsets).map((change) => 0.05 + change);
+  assert.ok(Math.min(...gaps) > -1e-3, `${Math.min(...gaps)}`);
+  assert.ok(Math.max(...gaps) > 0.5);
+});
+
 test('a cancelled call rejects with the reason', async () => {
   const signal = AbortSignal.abort(new Error('enough'));
   const call = generateMotion({ ...motion, pcm: babble(1), fps: 25, frames: 25, seed: 1, signal });
