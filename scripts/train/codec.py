@@ -49,6 +49,12 @@ def fit(windows, rng, shares, patch, channels, batches=60):
     }
 
 
+def with_analysis(tensors):
+    """A bundle's codec has the way back to pictures only; its basis is orthogonal, so the way there follows."""
+    synthesis = tensors["synthesis.weight"]
+    return {**tensors, "analysis.weight": synthesis / (synthesis**2).sum(dim=(1, 2, 3), keepdim=True)}
+
+
 class Codec:
     def __init__(self, tensors, device):
         self.tensors = {k: v.to(device) for k, v in tensors.items()}

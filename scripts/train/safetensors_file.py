@@ -1,10 +1,25 @@
-"""Writes safetensors files: length, JSON header, tensors one after another."""
+"""Reads and writes safetensors files: length, JSON header, tensors one after another."""
 import json
 import pathlib
 
 import torch
 
 NAMES = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64"}
+
+
+def read(path):
+    """Name to tensor, and the metadata, name to text."""
+    data = pathlib.Path(path).read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    types = {name: dtype for dtype, name in NAMES.items()}
+    tensors = {}
+    for name, info in header.items():
+        start, end = (8 + length + offset for offset in info["data_offsets"])
+        raw = bytearray(data[start:end])
+        tensors[name] = torch.frombuffer(raw, dtype=types[info["dtype"]]).view(info["shape"])
+    return tensors, metadata
 
 
 def write(path, tensors, metadata):

@@ -19,6 +19,7 @@ from torch.func import functional_call
 
 import codec as codecs
 import diffusion
+import safetensors_file
 from lora import Lora
 from networks import PoseGuider, Refiner, UNet
 from windows import Loader, Windows, plain, vary_colours
@@ -92,10 +93,32 @@ class Run:
         self.autocast = (
             (lambda: torch.autocast("cuda", torch.bfloat16)) if self.device.type == "cuda" else contextlib.nullcontext
         )
+        if arguments.init:
+            self.init_from_bundle(pathlib.Path(arguments.init))
         if (self.out / "codec.pt").exists():
             self.model.codec = codecs.Codec(torch.load(self.out / "codec.pt"), self.device)
         # Talking clips show one person: more weight than their share would make everybody that person.
-        self.shares = [0.4, 0.6]
+        self.shares = [0.25, 0.75]
+
+    def init_from_bundle(self, bundle):
+        """Makes checkpoints of a bundle's codec and teacher, to go on from; what is in `out` already stays."""
+        codec, _ = safetensors_file.read(bundle / "codec.safetensors")
+        refiner = {k.removeprefix("refiner."): v.float() for k, v in codec.items() if k.startswith("refiner.")}
+        if not (self.out / "codec.pt").exists():
+            atomic_save(codecs.with_analysis({k: v.float() for k, v in codec.items() if not k.startswith("refiner.")}), self.out / "codec.pt")
+        if (self.out / "spatial.pt").exists():
+            return
+        parts = {"unet": "denoising_unet", "reference": "reference_unet", "guider": "pose_guider"}
+        states = {"refiner": refiner}
+        for name, file in parts.items():
+            states[name] = {k: v.float() for k, v in safetensors_file.read(bundle / f"{file}.safetensors")[0].items()}
+        for name, network in self.model.networks().items():
+            # A bundle leaves out what no graph reads: position tables, and the reference UNet after its last bank.
+            missing, unexpected = network.load_state_dict(states[name], strict=False)
+            if unexpected or (missing and name in ("guider", "refiner")):
+                raise SystemExit(f"{bundle} does not fit architecture.json: {name}: {(unexpected or missing)[:3]}")
+            self.model.average[name] = {k: v.clone() for k, v in network.state_dict().items()}
+        atomic_save({"step": 0, "networks": {n: m.state_dict() for n, m in self.model.networks().items()}, "average": self.model.average, "optimiser": None}, self.out / "spatial.pt")
 
     def windows(self, split):
         return Windows(self.arguments.data, ["talking", "portraits"], split)
@@ -222,7 +245,7 @@ def stage_diffusion(run, stage, windows_per_batch, frames, consecutive, learning
         model.use_average()
     names = ["unet", "reference", "guider"]
     optimiser = torch.optim.AdamW(model.parameters(names), lr=learning_rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True)
-    if state:
+    if state and state["optimiser"]:
         optimiser.load_state_dict(state["optimiser"])
     start = state["step"] if state else 0
     data = run.windows("train")
@@ -439,6 +462,7 @@ def main():
     parser.add_argument("stage", choices=["codec", "spatial", "temporal", "lcm", "refiner", "sheet"])
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--init", help="folder of a bundle to go on from")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--count", type=int, default=10, help="windows of a sheet")
@@ -450,7 +474,7 @@ def main():
     run = Run(arguments)
     {
         "codec": lambda: stage_codec(run),
-        "spatial": lambda: stage_diffusion(run, "spatial", 4, 4, False, 5e-4, arguments.steps),
+        "spatial": lambda: stage_diffusion(run, "spatial", 4, 4, False, 3e-4, arguments.steps),
         "temporal": lambda: stage_diffusion(run, "temporal", 2, 12, True, 2e-4, arguments.steps),
         "lcm": lambda: stage_lcm(run, 2, 8, 1e-4, arguments.steps),
         "refiner": lambda: stage_refiner(run, 4, 1e-3, arguments.steps),
