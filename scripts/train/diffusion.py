@@ -3,14 +3,21 @@ import torch
 
 
 class Schedule:
-    """ᾱ over 1000 training steps: linear betas with zero terminal SNR."""
+    """√ᾱ (`signal`) and √(1 − ᾱ) (`noise`) over 1000 training steps, as a bundle's `schedule` describes them."""
 
-    def __init__(self, config, device):
-        betas = torch.linspace(config["betaStart"], config["betaEnd"], 1000, dtype=torch.float64)
+    def __init__(self, config, device, dtype=torch.float32):
+        start, end = config["betaStart"], config["betaEnd"]
+        if config["betaSchedule"] == "scaled_linear":
+            betas = torch.linspace(start**0.5, end**0.5, 1000, dtype=torch.float64) ** 2
+        elif config["betaSchedule"] == "linear":
+            betas = torch.linspace(start, end, 1000, dtype=torch.float64)
+        else:
+            raise ValueError(f"unknown beta schedule {config['betaSchedule']}")
         root = torch.cumprod(1 - betas, 0).sqrt()
-        root = (root - root[-1]) * root[0] / (root[0] - root[-1])
-        self.signal = root.float().to(device)
-        self.noise = (1 - root**2).clamp(min=0).sqrt().float().to(device)
+        if config["zeroTerminalSnr"]:
+            root = (root - root[-1]) * root[0] / (root[0] - root[-1])
+        self.signal = root.to(device, dtype)
+        self.noise = (1 - root**2).clamp(min=0).sqrt().to(device, dtype)
 
     def at(self, timesteps, like):
         shape = (-1, *([1] * (like.ndim - 1)))

@@ -24,7 +24,10 @@ class TimestepEmbedding(nn.Module):
         self.linear_1 = nn.Linear(width, out)
         self.linear_2 = nn.Linear(out, out)
 
-    def forward(self, x):
+    def forward(self, x, condition=None):
+        """`condition`: the guidance embedding of a student that has `cond_proj`."""
+        if condition is not None:
+            x = x + self.cond_proj(condition)
         return self.linear_2(F.silu(self.linear_1(x)))
 
 
@@ -274,16 +277,16 @@ class UNet(nn.Module):
             x = block.motion_modules[index](x, frames)
         return x
 
-    def forward(self, latents, timesteps, pose=None, banks=None, frames=None):
+    def forward(self, latents, timesteps, pose=None, banks=None, frames=None, time_condition=None):
         """Predicts from latents [batch·frames, C, h, w].
 
         timesteps: [batch·frames]. pose: maps to add, after conv_in and after each down block. banks: list of
         [batch·frames, tokens, channels] from the reference UNet, or None for the unconditional half. frames: of a
-        window; None leaves motion modules out. The reference UNet returns its banks instead.
+        window; None leaves motion modules out. time_condition: [batch·frames, width] guidance embedding. The reference UNet returns its banks instead.
         """
         write = [] if self.reference else None
         banks = iter(banks) if banks is not None else None
-        temb = self.time_embedding(timestep_sinusoids(timesteps, self.config["blockOutChannels"][0]))
+        temb = self.time_embedding(timestep_sinusoids(timesteps, self.config["blockOutChannels"][0]), time_condition)
         x = self.conv_in(latents)
         if pose is not None:
             x = x + pose[0]

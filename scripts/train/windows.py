@@ -18,9 +18,13 @@ class Windows:
             data = np.memmap(
                 pathlib.Path(folder) / f"{kind}-{split}.u8", np.uint8, "r", shape=(layout["records"], layout["recordBytes"])
             )
-            self.parts.append((data, layout))
+            self.parts.append((data, {**layout, "kind": kind}))
         self.size = self.parts[0][1]["size"]
         self.frames = self.parts[0][1]["frames"]
+
+    def layouts(self):
+        """(kind, layout) of each part."""
+        return [(layout["kind"], layout) for _, layout in self.parts]
 
     def read(self, part, record, frames):
         """Reference [3, S, S], conditions [n, 7, S, S], targets [n, 3, S, S], weights [n, S/8, S/8]; uint8."""
@@ -89,7 +93,7 @@ class Loader:
         def work():
             step = start
             while True:
-                self.queue.put(draw(np.random.default_rng([seed, step])))
+                self.queue.put(draw(np.random.default_rng([*seed, step])))
                 step += 1
 
         threading.Thread(target=work, daemon=True).start()
