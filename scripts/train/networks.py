@@ -50,12 +50,12 @@ class Resnet(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self, channels, heads):
+    def __init__(self, channels, heads, key_channels=None):
         super().__init__()
         self.heads = heads
         self.to_q = nn.Linear(channels, channels, bias=False)
-        self.to_k = nn.Linear(channels, channels, bias=False)
-        self.to_v = nn.Linear(channels, channels, bias=False)
+        self.to_k = nn.Linear(key_channels or channels, channels, bias=False)
+        self.to_v = nn.Linear(key_channels or channels, channels, bias=False)
         self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
 
     def forward(self, x, keys=None):
@@ -87,34 +87,41 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    def __init__(self, channels, heads):
+    """Self-attention, with a reference's tokens beside its own; then attention to image tokens where there are some."""
+
+    def __init__(self, channels, heads, image_channels=None):
         super().__init__()
         self.norm1 = nn.LayerNorm(channels)
         self.attn1 = Attention(channels, heads)
+        if image_channels:
+            self.norm2 = nn.LayerNorm(channels)
+            self.attn2 = Attention(channels, heads, image_channels)
         self.norm3 = nn.LayerNorm(channels)
         self.ff = FeedForward(channels)
 
-    def forward(self, x, bank=None, write=None):
+    def forward(self, x, bank=None, write=None, image=None):
         n = self.norm1(x)
         if write is not None:
             write.append(n)
         keys = None if bank is None else torch.cat([n, bank], dim=1)
         x = x + self.attn1(n, keys)
+        if image is not None:
+            x = x + self.attn2(self.norm2(x), image)
         return x + self.ff(self.norm3(x))
 
 
 class SpatialTransformer(nn.Module):
-    def __init__(self, channels, heads, groups):
+    def __init__(self, channels, heads, groups, image_channels=None):
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Conv2d(channels, channels, 1)
-        self.transformer_blocks = nn.ModuleList([TransformerBlock(channels, heads)])
+        self.transformer_blocks = nn.ModuleList([TransformerBlock(channels, heads, image_channels)])
         self.proj_out = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, x, bank=None, write=None):
+    def forward(self, x, bank=None, write=None, image=None):
         height, width = x.shape[2:]
         tokens = self.proj_in(self.norm(x)).flatten(2).transpose(1, 2)
-        tokens = self.transformer_blocks[0](tokens, bank, write)
+        tokens = self.transformer_blocks[0](tokens, bank, write, image)
         return self.proj_out(tokens.transpose(1, 2).unflatten(2, (height, width))) + x
 
 
@@ -212,7 +219,8 @@ class UNet(nn.Module):
         self.time_embedding = TimestepEmbedding(widths[0], temb)
 
         def transformers(level, count):
-            return nn.ModuleList([SpatialTransformer(widths[level], config["numHeads"][level], groups) for _ in range(count)])
+            heads, image = config["numHeads"][level], config["crossAttentionDim"]
+            return nn.ModuleList([SpatialTransformer(widths[level], heads, groups, image) for _ in range(count)])
 
         def motions(level, count):
             return nn.ModuleList(
@@ -269,20 +277,21 @@ class UNet(nn.Module):
             nn.init.zeros_(self.conv_out.weight)
             nn.init.zeros_(self.conv_out.bias)
 
-    def _layer(self, block, index, x, temb, banks, write, frames):
+    def _layer(self, block, index, x, temb, banks, write, frames, image):
         x = block.resnets[index](x, temb)
         if hasattr(block, "attentions"):
-            x = block.attentions[index](x, next(banks) if banks is not None else None, write)
+            x = block.attentions[index](x, next(banks) if banks is not None else None, write, image)
         if frames is not None and hasattr(block, "motion_modules"):
             x = block.motion_modules[index](x, frames)
         return x
 
-    def forward(self, latents, timesteps, pose=None, banks=None, frames=None, time_condition=None):
+    def forward(self, latents, timesteps, pose=None, banks=None, frames=None, time_condition=None, image=None):
         """Predicts from latents [batch·frames, C, h, w].
 
         timesteps: [batch·frames]. pose: maps to add, after conv_in and after each down block. banks: list of
         [batch·frames, tokens, channels] from the reference UNet, or None for the unconditional half. frames: of a
-        window; None leaves motion modules out. time_condition: [batch·frames, width] guidance embedding. The reference UNet returns its banks instead.
+        window; None leaves motion modules out. time_condition: [batch·frames, width] guidance embedding. image: [batch·frames, tokens,
+        crossAttentionDim] of the image encoder. The reference UNet returns its banks instead.
         """
         write = [] if self.reference else None
         banks = iter(banks) if banks is not None else None
@@ -293,7 +302,7 @@ class UNet(nn.Module):
         skips = [x]
         for level, block in enumerate(self.down_blocks):
             for index in range(len(block.resnets)):
-                x = self._layer(block, index, x, temb, banks, write, frames)
+                x = self._layer(block, index, x, temb, banks, write, frames, image)
                 skips.append(x)
             if hasattr(block, "downsamplers"):
                 x = block.downsamplers[0].conv(x)
@@ -302,15 +311,16 @@ class UNet(nn.Module):
                 x = x + pose[level + 1]
         x = self.mid_block.resnets[0](x, temb)
         if hasattr(self.mid_block, "attentions"):
-            x = self.mid_block.attentions[0](x, next(banks) if banks is not None else None, write)
+            x = self.mid_block.attentions[0](x, next(banks) if banks is not None else None, write, image)
         if frames is not None and hasattr(self.mid_block, "motion_modules"):
             x = self.mid_block.motion_modules[0](x, frames)
         x = self.mid_block.resnets[1](x, temb)
         for block in self.up_blocks:
             for index in range(len(block.resnets)):
-                x = self._layer(block, index, torch.cat([x, skips.pop()], dim=1), temb, banks, write, frames)
+                x = self._layer(block, index, torch.cat([x, skips.pop()], dim=1), temb, banks, write, frames, image)
             if hasattr(block, "upsamplers"):
-                x = block.upsamplers[0].conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+                # To the size of what comes next: an odd size was rounded up on the way down.
+                x = block.upsamplers[0].conv(F.interpolate(x, size=skips[-1].shape[2:], mode="nearest"))
         if self.reference:
             return write
         return self.conv_out(F.silu(self.conv_norm_out(x)))

@@ -22,7 +22,7 @@ def psnr(x, y, mask=None):
 
 def samplers(settings, has_student):
     """Name to (weights, sampler, steps, guidance)."""
-    table = {"ddim25 g3.5": ("teacher", "ddim", 25, 3.5), "ddim25 g1": ("teacher", "ddim", 25, 1)}
+    table = {"ddim25 g3.5": ("teacher", "ddim", 25, 3.5), "ddim25 g1": ("teacher", "ddim", 25, 1)} if settings["original"] else {}
     for steps in settings["steps"]:
         for guidance in settings["guidance"]:
             table[f"teacher ddim{steps} g{guidance:g}"] = ("teacher", "ddim", steps, guidance)
@@ -35,7 +35,8 @@ def samplers(settings, has_student):
 
 @torch.no_grad()
 def draw_sheet(run):
-    """settings: from, student (stages, the first that there is), split, count, steps, guidance."""
+    """settings: from, student (stages, the first that there is), split, count, steps, guidance, original (whether its 25
+    steps are drawn too, which takes most of the time)."""
     model, settings = run.model, run.settings
     run.load_model(settings["from"])
     model.use_average()
@@ -91,7 +92,7 @@ def draw_sheet(run):
             if sampled is not None:
                 picture = model.refiner((base_picture + model.codec.synthesise(sampled)).clamp(-1, 1), base_picture)
             pictures[name] = (base_picture + shown * (picture - base_picture)).clamp(-1, 1)
-        original = pictures["ddim25 g3.5"]
+        original = pictures.get("ddim25 g3.5")
         for name, picture in pictures.items():
             change = (picture[1:] - picture[:-1]) - (targets[1:] - targets[:-1])
             scores.setdefault((kind, name), []).append(
@@ -99,8 +100,8 @@ def draw_sheet(run):
                     psnr(picture, targets),
                     psnr(picture, targets, mask),
                     # A sampler is at no distance from itself.
-                    np.nan if name == "ddim25 g3.5" else psnr(picture, original),
-                    np.nan if name == "ddim25 g3.5" else psnr(picture, original, mask),
+                    np.nan if original is None or picture is original else psnr(picture, original),
+                    np.nan if original is None or picture is original else psnr(picture, original, mask),
                     float(change.abs().mean() * 127.5),
                 )
             )
