@@ -12,17 +12,12 @@ import torch
 import safetensors_file
 from lora import Lora
 from networks import UNet
+from run import code_hash
 
 HERE = pathlib.Path(__file__).parent
 DESCRIPTION = "Small networks for 256×256 talking portraits on a CPU; trained on synthetic portraits and GRID clips."
+DATA = "SFHQ-T2I, Faker portraits, GRID speaker s1 (train splits)"
 LICENCE = "Apache-2.0; attribution in NOTICE"
-
-
-def code_hash():
-    digest = hashlib.sha256()
-    for path in sorted(HERE.glob("*.py")) + sorted(HERE.glob("*.ts")) + sorted(HERE.glob("*.json")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def used_by_reference(name, levels):
@@ -42,35 +37,43 @@ def main():
     parser.add_argument("--weights", required=True)
     parser.add_argument("--motion", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--lora", help="stage whose LoRA is written, such as pcm; lcm without it")
     arguments = parser.parse_args()
     weights, out = pathlib.Path(arguments.weights), pathlib.Path(arguments.out)
     config = json.loads((HERE / "architecture.json").read_text())
 
-    teacher_stage = next(s for s in ("temporal", "spatial") if (weights / f"{s}.pt").exists())
-    teacher = torch.load(weights / f"{teacher_stage}.pt", map_location="cpu")
-    lcm = torch.load(weights / "lcm.pt", map_location="cpu")
-    refiner_stage = torch.load(weights / "refiner.pt", map_location="cpu")
+    def newest(*stages):
+        """The first of these stages' checkpoints that there is."""
+        found = next((path for path in (weights / f"{stage}.pt" for stage in stages) if path.exists()), None)
+        if found is None:
+            raise SystemExit(f"no checkpoint of {', '.join(stages)} in {weights}")
+        return torch.load(found, map_location="cpu")
+
+    teacher = newest("temporal", "spatial", "bundle")
+    lcm = newest(*([arguments.lora] if arguments.lora else ["lcm", "lcm-spatial"]))
+    refined = newest("refiner", "bundle")
     codec = dict(torch.load(weights / "codec.pt"))
     codec.pop("analysis.weight")  # only training looks from pictures to the denoiser's latents
-    codec |= {f"refiner.{k}": v for k, v in refiner_stage["average"]["refiner"].items()}
+    codec |= {f"refiner.{k}": v for k, v in refined["average"]["refiner"].items()}
     average = teacher["average"]
     adapter = Lora(UNet(config["denoisingUnet"]), lcm["rank"], lcm["rank"])
-    adapter.load_state_dict(lcm["lora_average"])
+    adapter.load_state_dict(lcm["student_average"])
     levels = config["denoisingUnet"]["attentionLevels"]
     parts = {
-        "denoisingUnet": ("denoising_unet.safetensors", average["unet"], teacher["step"]),
+        "denoisingUnet": ("denoising_unet.safetensors", average["unet"], teacher),
         "referenceUnet": (
             "reference_unet.safetensors",
             {k: v for k, v in average["reference"].items() if used_by_reference(k, levels)},
-            teacher["step"],
+            teacher,
         ),
-        "poseGuider": ("pose_guider.safetensors", average["guider"], teacher["step"]),
-        "codec": ("codec.safetensors", codec, refiner_stage["step"]),
-        "lcmLora": ("lcm_lora.safetensors", adapter.export(), lcm["step"]),
+        "poseGuider": ("pose_guider.safetensors", average["guider"], teacher),
+        "codec": ("codec.safetensors", codec, refined),
+        "lcmLora": ("lcm_lora.safetensors", adapter.export(), lcm),
     }
-    for name, tensors, steps in parts.values():
+    for name, tensors, state in parts.values():
         half = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
-        metadata = {"format": "pt", "training_steps": str(steps), "seed": "0", "code": code_hash(), "data": "SFHQ-T2I, Faker portraits, GRID speaker s1 (train splits)"}
+        metadata = {"format": "pt", "stages": "; ".join(state.get("history", [])), "data": DATA, "code": code_hash()}
+        metadata |= {key: str(value) for key, value in state.get("facts", {}).items()}
         safetensors_file.write(out / name, half, metadata)
 
     files = {}
@@ -90,6 +93,11 @@ def main():
         },
         "files": files,
     }
+    earlier = out / "bundle.json"
+    if earlier.exists():
+        # Presets and words may have been edited: only what was trained changes.
+        kept = json.loads(earlier.read_text())
+        bundle = kept | {**config, "motion": bundle["motion"], "files": kept["files"] | files}
     (out / "bundle.json").write_text(json.dumps(bundle, indent=2) + "\n")
     print({k: round(v["bytes"] / 1e6, 2) for k, v in files.items()}, "MB;", round(sum(v["bytes"] for v in files.values()) / 1e6, 1), "in all")
 
