@@ -7,36 +7,66 @@ from torch.func import functional_call
 import diffusion
 from lora import Lora
 from pictures import save_png
-from run import face_mask
+from run import around_faces, face_mask
 
 # Noises for a few-step sampler: the start, and one after each step.
 NOISES = 9
-SHOWN = ("warp", "codec", "ddim25 g3.5", "teacher lcm4", "student lcm4", "student lcm1")
+ORIGINAL = "ddim25 g3.5"
+SHOWN = ("warp", "codec", ORIGINAL, "teacher lcm4", "student lcm4", "student lcm1")
+# SSIM: Wang et al. 2004, Gaussian window, values in a range of 2.
+WINDOW, SIGMA, RANGE = 11, 1.5, 2.0
+LEVELS = 127.5
+COLUMNS = (
+    "PSNR and SSIM to the truth in the face, PSNR in eyes and mouth; PSNR and SSIM to the original sampler in the face, "
+    "PSNR in eyes and mouth; trembling (levels: a frame against its neighbours' mean), the same over the original's"
+)
 
 
-def psnr(x, y, mask=None):
-    error = (x - y) ** 2
-    mean = error.mean() if mask is None else (error * mask).sum() / (mask.sum() * 3)
-    return float(10 * torch.log10(4 / mean))
+def psnr(x, y, mask):
+    """Decibels over [n, 3, H, W] in [−1, 1], where `mask` [n, 1, H, W] counts."""
+    error = ((x - y) ** 2 * mask).sum() / (mask.sum() * 3)
+    return float(10 * torch.log10(RANGE**2 / error.clamp(min=1e-12)))
+
+
+def ssim(x, y, mask):
+    """Structural similarity of the luminance, mean over `mask`."""
+    x, y = (p.mul(torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1).to(p)).sum(1, keepdim=True) for p in (x, y))
+    line = torch.exp(-((torch.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2)).to(x)
+    line = line / line.sum()
+    kernel = (line[:, None] * line[None])[None, None]
+    blur = lambda p: F.conv2d(F.pad(p, [WINDOW // 2] * 4, mode="reflect"), kernel)  # noqa: E731
+    mx, my = blur(x), blur(y)
+    vx, vy, cov = blur(x * x) - mx**2, blur(y * y) - my**2, blur(x * y) - mx * my
+    c1, c2 = (0.01 * RANGE) ** 2, (0.03 * RANGE) ** 2
+    value = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    return float((value * mask).sum() / mask.sum())
+
+
+def trembling(x, mask):
+    """What is not smooth motion, in levels of 255."""
+    change = (x[1:-1] - (x[:-2] + x[2:]) / 2).abs() * mask[1:-1]
+    return float(change.sum() / (mask[1:-1].sum() * 3) * LEVELS)
 
 
 def samplers(settings, has_student):
     """Name to (weights, sampler, steps, guidance)."""
-    table = {"ddim25 g3.5": ("teacher", "ddim", 25, 3.5), "ddim25 g1": ("teacher", "ddim", 25, 1)} if settings["original"] else {}
+    table = {ORIGINAL: ("teacher", "ddim", 25, 3.5)} if settings["original"] else {}
     for steps in settings["steps"]:
         for guidance in settings["guidance"]:
-            table[f"teacher ddim{steps} g{guidance:g}"] = ("teacher", "ddim", steps, guidance)
-            name = f"teacher lcm{steps}" + ("" if guidance == 1 else f" g{guidance:g}")
-            table[name] = ("teacher", "lcm", steps, guidance)
-        if has_student:
+            for sampler in ("ddim", "lcm"):
+                name = f"teacher {sampler}{steps}" + ("" if guidance == 1 else f" g{guidance:g}")
+                table[name] = ("teacher", sampler, steps, guidance)
+    if has_student:
+        for steps in settings["studentSteps"]:
             table[f"student lcm{steps}"] = ("student", "lcm", steps, 1)
     return table
 
 
 @torch.no_grad()
 def draw_sheet(run):
-    """settings: from, student (stages, the first that there is), split, count, steps, guidance, original (whether its 25
-    steps are drawn too, which takes most of the time)."""
+    """settings: from, student (stages, the first that there is), split, count, steps and guidance of the teacher,
+    studentSteps, original (whether the original's 25 guided steps are drawn too, which takes most of the time).
+    """
     model, settings = run.model, run.settings
     run.load_model(settings["from"])
     model.use_average()
@@ -60,6 +90,7 @@ def draw_sheet(run):
         kind, layout = data.layouts()[part]
         record = (index // 2) * max(1, layout["records"] // (count // 2 + 1)) % layout["records"]
         batch = tuple(torch.from_numpy(x)[None] for x in data.read(part, record, range(frames)))
+        batch = (batch[0], *around_faces(*batch[1:], settings["cells"]))
         reference, conditions, latents, cells, base_picture, targets = run.prepared(batch, None, train=False)
         pose, banks = model.guider(conditions), model.banks(reference, frames)
         generator = torch.Generator().manual_seed(index)
@@ -83,35 +114,33 @@ def draw_sheet(run):
             else:
                 results[name] = diffusion.sample_lcm(predict(which, guidance), run.schedule, noises, steps)
         patch = model.codec.patch
-        inside = face_mask(batch[3].flatten(0, 1).float()[:, None].to(run.device) / 16)
-        shown = F.interpolate(inside, scale_factor=patch, mode="bilinear")
-        mask = F.interpolate((cells > cells.min() * 15).float(), scale_factor=patch)
-        pictures = {}
+        levels = batch[3].flatten(0, 1).float()[:, None].to(run.device) / 16
+        shown = F.interpolate(face_mask(levels), scale_factor=patch, mode="bilinear")
+        enlarge = lambda mask: F.interpolate(mask.float(), scale_factor=patch)  # noqa: E731
+        face, features = enlarge(levels > 1), enlarge(levels > 2)
+        pictures = {"truth": targets}
         for name, sampled in results.items():
             picture = base_picture
             if sampled is not None:
                 picture = model.refiner((base_picture + model.codec.synthesise(sampled)).clamp(-1, 1), base_picture)
             pictures[name] = (base_picture + shown * (picture - base_picture)).clamp(-1, 1)
-        original = pictures.get("ddim25 g3.5")
+        original = pictures.get(ORIGINAL)
         for name, picture in pictures.items():
-            change = (picture[1:] - picture[:-1]) - (targets[1:] - targets[:-1])
-            scores.setdefault((kind, name), []).append(
-                (
-                    psnr(picture, targets),
-                    psnr(picture, targets, mask),
-                    # A sampler is at no distance from itself.
-                    np.nan if original is None or picture is original else psnr(picture, original),
-                    np.nan if original is None or picture is original else psnr(picture, original, mask),
-                    float(change.abs().mean() * 127.5),
-                )
-            )
+            values = [np.nan] * 3 if name == "truth" else [psnr(picture, targets, face), ssim(picture, targets, face), psnr(picture, targets, features)]
+            if original is None or picture is original:
+                values += [np.nan] * 3
+            else:
+                values += [psnr(picture, original, face), ssim(picture, original, face), psnr(picture, original, features)]
+            tremble = trembling(picture, face)
+            values += [tremble, np.nan if original is None else tremble / trembling(original, face)]
+            scores.setdefault((kind, name), []).append(values)
         for f in (0, frames // 2):
-            rows.append(torch.cat([reference[0], *(pictures[n][f] for n in SHOWN if n in pictures), targets[f]], dim=2))
-    text = ["kind, sampler: PSNR to the truth, the same in eyes and mouth, PSNR to the original sampler, the same in eyes and mouth, "
-            "wrong change between frames (levels)"]
+            rows.append(torch.cat([*(pictures[n][f] for n in SHOWN if n in pictures), targets[f]], dim=2))
+        print(f"window {index + 1} of {count}", flush=True)
+    text = [f"{count} windows of {frames} frames, split {settings['split']}", COLUMNS]
     for (kind, name), values in sorted(scores.items()):
-        text.append(f"{kind:10s} {name:20s} " + " ".join(f"{v:6.2f}" for v in np.mean(values, axis=0)))
+        text.append(f"{kind:10s} {name:20s} " + " ".join(f"{v:7.3f}" if i in (1, 4, 7) else f"{v:6.2f}" for i, v in enumerate(np.mean(values, axis=0))))
     print("\n".join(text), flush=True)
     (run.out / f"sheet-{settings['split']}.txt").write_text("\n".join(text) + "\n")
-    sheet = (torch.cat(rows, dim=1).clamp(-1, 1) + 1) * 127.5
+    sheet = (torch.cat(rows, dim=1).clamp(-1, 1) + 1) * LEVELS
     save_png(run.out / f"sheet-{settings['split']}.png", sheet.permute(1, 2, 0).byte().cpu().numpy())
