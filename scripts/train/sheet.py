@@ -29,8 +29,8 @@ def psnr(x, y, mask):
 
 
 def ssim(x, y, mask):
-    """Structural similarity of the luminance, mean over `mask`."""
-    x, y = (p.mul(torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1).to(p)).sum(1, keepdim=True) for p in (x, y))
+    """Structural similarity of the luminance, which begins at 0 here; mean over `mask`."""
+    x, y = (p.mul(torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1).to(p)).sum(1, keepdim=True) + 1 for p in (x, y))
     line = torch.exp(-((torch.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2)).to(x)
     line = line / line.sum()
     kernel = (line[:, None] * line[None])[None, None]
