@@ -170,7 +170,9 @@ class Run:
         path = self.out / f"{stage}.log"
         if not path.exists():
             return
-        points = [(int(f[2]), float(f[4])) for f in (line.split() for line in path.read_text().splitlines()) if len(f) > 4]
+        lines = (line.split() for line in path.read_text().splitlines())
+        # After an interruption some steps are there twice: the later ones count.
+        points = sorted({int(fields[2]): float(fields[4]) for fields in lines if len(fields) > 4}.items())
         if len(points) < 2:
             return
         mean, smooth = points[0][1], []
