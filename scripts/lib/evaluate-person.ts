@@ -14,7 +14,7 @@ import { type DrivingMouth, readDrivingMouth } from './driving-motion.ts';
 import type { FaceEmbedder } from './face-embedding.ts';
 import type { HeldOutSpeech, Phone } from './held-out.ts';
 import { type ClipMeasures, measureClip } from './measure-clip.ts';
-import { measurePhones, type PhoneOpenings } from './phone-openings.ts';
+import { measurePhones, type PhoneOpenings, phoneTargets } from './phone-openings.ts';
 import { bestLag, correlation, cosine } from './statistics.ts';
 import { encodeWav } from './wav.ts';
 
@@ -47,6 +47,8 @@ export interface PersonMeasures {
   /** Correlation of driving and found mouth opening, and its best lag in frames. */
   readonly correlation: number;
   readonly lag: number;
+  /** Correlation of the found opening with what the phones say; NaN where the speech is not labelled. */
+  readonly phoneCorrelation: number;
   /** Standard deviation of the found opening over that of the driving one. */
   readonly amplitude: number;
   readonly driving: DrivingMouth;
@@ -133,6 +135,10 @@ export async function evaluatePerson(
     clip,
     correlation: correlation(driving.openings, clip.openings),
     lag: bestLag(driving.openings, clip.openings, LAG_REACH),
+    phoneCorrelation:
+      speech.phones === undefined
+        ? Number.NaN
+        : correlation(phoneTargets(clip.openings.length, fps, phones), clip.openings),
     amplitude: deviation(clip.openings) / deviation(driving.openings),
     driving,
     drivingPhones: measurePhones(driving.openings, fps, phones),

@@ -28,6 +28,13 @@ const ROWS: readonly Row[] = [
     worst: 'least',
   },
   {
+    title: 'Mouth: correlation of what the phones say and found opening',
+    digits: 2,
+    value: (p) => p.phoneCorrelation,
+    worst: 'least',
+    wanted: '≥ 0.6',
+  },
+  {
     title: 'Identity: faceres similarity to the portrait',
     digits: 3,
     value: (p) => mean(p.similarities),

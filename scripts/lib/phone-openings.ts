@@ -36,6 +36,19 @@ export interface PhoneOpenings {
   readonly vowels: number;
 }
 
+/**
+ * What the phones alone say of the mouth, for each frame: 1 in vowels, 0 at P, B and M and in silence; NaN at other sounds,
+ * which leave it free.
+ */
+export function phoneTargets(frames: number, fps: number, phones: readonly Phone[]): number[] {
+  return Array.from({ length: frames }, (_, frame) => {
+    const phone = phones.find(({ start, end }) => frame / fps >= start && frame / fps < end);
+    if (phone === undefined) return Number.NaN;
+    if (VOWELS.has(phone.name)) return 1;
+    return CLOSED.has(phone.name) || phone.name === 'SIL' ? 0 : Number.NaN;
+  });
+}
+
 /** Openings at the phones of a clip whose frame `i` is at `i / fps` seconds. */
 export function measurePhones(
   openings: readonly number[],

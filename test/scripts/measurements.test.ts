@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { measurePhones } from '../../scripts/lib/phone-openings.ts';
+import { measurePhones, phoneTargets } from '../../scripts/lib/phone-openings.ts';
 import { bestLag, correlation, cosine, mean } from '../../scripts/lib/statistics.ts';
 import { encodeWav } from '../../scripts/lib/wav.ts';
 
@@ -44,4 +44,14 @@ test('a WAV file holds 16 bit samples, clipped', () => {
     [0, 1, 2].map((i) => bytes.readInt16LE(44 + 2 * i)),
     [0, 16384, -32767],
   );
+});
+
+test('phones say where the mouth is open, closed, or free', () => {
+  const phones = [
+    { start: 0, end: 0.1, name: 'SIL' },
+    { start: 0.1, end: 0.2, name: 'AA' },
+    { start: 0.2, end: 0.3, name: 'S' },
+    { start: 0.3, end: 0.4, name: 'M' },
+  ];
+  assert.deepEqual(phoneTargets(5, 10, phones), [0, 1, Number.NaN, 0, Number.NaN]);
 });
