@@ -55,7 +55,8 @@ class Student:
 
 class Distillation:
     """settings: method (distil, finetune), solver, gridSteps, phases, guidance [low, high], targetAverage, loss {name, c},
-    dataWeight; and the student's: train, rank, guidanceEmbedding.
+    dataWeight, rollout (share of windows that begin at the student's own one-step result instead of the truth); and the
+    student's: train, rank, guidanceEmbedding.
     """
 
     def __init__(self, teacher, student, settings, schedule, prediction_type):
@@ -92,8 +93,15 @@ class Distillation:
             w = each(rng.uniform(*settings["guidance"], draws).astype("float32")) - 1
             t1, t0, edge = self.grid.start(j), self.grid.end(j), self.grid.phase_edge(j, settings["phases"])
             noise = diffusion.window_noise(latents, frames, shared_noise)
-            z1 = consistency.jump(latents, noise, schedule, t1, latents)
             seen, unseen = ({"image": tokens} for tokens in image) if image else ({}, {})
+            clean = latents
+            if settings["rollout"]:
+                # Sampling goes on from what the student said before, not from true latents: neither does this.
+                last = torch.full_like(t1, self.grid.steps * self.grid.k - 1)
+                start = consistency.jump(latents, diffusion.window_noise(latents, frames, shared_noise), schedule, last, latents)
+                said = self.split(student.predict(student.module, w, start, last, pose, banks, frames, **seen), start, last)[0]
+                clean = torch.where(each(rng.random(draws) < settings["rollout"]).view(-1, 1, 1, 1), said, latents)
+            z1 = consistency.jump(clean, noise, schedule, t1, latents)
 
             def guided(z, t):
                 halves = ((banks, seen), (None, unseen))
@@ -103,7 +111,7 @@ class Distillation:
             if settings["method"] == "distil":
                 z0 = self.solve(guided, z1, t1, t0, schedule)
             else:
-                z0 = consistency.jump(latents, noise, schedule, t0, latents)
+                z0 = consistency.jump(clean, noise, schedule, t0, latents)
             other = student.average if settings["targetAverage"] else student.module
             target = self.end_point(student.predict(other, w, z0, t0, pose, banks, frames, **seen), z0, t0, edge)
             target = torch.where(consistency.spread(t0 == 0, z0).bool(), z0, target)

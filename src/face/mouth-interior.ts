@@ -185,8 +185,9 @@ export class MouthInterior {
     const skin = luminance(cheeks[0], cheeks[1], cheeks[2]);
     const white = Math.min(225, Math.max(80, 1.1 * whiteLevel(source, points), 1.05 * skin));
     // Enamel is a warm white in the colour of the light, which the skin tells in part.
-    const tint = (c: 0 | 1 | 2): number => IVORY[c] * (1 + 0.35 * (cheeks[c] / Math.max(1, skin) - 1));
-    this.#teeth = [white * tint(0), white * tint(1), white * tint(2)];
+    const tooth = (c: 0 | 1 | 2): number =>
+      Math.min(250, white * IVORY[c] * (1 + 0.35 * (cheeks[c] / Math.max(1, skin) - 1)));
+    this.#teeth = [tooth(0), tooth(1), tooth(2)];
   }
 
   /** Distance of the inner lips' middles in cm, of landmarks at `scaleX`, `scaleY` times the source's size. */
