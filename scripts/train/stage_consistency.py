@@ -50,7 +50,7 @@ def train_consistency(run):
         distillation.after_step(step)
         return loss
 
-    facts = {key: settings[key] for key in ("train", "method", "solver", "phases", "guidance")}
+    facts = {key: settings[key] for key in ("train", "method", "solver", "phases", "guidance", "dataWeight", "rollout")}
     run.loop(stage, start, optimiser, step_function, [], lambda: {
         "student": student.module.state_dict(), "student_average": student.average.state_dict(),
         "rank": settings.get("rank"), "facts": facts,
