@@ -58,9 +58,11 @@ class DistilCheckpoint(unittest.TestCase):
             # 278 modules of Stable Diffusion's UNet and 252 of the motion modules, as in the full network.
             self.assertEqual(len(down), 530)
             moved = [key for key in tensors if key.endswith(".lora_up.weight") and bool(tensors[key].abs().max() > 0)]
-            # To one image token attention is all, whatever it asks for: 16 queries and keys stay as they are. And with as
-            # many groups as channels, normalisation takes away what 5 of the time embeddings add.
-            self.assertEqual(len(moved), 530 - 2 * 16 - 5)
+            # To one image token attention is all, whatever it asks for; and with as many groups as channels, normalisation
+            # takes away what time embeddings add: there only rounding gives a gradient, or nothing.
+            without = ("attn2_to_q", "attn2_to_k", "time_emb_proj")
+            still = [key for key in tensors if key.endswith(".lora_up.weight") and key not in moved]
+            self.assertEqual([key for key in still if not any(part in key for part in without)], [])
             self.assertTrue(all(bool(torch.isfinite(t).all()) for t in tensors.values()))
 
 
