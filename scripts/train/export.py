@@ -74,6 +74,9 @@ def main():
         half = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
         metadata = {"format": "pt", "stages": "; ".join(state.get("history", [])), "data": DATA, "code": code_hash()}
         metadata |= {key: str(value) for key, value in state.get("facts", {}).items()}
+        if state is lcm:
+            # Whoever merges the adapter is warned if the network predicts something else.
+            metadata["prediction_type"] = config["schedule"]["predictionType"]
         safetensors_file.write(out / name, half, metadata)
 
     files = {}

@@ -91,7 +91,8 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
       precision,
     });
   const form = { device, precision };
-  // In half precision, pose features and decoded pictures were measured to be visibly off; neither runs at every step.
+  // In half precision, a software WebGPU driver's pose features and decoded pictures were far off (0.06 and more of 1);
+  // neither network runs at every step.
   const exact = { device, precision: 'float32' } as const;
   const builders: Record<NetworkName, () => GraphBuilder> = {
     'image-encoder': () => {

@@ -18,7 +18,7 @@ export interface WriteGraphOptions {
   readonly afresh?: boolean;
 }
 
-/** Below this, reading weights and merging adapters takes less time than it takes to check what was kept of them. */
+/** The embedded bundle's networks, all below this, are read and merged in a second: keeping them would only fill the disk. */
 const MIN_CACHED_BYTES = 128e6;
 
 /**
