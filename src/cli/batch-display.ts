@@ -150,7 +150,7 @@ class BatchOverview implements BatchDisplay {
   #draw(): void {
     const { jobs, progress, remaining } = this.#state;
     if (jobs.length === 0) return;
-    const lines = renderOverview(jobs, progress, remaining, this.#stream.columns ?? 80);
+    const lines = renderOverview(jobs, progress, remaining, this.#stream.columns || 80);
     if (lines.join('\n') === this.#drawn.join('\n')) return;
     // In one write, and each line cleared after its text: nothing flickers.
     const up = this.#drawn.length > 1 ? `\x1b[${this.#drawn.length - 1}A` : '';

@@ -89,7 +89,7 @@ export function createByteProgress(
       if (now() - drawnAt < REDRAW_MS && done !== total) return;
       drawnAt = now();
       const seconds = (drawnAt - first.at) / 1000;
-      const line = renderBytes({ done, total, what, seconds, begun: first.begun }, stream.columns ?? 80);
+      const line = renderBytes({ done, total, what, seconds, begun: first.begun }, stream.columns || 80);
       stream.write(`\r${line}\x1b[K`);
       drawn = line;
     },

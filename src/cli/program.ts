@@ -55,8 +55,8 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
         writeOut: (text) => void context.stdout.write(text),
         writeErr: (text) => void context.stderr.write(text),
         outputError: () => {}, // reported as every other error is
-        getOutHelpWidth: () => context.stdout.columns ?? 100,
-        getErrHelpWidth: () => context.stderr.columns ?? 100,
+        getOutHelpWidth: () => context.stdout.columns || 100,
+        getErrHelpWidth: () => context.stderr.columns || 100,
       });
   }
   for (const command of commands) program.addCommand(command);

@@ -156,7 +156,7 @@ class ProgressBar implements ProgressDisplay {
       stageElapsed: (this.#now() - this.#stageSince) / 1000,
       ...(this.#frames && { frames: this.#frames, framesAge: (this.#now() - this.#framesSince) / 1000 }),
     };
-    const line = renderProgress(state, this.#stream.columns ?? 80);
+    const line = renderProgress(state, this.#stream.columns || 80);
     if (line === this.#drawn) return;
     // New text over the old, then the rest of the line cleared, in one write: an empty line never shows.
     this.#stream.write(`\r${line}\x1b[K`);
