@@ -2,20 +2,20 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { squareCrop } from '../../src/face/crop.ts';
+import type { FaceEmbedder } from '../../src/face/face-embedding.ts';
 import type { FaceFinder } from '../../src/face/face-finder.ts';
 import { cropSquare } from '../../src/image/crop.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
+import { bestLag, correlation, cosine, deviation } from '../../src/metrics/series.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { type DrivingMouth, readDrivingMouth } from './driving-motion.ts';
-import type { FaceEmbedder } from './face-embedding.ts';
 import type { HeldOutSpeech, Phone } from './held-out.ts';
 import { type ClipMeasures, measureClip } from './measure-clip.ts';
 import { measurePhones, type PhoneOpenings, phoneTargets } from './phone-openings.ts';
-import { bestLag, correlation, cosine } from './statistics.ts';
 import { encodeWav } from './wav.ts';
 
 /** Frames of a person on the contact sheet and for identity. */
@@ -60,12 +60,6 @@ export interface PersonMeasures {
   readonly embedding: Float32Array | undefined;
   /** The portrait's face, then sample frames. */
   readonly pictures: readonly RgbImage[];
-}
-
-function deviation(values: readonly number[]): number {
-  const finite = values.filter(Number.isFinite);
-  const middle = finite.reduce((a, b) => a + b, 0) / finite.length;
-  return Math.sqrt(finite.reduce((sum, value) => sum + (value - middle) ** 2, 0) / finite.length);
 }
 
 /** Speech of at most `seconds`, with silence after it, as a WAV file; its phones to the end of the silence. */

@@ -1,7 +1,8 @@
 /** The measurements of held-out people in Markdown. */
+
+import { cosine, mean } from '../../src/metrics/series.ts';
 import type { PersonMeasures } from './evaluate-person.ts';
 import { formatNumber, markdownTable } from './markdown-table.ts';
-import { cosine, mean } from './statistics.ts';
 
 interface Row {
   readonly title: string;

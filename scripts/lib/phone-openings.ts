@@ -1,6 +1,7 @@
 /** How far a mouth is open while certain sounds are spoken. */
+
+import { mean } from '../../src/metrics/series.ts';
 import type { Phone } from './held-out.ts';
-import { mean } from './statistics.ts';
 
 const CLOSED = new Set(['P', 'B', 'M']);
 const VOWELS = new Set([

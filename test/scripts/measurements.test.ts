@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { measurePhones, phoneTargets } from '../../scripts/lib/phone-openings.ts';
-import { bestLag, correlation, cosine, mean } from '../../scripts/lib/statistics.ts';
 import { encodeWav } from '../../scripts/lib/wav.ts';
+import { bestLag, correlation, cosine, mean } from '../../src/metrics/series.ts';
 
 const wave = (shift: number) => Array.from({ length: 50 }, (_, i) => Math.sin((i - shift) * 0.7) + (i % 7));
 

