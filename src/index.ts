@@ -10,6 +10,28 @@ export {
   type SamplerSettings,
 } from './bundles/import-aniportrait.ts';
 export { type PullOptions, type PullProgress, pullBundle } from './bundles/pull-bundle.ts';
+export { bench } from './compare/bench.ts';
+export type {
+  BenchEvent,
+  BenchNetwork,
+  BenchOptions,
+  BenchPrecision,
+  BenchReport,
+  BenchRow,
+} from './compare/bench-options.ts';
+export { compare } from './compare/compare.ts';
+export type { CompareEvent, CompareOptions, CompareStage } from './compare/compare-options.ts';
+export type { ContenderSpec, SweepSpec } from './compare/contender-spec.ts';
+export type {
+  CompareReport,
+  Comparison,
+  ContenderReport,
+  ContenderSettings,
+  MouthAgreement,
+  PictureAgreement,
+  UnfinishedContender,
+  Work,
+} from './compare/report.ts';
 export {
   EnvironmentError,
   FaceError,

@@ -12,11 +12,11 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts'],
   ['cli'],
-  ['jobs'],
+  ['jobs', 'compare'],
   ['pipeline'],
   ['bundles'],
   ['motion', 'face'],
-  ['models'],
+  ['models', 'metrics'],
   ['onnx', 'weights', 'runtime', 'audio', 'image', 'media', 'schedulers'],
   ['tensor'],
   ['errors.ts'],

@@ -1,11 +1,12 @@
 /** Makes a bundle whose denoising UNet has LoRAs in its weights. */
 import path from 'node:path';
 import { InvalidOptionError } from '../errors.ts';
-import { type Bundle, filesOf } from '../models/bundle.ts';
+import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
 import type {
   BundleDescription,
   BundleFile,
   BundlePart,
+  BundlePreset,
   BundlePresetName,
 } from '../models/bundle-description.ts';
 import { elementCount } from '../tensor/tensor.ts';
@@ -52,8 +53,9 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
   await assertBundleName('name', name);
   const target = path.join(store, name);
   if (!overwrite && (await exists(target))) throw alreadyThere(name, target);
-  const own = preset === undefined ? [] : bundle.description.presets[preset].loras;
-  const all = [...own.map(({ part, scale }) => ({ path: bundle.pathOf(part), scale })), ...loras];
+  const named = preset === undefined ? undefined : bundle.description.presets[preset];
+  const own = named?.loras ?? [];
+  const all = [...loraFilesOf(bundle, { loras: own }), ...loras];
   if (all.length === 0) {
     throw new InvalidOptionError(
       'Cannot fuse: expected a LoRA, or a preset that has one, got none',
@@ -125,12 +127,15 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
 /** The presets without the LoRAs that are in the weights now. */
 function fusedPresets(
   presets: BundleDescription['presets'],
-  own: BundleDescription['presets']['fast']['loras'],
+  own: BundlePreset['loras'],
   fast: SamplerSettings | undefined,
 ): BundleDescription['presets'] {
-  const without = (preset: BundleDescription['presets']['fast']) => ({
+  const without = (preset: BundlePreset): BundlePreset => ({
     ...preset,
     loras: preset.loras.filter(({ part }) => !own.some((fused) => fused.part === part)),
   });
-  return { original: without(presets.original), fast: { ...without(presets.fast), ...fast } };
+  return {
+    ...(presets.original && { original: without(presets.original) }),
+    ...(presets.fast && { fast: { ...without(presets.fast), ...fast } }),
+  };
 }

@@ -9,6 +9,7 @@ import {
   type BundleDescription,
   type BundleFile,
   type BundlePart,
+  type BundlePreset,
   POSE_GUIDER_VARIANTS,
   type PoseGuiderVariant,
 } from '../models/bundle-description.ts';
@@ -32,7 +33,7 @@ import { checkLora, writeLora } from './lora-part.ts';
 
 /** A preset's sampler settings. */
 export interface SamplerSettings {
-  readonly sampler: BundleDescription['presets']['fast']['sampler'];
+  readonly sampler: BundlePreset['sampler'];
   readonly steps: number;
   readonly guidance: number;
 }

@@ -1,4 +1,7 @@
 /** What the commands are given: streams, environment, and the parts of the program that are loaded only when needed. */
+import type { BenchOptions, BenchReport } from '../compare/bench-options.ts';
+import type { CompareOptions } from '../compare/compare-options.ts';
+import type { CompareReport } from '../compare/report.ts';
 import type { BatchPlan } from '../jobs/plan-batch.ts';
 import type { ResumableOptions, ResumableResult } from '../jobs/render-resumable.ts';
 import type { BatchRun, RunBatchOptions } from '../jobs/run-batch.ts';
@@ -12,6 +15,12 @@ import type { ProgressStream } from './progress-bar.ts';
 export interface Pipeline {
   animate(options: AnimateOptions): Promise<AnimateResult>;
   planAnimation(options: AnimateOptions): Promise<AnimationPlan>;
+}
+
+/** Measuring jobs, as the command line needs them. */
+export interface Measuring {
+  compare(options: CompareOptions): Promise<CompareReport>;
+  bench(options: BenchOptions): Promise<BenchReport>;
 }
 
 /** Many jobs, and single ones that can be gone on with, as the command line needs them. */
@@ -32,6 +41,8 @@ export interface CliContext {
   /** Loads the pipeline with its native libraries, which would slow down `--help`. */
   readonly loadPipeline: () => Promise<Pipeline>;
   readonly loadJobs: () => Promise<Jobs>;
+  /** The same for what measures. */
+  readonly loadComparison: () => Promise<Measuring>;
   /** Looks at the machine. */
   readonly examine: () => Promise<DoctorReport>;
 }

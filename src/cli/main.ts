@@ -13,5 +13,9 @@ await runThisProcess({
     ...(await import('../jobs/render-resumable.ts')),
     ...(await import('../jobs/run-queued.ts')),
   }),
+  loadComparison: async () => ({
+    ...(await import('../compare/compare.ts')),
+    ...(await import('../compare/bench.ts')),
+  }),
   examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
 });

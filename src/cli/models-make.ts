@@ -156,10 +156,13 @@ export function printMade(
     return;
   }
   const { fast } = description.presets;
-  const loras =
-    fast.loras.length === 0 ? '' : `, LoRA at ${fast.loras.map(({ scale }) => scale).join(' and ')}`;
+  const scales = fast?.loras.map(({ scale }) => scale).join(' and ');
+  const loras = scales ? `, LoRA at ${scales}` : '';
+  const sampling = fast
+    ? `fast: ${fast.sampler}, ${fast.steps} steps, guidance ${fast.guidance}${loras}`
+    : 'no preset fast';
   stdout.write(
     `${folder}\nbundle ${name}, ${formatBytes(bytes)}, ${description.resolution}×${description.resolution} at ${description.fps} fps; ` +
-      `fast: ${fast.sampler}, ${fast.steps} steps, guidance ${fast.guidance}${loras}\n`,
+      `${sampling}\n`,
   );
 }

@@ -57,7 +57,7 @@ function formatBundle(
   const rows = [
     ['', description],
     ['size', `${formatBytes(bytes)}, ${resolution}×${resolution} at ${fps} fps`],
-    ['fast', `${fast.sampler}, ${fast.steps} steps, guidance ${fast.guidance}`],
+    ['fast', fast ? `${fast.sampler}, ${fast.steps} steps, guidance ${fast.guidance}` : 'no such preset'],
     ['licence', licence],
     ['folder', folder],
     ...(files

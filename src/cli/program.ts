@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { InvalidOptionError } from '../errors.ts';
 import { createAnimateCommand } from './animate.ts';
 import { createBatchCommand } from './batch.ts';
+import { createBenchCommand } from './bench.ts';
+import { createCompareCommand } from './compare.ts';
 import type { CliContext } from './context.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
@@ -44,6 +46,8 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
     createBatchCommand(context, setStatus),
     createWorkerCommand(context),
     createModelsCommand(context),
+    createCompareCommand(context),
+    createBenchCommand(context),
     createDoctorCommand(context, setStatus),
   ];
   for (const command of [program, ...commands, ...commands.flatMap((each) => each.commands)]) {

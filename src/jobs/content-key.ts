@@ -8,7 +8,7 @@ import { stat } from 'node:fs/promises';
 import { describeFileProblem, MediaError } from '../errors.ts';
 import { type BundlePart, openBundle } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { defaultBundleStore } from '../pipeline/open-job.ts';
+import { defaultBundleStore, presetOf } from '../pipeline/open-job.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
@@ -53,13 +53,14 @@ export async function hashFile(file: string): Promise<string> {
 /**
  * The key of a clip, 64 hexadecimal digits.
  *
+ * @throws {@link InvalidOptionError} if the bundle has no preset of the name.
  * @throws {@link MediaError} if a file cannot be read.
  * @throws {@link ModelError} if the bundle cannot be opened.
  */
 export async function contentKey(options: AnimateOptions, hashes: FileHashes): Promise<string> {
   const resolved = resolveOptions(options);
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
-  const preset = bundle.description.presets[resolved.preset];
+  const preset = presetOf(bundle, resolved.preset);
   const parts = Object.keys(bundle.description.files).sort() as BundlePart[];
   const described: Record<string, unknown> = {
     ...resolved,

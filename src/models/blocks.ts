@@ -21,6 +21,11 @@ import {
   toTokens,
   weight,
 } from './layers.ts';
+import {
+  type PublishedReference,
+  publishedCrossAttention,
+  publishedSelfAttention,
+} from './published-attention.ts';
 
 /** eps of the group norm that opens a transformer, spatial or temporal. */
 const TRANSFORMER_EPSILON = 1e-6;
@@ -55,7 +60,8 @@ export function resnet(net: Net, x: FeatureMap, { out, groups, epsilon, time }: 
 /** What the self-attention of a spatial transformer reads beside the image's own tokens: those of one reference. */
 export type ReferenceTokens =
   | { readonly kind: 'bank'; readonly bank: Value; readonly length: number }
-  | { readonly kind: 'keys-values'; readonly key: Value; readonly value: Value; readonly length: number };
+  | { readonly kind: 'keys-values'; readonly key: Value; readonly value: Value; readonly length: number }
+  | PublishedReference;
 
 /** Cross attention to one token, which is the same vector for every query. */
 export interface SingleTokenContext {
@@ -65,6 +71,8 @@ export interface SingleTokenContext {
   readonly batch: number;
   /** [batch, width]; without it the token is all zeros. */
   readonly token: Value | undefined;
+  /** Computes the attention in full, as AniPortrait does, to the same result. @defaultValue false */
+  readonly inFull?: boolean;
 }
 
 /** Settings of a spatial transformer. */
@@ -121,6 +129,7 @@ function spatialSelfAttention(
 ): Value {
   const { graph } = net;
   const { count, length, inner } = size;
+  if (reference?.kind === 'published') return publishedSelfAttention(net, normed, size, heads, reference);
   const rows = count * length;
   const stack = (x: Value): Value => graph.op('Reshape', [x, graph.int64([count, length, inner])]);
   const project = (x: Value, what: string, of: number): Value =>
@@ -176,7 +185,12 @@ export function spatialTransformer(net: Net, x: FeatureMap, options: SpatialTran
   const block = at(net, 'transformer_blocks.0');
   const { tokens: projected, normed } = transformerTokens(net, x, options);
   let tokens = add(net, projected, spatialSelfAttention(block, normed, { count, length, inner }, options));
-  if (context !== undefined) tokens = addContext(block, tokens, { count, length, channels: inner }, context);
+  if (context?.inFull && context.token !== undefined) {
+    const token = { value: context.token, clips: context.batch, width: context.width };
+    tokens = publishedCrossAttention(block, tokens, { count, length, inner }, options.heads, token);
+  } else if (context !== undefined) {
+    tokens = addContext(block, tokens, { count, length, channels: inner }, context);
+  }
   const fed = gatedFeedForward(block, layerNorm(block, tokens, 'norm3', inner), 'ff', rows, inner);
   tokens = linear(net, add(net, tokens, fed), 'proj_out', {
     rows,

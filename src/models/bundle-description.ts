@@ -92,7 +92,7 @@ export interface BundlePreset {
   readonly unguidedOverlap?: 'mean' | 'sum';
 }
 
-/** Names of presets that every bundle has. */
+/** Names of presets; a bundle has at least one of them. */
 export type BundlePresetName = 'fast' | 'original';
 
 /** Contents of `bundle.json`. */
@@ -123,7 +123,7 @@ export interface BundleDescription {
   readonly poseGuider: PoseGuiderConfig;
   readonly poseConditions: PoseConditions;
   readonly motion: MotionDescription;
-  readonly presets: Readonly<Record<BundlePresetName, BundlePreset>>;
+  readonly presets: Readonly<Partial<Record<BundlePresetName, BundlePreset>>>;
   readonly files: Readonly<Partial<Record<BundlePart, BundleFile>>>;
 }
 

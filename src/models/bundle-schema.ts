@@ -170,7 +170,7 @@ const fields = z.object({
   poseGuider,
   poseConditions,
   motion,
-  presets: z.object({ fast: preset, original: preset }),
+  presets: z.partialRecord(z.enum(['fast', 'original']), preset),
   files: z.partialRecord(part, file),
 });
 
@@ -184,6 +184,7 @@ const schema = fields.check(({ value, issues }) => {
   for (const name of requiredParts(value)) {
     if (value.files[name] === undefined) fail(['files', name], 'expected a file, got none');
   }
+  if (Object.keys(value.presets).length === 0) fail(['presets'], 'expected fast or original, got neither');
   for (const [name, { loras }] of Object.entries(value.presets)) {
     loras.forEach(({ part: lora }, index) => {
       if (value.files[lora] === undefined) {

@@ -6,11 +6,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ModelError } from '../errors.ts';
 import { hashFile } from '../weights/hash-file.ts';
+import type { LoraFile } from '../weights/lora.ts';
 import {
   BUNDLE_FORMAT,
   type BundleDescription,
   type BundleFile,
   type BundlePart,
+  type BundlePreset,
 } from './bundle-description.ts';
 import { parseBundleDescription } from './bundle-schema.ts';
 
@@ -121,6 +123,11 @@ function readDescription(bundle: string, file: string, text: string): BundleDesc
   throw fail(
     `bundle.json is wrong in ${problems.length} places: ${problems.slice(0, LISTED_PROBLEMS).join('; ')}${more}`,
   );
+}
+
+/** The LoRAs of a preset, as files. */
+export function loraFilesOf(bundle: Bundle, { loras }: Pick<BundlePreset, 'loras'>): LoraFile[] {
+  return loras.map(({ part, scale }) => ({ path: bundle.pathOf(part), scale }));
 }
 
 /** The files of a bundle with the part that each of them is. */

@@ -34,15 +34,16 @@ import { type NetworkDescription, WeightReader } from './weight-reader.ts';
 
 /** Options of {@link buildDenoisingUnet}; the size is that of the latents. */
 export interface DenoisingUnetOptions extends SpatialSize {
-  /** Clips. @defaultValue 1 */
+  /** Clips. @defaultValue 1; 2 with the reference `published` */
   readonly batch?: number;
   /** Frames of a window. */
   readonly frames: number;
   /**
    * What self-attention reads of the reference: nothing (the unconditional graph), keys and values from
-   * `buildReferenceUnet` with `project`, or banks, projected in every run.
+   * `buildReferenceUnet` with `project`, or banks, projected in every run. `published`: both guidance halves in one run,
+   * the unconditional one first, computed the way AniPortrait's program does; slower, for comparisons.
    */
-  readonly reference: 'none' | 'keys-values' | 'banks';
+  readonly reference: 'none' | 'keys-values' | 'banks' | 'published';
   /** Size of the reference's latents. @defaultValue that of the latents */
   readonly referenceSize?: SpatialSize;
   /** Whether pose features are added. */
@@ -62,8 +63,9 @@ export interface DenoisingUnetOptions extends SpatialSize {
 
 function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: DenoisingUnetOptions): Net {
   assertUnetConfig(config);
+  const published = options.reference === 'published';
   const {
-    batch = 1,
+    batch = published ? 2 : 1,
     frames,
     height,
     width,
@@ -94,7 +96,8 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     assertDims('imageEmbeds', imageEmbeds, [batch, crossAttentionDim]);
     token = graph.weight('image_embeds', imageEmbeds.data, imageEmbeds.dims);
   }
-  const context = crossAttentionDim === null ? undefined : { width: crossAttentionDim, batch, token };
+  const context =
+    crossAttentionDim === null ? undefined : { width: crossAttentionDim, batch, token, inFull: published };
 
   const references = new Map<string, ReferenceTokens>();
   if (reference !== 'none') {
@@ -104,9 +107,11 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
       const input = (name: string): Value => graph.input(`${name}:${site.path}`, dims);
       references.set(
         site.path,
-        reference === 'banks'
-          ? { kind: 'bank', bank: input('bank'), length }
-          : { kind: 'keys-values', key: input('key'), value: input('value'), length },
+        published
+          ? { kind: 'published', bank: input('bank'), length, unconditional: (batch / 2) * frames }
+          : reference === 'banks'
+            ? { kind: 'bank', bank: input('bank'), length }
+            : { kind: 'keys-values', key: input('key'), value: input('value'), length },
       );
     }
   }

@@ -21,6 +21,7 @@ export interface PatchTransformConfig {
 
 const COLOURS = 3;
 const REFINER_BLOCK = 2;
+const REFINER_KERNEL = 3;
 
 function weight(graph: GraphBuilder, weights: WeightSource, key: string, dims?: readonly number[]): Value {
   const value = weights.read(key);
@@ -62,6 +63,25 @@ export function buildPatchEncoder(
   );
   graph.output('latents', latents);
   return graph;
+}
+
+/** Multiplications and additions of one run of the encoder. */
+export function patchEncoderFlops(
+  { latentChannels }: PatchTransformConfig,
+  { height, width }: { readonly height: number; readonly width: number },
+): number {
+  return 2 * height * width * COLOURS * latentChannels;
+}
+
+/** Multiplications and additions of one run of the decoder. */
+export function patchDecoderFlops(
+  { latentChannels, refiner }: PatchTransformConfig,
+  { frames, height, width }: { readonly frames: number; readonly height: number; readonly width: number },
+): number {
+  const synthesis = height * width * COLOURS * latentChannels;
+  const block = COLOURS * REFINER_BLOCK ** 2;
+  const kernels = REFINER_KERNEL ** 2 * refiner.width * (2 * block + refiner.layers * refiner.width + block);
+  return 2 * frames * (synthesis + (height / REFINER_BLOCK) * (width / REFINER_BLOCK) * kernels);
 }
 
 /**

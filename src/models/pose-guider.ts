@@ -101,6 +101,8 @@ export const ANIPORTRAIT_POSE_GUIDER: PoseGuiderConfig = {
 export interface PoseGuiderOptions extends SpatialSize {
   /** Frames of a window. */
   readonly frames: number;
+  /** Windows. @defaultValue 1 */
+  readonly batch?: number;
   /** @defaultValue 'cpu' */
   readonly device?: Device;
   /** @defaultValue 'float32' */
@@ -134,11 +136,12 @@ function batchNorm(net: Net, x: FeatureMap, path: string, batchStatistics: boole
 }
 
 function addPoseGuider(weights: WeightReader, config: PoseGuiderConfig, options: PoseGuiderOptions): Net {
-  const { frames, height, width, device = 'cpu', precision } = options;
+  const { frames, batch = 1, height, width, device = 'cpu', precision } = options;
+  const count = batch * frames;
   const { norm, activation, batchStatistics, normNumGroups: groups = 32 } = config;
   const graph = new GraphBuilder('pose-guider', { opset: opsetFor(device), precision });
   const net: Net = { graph, weights, device, cost: { flops: 0 } };
-  const pictures = graph.input('pictures', [frames, config.inChannels, height, width]);
+  const pictures = graph.input('pictures', [count, config.inChannels, height, width]);
 
   // Modules are numbered as in a sequence of convolution, norm if there is one, and activation.
   const modules = norm === 'batch' ? 3 : 2;
@@ -151,11 +154,17 @@ function addPoseGuider(weights: WeightReader, config: PoseGuiderConfig, options:
     }, input);
   };
   const output = (index: number, x: FeatureMap): void =>
-    graph.output(`pose.${index}`, imagesToFrames(net, x, 1), [1, x.channels, frames, x.height, x.width]);
+    graph.output(`pose.${index}`, imagesToFrames(net, x, batch), [
+      batch,
+      x.channels,
+      frames,
+      x.height,
+      x.width,
+    ]);
 
   const stem = layers(
     'conv_layers',
-    { value: pictures, count: frames, channels: config.inChannels, height, width },
+    { value: pictures, count, channels: config.inChannels, height, width },
     config.stem,
   );
   const projected = conv(net, stem, 'final_proj', { out: config.outChannels, kernel: 1 });
@@ -178,8 +187,8 @@ function addPoseGuider(weights: WeightReader, config: PoseGuiderConfig, options:
 }
 
 /**
- * Graph of the pose guider for one window: `pictures` [frames, inChannels, height, width], already scaled as the
- * weights expect, to `pose.0`, `pose.1`… [1, channels, frames, h, w]. With batch statistics every frame's features
+ * Graph of the pose guider: `pictures` [batch · frames, inChannels, height, width], already scaled as the weights expect,
+ * to `pose.0`, `pose.1`… [batch, channels, frames, h, w]. With batch statistics every frame's features
  * depend on the whole window.
  *
  * @throws {@link ModelError} that names all missing, surplus and misshapen weights.

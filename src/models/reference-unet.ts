@@ -119,6 +119,7 @@ export function buildReferenceUnet(
 
 /** Weights of the reference UNet, and the operations of one run at the size of `options`; reads nothing. */
 export function describeReferenceUnet(config: UnetConfig, options: ReferenceUnetOptions): NetworkDescription {
-  const { weights, cost } = addReferenceUnet(WeightReader.listing(), undefined, config, options);
+  const projection = options.project === undefined ? undefined : WeightReader.listing();
+  const { weights, cost } = addReferenceUnet(WeightReader.listing(), projection, config, options);
   return { weights: weights.specs(), flops: cost.flops };
 }

@@ -19,7 +19,10 @@ import { withLoras } from '../weights/lora-merge.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 
-/** Networks of a clip. `unconditional` is the denoiser's guidance half without reference. */
+/**
+ * Networks of a clip. `unconditional` is the denoiser's guidance half without reference; `published` are the forms for both
+ * halves at once, without what is saved elsewhere, for comparisons.
+ */
 export type NetworkName =
   | 'image-encoder'
   | 'portrait-encoder'
@@ -27,7 +30,10 @@ export type NetworkName =
   | 'pose-guider'
   | 'denoising-unet'
   | 'unconditional-denoising-unet'
-  | 'decoder';
+  | 'decoder'
+  | 'published-reference-unet'
+  | 'published-pose-guider'
+  | 'published-denoising-unet';
 
 /** What a graph depends on besides the bundle. */
 export interface GraphOptions {
@@ -118,6 +124,16 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
       }),
     'denoising-unet': () => denoiser('keys-values'),
     'unconditional-denoising-unet': () => denoiser('none'),
+    'published-reference-unet': () =>
+      buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), { ...latents, ...form }),
+    'published-pose-guider': () =>
+      buildPoseGuider(description.poseGuider, open('poseGuider'), {
+        ...picture,
+        ...form,
+        frames: windowFrames,
+        batch: 2,
+      }),
+    'published-denoising-unet': () => denoiser('published'),
     decoder: () =>
       codec.type === 'patch-transform'
         ? buildPatchDecoder(codec, open('codec'), { ...picture, frames: decodeFrames })

@@ -10,7 +10,7 @@ import { pillowResize } from '../image/pillow-resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { clipPixels } from '../models/clip-vision.ts';
 import type { Framing } from './animate-options.ts';
-import { FramedFace, type MotionSource } from './framed-face.ts';
+import { type DrivenFace, FramedFace, type FrameMotion, type MotionSource } from './framed-face.ts';
 import { PicturePaster } from './paste-picture.ts';
 import { toPlanar } from './portrait.ts';
 import type { FrameConditions, Scene, ScenePortrait, SceneReference } from './scene.ts';
@@ -39,12 +39,14 @@ export class DrawnPortrait implements ScenePortrait {
   readonly height: number;
   readonly reference: SceneReference;
   readonly #framed: FramedFace;
+  readonly #framing: Framing;
   readonly #resolution: number;
   readonly #pixelDivisor: number;
   readonly #paster: PicturePaster | undefined;
 
   constructor({ image, face, resolution, framing, pixelDivisor, imageSize }: DrawnPortraitOptions) {
     this.#framed = new FramedFace(image, face);
+    this.#framing = framing;
     this.#resolution = resolution;
     this.#pixelDivisor = pixelDivisor;
     this.mesh = this.#framed.mesh;
@@ -65,7 +67,7 @@ export class DrawnPortrait implements ScenePortrait {
   }
 
   /** [3, S, S]: the landmarks of one frame as a drawing. */
-  draw(motion: Awaited<ReturnType<MotionSource['at']>>): Float32Array {
+  draw(motion: FrameMotion): Float32Array {
     const size = this.#resolution;
     const points = this.#framed.posedPoints(motion, size);
     const { data } = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
@@ -76,6 +78,11 @@ export class DrawnPortrait implements ScenePortrait {
       for (let i = 0; i < pixels; i++) out[c * pixels + i] = scale * data[CHANNELS * i + c]! - 1;
     }
     return out;
+  }
+
+  /** What the motion of one frame asks of the face. */
+  drivenFace(motion: FrameMotion): DrivenFace {
+    return this.#framed.drivenFace(motion, this.#framing, this.#resolution);
   }
 
   /** @param decoded - [3, S, S] in [−1, 1]. */
@@ -110,6 +117,10 @@ class DrawnScene implements Scene {
 
   async conditions(frame: number): Promise<FrameConditions> {
     return { conditions: this.#portrait.draw(await this.#motion.at(frame)) };
+  }
+
+  async drivenFace(frame: number): Promise<DrivenFace> {
+    return this.#portrait.drivenFace(await this.#motion.at(frame));
   }
 
   async compose(_frame: number, decoded: Float32Array): Promise<RgbImage> {

@@ -2,6 +2,7 @@
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Framing } from './animate-options.ts';
 import type { ClipMotionOptions } from './clip-motion.ts';
+import type { DrivenFace } from './framed-face.ts';
 import type { FrameConditions, SceneReference, SceneView } from './scene.ts';
 
 /** Opens a clip with its portrait. */
@@ -30,6 +31,7 @@ export type FrameRequest =
   | PortraitRequest
   | MotionRequest
   | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }
+  | { readonly kind: 'driven-face'; readonly clip: number; readonly frame: number }
   | {
       readonly kind: 'compose';
       readonly clip: number;
@@ -52,6 +54,7 @@ export interface FrameResults {
   readonly 'open-portrait': PortraitInfo;
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;
+  readonly 'driven-face': DrivenFace;
   readonly compose: RgbImage;
   readonly 'close-clip': undefined;
 }

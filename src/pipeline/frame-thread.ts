@@ -11,6 +11,7 @@ import type {
   PortraitInfo,
   PortraitRequest,
 } from './frame-protocol.ts';
+import type { DrivenFace } from './framed-face.ts';
 import type { FrameConditions, Scene, SceneReference } from './scene.ts';
 
 type Client = ThreadClient<FrameRequest, FrameResults>;
@@ -74,6 +75,10 @@ class ThreadScene implements Scene {
 
   conditions(frame: number): Promise<FrameConditions> {
     return this.#client.request({ kind: 'conditions', clip: this.#clip, frame });
+  }
+
+  drivenFace(frame: number): Promise<DrivenFace> {
+    return this.#client.request({ kind: 'driven-face', clip: this.#clip, frame });
   }
 
   compose(frame: number, decoded: Float32Array): Promise<RgbImage> {

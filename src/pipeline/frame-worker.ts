@@ -98,6 +98,8 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
         ),
       };
     }
+    case 'driven-face':
+      return { result: await sceneOf(request.clip).drivenFace(request.frame) };
     case 'compose': {
       const result = await sceneOf(request.clip).compose(request.frame, request.decoded);
       return { result, transfer: [result.data.buffer as ArrayBuffer] };

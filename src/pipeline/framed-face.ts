@@ -4,6 +4,8 @@ import { projectMesh } from '../face/geometry.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { multiplyMatrices, poseToMatrix } from '../face/rotation.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { lipOpening } from '../motion/expression-basis.ts';
+import type { Framing } from './animate-options.ts';
 
 /** The motion of one frame. */
 export interface FrameMotion {
@@ -17,6 +19,14 @@ export interface FrameMotion {
 export interface MotionSource {
   /** Motion of frame `frame`, counted from the clip's first. */
   at(frame: number): Promise<FrameMotion>;
+}
+
+/** The face that a frame should show. */
+export interface DrivenFace {
+  /** [468, 2] in pixels of the video's frame. */
+  readonly landmarks: Float64Array;
+  /** Distance of the inner lips in cm. */
+  readonly mouthOpening: number;
 }
 
 /** See above. */
@@ -47,10 +57,26 @@ export class FramedFace {
     return points.map((value, i) => ((value - (i % 2 === 0 ? x : y)) * size) / side);
   }
 
-  /** Landmarks of one frame, [468, 2] in pixels of the square at `size`. */
-  posedPoints({ offsets, pose }: FrameMotion, size: number): Float64Array {
+  /** Landmarks of one frame, [468, 2] in pixels of the picture. */
+  #posedInPicture({ offsets, pose }: FrameMotion): Float64Array {
     const posed = this.mesh.map((value, i) => value + offsets[i]!);
     const transform = multiplyMatrices(this.#transform, poseToMatrix(pose));
-    return this.inSquare(projectMesh(posed, transform, this.#width, this.#height), size);
+    return projectMesh(posed, transform, this.#width, this.#height);
+  }
+
+  /** Landmarks of one frame, [468, 2] in pixels of the square at `size`. */
+  posedPoints(motion: FrameMotion, size: number): Float64Array {
+    return this.inSquare(this.#posedInPicture(motion), size);
+  }
+
+  /**
+   * What the motion of one frame asks of the face, in pixels of the video.
+   *
+   * @param resolution - side of a video that shows the square alone.
+   */
+  drivenFace(motion: FrameMotion, framing: Framing, resolution: number): DrivenFace {
+    const landmarks =
+      framing === 'crop' ? this.posedPoints(motion, resolution) : this.#posedInPicture(motion);
+    return { landmarks, mouthOpening: lipOpening(this.mesh.map((value, i) => value + motion.offsets[i]!)) };
   }
 }

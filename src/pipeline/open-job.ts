@@ -8,7 +8,7 @@ import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
-import { type Bundle, openBundle } from '../models/bundle.ts';
+import { type Bundle, type BundlePreset, loraFilesOf, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { createScheduler } from '../schedulers/create-scheduler.ts';
@@ -16,7 +16,7 @@ import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import { cacheFolder } from '../weights/cache-folder.ts';
 import type { LoraFile } from '../weights/lora.ts';
-import type { AnimateOptions, SamplerName } from './animate-options.ts';
+import type { AnimateOptions, PresetName, SamplerName } from './animate-options.ts';
 import { type ContextWindow, planContextWindows, planLoopedWindows } from './context-windows.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import {
@@ -53,9 +53,20 @@ export interface Job {
   readonly windows: readonly ContextWindow[];
 }
 
+/** @throws {@link InvalidOptionError} if the bundle has no preset of the name. */
+export function presetOf({ description: { name, presets } }: Bundle, wanted: PresetName): BundlePreset {
+  const preset = presets[wanted];
+  if (preset !== undefined) return preset;
+  throw new InvalidOptionError(
+    `Cannot use preset: expected one of bundle ${name}, ${Object.keys(presets).join(', ')}, got ${wanted}`,
+    'preset',
+    wanted,
+  );
+}
+
 function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
-  const { presets, schedule } = bundle.description;
-  const preset = presets[options.preset];
+  const { schedule } = bundle.description;
+  const preset = presetOf(bundle, options.preset);
   const sampler = options.sampler ?? preset.sampler;
   const steps = options.steps ?? preset.steps;
   const guidance = options.guidance ?? preset.guidance;
@@ -75,7 +86,7 @@ function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
   });
   const halves = guidance > 1 && !bundle.description.denoisingUnet.timeCondProjDim ? 2 : 1;
   const loras = [
-    ...preset.loras.map(({ part, scale }) => ({ path: bundle.pathOf(part), scale })),
+    ...loraFilesOf(bundle, preset),
     ...(options.loras ?? []).map(({ path: file, scale }) => ({ path: path.resolve(file), scale })),
   ];
   return { sampler, steps, guidance, halves, loras, scheduler };
@@ -101,13 +112,13 @@ function checkLoras(
 
 /** Windows as the preset asks for them. */
 export function planWindows(
-  { description }: Bundle,
+  bundle: Bundle,
   options: ResolvedOptions,
-  { halves }: Sampling,
+  { halves }: Pick<Sampling, 'halves'>,
   frames: number,
 ): ContextWindow[] {
-  const { contextFrames, contextOverlap, presets } = description;
-  const { windows = 'open', unguidedOverlap = 'mean' } = presets[options.preset];
+  const { contextFrames, contextOverlap } = bundle.description;
+  const { windows = 'open', unguidedOverlap = 'mean' } = presetOf(bundle, options.preset);
   const size = { contextFrames, contextOverlap };
   if (windows === 'open') return planContextWindows(frames, size);
   return planLoopedWindows(frames, { ...size, overlap: halves === 2 ? 'mean' : unguidedOverlap });

@@ -12,7 +12,7 @@ import { PortraitWarp } from '../face/warp.ts';
 import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Framing } from './animate-options.ts';
-import { FramedFace, type FrameMotion } from './framed-face.ts';
+import { type DrivenFace, FramedFace, type FrameMotion } from './framed-face.ts';
 import type { FrameConditions } from './scene.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
@@ -68,6 +68,7 @@ export class AnimatedPortrait {
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
   readonly #framed: FramedFace;
+  readonly #framing: Framing;
   readonly #networkWarp: PortraitWarp;
   readonly #displayWarp: PortraitWarp;
 
@@ -76,6 +77,7 @@ export class AnimatedPortrait {
     this.resolution = resolution;
     const { framed } = cuts;
     this.#framed = framed;
+    this.#framing = framing;
     this.mesh = framed.mesh;
     this.square = framed.square;
     this.displaySize = framing === 'crop' ? resolution : framed.square.side;
@@ -116,6 +118,11 @@ export class AnimatedPortrait {
     conditions.set(base, CHANNELS * pixels);
     for (let i = 0; i < pixels; i++) conditions[6 * pixels + i] = warped.reliability[i]! / 127.5 - 1;
     return { conditions, base };
+  }
+
+  /** What the motion of one frame asks of the face. */
+  drivenFace(motion: FrameMotion): DrivenFace {
+    return this.#framed.drivenFace(motion, this.#framing, this.resolution);
   }
 
   /** Where the decoded difference of one frame counts. */

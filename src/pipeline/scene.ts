@@ -4,7 +4,7 @@
  */
 import type { RgbImage } from '../image/rgb-image.ts';
 import { type BundleDescription, POSE_GUIDER_VARIANTS } from '../models/bundle-description.ts';
-import type { MotionSource } from './framed-face.ts';
+import type { DrivenFace, MotionSource } from './framed-face.ts';
 
 /** One frame's conditions for the networks. */
 export interface FrameConditions {
@@ -63,6 +63,8 @@ export interface Scene {
   readonly reference: SceneReference;
   /** Conditions of frame `frame`, counted from the clip's first. */
   conditions(frame: number): Promise<FrameConditions>;
+  /** What the motion asks of the face in frame `frame`. */
+  drivenFace(frame: number): Promise<DrivenFace>;
   /**
    * The finished frame.
    *

@@ -1,7 +1,7 @@
 /** The scene of a bundle whose denoiser changes a warped portrait: the mesh moves the photo, the networks add the rest. */
 import type { RgbImage } from '../image/rgb-image.ts';
 import { FrameComposer } from './compose-frame.ts';
-import type { MotionSource } from './framed-face.ts';
+import type { DrivenFace, MotionSource } from './framed-face.ts';
 import { AnimatedPortrait, type AnimatedPortraitOptions } from './portrait.ts';
 import type { FrameConditions, Scene, ScenePortrait, SceneReference } from './scene.ts';
 
@@ -62,6 +62,10 @@ class WarpScene implements Scene {
 
   async conditions(frame: number): Promise<FrameConditions> {
     return this.#portrait.renderConditions(await this.#motion.at(frame));
+  }
+
+  async drivenFace(frame: number): Promise<DrivenFace> {
+    return this.#portrait.drivenFace(await this.#motion.at(frame));
   }
 
   async compose(frame: number, decoded: Float32Array): Promise<RgbImage> {

@@ -102,7 +102,7 @@ test('what the preset fast does can be changed', async () => {
     options({ loras, fast: { sampler: 'tcd', steps: 8, guidance: 2 } }),
   );
   const { fast } = description.presets;
-  assert.deepEqual([fast.sampler, fast.steps, fast.guidance], ['tcd', 8, 2]);
+  assert.deepEqual([fast?.sampler, fast?.steps, fast?.guidance], ['tcd', 8, 2]);
   assert.match(description.description, /Fused with lcm_lora\.safetensors/);
 });
 

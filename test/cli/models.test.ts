@@ -27,6 +27,7 @@ async function models(...args: string[]): Promise<{ status: number; stdout: stri
     version: '0.0.0',
     loadPipeline: () => Promise.reject(new Error('not needed')),
     loadJobs: () => Promise.reject(new Error('not needed')),
+    loadComparison: () => Promise.reject(new Error('not needed')),
     examine: () => Promise.reject(new Error('not needed')),
   });
   return { status, ...output };

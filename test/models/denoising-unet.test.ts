@@ -123,6 +123,35 @@ for (const name of ['cfg_f5', 'cfg_f8']) {
   });
 }
 
+function twiceOver(data: Float32Array): Float32Array {
+  const both = new Float32Array(2 * data.length);
+  both.set(data);
+  both.set(data, data.length);
+  return both;
+}
+
+for (const name of ['cfg_f5', 'cfg_f8']) {
+  test(`${name}: both halves in one run, as AniPortrait computes them, match`, async () => {
+    const item = goldenCase(golden, name);
+    const inputs = inputsOf(item);
+    const graph = buildDenoisingUnet(
+      SMALL_UNET,
+      weights,
+      optionsOf(inputs, { poseFeatures: true, reference: 'published', imageEmbeds: 'input' }),
+    );
+    const twice = Object.entries(inputs).map(([key, { data, dims }]): [string, Tensor] => [
+      key,
+      key === 'timestep' ? { data, dims } : tensor(twiceOver(data), [2 * dims[0]!, ...dims.slice(1)]),
+    ]);
+    const { model_output } = await runOnce(graph, {
+      ...Object.fromEntries(twice),
+      ...(await referenceInputs(item, 'banks')),
+      image_embeds: tensor(Float32Array.of(...new Float32Array(32), ...imageEmbeds.data), [2, 32]),
+    });
+    assertGolden(golden, item.outputs.sample!, model_output!.data, TOLERANCE, name);
+  });
+}
+
 test('a batch of two clips is the two clips by themselves', async () => {
   const item = goldenCase(golden, 'ref_f5');
   const { latents, timestep } = inputsOf(item) as { latents: Tensor; timestep: Tensor };
@@ -180,6 +209,11 @@ test('the published size has the keys, shapes, parameters and operations of the 
   const guidedPerFrame = guided.flops / frames / 1e9;
   const expected = gflops.denoising_unet_per_frame_with_reference! - 25.67 - 25.58;
   assert.ok(Math.abs(guidedPerFrame - expected) < 0.1, `${guidedPerFrame}`);
+  // As its program computes it: both halves with the reference, then the unconditional one's self-attention again (173.7).
+  const published = describeDenoisingUnet(ANIPORTRAIT_UNET, { ...options, reference: 'published' });
+  const publishedPerFrame = published.flops / frames / 1e9;
+  const both = 2 * gflops.denoising_unet_per_frame_with_reference! + 173.7;
+  assert.ok(Math.abs(publishedPerFrame - both) < 0.2, `${publishedPerFrame}, expected ${both}`);
 });
 
 /** Three levels, no cross attention, groups that are no divisor of 32: what a small bundle looks like. */

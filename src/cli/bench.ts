@@ -1,0 +1,146 @@
+/** `lcm-portrait bench`: the engine by itself. */
+import { Command } from 'commander';
+import {
+  BENCH_NETWORKS,
+  type BenchOptions,
+  type BenchReport,
+  checkBenchOptions,
+} from '../compare/bench-options.ts';
+import { figures, gigaFlops, percent, spreadText } from '../compare/number-format.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { findStrayArguments } from './animate-flags.ts';
+import type { CliContext } from './context.ts';
+import { formatTable } from './format-table.ts';
+import { StatusLine } from './status-line.ts';
+import { listenForStop } from './stop-signals.ts';
+
+const FLAGS: Readonly<Record<Exclude<keyof BenchOptions, 'signal' | 'onProgress'>, string>> = {
+  bundle: '--bundle',
+  networks: '--networks',
+  frames: '--frames',
+  devices: '--devices',
+  threads: '--threads',
+  seconds: '--seconds',
+};
+
+/** The command, ready to be added to the program. */
+export function createBenchCommand(context: CliContext): Command {
+  const command = new Command('bench')
+    .description('measure how fast each network runs on this machine, in several settings')
+    .option('--bundle <name|folder>', 'networks to measure (default: tiny)')
+    .option('--networks <names>', `some of ${BENCH_NETWORKS.join(', ')} (default: all)`)
+    .option(
+      '--frames <list>',
+      'lengths of windows and batches, e.g. 4,12 (default: a third of a window, a window)',
+    )
+    .option('--devices <list>', 'e.g. cpu,cuda,webgpu (default: auto)')
+    .option('--threads <list>', 'threads of the engine, e.g. 1,2 (default: one for each core)')
+    .option('--seconds <s>', 'how long each network runs, 0.1 to 60 (default: 1)')
+    .option('--quiet', 'print no progress and no notes')
+    .option('--json', 'print rows as they come and the report as JSON, one object a line')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText(
+      'after',
+      `
+Example:
+  lcm-portrait bench --networks denoising-unet --frames 4,8,12 --threads 1,2`,
+    );
+  return command.action(async () => {
+    const stray = findStrayArguments(command);
+    const { options, quiet, json } = readFlags(command);
+    try {
+      checkBenchOptions(options, (key) => FLAGS[key as keyof typeof FLAGS]);
+    } catch (error) {
+      if (!(error instanceof InvalidOptionsError)) throw error;
+      throw new InvalidOptionsError([...stray, ...error.errors]);
+    }
+    if (stray.length > 0) throw new InvalidOptionsError(stray);
+    await run(context, options, { quiet, json });
+  });
+}
+
+function readFlags(command: Command): { options: BenchOptions; quiet: boolean; json: boolean } {
+  const values: Record<string, unknown> = command.opts();
+  const list = (key: keyof typeof FLAGS): string[] | undefined =>
+    typeof values[key] === 'string' ? values[key].split(',').map((part) => part.trim()) : undefined;
+  const numbers = (key: keyof typeof FLAGS): number[] | undefined =>
+    list(key)?.map((part) => (part === '' ? Number.NaN : Number(part)));
+  const given = {
+    bundle: values.bundle,
+    networks: list('networks'),
+    frames: numbers('frames'),
+    devices: list('devices'),
+    threads: numbers('threads'),
+    seconds: numbers('seconds')?.[0],
+  };
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { options: options as BenchOptions, quiet: values.quiet === true, json: values.json === true };
+}
+
+/** The table of a benchmark. */
+export function formatBench({ rows, limits, machine }: BenchReport): string {
+  const table = formatTable(
+    ['network', 'device', 'threads', 'frames', 'one run, ms', 'GFLOP', 'GFLOP/s', 'of limit'],
+    rows.map(({ network, device, threads, frames, run, flops, achieved, limitShare }) => [
+      network,
+      device,
+      threads === null ? 'all' : String(threads),
+      frames === null ? '–' : String(frames),
+      spreadText({
+        median: run.median * 1000,
+        min: run.min * 1000,
+        max: run.max * 1000,
+        count: run.count,
+      }),
+      figures(flops / 1e9),
+      figures(achieved / 1e9),
+      percent(limitShare),
+    ]),
+  );
+  const found = limits.map(
+    ({ device, threads, flops }) =>
+      `${gigaFlops(flops, '/s')} on ${device}${threads === null ? '' : ` with ${threads} threads`}`,
+  );
+  return `${table}\nlimit, by products of matrices: ${found.join('; ')}\n${machine.processor}, ${machine.cores} cores, onnxruntime-node ${machine.versions.onnxruntime}\n`;
+}
+
+async function run(
+  context: CliContext,
+  options: BenchOptions,
+  { quiet, json }: { quiet: boolean; json: boolean },
+): Promise<void> {
+  const { stdout, stderr, env } = context;
+  const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
+  const status = new StatusLine(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
+  const stop = listenForStop(() => {
+    status.clear();
+    stderr.write('lcm-portrait: stopping; again to end at once\n');
+  });
+  try {
+    const { bench } = await context.loadComparison();
+    stop.signal.throwIfAborted();
+    status.begin('Measuring');
+    const report = await bench({
+      ...options,
+      signal: stop.signal,
+      onProgress: (event) => {
+        if (json) writeJson(event);
+        else if (event.type === 'notice') status.note(event.message);
+        else
+          status.update(
+            `${event.done} of ${event.total}, ${event.row.network}`,
+            (100 * event.done) / event.total,
+          );
+      },
+    });
+    status.clear();
+    if (json) writeJson({ type: 'result', report });
+    else stdout.write(formatBench(report));
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    status.clear();
+    stop.dispose();
+  }
+}

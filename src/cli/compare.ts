@@ -1,0 +1,100 @@
+/** `lcm-portrait compare`: samplers against each other, in time and in quality. */
+
+import path from 'node:path';
+import { Command } from 'commander';
+import type { CompareEvent, CompareOptions, CompareStage } from '../compare/compare-options.ts';
+import { REPORT_FILES } from '../compare/report-folder.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { addCompareFlags, readCompareFlags } from './compare-flags.ts';
+import type { CliContext } from './context.ts';
+import { formatSeconds } from './format.ts';
+import { formatComparison } from './format-compare.ts';
+import { StatusLine } from './status-line.ts';
+import { listenForStop } from './stop-signals.ts';
+
+const STAGE_NAMES: Record<CompareStage, string> = {
+  prepare: 'Reading portrait and speech',
+  load: 'Loading networks',
+  render: 'Rendering in turns',
+  'whole-job': 'Rendering whole jobs',
+  look: 'Looking at the frames',
+  write: 'Writing the report',
+};
+
+/** The command, ready to be added to the program. */
+export function createCompareCommand(context: CliContext): Command {
+  const command = new Command('compare').description(
+    'compare the fast sampler with the original one on your own clip, in time and in quality',
+  );
+  addCompareFlags(command).addHelpText(
+    'after',
+    `
+Example:
+  lcm-portrait compare --portrait face.jpg --audio speech.wav --output report --sweep steps=1,2,4,8
+
+Renders the clip with the bundle's preset original, computed as AniPortrait does and with the exact savings, with
+its preset fast and with what --with and --sweep add; all in turns, on the same noise. Writes report.html,
+report.json, side-by-side.mp4 and a video of each. Ctrl-C keeps what was finished; a second Ctrl-C does not.`,
+  );
+  return command.action(async () => {
+    const { options, quiet, json, errors } = readCompareFlags(command);
+    if (errors.length > 0) throw new InvalidOptionsError(errors);
+    await run(context, options, { quiet, json });
+  });
+}
+
+async function run(
+  context: CliContext,
+  options: CompareOptions,
+  { quiet, json }: { quiet: boolean; json: boolean },
+): Promise<void> {
+  const { stdout, stderr, env } = context;
+  const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
+  const status = new StatusLine(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
+  const stop = listenForStop(() => {
+    status.clear();
+    stderr.write('lcm-portrait: stopping, what was finished is kept; again to end at once\n');
+  });
+  try {
+    const { compare } = await context.loadComparison();
+    stop.signal.throwIfAborted();
+    const report = await compare({
+      ...options,
+      ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
+      signal: stop.signal,
+      onProgress: (event) => {
+        if (json) writeJson(event);
+        else show(status, event);
+      },
+    });
+    status.clear();
+    if (json) writeJson({ type: 'result', report });
+    else stdout.write(formatComparison(report, path.join(options.output, REPORT_FILES.html)));
+  } catch (error) {
+    // Whatever fails while a job is being stopped fails because of it.
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    status.clear();
+    stop.dispose();
+  }
+}
+
+function show(status: StatusLine, event: CompareEvent): void {
+  switch (event.type) {
+    case 'stage':
+      status.begin(STAGE_NAMES[event.stage]);
+      break;
+    case 'evaluations': {
+      const share = Math.floor((100 * event.done) / event.total);
+      const left =
+        event.remaining === undefined || event.done === event.total
+          ? ''
+          : `, about ${formatSeconds(Math.ceil(event.remaining))} left`.replace('.0 s', ' s');
+      status.update(`${share} %, ${event.done}/${event.total} evaluations${left}`, share);
+      break;
+    }
+    case 'notice':
+      status.note(event.message);
+      break;
+  }
+}

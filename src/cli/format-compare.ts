@@ -1,0 +1,77 @@
+/** A comparison as text for the terminal. */
+import { ORIGINAL } from '../compare/contenders.ts';
+import { decimals, figures, gigaFlops, percent, spreadText, times } from '../compare/number-format.ts';
+import type { CompareReport } from '../compare/report.ts';
+import { findComparison, summarise, wantedFigures } from '../compare/summary.ts';
+import { formatTable } from './format-table.ts';
+
+/** The summary, tables of times and quality, the project's aims, and where the report lies. */
+export function formatComparison(report: CompareReport, page: string): string {
+  const { contenders, limit } = report;
+  const withJob = contenders.some(({ wholeJob }) => wholeJob !== undefined);
+  const timeTable = formatTable(
+    [
+      '',
+      'evaluations',
+      'denoise, s',
+      'all stages, s',
+      ...(withJob ? ['whole job, s'] : []),
+      'GFLOP/s',
+      'of limit',
+    ],
+    contenders.map(({ id, denoiserEvaluations, times: seconds, wholeJob, denoiserFlops, limitShare }) => [
+      id,
+      String(denoiserEvaluations),
+      spreadText(seconds.denoise),
+      spreadText(seconds.total),
+      ...(withJob ? [wholeJob === undefined ? '–' : spreadText(wholeJob)] : []),
+      figures(denoiserFlops / 1e9),
+      percent(limitShare),
+    ]),
+  );
+  const quality = contenders.flatMap(({ id, mouth, identity }) => {
+    const comparison = findComparison(report, id, ORIGINAL);
+    const against = comparison
+      ? [
+          times(comparison.speedUp.denoise.median),
+          decimals(comparison.face.psnr, 1),
+          decimals(comparison.face.ssim, 4),
+          decimals(comparison.face.msSsim, 4),
+          times(comparison.flickerRatio.inside),
+        ]
+      : ['–', '–', '–', '–', '–'];
+    return [
+      [
+        id,
+        ...against,
+        decimals(mouth.correlation, 2),
+        decimals(mouth.lag, 0),
+        ...(identity === undefined ? [] : [decimals(identity, 3)]),
+      ],
+    ];
+  });
+  const hasIdentity = contenders.some(({ identity }) => identity !== undefined);
+  const qualityTable = formatTable(
+    [
+      'against original, face',
+      'faster',
+      'PSNR, dB',
+      'SSIM',
+      'MS-SSIM',
+      'flicker',
+      'mouth r',
+      'lag',
+      ...(hasIdentity ? ['identity'] : []),
+    ],
+    quality,
+  );
+  const wanted = report.clip.bundle === 'tiny' ? wantedFigures(report) : [];
+  const aims =
+    wanted.length === 0
+      ? ''
+      : `\n${formatTable(
+          ['aims on two cores', 'found', 'wanted', ''],
+          wanted.map(({ name, found, wanted: aim, met }) => [name, found, aim, met ? 'met' : 'missed']),
+        )}`;
+  return `${page}\n${summarise(report)}\n\n${timeTable}\n${qualityTable}${aims}\nlimit of this machine: ${gigaFlops(limit.flops, '/s')} in matrix products\n`;
+}

@@ -1,0 +1,211 @@
+/** Samplers against each other on one clip: the same seed, noise and frames in one process, in turns; then the report. */
+import { openBundle } from '../models/bundle.ts';
+import { choiceKey } from '../pipeline/networks-cache.ts';
+import type { Job } from '../pipeline/open-job.ts';
+import { networksOf, type PreparedClip, Studio } from '../pipeline/studio.ts';
+import { commonWindows } from './common-windows.ts';
+import {
+  type CompareOptions,
+  clipOptionsOf,
+  type ResolvedCompareOptions,
+  resolveCompareOptions,
+} from './compare-options.ts';
+import { type Contender, chooseContenders, ORIGINAL, PUBLISHED } from './contenders.ts';
+import { type Entrant, loadNetworks, samplingOf, warmDisk } from './entrant.ts';
+import { assertSpace } from './frame-spool.ts';
+import { type MatrixLimit, measureMatrixLimit } from './matrix-limit.ts';
+import { warmUp } from './measure-render.ts';
+import { RenderRounds } from './render-rounds.ts';
+import type { CompareReport } from './report.ts';
+import { REPORT_FILES, ReportFolder } from './report-folder.ts';
+import { evaluationsOf } from './work.ts';
+import { writeReport } from './write-report.ts';
+
+/**
+ * Compares the bundle's presets `original` (with and without exact savings) and `fast`, and what else is asked for, and writes
+ * `report.json`, `report.html`, `side-by-side.mp4` and a video of each contender.
+ *
+ * Ctrl-C, that is `signal`: if a contender has finished a repeat by then, the report is written with what was finished, and only
+ * then does the promise reject; the last notice says so.
+ *
+ * @throws {@link InvalidOptionsError} that names all options that are wrong.
+ * @throws {@link MediaError} if a file cannot be read or written, or the folder is in use or holds a report.
+ * @throws {@link FaceError} if the portrait has no face that can be animated.
+ * @throws {@link ModelError} if the bundle is damaged or has nothing to compare.
+ * @throws {@link EnvironmentError} if there is no ffmpeg, or the named device does not work.
+ * @throws {@link NumericalError} if a denoiser's output is not finite.
+ * @throws `signal.reason` if it aborts.
+ * @example
+ * const report = await compare({ portrait: 'face.jpg', audio: 'speech.wav', output: 'report' });
+ * report.comparisons.find(({ of }) => of === 'fast')?.speedUp.denoise.median; // 12.3
+ */
+export async function compare(options: CompareOptions): Promise<CompareReport> {
+  const resolved = resolveCompareOptions(options);
+  const { signal } = resolved;
+  signal?.throwIfAborted();
+  const bundle = await openBundle(resolved.bundle);
+  const { contenders, notes } = chooseContenders(bundle, resolved.contenders, resolved.sweeps);
+  const notice = (message: string): void => resolved.onProgress?.({ type: 'notice', message });
+  for (const note of notes) notice(note);
+
+  const folder = await ReportFolder.open(resolved.output, { force: resolved.overwrite });
+  const studio = new Studio({
+    ...(resolved.device !== undefined && { device: resolved.device }),
+    ...(resolved.threads !== undefined && { threads: resolved.threads }),
+    onNotice: notice,
+  });
+  let clip: PreparedClip | undefined;
+  let rounds: RenderRounds | undefined;
+  let entrants: readonly Entrant[] = [];
+  try {
+    resolved.onProgress?.({ type: 'stage', stage: 'prepare' });
+    clip = await studio.prepare(await prepareOptions(resolved, folder, contenders, notice));
+    const common = commonWindows(clip.job, contenders);
+    const job = { ...clip.job, windows: common.windows };
+    clip = { ...clip, job };
+    const { scene } = clip;
+    await assertSpace(folder.path, scene.width * scene.height * 3 * job.frames * contenders.length);
+    const ownNotes = [...common.notes, ...clipNotes(job)];
+    for (const note of ownNotes) notice(note);
+
+    resolved.onProgress?.({ type: 'stage', stage: 'load' });
+    const limit: MatrixLimit = await measureMatrixLimit(await studio.denoisingEngine(), signal);
+    entrants = await enter(studio, clip, contenders, signal);
+    const expected = await warmAll(clip, entrants, resolved);
+    rounds = new RenderRounds({ clip, entrants, folder, options: resolved, expectedSeconds: expected });
+    await rounds.run();
+    const report = await writeReport({
+      clip,
+      entrants,
+      folder,
+      limit,
+      notes: [...notes, ...ownNotes],
+      options: resolved,
+      studio,
+    });
+    const unfinished = report.unfinished.length;
+    if (signal?.aborted) {
+      notice(
+        report.contenders.length === 0
+          ? 'stopped before anything was finished: there is no report'
+          : `stopped: ${folder.path} holds what was finished, ${report.contenders.map(({ id }) => id).join(', ')}` +
+              (unfinished > 0 ? `; unfinished: ${report.unfinished.map(({ id }) => id).join(', ')}` : ''),
+      );
+      throw signal.reason;
+    }
+    return report;
+  } finally {
+    for (const { frames, loaded } of entrants) {
+      await frames?.dispose();
+      await loaded.release();
+    }
+    await rounds?.dispose();
+    await clip?.dispose();
+    await studio.dispose();
+    await folder.discardDrafts();
+    await folder.release();
+    await folder.removeIfEmpty();
+  }
+}
+
+/** What the studio is asked for; any preset that the bundle has will do, as contenders bring their own settings. */
+async function prepareOptions(
+  options: ResolvedCompareOptions,
+  folder: ReportFolder,
+  contenders: readonly Contender[],
+  notice: (message: string) => void,
+) {
+  const { device: _, threads: __, ...clip } = clipOptionsOf(options);
+  return {
+    ...clip,
+    preset: contenders.some(({ id }) => id === ORIGINAL) ? ('original' as const) : ('fast' as const),
+    output: await folder.pathOf(REPORT_FILES.sideBySide),
+    overwrite: true,
+    onProgress: (event: { readonly type: string; readonly message?: string }): void => {
+      if (event.type === 'notice' && event.message !== undefined) notice(event.message);
+    },
+  };
+}
+
+function clipNotes({ frames, bundle }: Job): string[] {
+  const { contextFrames } = bundle.description;
+  return frames < contextFrames
+    ? [
+        `the clip has ${frames} frames, fewer than a window of ${contextFrames}: one short window; start-up weighs more in its times than in those of longer clips`,
+      ]
+    : [];
+}
+
+async function enter(
+  studio: Studio,
+  { job }: PreparedClip,
+  contenders: readonly Contender[],
+  signal: AbortSignal | undefined,
+): Promise<Entrant[]> {
+  await warmDisk(job.bundle);
+  const entrants: Entrant[] = [];
+  const seconds = new Map<string, number>();
+  try {
+    for (const contender of contenders) {
+      signal?.throwIfAborted();
+      const sampling = samplingOf(job.bundle, contender);
+      const loaded = await loadNetworks(studio, job, contender, sampling, signal);
+      // Who shares networks with an earlier contender would have had to load them just the same.
+      const key = `${contender.form} ${choiceKey(networksOf({ ...job, sampling }))}`;
+      if (!seconds.has(key)) seconds.set(key, loaded.seconds);
+      entrants.push({
+        contender,
+        sampling,
+        loaded: { ...loaded, seconds: seconds.get(key)! },
+        repeats: [],
+        evaluationsDone: 0,
+        frames: undefined,
+        latents: contender.id === ORIGINAL || contender.id === PUBLISHED ? [] : undefined,
+      });
+    }
+    return entrants;
+  } catch (error) {
+    for (const { loaded } of entrants) await loaded.release();
+    throw error;
+  }
+}
+
+/** Runs everything once; tells what the rounds will take, in seconds. */
+async function warmAll(
+  { job, scene }: PreparedClip,
+  entrants: readonly Entrant[],
+  { repeats, wholeJob, signal, onProgress }: ResolvedCompareOptions,
+): Promise<number> {
+  let expected = 0;
+  for (const { contender, sampling, loaded } of entrants) {
+    signal?.throwIfAborted();
+    const { scheduler, halves } = sampling;
+    await warmUp({ job, scene, networks: loaded.networks, sampling });
+    const begin = performance.now();
+    const [channels, height, width] = loaded.networks.frameShape;
+    const { frames } = job.windows[0]!;
+    const pose = await loaded.networks.poseFeatures(
+      await Promise.all(frames.map((f) => scene.conditions(f))),
+    );
+    const start = performance.now();
+    const dims = [1, channels, frames.length, height, width];
+    const latents = { data: new Float32Array(channels * frames.length * height * width), dims };
+    await loaded.networks.denoise('conditional', latents, scheduler.timesteps[0]!, pose);
+    if (halves === 2) {
+      await loaded.networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
+    }
+    const step = (performance.now() - start) / 1000;
+    const posing = (start - begin) / 1000;
+    expected += job.windows.length * (posing + step * contender.steps);
+  }
+  const seconds = expected * repeats * (wholeJob ? 2 : 1);
+  const evaluations = entrants.reduce(
+    (sum, { contender }) => sum + evaluationsOf(contender, job.windows.length),
+    0,
+  );
+  onProgress?.({
+    type: 'notice',
+    message: `${evaluations} evaluations of the denoiser, ${repeats} times: about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`} and the rest of the work`,
+  });
+  return seconds;
+}

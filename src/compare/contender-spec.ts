@@ -1,0 +1,147 @@
+/** Contenders as a user writes them: `sampler=dpmpp,steps=8,guidance=2.5`, and sweeps, `steps=1,2,4,8`. */
+import { InvalidOptionError } from '../errors.ts';
+import type { PresetName, SamplerName } from '../pipeline/animate-options.ts';
+import { SAMPLERS } from '../schedulers/create-scheduler.ts';
+
+/** A contender beside the bundle's own presets; what is left out is the preset's. */
+export interface ContenderSpec {
+  /** Whose settings, adapters included, are the start. @defaultValue `fast` for `lcm` and `tcd`, else `original` */
+  readonly preset?: PresetName;
+  readonly sampler?: SamplerName;
+  /** 1 to 100; 1 to 50 for `lcm` and `tcd`. */
+  readonly steps?: number;
+  /** 1 (off) to 20. */
+  readonly guidance?: number;
+}
+
+/** One setting of the preset `fast` over several values. */
+export interface SweepSpec {
+  readonly setting: 'steps' | 'guidance';
+  readonly values: readonly number[];
+}
+
+/** Other names of samplers. */
+const ALIASES: Readonly<Record<string, SamplerName>> = {
+  dpmpp: 'dpmsolver',
+  'dpm++': 'dpmsolver',
+  'dpmsolver++': 'dpmsolver',
+};
+const PRESETS: readonly PresetName[] = ['fast', 'original'];
+const KEYS = ['preset', 'sampler', 'steps', 'guidance'] as const;
+/** Samplers whose steps are those of a distillation. */
+const DISTILLED: ReadonlySet<SamplerName> = new Set(['lcm', 'tcd']);
+const MAX_STEPS = 100;
+const MAX_DISTILLED_STEPS = 50;
+const MAX_GUIDANCE = 20;
+
+function refuse(option: string, text: string, expected: string, got: string): InvalidOptionError {
+  return new InvalidOptionError(
+    `Cannot use ${option} ${JSON.stringify(text)}: expected ${expected}, got ${got}`,
+    option,
+    text,
+  );
+}
+
+/** Whether a setting's number is one that samplers take. */
+function expectNumber(option: string, key: 'steps' | 'guidance', text: string, value: number): number {
+  const max = key === 'steps' ? MAX_STEPS : MAX_GUIDANCE;
+  const fits = key === 'steps' ? Number.isInteger(value) : Number.isFinite(value);
+  if (fits && value >= 1 && value <= max) return value;
+  const kind = key === 'steps' ? 'an integer' : 'a number';
+  throw refuse(option, text, `${key} to be ${kind} from 1 to ${max}`, String(value));
+}
+
+/**
+ * Reads a contender.
+ *
+ * @param option - what the user calls it, for messages.
+ * @throws {@link InvalidOptionError} that says what is wrong with it.
+ * @example
+ * parseContender('sampler=dpmpp,steps=8'); // { sampler: 'dpmsolver', steps: 8 }
+ */
+export function parseContender(text: string, option = 'with'): ContenderSpec {
+  const spec: { -readonly [Key in keyof ContenderSpec]: ContenderSpec[Key] } = {};
+  for (const part of text.split(',')) {
+    const [key = '', value = '', ...rest] = part.split('=').map((word) => word.trim());
+    if (value === '' || rest.length > 0 || !(KEYS as readonly string[]).includes(key)) {
+      throw refuse(option, text, `settings like sampler=dpmpp,steps=8,guidance=2.5`, JSON.stringify(part));
+    }
+    if (key in spec) throw refuse(option, text, `${key} once`, 'it twice');
+    switch (key as (typeof KEYS)[number]) {
+      case 'preset': {
+        const preset = PRESETS.find((name) => name === value);
+        if (preset === undefined) throw refuse(option, text, 'preset fast or original', value);
+        spec.preset = preset;
+        break;
+      }
+      case 'sampler': {
+        const sampler = ALIASES[value.toLowerCase()] ?? SAMPLERS.find((name) => name === value);
+        if (sampler === undefined) {
+          throw refuse(option, text, `a sampler: ${[...SAMPLERS, 'dpmpp'].join(', ')}`, value);
+        }
+        spec.sampler = sampler;
+        break;
+      }
+      case 'steps':
+        spec.steps = expectNumber(option, 'steps', text, Number(value));
+        break;
+      case 'guidance':
+        spec.guidance = expectNumber(option, 'guidance', text, Number(value));
+        break;
+    }
+  }
+  return checkContender(spec, option, text);
+}
+
+/** @throws {@link InvalidOptionError} if the settings contradict each other or are out of range. */
+export function checkContender(
+  spec: ContenderSpec,
+  option = 'with',
+  text = JSON.stringify(spec),
+): ContenderSpec {
+  const { preset, sampler, steps, guidance } = spec;
+  if (preset !== undefined && !PRESETS.includes(preset)) {
+    throw refuse(option, text, 'preset fast or original', String(preset));
+  }
+  if (sampler !== undefined && !SAMPLERS.includes(sampler)) {
+    throw refuse(option, text, `a sampler: ${SAMPLERS.join(', ')}`, String(sampler));
+  }
+  if (steps !== undefined) expectNumber(option, 'steps', text, steps);
+  if (guidance !== undefined) expectNumber(option, 'guidance', text, guidance);
+  if (sampler !== undefined && DISTILLED.has(sampler) && steps !== undefined && steps > MAX_DISTILLED_STEPS) {
+    throw refuse(option, text, `at most ${MAX_DISTILLED_STEPS} steps with ${sampler}`, String(steps));
+  }
+  return spec;
+}
+
+/** The preset whose settings a contender starts from. */
+export function presetOf({ preset, sampler }: ContenderSpec): PresetName {
+  if (preset !== undefined) return preset;
+  return sampler === undefined || DISTILLED.has(sampler) ? 'fast' : 'original';
+}
+
+/**
+ * Reads a sweep of `steps` or `guidance`.
+ *
+ * @throws {@link InvalidOptionError} that says what is wrong with it.
+ * @example
+ * parseSweep('steps=1,2,4,8'); // { setting: 'steps', values: [1, 2, 4, 8] }
+ */
+export function parseSweep(text: string, option = 'sweep'): SweepSpec {
+  const match = /^\s*(steps|guidance)\s*=(.+)$/.exec(text);
+  if (match === null) throw refuse(option, text, 'steps=1,2,4,8 or guidance=1,2', JSON.stringify(text));
+  const setting = match[1] as SweepSpec['setting'];
+  const values = match[2]!.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  return checkSweep({ setting, values }, option, text);
+}
+
+/** @throws {@link InvalidOptionError} if a value is out of range, or none is there. */
+export function checkSweep(sweep: SweepSpec, option = 'sweep', text = JSON.stringify(sweep)): SweepSpec {
+  const { setting, values } = sweep;
+  if (setting !== 'steps' && setting !== 'guidance') {
+    throw refuse(option, text, 'steps or guidance', String(setting));
+  }
+  if (values.length === 0) throw refuse(option, text, 'at least one value', 'none');
+  for (const value of values) expectNumber(option, setting, text, value);
+  return { setting, values: [...new Set(values)] };
+}

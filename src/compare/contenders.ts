@@ -1,0 +1,162 @@
+/** Who takes part in a comparison: the bundle's presets, with and without exact savings, and what the user adds. */
+import { ModelError } from '../errors.ts';
+import type { Bundle, BundlePreset } from '../models/bundle.ts';
+import type { PresetName } from '../pipeline/animate-options.ts';
+import { type ContenderSpec, presetOf, type SweepSpec } from './contender-spec.ts';
+import type { ContenderSettings } from './report.ts';
+
+/** A contender with the settings that its networks need. */
+export interface Contender extends Omit<ContenderSettings, 'loras'> {
+  readonly loras: BundlePreset['loras'];
+  /** Where the settings come from that are not its own. */
+  readonly preset: PresetName;
+  /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
+  readonly halves: 1 | 2;
+}
+
+/** The contenders, and what of the wanted ones this bundle cannot show. */
+export interface ChosenContenders {
+  readonly contenders: readonly Contender[];
+  readonly notes: readonly string[];
+}
+
+/** Names that reports and files use. */
+export const ORIGINAL = 'original';
+/** See {@link ORIGINAL}: the same settings, computed as AniPortrait's program does. */
+export const PUBLISHED = 'original-as-published';
+/** See {@link ORIGINAL}. */
+export const FAST = 'fast';
+
+function settingsTitle({
+  sampler,
+  steps,
+  guidance,
+}: Pick<Contender, 'sampler' | 'steps' | 'guidance'>): string {
+  const name = { lcm: 'LCM', ddim: 'DDIM', dpmsolver: 'DPM-Solver++', tcd: 'TCD', euler: 'Euler' }[sampler];
+  const guided = guidance > 1 ? `, guidance ${guidance}` : '';
+  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}`;
+}
+
+/**
+ * Chooses who takes part, the cheapest first: whoever has few steps is finished first when the comparison is stopped.
+ *
+ * @throws {@link ModelError} if the bundle has nothing that could be compared.
+ */
+export function chooseContenders(
+  bundle: Bundle,
+  added: readonly ContenderSpec[],
+  sweeps: readonly SweepSpec[],
+): ChosenContenders {
+  const notes: string[] = [];
+  const contenders: Contender[] = [];
+  const add = (id: string, label: string, given: Omit<Contender, 'id' | 'title' | 'halves'>): void => {
+    const settings = { ...given, halves: halvesOf(bundle, given.guidance) };
+    const same = contenders.find((other) => other.form === settings.form && keyOf(other) === keyOf(settings));
+    if (same !== undefined) {
+      // A sweep passes through the preset itself, which is then a point of the sweep.
+      if (settings.swept) contenders[contenders.indexOf(same)] = { ...same, swept: true };
+      else notes.push(`${label} is the same as ${same.id} and was left out`);
+      return;
+    }
+    contenders.push({ ...settings, id, title: settingsTitle(settings) });
+  };
+  const usable = new Map<PresetName, BundlePreset>();
+  for (const name of ['fast', 'original'] as const) {
+    const preset = bundle.description.presets[name];
+    if (preset === undefined) {
+      notes.push(`the bundle ${bundle.description.name} has no preset ${name}: compared is what there is`);
+      continue;
+    }
+    if (name === 'fast' && preset.loras.length === 0) {
+      notes.push(
+        `the preset fast of the bundle ${bundle.description.name} has no LoRA: its few steps are those of the undistilled denoiser`,
+      );
+    }
+    usable.set(name, preset);
+    const { sampler, steps, guidance, loras } = preset;
+    add(name, name, { sampler, steps, guidance, loras, form: 'lean', swept: false, preset: name });
+    if (name !== 'original') continue;
+    if (bundle.description.codec.type !== 'patch-transform') {
+      notes.push('the exact savings are measured for bundles with a patch-transform codec only');
+    } else if (halvesOf(bundle, guidance) === 2) {
+      add(PUBLISHED, PUBLISHED, {
+        sampler,
+        steps,
+        guidance,
+        loras,
+        form: 'published',
+        swept: false,
+        preset: name,
+      });
+      const last = contenders.length - 1;
+      contenders[last] = { ...contenders[last]!, title: `${contenders[last]!.title}, as published` };
+    } else {
+      notes.push(
+        'the preset original has no second half for guidance: there are no exact savings to measure',
+      );
+    }
+  }
+  for (const spec of added) {
+    const preset = usable.get(presetOf(spec));
+    if (preset === undefined) {
+      notes.push(`${JSON.stringify(spec)} starts from the preset ${presetOf(spec)} and was left out`);
+      continue;
+    }
+    const { sampler = preset.sampler, steps = preset.steps, guidance = preset.guidance } = spec;
+    const { loras } = preset;
+    const id = `${sampler}-${steps}${guidance > 1 ? `-g${guidance}` : ''}`;
+    add(uniqueId(id, contenders), id, {
+      sampler,
+      steps,
+      guidance,
+      loras,
+      form: 'lean',
+      swept: false,
+      preset: presetOf(spec),
+    });
+  }
+  const fast = usable.get('fast');
+  for (const { setting, values } of sweeps) {
+    if (fast === undefined) {
+      notes.push(`the sweep of ${setting} starts from the preset fast and was left out`);
+      continue;
+    }
+    for (const value of values) {
+      const swept: BundlePreset = { ...fast, [setting]: value };
+      const { sampler, steps, guidance, loras } = swept;
+      add(uniqueId(`fast-${setting}-${value}`, contenders), `fast with ${setting} ${value}`, {
+        sampler,
+        steps,
+        guidance,
+        loras,
+        form: 'lean',
+        swept: true,
+        preset: 'fast',
+      });
+    }
+  }
+  if (contenders.length === 0) {
+    throw new ModelError(
+      `Cannot compare with bundle ${bundle.description.name}: expected the preset original or fast, got neither`,
+      bundle.folder,
+    );
+  }
+  const cost = ({ steps, halves, form }: Contender): number =>
+    steps * halves * (form === 'published' ? 1.5 : 1);
+  return { contenders: contenders.sort((a, b) => cost(a) - cost(b)), notes };
+}
+
+function halvesOf({ description }: Bundle, guidance: number): 1 | 2 {
+  return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
+}
+
+function keyOf({ sampler, steps, guidance, loras }: Omit<Contender, 'id' | 'title'>): string {
+  return JSON.stringify([sampler, steps, guidance, loras]);
+}
+
+function uniqueId(id: string, contenders: readonly Contender[]): string {
+  const taken = new Set(contenders.map((contender) => contender.id));
+  let free = id;
+  for (let i = 2; taken.has(free); i++) free = `${id}-${i}`;
+  return free;
+}

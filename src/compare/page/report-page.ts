@@ -1,0 +1,300 @@
+/** The report as one HTML file that needs nothing else: no network, no files beside it. */
+import { ORIGINAL } from '../contenders.ts';
+import { METRIC_NOTES } from '../metric-notes.ts';
+import { decimals, figures, gigaFlops, percent, spreadText, times } from '../number-format.ts';
+import type { CompareReport, Comparison, ContenderReport } from '../report.ts';
+import { findComparison, summarise, wantedFigures } from '../summary.ts';
+import { dataUrl, escapeText, tableMarkup } from './markup.ts';
+import { qualityChart } from './quality-chart.ts';
+import { stageBars } from './stage-bars.ts';
+import { SCRIPT, STYLE } from './style.ts';
+
+/** A frame of two contenders and their difference, as JPEG files. */
+export interface FrameRow {
+  /** Counted from 0. */
+  readonly frame: number;
+  readonly against: Uint8Array;
+  readonly of: Uint8Array;
+  readonly difference: Uint8Array;
+}
+
+/** Frames of the two contenders side by side. */
+export interface FrameStrip {
+  readonly of: string;
+  readonly against: string;
+  /** By which differences are multiplied before they are drawn around grey. */
+  readonly amplification: number;
+  readonly rows: readonly FrameRow[];
+}
+
+/** A contender's video: in the page, or, where it is too large for that, beside it. */
+export interface PageVideo {
+  readonly id: string;
+  /** Of the file, relative to the page. */
+  readonly path: string;
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** What a page shows. */
+export interface PageParts {
+  readonly report: CompareReport;
+  readonly strip: FrameStrip | undefined;
+  readonly videos: readonly PageVideo[];
+  /** Video with the contenders beside each other, relative to the page. */
+  readonly sideBySide: string | undefined;
+}
+
+/** The page's HTML. */
+export function reportPage(parts: PageParts): string {
+  const { report } = parts;
+  const sections = [
+    head(report),
+    wantedSection(report),
+    timeSection(report),
+    videoSection(parts),
+    stripSection(parts.strip),
+    qualitySection(report),
+    chartSection(report),
+    workSection(report),
+    notesSection(),
+    machineSection(report),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>lcm-portrait: comparison of ${escapeText(report.clip.bundle)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${sections.filter((section) => section !== '').join('\n')}
+</main>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+function head(report: CompareReport): string {
+  const { clip, machine, repeats } = report;
+  const stopped = report.complete
+    ? ''
+    : `<p class="note">Stopped before it was complete. ${
+        report.unfinished.length === 0
+          ? 'Every contender has at least one repeat.'
+          : `Unfinished: ${report.unfinished
+              .map(
+                ({ id, evaluationsDone, denoiserEvaluations }) =>
+                  `${escapeText(id)} (${evaluationsDone} of ${denoiserEvaluations} evaluations)`,
+              )
+              .join(', ')}.`
+      }</p>`;
+  return (
+    `<h1>${escapeText(summarise(report))}</h1>` +
+    `<p class="faint">${clip.frames} frames at ${figures(clip.fps)} fps, ${clip.width}×${clip.height}, bundle ${escapeText(clip.bundle)}, ` +
+    `seed ${clip.seed}, on ${escapeText(machine.device)}; ${escapeText(machine.processor)}, ${machine.cores} cores; ` +
+    `${repeats} repeat${repeats === 1 ? '' : 's'}; ${escapeText(report.created.slice(0, 10))}.</p>` +
+    stopped +
+    report.notes.map((note) => `<p class="note">${escapeText(note)}</p>`).join('')
+  );
+}
+
+function wantedSection(report: CompareReport): string {
+  if (report.clip.bundle !== 'tiny') return '';
+  const wanted = wantedFigures(report);
+  if (wanted.length === 0) return '';
+  return `<h2>What the project aims at</h2><div class="card">${tableMarkup(
+    ['', 'found', 'wanted on two cores', ''],
+    wanted.map(({ name, found, wanted: aim, met }) => [
+      escapeText(name),
+      escapeText(found),
+      escapeText(aim),
+      met ? '<span class="met">met</span>' : '<span class="missed">missed</span>',
+    ]),
+  )}</div>`;
+}
+
+function timeSection({ contenders }: CompareReport): string {
+  if (contenders.length === 0) return '';
+  const hasJob = contenders.some(({ wholeJob }) => wholeJob !== undefined);
+  const table = tableMarkup(
+    ['', 'evaluations', 'one run, s', 'denoise, s', 'all stages, s', ...(hasJob ? ['whole job, s'] : [])],
+    contenders.map(({ id, denoiserEvaluations, run, times: seconds, wholeJob }) => [
+      escapeText(id),
+      String(denoiserEvaluations),
+      spreadText({ ...run, count: Math.min(run.count, 1) }),
+      spreadText(seconds.denoise),
+      spreadText(seconds.total),
+      ...(hasJob ? [wholeJob === undefined ? '–' : spreadText(wholeJob)] : []),
+    ]),
+  );
+  return `<h2>Time by stage</h2><div class="card">${stageBars(contenders)}${table}</div>
+<p class="faint">One stage after another, for the whole clip; <em>prepare</em> is the same for all. ${
+    hasJob
+      ? 'The whole job overlaps its stages, from nothing loaded to the finished file.'
+      : 'Rendering a clip overlaps decoding and encoding with denoising; <code>--whole-job</code> measures that, too.'
+  }</p>`;
+}
+
+function videoSection({ report, videos, sideBySide }: PageParts): string {
+  if (videos.length === 0) return '';
+  const titles = new Map(report.contenders.map(({ id, title }) => [id, title]));
+  const figuresOfVideos = videos.map(({ id, path, bytes }) => {
+    const source = bytes === undefined ? escapeText(path) : dataUrl('video/mp4', bytes);
+    return (
+      `<figure><video src="${source}" playsinline preload="auto" loop></video><figcaption><strong>${escapeText(id)}</strong> ` +
+      `<span class="faint">${escapeText(titles.get(id) ?? '')}</span> <a href="${escapeText(path)}">file</a></figcaption></figure>`
+    );
+  });
+  const link =
+    sideBySide === undefined
+      ? ''
+      : `<p class="faint">In one file: <a href="${escapeText(sideBySide)}">${escapeText(sideBySide)}</a></p>`;
+  return (
+    `<h2>The videos</h2><div class="controls"><button id="play" type="button">Play all</button>` +
+    `<input id="seek" type="range" min="0" max="1" step="any" value="0" aria-label="Position"></div>` +
+    `<div class="videos">${figuresOfVideos.join('')}</div>${link}`
+  );
+}
+
+function stripSection(strip: FrameStrip | undefined): string {
+  if (strip === undefined || strip.rows.length === 0) return '';
+  const image = (bytes: Uint8Array, alt: string): string =>
+    `<img src="${dataUrl('image/jpeg', bytes)}" alt="${escapeText(alt)}">`;
+  const rows = strip.rows.map(
+    ({ frame, of, against, difference }) =>
+      `<div class="row"><div class="head">frame ${frame}</div>${image(against, `${strip.against}, frame ${frame}`)}` +
+      `${image(of, `${strip.of}, frame ${frame}`)}${image(difference, `difference at frame ${frame}`)}</div>`,
+  );
+  return (
+    `<h2>Frame by frame</h2><div class="frames"><div class="row"><div></div><div class="head">${escapeText(strip.against)}</div>` +
+    `<div class="head">${escapeText(strip.of)}</div><div class="head">difference × ${strip.amplification}</div></div>${rows.join('')}</div>` +
+    `<p class="faint">The face's box. Grey means no difference; the frames are those that differ most, and some between.</p>`
+  );
+}
+
+function cell(comparison: Comparison | undefined, pick: (comparison: Comparison) => string): string {
+  return comparison === undefined ? '–' : pick(comparison);
+}
+
+function qualitySection(report: CompareReport): string {
+  const { contenders } = report;
+  if (contenders.length === 0) return '';
+  const against = (id: string): Comparison | undefined => findComparison(report, id, ORIGINAL);
+  const pictures = report.comparisons.some((comparison) => comparison.against === ORIGINAL)
+    ? tableMarkup(
+        [
+          'against original',
+          'PSNR, dB <small>face</small>',
+          'SSIM <small>face</small>',
+          'MS-SSIM <small>face</small>',
+          'PSNR, dB',
+          'landmarks',
+          'flicker ratio <small>face</small>',
+          '<small>outside</small>',
+        ],
+        contenders
+          .filter(({ id }) => against(id) !== undefined)
+          .map(({ id }) => [
+            escapeText(id),
+            cell(against(id), ({ face }) => decimals(face.psnr, 1)),
+            cell(against(id), ({ face }) => decimals(face.ssim, 4)),
+            cell(against(id), ({ face }) => decimals(face.msSsim, 4)),
+            cell(against(id), ({ whole }) => decimals(whole.psnr, 1)),
+            cell(against(id), ({ landmarkDistance }) => decimals(landmarkDistance, 4)),
+            cell(against(id), ({ flickerRatio }) => times(flickerRatio.inside)),
+            cell(against(id), ({ flickerRatio }) => times(flickerRatio.outside)),
+          ]),
+      )
+    : '';
+  const hasIdentity = contenders.some(({ identity }) => identity !== undefined);
+  const own = tableMarkup(
+    [
+      'by itself',
+      'mouth r',
+      'lag',
+      'amplitude',
+      'flicker <small>face</small>',
+      'landmarks <small>from driving</small>',
+      'no face',
+      ...(hasIdentity ? ['identity'] : []),
+    ],
+    contenders.map(({ id, mouth, flicker, drivingLandmarkDistance, missingFaces, identity }) => [
+      escapeText(id),
+      decimals(mouth.correlation, 2),
+      decimals(mouth.lag, 0),
+      decimals(mouth.amplitude, 2),
+      decimals(flicker.inside, 2),
+      decimals(drivingLandmarkDistance, 3),
+      String(missingFaces),
+      ...(hasIdentity ? [decimals(identity, 3)] : []),
+    ]),
+  );
+  return `<h2>Quality</h2><div class="card">${pictures}${own}</div>`;
+}
+
+function chartSection(report: CompareReport): string {
+  const points = report.contenders.flatMap((contender) => {
+    const comparison = findComparison(report, contender.id, ORIGINAL);
+    if (comparison === undefined || contender.form === 'published') return [];
+    return [
+      {
+        label: contender.id,
+        time: contender.times.total.median,
+        quality: comparison.face.psnr,
+        swept: contender.swept,
+      },
+    ];
+  });
+  if (points.length === 0) return '';
+  return `<h2>Quality against time</h2><div class="card">${qualityChart(points, 'PSNR of the face against original, dB')}</div>`;
+}
+
+function workSection({ contenders, limit }: CompareReport): string {
+  if (contenders.length === 0) return '';
+  const row = ({ id, work, denoiserFlops, limitShare }: ContenderReport): string[] => [
+    escapeText(id),
+    gigaFlops(work.denoise),
+    gigaFlops(work.pose),
+    gigaFlops(work.decode),
+    gigaFlops(work.reference),
+    gigaFlops(denoiserFlops, '/s'),
+    percent(limitShare),
+  ];
+  return `<h2>Work</h2><div class="card">${tableMarkup(
+    ['', 'denoise', 'pose', 'decode', 'reference', 'while denoising', 'of the limit'],
+    contenders.map(row),
+  )}</div><p class="faint">Limit of this machine: ${gigaFlops(limit.flops, '/s')}, by products of matrices of ${limit.sizes
+    .map(({ size, flops }) => `${size}² (${gigaFlops(flops, '/s')})`)
+    .join(', ')}.</p>`;
+}
+
+function notesSection(): string {
+  return `<h2>What the figures mean, and when not to trust them</h2><dl>${METRIC_NOTES.map(
+    ({ name, meaning, caution }) =>
+      `<dt>${escapeText(name)}</dt><dd>${escapeText(meaning)}</dd><dd class="faint">${escapeText(caution)}</dd>`,
+  ).join('')}</dl>`;
+}
+
+function machineSection({ machine, clip }: CompareReport): string {
+  const { versions } = machine;
+  const rows: readonly (readonly [string, string])[] = [
+    ['processor', `${machine.processor}, ${machine.cores} cores`],
+    ['memory', `${figures(machine.memoryBytes / 1e9)} GB`],
+    ['system', machine.system],
+    ['load before', figures(machine.load)],
+    ['device', `${machine.device}${machine.threads === null ? '' : `, ${machine.threads} threads`}`],
+    [
+      'versions',
+      `lcm-portrait ${versions.program}, Node.js ${versions.node}, onnxruntime-node ${versions.onnxruntime}, ffmpeg ${versions.ffmpeg}`,
+    ],
+    ['portrait', clip.portrait],
+    ['speech', clip.audio],
+    ['windows', `${clip.windows} of ${clip.windowFrames} frames`],
+  ];
+  return `<h2>Machine and material</h2><div class="scroll"><table>${rows
+    .map(([name, value]) => `<tr><th>${name}</th><td style="text-align:left">${escapeText(value)}</td></tr>`)
+    .join('')}</table></div>`;
+}

@@ -1,0 +1,51 @@
+/** Bars of time by stage, as SVG. */
+import { figures } from '../number-format.ts';
+import { type ContenderReport, TIMED_STAGES, type TimedStage } from '../report.ts';
+import { escapeText } from './markup.ts';
+
+const WIDTH = 760;
+const LABEL = 190;
+const NUMBER = 70;
+const BAR = 22;
+const ROW = 40;
+const TOP = 8;
+/** Pixels below which a part has no room for its number. */
+const NUMBER_ROOM = 34;
+
+/** Class of a stage's colour. */
+export function stageClass(stage: TimedStage): string {
+  return `stage-${stage}`;
+}
+
+/** One bar for each contender, its parts the stages; the longest fills the width. */
+export function stageBars(contenders: readonly ContenderReport[]): string {
+  const longest = Math.max(...contenders.map(({ times }) => times.total.median));
+  const scale = (WIDTH - LABEL - NUMBER) / longest;
+  const rows = contenders.map(({ id, title, times }, i) => {
+    const y = TOP + i * ROW;
+    let x = LABEL;
+    const parts = TIMED_STAGES.map((stage) => {
+      const seconds = times[stage].median;
+      const width = seconds * scale;
+      const label =
+        width >= NUMBER_ROOM
+          ? `<text x="${(x + width / 2).toFixed(1)}" y="${y + BAR / 2 + 4}" class="in-bar" text-anchor="middle">${figures(seconds)}</text>`
+          : '';
+      const part =
+        `<rect x="${x.toFixed(2)}" y="${y}" width="${width.toFixed(2)}" height="${BAR}" class="${stageClass(stage)}">` +
+        `<title>${stage}: ${figures(seconds)} s</title></rect>${label}`;
+      x += width;
+      return part;
+    });
+    return (
+      `<text x="0" y="${y + 11}" class="strong">${escapeText(id)}</text>` +
+      `<text x="0" y="${y + 25}" class="faint">${escapeText(title.replace(', as published', ''))}</text>` +
+      `${parts.join('')}<text x="${(x + 6).toFixed(1)}" y="${y + BAR / 2 + 4}">${figures(times.total.median)} s</text>`
+    );
+  });
+  const height = TOP + contenders.length * ROW;
+  return (
+    `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Seconds by stage for each contender">${rows.join('')}</svg>` +
+    `<p class="legend">${TIMED_STAGES.map((stage) => `<span><i class="${stageClass(stage)}"></i>${stage}</span>`).join('')}</p>`
+  );
+}

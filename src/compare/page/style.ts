@@ -1,0 +1,57 @@
+/** The page's looks, light and dark, and the script that plays its videos together. */
+
+/** Style sheet. */
+export const STYLE = `
+:root { color-scheme: light dark;
+  --back: #fbfaf8; --card: #fff; --text: #1d1d1f; --faint: #6b6b70; --line: #dedcd7; --accent: #b4451f; --good: #2f7d4f; --bad: #b3352b;
+  --prepare: #a9a6b8; --load: #c9c3b4; --reference: #7c6fb0; --pose: #4f8fba; --denoise: #d9703c; --decode: #5aa469; --encode: #c9a227; --on-bar: #16161a; }
+@media (prefers-color-scheme: dark) { :root {
+  --back: #151517; --card: #1f1f23; --text: #ececee; --faint: #9a9aa2; --line: #36363c; --accent: #ef8354; --good: #6cc08b; --bad: #ef7a70;
+  --prepare: #7d7a90; --load: #8f8a7c; --reference: #9488cc; --pose: #6fb0dc; --denoise: #e88a58; --decode: #78c088; --encode: #e0bd4a; --on-bar: #101012; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
+main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+h1 { font-size: 1.55rem; line-height: 1.35; font-weight: 650; margin: 0 0 .5rem; text-wrap: balance; }
+h2 { font-size: 1.15rem; margin: 2.75rem 0 .75rem; }
+p { margin: .5rem 0; } .faint, p.faint { color: var(--faint); } a { color: var(--accent); }
+.note { border-left: 3px solid var(--accent); padding: .1rem 0 .1rem .8rem; margin: .6rem 0; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem 1.1rem; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; width: 100%; }
+th, td { text-align: right; padding: .35rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child { text-align: left; padding-left: 0; } thead th { color: var(--faint); font-weight: 500; } tbody th { font-weight: 600; }
+tbody tr:last-child > * { border-bottom: 0; } td small, th small { color: var(--faint); font-weight: 400; }
+.met { color: var(--good); } .missed { color: var(--bad); }
+svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--text); } svg .strong { font-weight: 600; font-size: 13px; }
+svg .faint { fill: var(--faint); } svg .in-bar { fill: var(--on-bar); } svg .grid { stroke: var(--line); } svg .sweep { fill: none; stroke: var(--accent); stroke-width: 2; }
+svg .swept { fill: var(--accent); } svg .point { fill: var(--pose); }
+.legend { display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .85rem; color: var(--faint); } .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
+${['prepare', 'load', 'reference', 'pose', 'denoise', 'decode', 'encode'].map((stage) => `.stage-${stage} { fill: var(--${stage}); background: var(--${stage}); }`).join('\n')}
+.videos { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1rem; } figure { margin: 0; } figcaption { font-size: .88rem; margin-top: .35rem; }
+video, img { width: 100%; display: block; border-radius: .4rem; background: #000; } .controls { display: flex; gap: .75rem; align-items: center; margin: .75rem 0; }
+button { font: inherit; padding: .35rem .9rem; border: 1px solid var(--line); border-radius: .4rem; background: var(--card); color: inherit; cursor: pointer; } input[type=range] { flex: 1; accent-color: var(--accent); }
+.frames { display: grid; gap: .35rem; } .frames .row { display: grid; gap: .35rem; grid-template-columns: 4.5rem repeat(3, 1fr); align-items: center; } .frames .head { font-size: .85rem; color: var(--faint); text-align: center; }
+dl dt { font-weight: 600; margin-top: .9rem; } dl dd { margin: .15rem 0 0; } details { margin-top: .75rem; }
+`;
+
+/** Plays, pauses and seeks all videos of the page as one; only the first is heard. */
+export const SCRIPT = `
+(() => {
+  const videos = [...document.querySelectorAll('video')];
+  const button = document.querySelector('#play'), seek = document.querySelector('#seek');
+  if (videos.length === 0 || !button || !seek) return;
+  const lead = videos[0];
+  const show = () => { button.textContent = lead.paused ? 'Play all' : 'Pause'; };
+  videos.slice(1).forEach((video) => { video.muted = true; });
+  button.addEventListener('click', () => {
+    if (!lead.paused) { videos.forEach((video) => video.pause()); return; }
+    const from = lead.ended ? 0 : lead.currentTime;
+    videos.forEach((video) => { video.currentTime = from; void video.play(); });
+  });
+  lead.addEventListener('play', show); lead.addEventListener('pause', show);
+  lead.addEventListener('timeupdate', () => {
+    if (document.activeElement !== seek || !lead.paused) seek.value = String(lead.currentTime / (lead.duration || 1));
+    videos.slice(1).forEach((video) => { if (!lead.paused && Math.abs(video.currentTime - lead.currentTime) > 0.12) video.currentTime = lead.currentTime; });
+  });
+  seek.addEventListener('input', () => { videos.forEach((video) => { video.currentTime = Number(seek.value) * (lead.duration || 0); }); });
+})();
+`;

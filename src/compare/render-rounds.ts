@@ -1,0 +1,142 @@
+/** The measured rounds of a comparison: in each, every contender renders the clip, in turns with the others. */
+import type { PreparedClip } from '../pipeline/studio.ts';
+import { secondsSince } from './clock.ts';
+import { clipOptionsOf, type ResolvedCompareOptions } from './compare-options.ts';
+import type { Entrant } from './entrant.ts';
+import { FrameSpool } from './frame-spool.ts';
+import { measureRender, type RenderTimes } from './measure-render.ts';
+import type { ReportFolder } from './report-folder.ts';
+import { takeTurns } from './take-turns.ts';
+import { timeWholeJob } from './whole-job.ts';
+import { evaluationsOf } from './work.ts';
+import { encodeClip } from './write-videos.ts';
+
+/** What {@link RenderRounds} works on. */
+export interface RenderRoundsOptions {
+  readonly clip: PreparedClip;
+  readonly entrants: readonly Entrant[];
+  readonly folder: ReportFolder;
+  readonly options: ResolvedCompareOptions;
+  readonly expectedSeconds: number;
+}
+
+/** Measures all repeats; what was finished when the signal aborts stays in the entrants. */
+export class RenderRounds {
+  readonly #parts: RenderRoundsOptions;
+  readonly #total: number;
+  #done = 0;
+  readonly #begin = performance.now();
+  readonly #begun: FrameSpool[] = [];
+
+  constructor(parts: RenderRoundsOptions) {
+    this.#parts = parts;
+    const { clip, entrants, options } = parts;
+    const windows = clip.job.windows.length;
+    this.#total =
+      options.repeats * entrants.reduce((sum, { contender }) => sum + evaluationsOf(contender, windows), 0);
+  }
+
+  /** @throws {@link NumericalError} if a denoiser's output is not finite. */
+  async run(): Promise<void> {
+    const { entrants, options } = this.#parts;
+    const { repeats, wholeJob, signal, onProgress } = options;
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      onProgress?.({ type: 'stage', stage: 'render' });
+      await this.#round(repeat);
+      if (signal?.aborted) return;
+      if (!wholeJob) continue;
+      onProgress?.({ type: 'stage', stage: 'whole-job' });
+      for (const entrant of entrants) {
+        try {
+          await this.#wholeJob(entrant, repeat);
+        } catch (error) {
+          if (signal?.aborted) return;
+          throw error;
+        }
+      }
+    }
+  }
+
+  async #round(repeat: number): Promise<void> {
+    const { entrants, clip, folder, options } = this.#parts;
+    const { signal } = options;
+    const { job, scene } = clip;
+    const finished: (RenderTimes | undefined)[] = entrants.map(() => undefined);
+    const spools: (FrameSpool | undefined)[] = entrants.map(() => undefined);
+    const results = await takeTurns(
+      entrants.map((entrant, index) => async (pass) => {
+        const { contender, sampling, loaded } = entrant;
+        entrant.evaluationsDone = 0;
+        const file = await folder.temporary(`frames-${contender.id}-${repeat}`);
+        const spool = await FrameSpool.open(file, { width: scene.width, height: scene.height });
+        spools[index] = spool;
+        this.#begun.push(spool);
+        const { halves } = sampling;
+        finished[index] = await measureRender({
+          ...{ job, scene, pass, signal },
+          networks: loaded.networks,
+          sampling,
+          onStep: () => {
+            entrant.evaluationsDone += halves;
+            this.#count(halves);
+          },
+          onFrame: async (picture, latents) => {
+            await spool.add(picture);
+            if (repeat === 0) entrant.latents?.push(latents.slice());
+          },
+        });
+      }),
+    );
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined && !signal?.aborted) throw failed.reason;
+
+    // What is finished is finished, also after an abort: it gets its video and counts.
+    for (const [index, entrant] of entrants.entries()) {
+      const [times, spool] = [finished[index], spools[index]];
+      if (times === undefined || spool === undefined) continue;
+      const encode = await this.#encode(entrant, spool);
+      entrant.repeats.push({ ...times, encode });
+      if (repeat === 0) entrant.frames = spool;
+      else await spool.dispose();
+    }
+  }
+
+  async #encode({ contender }: Entrant, frames: FrameSpool): Promise<number> {
+    const { clip, folder } = this.#parts;
+    const { job } = clip;
+    return encodeClip(await folder.draftOf(contender.id), frames, {
+      ffmpeg: job.ffmpeg,
+      fps: job.fps,
+      audioPath: job.options.audio,
+      comment: `lcm-portrait compare, ${contender.title}, seed ${job.options.seed}`,
+    });
+  }
+
+  async #wholeJob({ contender, repeats }: Entrant, repeat: number): Promise<void> {
+    const { folder, options, clip } = this.#parts;
+    const output = await folder.temporary(`whole-job-${contender.id}.mp4`);
+    const shared = clipOptionsOf(options);
+    const job = { ...shared, output, overwrite: true, preset: clip.job.options.preset };
+    const seconds = await timeWholeJob(job, contender, clip.job.windows);
+    const measured = repeats[repeat];
+    if (measured !== undefined) measured.wholeJob = seconds;
+  }
+
+  #count(evaluations: number): void {
+    this.#done += evaluations;
+    const elapsed = secondsSince(this.#begin);
+    const share = this.#done / this.#total;
+    const { onProgress } = this.#parts.options;
+    onProgress?.({
+      type: 'evaluations',
+      done: this.#done,
+      total: this.#total,
+      remaining: share > 0.02 ? (elapsed * (1 - share)) / share : this.#parts.expectedSeconds,
+    });
+  }
+
+  /** Removes all frames; may be called twice. */
+  async dispose(): Promise<void> {
+    for (const spool of this.#begun) await spool.dispose();
+  }
+}

@@ -1,0 +1,180 @@
+/** The folder of a report: one comparison at a time writes into it, and every file appears when it is complete. */
+
+import { rmSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { MediaError } from '../errors.ts';
+import { onProcessExit } from '../media/exit-cleanup.ts';
+import { partialPath } from '../media/prepare-output.ts';
+
+const LOCK = '.lcm-portrait-compare.lock';
+/** For what is not finished yet. */
+const DRAFTS = '.unfinished';
+
+/** Names of what a report consists of. */
+export const REPORT_FILES = {
+  json: 'report.json',
+  html: 'report.html',
+  sideBySide: 'side-by-side.mp4',
+  videos: 'videos',
+} as const;
+
+/** Path of a contender's video, relative to the report. */
+export function videoOf(id: string): string {
+  return `${REPORT_FILES.videos}/${id}.mp4`;
+}
+
+interface LockOwner {
+  readonly pid: number;
+  readonly host: string;
+}
+
+/** A locked folder. */
+export class ReportFolder {
+  readonly path: string;
+  readonly #lock: string;
+  readonly #forget: () => void;
+
+  private constructor(folder: string, lock: string) {
+    this.path = folder;
+    this.#lock = lock;
+    this.#forget = onProcessExit(() => rmSync(lock, { force: true }));
+  }
+
+  /**
+   * Makes the folder where there is none, and locks it. A lock whose process has ended is taken over.
+   *
+   * @param force - whether a report that is there may be replaced.
+   * @throws {@link MediaError} if it is a file, cannot be written, is in use, or holds a report and `force` is not set.
+   */
+  static async open(folder: string, { force }: { readonly force: boolean }): Promise<ReportFolder> {
+    const target = path.resolve(folder);
+    const refuse = (expected: string, got: string, cause?: unknown): MediaError =>
+      new MediaError(`Cannot write report to ${folder}: expected ${expected}, got ${got}`, folder, { cause });
+    try {
+      await mkdir(target, { recursive: true });
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw code === 'EEXIST' || code === 'ENOTDIR'
+        ? refuse('a folder', 'a file', cause)
+        : refuse('a folder that can be made', `an error (${code})`, cause);
+    }
+    const lock = path.join(target, LOCK);
+    const owner: LockOwner = { pid: process.pid, host: hostname() };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const file = await open(lock, 'wx');
+        await file.writeFile(JSON.stringify(owner));
+        await file.close();
+        break;
+      } catch (cause) {
+        const { code } = cause as NodeJS.ErrnoException;
+        if (code !== 'EEXIST') {
+          throw refuse('a folder that can be written', `an error (${code}); choose another`, cause);
+        }
+        const other = await readOwner(lock);
+        if (attempt > 0 || (other !== undefined && isAlive(other))) {
+          const who = other === undefined ? 'another process' : `process ${other.pid} on ${other.host}`;
+          throw refuse(
+            'a folder that no other comparison writes to',
+            `one in use by ${who}; choose another, or remove ${lock} if that process is gone`,
+            cause,
+          );
+        }
+        await rm(lock, { force: true });
+      }
+    }
+    const opened = new ReportFolder(target, lock);
+    const there = await stat(path.join(target, REPORT_FILES.json)).catch(() => undefined);
+    if (there !== undefined && !force) {
+      await opened.release();
+      throw refuse(
+        'a folder without a report',
+        'one with a report; choose another, or replace it with --force',
+      );
+    }
+    await opened.discardDrafts();
+    return opened;
+  }
+
+  /** Where a file of the report lies; makes the folder above it. */
+  async pathOf(name: string): Promise<string> {
+    const file = path.join(this.path, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    return file;
+  }
+
+  /** Writes a whole file, which replaces one that is there in one step. */
+  async write(name: string, data: string | Uint8Array): Promise<void> {
+    const target = await this.pathOf(name);
+    const partial = partialPath(target);
+    try {
+      await writeFile(partial, data);
+      await rename(partial, target);
+    } catch (cause) {
+      await rm(partial, { force: true });
+      const { code } = cause as NodeJS.ErrnoException;
+      throw new MediaError(
+        `Cannot write ${target}: expected room for a file, got an error (${code})`,
+        target,
+        {
+          cause,
+        },
+      );
+    }
+  }
+
+  /** Where a video lies until {@link ReportFolder.publishVideos}: an earlier report stays whole until then. */
+  draftOf(id: string): Promise<string> {
+    return this.pathOf(path.join(DRAFTS, videoOf(id)));
+  }
+
+  /** A place for something that goes before the folder is unlocked. */
+  temporary(name: string): Promise<string> {
+    return this.pathOf(path.join(DRAFTS, name));
+  }
+
+  /** Puts the drafts in place of an earlier report's videos. */
+  async publishVideos(): Promise<void> {
+    const videos = path.join(this.path, REPORT_FILES.videos);
+    await rm(videos, { recursive: true, force: true });
+    await rename(path.join(this.path, DRAFTS, REPORT_FILES.videos), videos);
+  }
+
+  /** Removes everything that is not finished, also what an earlier process has left. */
+  async discardDrafts(): Promise<void> {
+    await rm(path.join(this.path, DRAFTS), { recursive: true, force: true });
+  }
+
+  /** Removes a folder in which nothing is; to be called after {@link ReportFolder.release}. */
+  async removeIfEmpty(): Promise<void> {
+    await rmdir(this.path).catch(() => {});
+  }
+
+  /** Unlocks the folder; may be called twice. */
+  async release(): Promise<void> {
+    await rm(this.#lock, { force: true });
+    this.#forget();
+  }
+}
+
+async function readOwner(lock: string): Promise<LockOwner | undefined> {
+  try {
+    const { pid, host } = JSON.parse(await readFile(lock, 'utf8')) as LockOwner;
+    return Number.isInteger(pid) && typeof host === 'string' ? { pid, host } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the process may still run; of another machine's nobody here can tell. */
+function isAlive({ pid, host }: LockOwner): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,67 @@
+/** Whole jobs as users run them: from nothing loaded to the finished file, stages overlapping. */
+import { rm } from 'node:fs/promises';
+import { VideoWriter } from '../media/video-writer.ts';
+import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import type { ContextWindow } from '../pipeline/context-windows.ts';
+import { renderClip } from '../pipeline/render-clip.ts';
+import { RenderProgress } from '../pipeline/render-progress.ts';
+import { Studio } from '../pipeline/studio.ts';
+import { secondsSince } from './clock.ts';
+import type { Contender } from './contenders.ts';
+import { loadNetworks, samplingOf } from './entrant.ts';
+
+/**
+ * Runs one job in a studio of its own, both forms by the same steps, and removes its video.
+ *
+ * @param options - with the video's path as `output`.
+ * @param windows - those of all contenders.
+ * @returns seconds, without the start of the process, which comes before anything can be measured.
+ */
+export async function timeWholeJob(
+  options: AnimateOptions,
+  contender: Contender,
+  windows: readonly ContextWindow[],
+): Promise<number> {
+  const begin = performance.now();
+  const { signal, device, threads, ...clipOptions } = options;
+  const studio = new Studio({
+    ...(device !== undefined && { device }),
+    ...(threads !== undefined && { threads }),
+  });
+  try {
+    const clip = await studio.prepare({ ...clipOptions, ...(signal && { signal }) });
+    const sampling = samplingOf(clip.job.bundle, contender);
+    const job = { ...clip.job, sampling, windows };
+    const { scene, watch } = clip;
+    const loaded = await loadNetworks(studio, job, contender, sampling, signal);
+    const { networks } = loaded;
+    await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
+    const { frames, fps } = job;
+    const writer = await VideoWriter.open({
+      ffmpeg: job.ffmpeg,
+      outputPath: job.output,
+      width: scene.width,
+      height: scene.height,
+      fps,
+      frames,
+      audioPath: options.audio,
+      force: true,
+      signal,
+    });
+    try {
+      const steps = job.windows.length * sampling.scheduler.timesteps.length;
+      const progress = new RenderProgress(frames, steps, () => {});
+      const { device: name } = await studio.denoisingEngine();
+      await renderClip({ job, scene, networks, writer, progress, watch, device: name });
+      await writer.finish();
+    } finally {
+      await writer.dispose();
+    }
+    await loaded.release();
+    await clip.dispose();
+    return secondsSince(begin);
+  } finally {
+    await studio.dispose();
+    await rm(options.output, { force: true });
+  }
+}

@@ -1,0 +1,118 @@
+/** Multiplications and additions of a contender's networks over a clip, counted from their graphs. */
+import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
+import { describeClipVision } from '../models/clip-vision.ts';
+import { describeDenoisingUnet } from '../models/denoising-unet.ts';
+import { patchDecoderFlops, patchEncoderFlops } from '../models/patch-transform.ts';
+import { describePoseGuider } from '../models/pose-guider.ts';
+import { describeReferenceUnet } from '../models/reference-unet.ts';
+import { describeVae } from '../models/vae.ts';
+import { memoryWeights } from '../weights/memory-weights.ts';
+import type { Contender } from './contenders.ts';
+import type { Work } from './report.ts';
+
+/** What the work depends on besides the contender. */
+export interface ClipSize {
+  readonly frames: number;
+  readonly windows: number;
+  readonly windowFrames: number;
+  /** Frames that are decoded in one run; the last run may hold fewer and costs the same. */
+  readonly decodeFrames: number;
+}
+
+/** Work of one run of each network. */
+export interface NetworkWork {
+  readonly encoder: number;
+  /** The image encoder; 0 without one. */
+  readonly embedding: number;
+  readonly referenceBanks: number;
+  readonly referenceKeys: number;
+  readonly poseGuider: number;
+  readonly conditional: number;
+  readonly unconditional: number;
+  /** Both halves at once; its pose guider runs on both as well. */
+  readonly published: number;
+  readonly decoder: number;
+}
+
+/** Counts every network of a bundle at the size of a window. */
+export function networkWork(
+  description: BundleDescription,
+  { windowFrames, decodeFrames }: Pick<ClipSize, 'windowFrames' | 'decodeFrames'>,
+): NetworkWork {
+  const { resolution, denoisingUnet, poseGuider } = description;
+  const picture = { height: resolution, width: resolution };
+  const latents = latentSize(description);
+  const denoiser = (reference: 'none' | 'keys-values' | 'published'): number =>
+    describeDenoisingUnet(denoisingUnet, {
+      ...latents,
+      frames: windowFrames,
+      reference,
+      imageEmbeds: reference === 'none' ? 'none' : 'input',
+      poseFeatures: true,
+    }).flops;
+  return {
+    ...codecWork(description, decodeFrames),
+    referenceBanks: describeReferenceUnet(denoisingUnet, latents).flops,
+    // The projection's weights are listed, not read.
+    referenceKeys: describeReferenceUnet(denoisingUnet, {
+      ...latents,
+      project: memoryWeights('none', new Map()),
+    }).flops,
+    poseGuider: describePoseGuider(poseGuider, { ...picture, frames: windowFrames }).flops,
+    conditional: denoiser('keys-values'),
+    unconditional: denoiser('none'),
+    published: denoiser('published'),
+  };
+}
+
+function codecWork(
+  { resolution, codec, imageEncoder }: BundleDescription,
+  decodeFrames: number,
+): Pick<NetworkWork, 'encoder' | 'embedding' | 'decoder'> {
+  const picture = { height: resolution, width: resolution };
+  if (codec.type === 'patch-transform') {
+    return {
+      encoder: patchEncoderFlops(codec, picture),
+      embedding: 0,
+      decoder: patchDecoderFlops(codec, { ...picture, frames: decodeFrames }),
+    };
+  }
+  const embedding = imageEncoder === null ? 0 : describeClipVision(imageEncoder).flops;
+  return {
+    encoder: describeVae(codec, picture).encoder.flops,
+    embedding,
+    decoder: describeVae(codec, { ...picture, batch: decodeFrames }).decoder.flops,
+  };
+}
+
+/** The work of a whole clip. */
+export function contenderWork(
+  { form, steps, halves }: Pick<Contender, 'form' | 'steps' | 'halves'>,
+  network: NetworkWork,
+  { frames, windows, decodeFrames }: ClipSize,
+): Work {
+  const decode = Math.ceil(frames / decodeFrames) * network.decoder;
+  const windowSteps = windows * steps;
+  if (form === 'published') {
+    return {
+      reference: network.encoder + network.embedding + network.referenceBanks,
+      pose: windowSteps * 2 * network.poseGuider,
+      denoise: windowSteps * network.published,
+      decode,
+    };
+  }
+  return {
+    reference: network.encoder + network.embedding + network.referenceKeys,
+    pose: windows * network.poseGuider,
+    denoise: windowSteps * (network.conditional + (halves === 2 ? network.unconditional : 0)),
+    decode,
+  };
+}
+
+/** Evaluations of the denoiser for a clip, guidance halves counted singly. */
+export function evaluationsOf(
+  { steps, halves }: Pick<Contender, 'steps' | 'halves'>,
+  windows: number,
+): number {
+  return windows * steps * halves;
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseContender, parseSweep, presetOf } from '../../src/compare/contender-spec.ts';
+import { InvalidOptionError } from '../../src/errors.ts';
+
+test('contenders are read with their other names, and start from the preset that fits the sampler', () => {
+  const spec = parseContender('sampler=dpmpp, steps=8,guidance=2.5');
+  assert.deepEqual(spec, { sampler: 'dpmsolver', steps: 8, guidance: 2.5 });
+  assert.equal(presetOf(spec), 'original');
+  assert.equal(presetOf(parseContender('sampler=tcd')), 'fast');
+  assert.equal(presetOf(parseContender('steps=2')), 'fast');
+  assert.equal(presetOf(parseContender('sampler=lcm,preset=original')), 'original');
+});
+
+for (const [text, message] of [
+  ['sampler=magic', /a sampler: lcm, ddim, dpmsolver, tcd, euler, dpmpp, got magic/],
+  ['steps=0', /steps to be an integer from 1 to 100, got 0/],
+  ['steps=4.5', /steps to be an integer/],
+  ['guidance=x', /guidance to be a number from 1 to 20, got NaN/],
+  ['sampler=lcm,steps=60', /at most 50 steps with lcm, got 60/],
+  ['steps=4,steps=8', /steps once, got it twice/],
+  ['strength=1', /settings like sampler=dpmpp,steps=8,guidance=2.5, got "strength=1"/],
+  ['', /settings like/],
+  ['preset=slow', /preset fast or original, got slow/],
+] as const) {
+  test(`the contender ${JSON.stringify(text)} is refused`, () => {
+    assert.throws(
+      () => parseContender(text, '--with'),
+      (error: Error) =>
+        error instanceof InvalidOptionError && error.option === '--with' && message.test(error.message),
+    );
+  });
+}
+
+test('sweeps are read, and values that are there twice count once', () => {
+  assert.deepEqual(parseSweep('steps=1,2,4,2,8'), { setting: 'steps', values: [1, 2, 4, 8] });
+  assert.deepEqual(parseSweep('guidance=1,1.5'), { setting: 'guidance', values: [1, 1.5] });
+  for (const text of ['steps', 'steps=', 'steps=1,,2', 'sampler=lcm,ddim', 'steps=101', 'guidance=0.5']) {
+    assert.throws(() => parseSweep(text), InvalidOptionError, text);
+  }
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chooseContenders } from '../../src/compare/contenders.ts';
+import { ModelError } from '../../src/errors.ts';
+import { type Bundle, openBundle } from '../../src/models/bundle.ts';
+
+const tiny = await openBundle('tiny');
+
+function bundleWith(changes: Record<string, unknown>): Bundle {
+  return { ...tiny, description: { ...tiny.description, ...changes } as Bundle['description'] };
+}
+
+const idsOf = (
+  bundle: Bundle,
+  ...more: [Parameters<typeof chooseContenders>[1]?, Parameters<typeof chooseContenders>[2]?]
+) => chooseContenders(bundle, more[0] ?? [], more[1] ?? []).contenders.map(({ id }) => id);
+
+test('the presets take part, the original one also as it was published', () => {
+  const { contenders, notes } = chooseContenders(tiny, [], []);
+  assert.deepEqual(
+    contenders.map(({ id, title, form, steps }) => [id, title, form, steps]),
+    [
+      ['fast', 'LCM, 4 steps', 'lean', 4],
+      ['original', 'DDIM, 25 steps, guidance 3.5', 'lean', 25],
+      ['original-as-published', 'DDIM, 25 steps, guidance 3.5, as published', 'published', 25],
+    ],
+  );
+  assert.deepEqual(notes, []);
+});
+
+test('a sweep passes through the preset, and what is there twice is told', () => {
+  const added = [{ sampler: 'dpmsolver', steps: 8 } as const, { sampler: 'lcm', steps: 4 } as const];
+  const { contenders, notes } = chooseContenders(tiny, added, [{ setting: 'steps', values: [1, 4, 8] }]);
+  assert.deepEqual(
+    contenders.map(({ id, swept }) => `${id}${swept ? '*' : ''}`),
+    ['fast-steps-1*', 'fast*', 'fast-steps-8*', 'dpmsolver-8-g3.5', 'original', 'original-as-published'],
+  );
+  assert.deepEqual(notes, ['lcm-4 is the same as fast and was left out']);
+});
+
+test('a bundle without its original preset or its LoRA shows what there is and says so', () => {
+  const { fast, original } = tiny.description.presets;
+  assert.deepEqual(idsOf(bundleWith({ presets: { fast } })), ['fast']);
+  const withoutFast = bundleWith({ presets: { original } });
+  const { contenders, notes } = chooseContenders(withoutFast, [{ steps: 2 }], []);
+  assert.deepEqual(
+    contenders.map(({ id }) => id),
+    ['original', 'original-as-published'],
+  );
+  assert.match(notes[0]!, /has no preset fast: compared is what there is/);
+  assert.match(notes[1]!, /starts from the preset fast and was left out/);
+  const undistilled = bundleWith({ presets: { original, fast: { ...fast, loras: [] } } });
+  assert.match(chooseContenders(undistilled, [], []).notes[0]!, /preset fast of the bundle tiny has no LoRA/);
+  const unguided = bundleWith({ presets: { fast, original: { ...original, guidance: 1 } } });
+  assert.deepEqual(idsOf(unguided), ['fast', 'original']);
+  assert.throws(() => idsOf(bundleWith({ presets: {} })), ModelError);
+});
+
+test('guidance that the denoiser takes as an input is one evaluation, and has no published form', () => {
+  const { denoisingUnet } = tiny.description;
+  const embedded = bundleWith({ denoisingUnet: { ...denoisingUnet, timeCondProjDim: 64 } });
+  const { contenders, notes } = chooseContenders(embedded, [], []);
+  assert.deepEqual(
+    contenders.map(({ id, halves, guidance }) => [id, halves, guidance]),
+    [
+      ['fast', 1, 1],
+      ['original', 1, 3.5],
+    ],
+  );
+  assert.match(notes.join(), /has no second half for guidance/);
+});

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { METRIC_NOTES } from '../../src/compare/metric-notes.ts';
+import { ticks } from '../../src/compare/page/quality-chart.ts';
+import { reportPage } from '../../src/compare/page/report-page.ts';
+import { EXAMPLE_REPORT } from './example-report.ts';
+
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
+const page = reportPage({
+  report: EXAMPLE_REPORT,
+  strip: {
+    of: 'fast',
+    against: 'original',
+    amplification: 8,
+    rows: [{ frame: 7, of: bytes('a'), against: bytes('b'), difference: bytes('c') }],
+  },
+  videos: [
+    { id: 'original', path: 'videos/original.mp4', bytes: bytes('video') },
+    { id: 'fast', path: 'videos/fast.mp4', bytes: undefined },
+  ],
+  sideBySide: 'side-by-side.mp4',
+});
+
+test('the first heading tells the speed-up and its cost', () => {
+  const heading = /<h1>(.*?)<\/h1>/.exec(page)![1]!;
+  assert.match(heading, /denoises 12\.5× faster than original/);
+  assert.match(heading, /10\.0× faster over all stages/);
+  assert.match(heading, /41\.3 dB PSNR and 0\.990 SSIM, and flicker 1\.10× as much/);
+});
+
+test('text is escaped: nothing of names and notes becomes markup', () => {
+  assert.ok(!page.includes('<script>alert') && !page.includes('<b>markup') && !page.includes('<settings>'));
+  assert.ok(page.includes('&quot;&gt;&lt;script&gt;alert(1)') && page.includes('a note with &lt;b&gt;'));
+  assert.equal(page.match(/<script>/g)!.length, 1);
+});
+
+test('the page needs nothing outside of itself, but for the videos that are too large', () => {
+  const sources = [...page.matchAll(/\ssrc="([^"]*)"/g)].map(([, source]) => source!);
+  assert.deepEqual(
+    sources.filter((source) => !source.startsWith('data:')),
+    ['videos/fast.mp4'],
+  );
+  assert.ok(page.includes(`data:video/mp4;base64,${Buffer.from('video').toString('base64')}`));
+  assert.ok(!/https?:\/\/|url\(|@import|<link/.test(page));
+});
+
+test('tags are closed in order', () => {
+  const open: string[] = [];
+  const markup = page.replace(/<(style|script)>[\s\S]*?<\/\1>/g, '');
+  for (const [, closing, name, own] of markup.matchAll(/<(\/?)([a-z][a-z0-9]*)[^>]*?(\/?)>/g)) {
+    if (own === '/' || ['meta', 'img', 'input', 'br'].includes(name!)) continue;
+    if (closing === '') open.push(name!);
+    else assert.equal(open.pop(), name);
+  }
+  assert.deepEqual(open, []);
+});
+
+test('every figure is explained, the aims are shown, and a figure that is none is a dash', () => {
+  for (const { name } of METRIC_NOTES) assert.ok(page.includes(`<dt>${name}`), name);
+  assert.match(page, /÷ 12\.5 exactly<\/td><td><span class="met">met/);
+  assert.match(page, /2\.0e-5<\/td><td>&lt; 0\.001<\/td><td><span class="met">/);
+  assert.ok(page.includes('–×') || page.includes('–'));
+  assert.ok(!/NaN|undefined|Infinity/.test(page.replace(/<script>[\s\S]*<\/script>/, '')));
+});
+
+test('the sweep is joined by a line through its points', () => {
+  assert.match(page, /<polyline points="[\d.]+,[\d.]+ [\d.]+,[\d.]+" class="sweep"/);
+  assert.deepEqual(ticks(0.3, 2.1, 4), [0.5, 1, 1.5, 2]);
+  assert.deepEqual(ticks(38, 52, 5), [40, 45, 50]);
+});
+
+test('a comparison that was stopped says so, and one without an original has no ratios', () => {
+  const [fast] = EXAMPLE_REPORT.contenders.filter(({ id }) => id === 'fast');
+  const stopped = reportPage({
+    report: {
+      ...EXAMPLE_REPORT,
+      complete: false,
+      contenders: [fast!],
+      comparisons: [],
+      unfinished: [{ ...EXAMPLE_REPORT.contenders[2]!, evaluationsDone: 34 }],
+    },
+    strip: undefined,
+    videos: [],
+    sideBySide: undefined,
+  });
+  assert.match(stopped, /Stopped before it was complete\. Unfinished: original \(34 of 100 evaluations\)/);
+  assert.match(stopped, /<h1>Measured: fast .* there is no speed-up to tell\.<\/h1>/);
+  assert.ok(!stopped.includes('Quality against time'));
+});

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { contenderWork, evaluationsOf, networkWork } from '../../src/compare/work.ts';
+import { openBundle } from '../../src/models/bundle.ts';
+
+const { description } = await openBundle('tiny');
+const size = { frames: 33, windows: 4, windowFrames: 12, decodeFrames: 4 };
+const network = networkWork(description, size);
+const original = { form: 'lean', steps: 25, halves: 2 } as const;
+
+test('evaluations of the original preset are 12.5 times those of the fast one', () => {
+  assert.equal(evaluationsOf({ steps: 25, halves: 2 }, 4), 200);
+  assert.equal(evaluationsOf({ steps: 4, halves: 1 }, 4), 16);
+});
+
+test('work of a clip is that of its runs', () => {
+  const fast = contenderWork({ form: 'lean', steps: 4, halves: 1 }, network, size);
+  assert.equal(fast.denoise, 16 * network.conditional);
+  assert.equal(fast.pose, 4 * network.poseGuider);
+  assert.equal(fast.decode, 9 * network.decoder); // 33 frames, four at a time
+  const lean = contenderWork(original, network, size);
+  assert.equal(lean.denoise, 100 * (network.conditional + network.unconditional));
+});
+
+test('the published form does more: the unconditional half twice, references for every frame, poses at every step', () => {
+  const published = contenderWork({ ...original, form: 'published' }, network, size);
+  assert.equal(published.pose, 200 * network.poseGuider);
+  assert.equal(published.denoise, 100 * network.published);
+  assert.ok(network.published > 2 * network.conditional);
+  // Banks leave the projections to the denoiser.
+  assert.ok(published.reference < contenderWork(original, network, size).reference);
+});
