@@ -1,4 +1,4 @@
-/** Comparison and benchmark as programs, with the embedded networks and presets of few steps. */
+/** Comparison and benchmark as programs, with the embedded networks at half their resolution and presets of few steps. */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -30,6 +30,7 @@ if (!skip) {
   for (const name of readdirSync(TINY)) cpSync(path.join(TINY, name), path.join(bundle, name));
   const description = JSON.parse(readFileSync(path.join(TINY, 'bundle.json'), 'utf8'));
   description.name = 'quick';
+  description.resolution = 128;
   description.presets.original.steps = 2;
   description.presets.fast.steps = 1;
   writeFileSync(path.join(bundle, 'bundle.json'), JSON.stringify(description));
@@ -38,7 +39,7 @@ if (!skip) {
 function job(output: string, ...more: string[]): string[] {
   return [
     ...['compare', '--portrait', PORTRAIT, '--audio', audio, '--bundle', bundle],
-    ...['--output', output, '--device', 'cpu', ...more],
+    ...['--output', output, '--device', 'cpu', '--threads', '1', ...more],
   ];
 }
 
