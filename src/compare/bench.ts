@@ -3,7 +3,7 @@ import { EnvironmentError } from '../errors.ts';
 import { type Spread, spreadOf } from '../metrics/series.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { GraphThread } from '../pipeline/graph-thread.ts';
-import { defaultCacheFolder } from '../pipeline/open-job.ts';
+import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
 import { Engine, type NamedTensors, type Network } from '../runtime/engine.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { elementCount } from '../tensor/tensor.ts';
@@ -46,7 +46,7 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
   checkBenchOptions(options);
   const { seconds = 1, signal, onProgress, networks = BENCH_NETWORKS, devices = ['auto'] } = options;
   signal?.throwIfAborted();
-  const bundle = await openBundle(options.bundle ?? 'tiny');
+  const bundle = await openBundle(options.bundle ?? 'tiny', defaultBundleStore());
   const { contextFrames, denoisingUnet } = bundle.description;
   const longest = denoisingUnet.motion?.positionalTableLength ?? Infinity;
   const notes: string[] = [];

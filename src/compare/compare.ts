@@ -1,7 +1,7 @@
 /** Samplers against each other on one clip: the same seed, noise and frames in one process, in turns; then the report. */
 import { openBundle } from '../models/bundle.ts';
 import { choiceKey } from '../pipeline/networks-cache.ts';
-import type { Job } from '../pipeline/open-job.ts';
+import { defaultBundleStore, type Job } from '../pipeline/open-job.ts';
 import { networksOf, type PreparedClip, Studio } from '../pipeline/studio.ts';
 import { commonWindows } from './common-windows.ts';
 import {
@@ -43,7 +43,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   const resolved = resolveCompareOptions(options);
   const { signal } = resolved;
   signal?.throwIfAborted();
-  const bundle = await openBundle(resolved.bundle);
+  const bundle = await openBundle(resolved.bundle, defaultBundleStore());
   const { contenders, notes } = chooseContenders(bundle, resolved.contenders, resolved.sweeps);
   const notice = (message: string): void => resolved.onProgress?.({ type: 'notice', message });
   for (const note of notes) notice(note);
