@@ -16,6 +16,28 @@ interface Flag {
   readonly help: string;
 }
 
+/** Flags of every command that renders a clip. */
+export const CLIP_FLAGS = {
+  seed: { name: '--seed', value: 'n', help: 'seed of noise, head motion and blinks (default: 42)' },
+  fps: { name: '--fps', value: 'n', help: "frames a second, 1 to 120 (default: the bundle's)" },
+  device: { name: '--device', value: 'name', help: 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)' },
+  threads: {
+    name: '--threads',
+    value: 'n',
+    help: 'threads of the engine, 1 to 256 (default: one for each core)',
+  },
+  framing: {
+    name: '--framing',
+    value: 'name',
+    help: 'paste-back (whole photo) or crop (default: paste-back)',
+  },
+  expressionScale: { name: '--expression-scale', value: 'x', help: 'facial expression, 0 to 3 (default: 1)' },
+  mouthScale: { name: '--mouth-scale', value: 'x', help: 'lips and jaw on top of it, 0 to 3 (default: 1)' },
+  headPoseScale: { name: '--head-pose-scale', value: 'x', help: 'head motion, 0 to 3 (default: 1)' },
+  blinkScale: { name: '--blink-scale', value: 'x', help: 'blinks, 0 to 1 (default: 1)' },
+  still: { name: '--still', help: 'keep the head where it is in the portrait' },
+} as const satisfies Partial<Record<keyof AnimateOptions, Flag>>;
+
 /** Flags that become options of the job, in the order of the help. */
 const FLAGS: Readonly<Record<Key, Flag>> = {
   portrait: { name: '--portrait', value: 'file', help: 'picture with one clear face (required)' },
@@ -36,24 +58,7 @@ const FLAGS: Readonly<Record<Key, Flag>> = {
   },
   steps: { name: '--steps', value: 'n', help: "denoising steps, 1 to 100 (default: the preset's)" },
   guidance: { name: '--guidance', value: 'scale', help: "guidance, 1 (off) to 20 (default: the preset's)" },
-  seed: { name: '--seed', value: 'n', help: 'seed of noise, head motion and blinks (default: 42)' },
-  fps: { name: '--fps', value: 'n', help: "frames a second, 1 to 120 (default: the bundle's)" },
-  device: { name: '--device', value: 'name', help: 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)' },
-  threads: {
-    name: '--threads',
-    value: 'n',
-    help: 'threads of the engine, 1 to 256 (default: one for each core)',
-  },
-  framing: {
-    name: '--framing',
-    value: 'name',
-    help: 'paste-back (whole photo) or crop (default: paste-back)',
-  },
-  expressionScale: { name: '--expression-scale', value: 'x', help: 'facial expression, 0 to 3 (default: 1)' },
-  mouthScale: { name: '--mouth-scale', value: 'x', help: 'lips and jaw on top of it, 0 to 3 (default: 1)' },
-  headPoseScale: { name: '--head-pose-scale', value: 'x', help: 'head motion, 0 to 3 (default: 1)' },
-  blinkScale: { name: '--blink-scale', value: 'x', help: 'blinks, 0 to 1 (default: 1)' },
-  still: { name: '--still', help: 'keep the head where it is in the portrait' },
+  ...CLIP_FLAGS,
   overwrite: { name: '--force', help: 'replace an existing output' },
 };
 

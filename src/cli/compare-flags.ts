@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type CompareOptions, findInvalidCompareOptions } from '../compare/compare-options.ts';
 import { parseContender, parseSweep } from '../compare/contender-spec.ts';
 import { InvalidOptionError } from '../errors.ts';
-import { findStrayArguments } from './animate-flags.ts';
+import { CLIP_FLAGS, findStrayArguments } from './animate-flags.ts';
 
 interface Flag {
   readonly name: string;
@@ -24,24 +24,7 @@ const FLAGS: Readonly<Record<SingleKey, Flag>> = {
   bundle: { name: '--bundle', value: 'name|folder', help: 'networks to use (default: tiny)' },
   repeats: { name: '--repeats', value: 'n', help: 'how often everyone renders, 1 to 100 (default: 3)' },
   wholeJob: { name: '--whole-job', help: 'measure whole jobs, too, with their stages overlapping' },
-  seed: { name: '--seed', value: 'n', help: 'seed of noise, head motion and blinks (default: 42)' },
-  fps: { name: '--fps', value: 'n', help: "frames a second, 1 to 120 (default: the bundle's)" },
-  device: { name: '--device', value: 'name', help: 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)' },
-  threads: {
-    name: '--threads',
-    value: 'n',
-    help: 'threads of the engine, 1 to 256 (default: one for each core)',
-  },
-  framing: {
-    name: '--framing',
-    value: 'name',
-    help: 'paste-back (whole photo) or crop (default: paste-back)',
-  },
-  expressionScale: { name: '--expression-scale', value: 'x', help: 'facial expression, 0 to 3 (default: 1)' },
-  mouthScale: { name: '--mouth-scale', value: 'x', help: 'lips and jaw on top of it, 0 to 3 (default: 1)' },
-  headPoseScale: { name: '--head-pose-scale', value: 'x', help: 'head motion, 0 to 3 (default: 1)' },
-  blinkScale: { name: '--blink-scale', value: 'x', help: 'blinks, 0 to 1 (default: 1)' },
-  still: { name: '--still', help: 'keep the head where it is in the portrait' },
+  ...CLIP_FLAGS,
   overwrite: { name: '--force', help: 'replace a report that is in the folder' },
 };
 const WITH = '--with';
