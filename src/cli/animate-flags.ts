@@ -58,6 +58,11 @@ const FLAGS: Readonly<Record<Key, Flag>> = {
   },
   steps: { name: '--steps', value: 'n', help: "denoising steps, 1 to 100 (default: the preset's)" },
   guidance: { name: '--guidance', value: 'scale', help: "guidance, 1 (off) to 20 (default: the preset's)" },
+  denoiseEvery: {
+    name: '--denoise-every',
+    value: 'n',
+    help: 'denoise every nth frame, 1 to 8, and blend those between (default: 1)',
+  },
   ...CLIP_FLAGS,
   overwrite: { name: '--force', help: 'replace an existing output' },
 };

@@ -60,7 +60,11 @@ export function formatPlan(plan: AnimationPlan): string {
         `${count(plan.frames, 'frame')} at ${round(plan.fps)} fps`,
     ],
     ['sampling', formatSampling(plan)],
-    ['windows', `${plan.windows}, ${count(plan.denoiserEvaluations, 'denoiser evaluation')}`],
+    [
+      'windows',
+      `${plan.windows}${plan.denoisedFrames < plan.frames ? ` over ${count(plan.denoisedFrames, 'denoised frame')}` : ''}, ` +
+        count(plan.denoiserEvaluations, 'denoiser evaluation'),
+    ],
     ['time', `about ${formatSeconds(plan.estimatedSeconds)}`],
     ['memory', `about ${formatBytes(plan.estimatedMemoryBytes)}`],
   ] as const;

@@ -3,7 +3,7 @@ import { openBundle } from '../models/bundle.ts';
 import { choiceKey } from '../pipeline/networks-cache.ts';
 import { defaultBundleStore, type Job } from '../pipeline/open-job.ts';
 import { networksOf, type PreparedClip, Studio } from '../pipeline/studio.ts';
-import { commonWindows } from './common-windows.ts';
+import { type CommonWindows, commonWindows } from './common-windows.ts';
 import {
   type CompareOptions,
   clipOptionsOf,
@@ -61,7 +61,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     resolved.onProgress?.({ type: 'stage', stage: 'prepare' });
     clip = await studio.prepare(await prepareOptions(resolved, folder, contenders, notice));
     const common = commonWindows(clip.job, contenders);
-    const job = { ...clip.job, windows: common.windows };
+    const job = { ...clip.job, ...common.framesOf({ ...contenders[0]!, every: 1 }) };
     clip = { ...clip, job };
     const { scene } = clip;
     await assertSpace(folder.path, scene.width * scene.height * 3 * job.frames * contenders.length);
@@ -70,7 +70,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
 
     resolved.onProgress?.({ type: 'stage', stage: 'load' });
     const limit: MatrixLimit = await measureMatrixLimit(await studio.denoisingEngine(), signal);
-    entrants = await enter(studio, clip, contenders, signal);
+    entrants = await enter(studio, clip, contenders, common.framesOf, signal);
     const expected = await warmAll(clip, entrants, resolved);
     rounds = new RenderRounds({ clip, entrants, folder, options: resolved, expectedSeconds: expected });
     await rounds.run();
@@ -138,23 +138,27 @@ function clipNotes({ frames, bundle }: Job): string[] {
 
 async function enter(
   studio: Studio,
-  { job }: PreparedClip,
+  clip: PreparedClip,
   contenders: readonly Contender[],
+  framesOf: CommonWindows['framesOf'],
   signal: AbortSignal | undefined,
 ): Promise<Entrant[]> {
-  await warmDisk(job.bundle);
+  const { bundle } = clip.job;
+  await warmDisk(bundle);
   const entrants: Entrant[] = [];
   const seconds = new Map<string, number>();
   try {
     for (const contender of contenders) {
       signal?.throwIfAborted();
-      const sampling = samplingOf(job.bundle, contender);
+      const sampling = samplingOf(bundle, contender);
+      const job = { ...clip.job, ...framesOf(contender), sampling };
       const loaded = await loadNetworks(studio, job, contender, sampling, signal);
       // Who shares networks with an earlier contender would have had to load them just the same.
-      const key = `${contender.form} ${choiceKey(networksOf({ ...job, sampling }))}`;
+      const key = `${contender.form} ${choiceKey(networksOf(job))}`;
       if (!seconds.has(key)) seconds.set(key, loaded.seconds);
       entrants.push({
         contender,
+        job,
         sampling,
         loaded: { ...loaded, seconds: seconds.get(key)! },
         repeats: [],
@@ -172,12 +176,12 @@ async function enter(
 
 /** Runs everything once; tells what the rounds will take, in seconds. */
 async function warmAll(
-  { job, scene }: PreparedClip,
+  { scene }: PreparedClip,
   entrants: readonly Entrant[],
   { repeats, wholeJob, signal, onProgress }: ResolvedCompareOptions,
 ): Promise<number> {
   let expected = 0;
-  for (const { contender, sampling, loaded } of entrants) {
+  for (const { contender, job, sampling, loaded } of entrants) {
     signal?.throwIfAborted();
     const { scheduler, halves } = sampling;
     await warmUp({ job, scene, networks: loaded.networks, sampling });
@@ -185,7 +189,7 @@ async function warmAll(
     const [channels, height, width] = loaded.networks.frameShape;
     const { frames } = job.windows[0]!;
     const pose = await loaded.networks.poseFeatures(
-      await Promise.all(frames.map((f) => scene.conditions(f))),
+      await Promise.all(frames.map((index) => scene.conditions(job.keyFrames[index]!))),
     );
     const start = performance.now();
     const dims = [1, channels, frames.length, height, width];
@@ -199,10 +203,7 @@ async function warmAll(
     expected += job.windows.length * (posing + step * contender.steps);
   }
   const seconds = expected * repeats * (wholeJob ? 2 : 1);
-  const evaluations = entrants.reduce(
-    (sum, { contender }) => sum + evaluationsOf(contender, job.windows.length),
-    0,
-  );
+  const evaluations = entrants.reduce((sum, entrant) => sum + evaluationsOf(entrant), 0);
   onProgress?.({
     type: 'notice',
     message: `${evaluations} evaluations of the denoiser, ${repeats} times: about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`} and the rest of the work`,

@@ -1,6 +1,7 @@
 /** Contenders as a user writes them: `sampler=dpmpp,steps=8,guidance=2.5`, and sweeps, `steps=1,2,4,8`. */
 import { InvalidOptionError } from '../errors.ts';
 import type { PresetName, SamplerName } from '../pipeline/animate-options.ts';
+import { MAX_DENOISE_EVERY } from '../pipeline/key-frames.ts';
 import { SAMPLERS } from '../schedulers/create-scheduler.ts';
 
 /** A contender beside the bundle's own presets; what is left out is the preset's. */
@@ -12,11 +13,16 @@ export interface ContenderSpec {
   readonly steps?: number;
   /** 1 (off) to 20. */
   readonly guidance?: number;
+  /** Denoises every nth frame only, 1 to 8. @defaultValue 1 */
+  readonly every?: number;
 }
+
+/** A setting with a number. */
+type NumberSetting = 'steps' | 'guidance' | 'every';
 
 /** One setting of the preset `fast` over several values. */
 export interface SweepSpec {
-  readonly setting: 'steps' | 'guidance';
+  readonly setting: NumberSetting;
   readonly values: readonly number[];
 }
 
@@ -27,12 +33,17 @@ const ALIASES: Readonly<Record<string, SamplerName>> = {
   'dpmsolver++': 'dpmsolver',
 };
 const PRESETS: readonly PresetName[] = ['fast', 'original'];
-const KEYS = ['preset', 'sampler', 'steps', 'guidance'] as const;
+const KEYS = ['preset', 'sampler', 'steps', 'guidance', 'every'] as const;
 /** Samplers whose steps are those of a distillation. */
 const DISTILLED: ReadonlySet<SamplerName> = new Set(['lcm', 'tcd']);
 const MAX_STEPS = 100;
 const MAX_DISTILLED_STEPS = 50;
 const MAX_GUIDANCE = 20;
+const MAXIMA: Readonly<Record<NumberSetting, number>> = {
+  steps: MAX_STEPS,
+  guidance: MAX_GUIDANCE,
+  every: MAX_DENOISE_EVERY,
+};
 
 function refuse(option: string, text: string, expected: string, got: string): InvalidOptionError {
   return new InvalidOptionError(
@@ -43,11 +54,11 @@ function refuse(option: string, text: string, expected: string, got: string): In
 }
 
 /** Whether a setting's number is one that samplers take. */
-function expectNumber(option: string, key: 'steps' | 'guidance', text: string, value: number): number {
-  const max = key === 'steps' ? MAX_STEPS : MAX_GUIDANCE;
-  const fits = key === 'steps' ? Number.isInteger(value) : Number.isFinite(value);
+function expectNumber(option: string, key: NumberSetting, text: string, value: number): number {
+  const max = MAXIMA[key];
+  const fits = key === 'guidance' ? Number.isFinite(value) : Number.isInteger(value);
   if (fits && value >= 1 && value <= max) return value;
-  const kind = key === 'steps' ? 'an integer' : 'a number';
+  const kind = key === 'guidance' ? 'a number' : 'an integer';
   throw refuse(option, text, `${key} to be ${kind} from 1 to ${max}`, String(value));
 }
 
@@ -83,10 +94,9 @@ export function parseContender(text: string, option = 'with'): ContenderSpec {
         break;
       }
       case 'steps':
-        spec.steps = expectNumber(option, 'steps', text, Number(value));
-        break;
       case 'guidance':
-        spec.guidance = expectNumber(option, 'guidance', text, Number(value));
+      case 'every':
+        spec[key as NumberSetting] = expectNumber(option, key as NumberSetting, text, Number(value));
         break;
     }
   }
@@ -99,7 +109,7 @@ export function checkContender(
   option = 'with',
   text = JSON.stringify(spec),
 ): ContenderSpec {
-  const { preset, sampler, steps, guidance } = spec;
+  const { preset, sampler, steps, guidance, every } = spec;
   if (preset !== undefined && !PRESETS.includes(preset)) {
     throw refuse(option, text, 'preset fast or original', String(preset));
   }
@@ -108,6 +118,7 @@ export function checkContender(
   }
   if (steps !== undefined) expectNumber(option, 'steps', text, steps);
   if (guidance !== undefined) expectNumber(option, 'guidance', text, guidance);
+  if (every !== undefined) expectNumber(option, 'every', text, every);
   if (sampler !== undefined && DISTILLED.has(sampler) && steps !== undefined && steps > MAX_DISTILLED_STEPS) {
     throw refuse(option, text, `at most ${MAX_DISTILLED_STEPS} steps with ${sampler}`, String(steps));
   }
@@ -121,15 +132,16 @@ export function presetOf({ preset, sampler }: ContenderSpec): PresetName {
 }
 
 /**
- * Reads a sweep of `steps` or `guidance`.
+ * Reads a sweep of `steps`, `guidance` or `every`.
  *
  * @throws {@link InvalidOptionError} that says what is wrong with it.
  * @example
  * parseSweep('steps=1,2,4,8'); // { setting: 'steps', values: [1, 2, 4, 8] }
  */
 export function parseSweep(text: string, option = 'sweep'): SweepSpec {
-  const match = /^\s*(steps|guidance)\s*=(.+)$/.exec(text);
-  if (match === null) throw refuse(option, text, 'steps=1,2,4,8 or guidance=1,2', JSON.stringify(text));
+  const match = /^\s*(steps|guidance|every)\s*=(.+)$/.exec(text);
+  if (match === null)
+    throw refuse(option, text, 'steps=1,2,4,8, guidance=1,2 or every=1,2,3', JSON.stringify(text));
   const setting = match[1] as SweepSpec['setting'];
   const values = match[2]!.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   return checkSweep({ setting, values }, option, text);
@@ -138,8 +150,8 @@ export function parseSweep(text: string, option = 'sweep'): SweepSpec {
 /** @throws {@link InvalidOptionError} if a value is out of range, or none is there. */
 export function checkSweep(sweep: SweepSpec, option = 'sweep', text = JSON.stringify(sweep)): SweepSpec {
   const { setting, values } = sweep;
-  if (setting !== 'steps' && setting !== 'guidance') {
-    throw refuse(option, text, 'steps or guidance', String(setting));
+  if (!Object.hasOwn(MAXIMA, setting)) {
+    throw refuse(option, text, 'steps, guidance or every', String(setting));
   }
   if (values.length === 0) throw refuse(option, text, 'at least one value', 'none');
   for (const value of values) expectNumber(option, setting, text, value);

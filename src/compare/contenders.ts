@@ -27,14 +27,18 @@ export const PUBLISHED = 'original-as-published';
 /** See {@link ORIGINAL}. */
 export const FAST = 'fast';
 
+const ORDINAL_ENDINGS: Readonly<Record<number, string>> = { 2: 'nd', 3: 'rd' };
+
 function settingsTitle({
   sampler,
   steps,
   guidance,
-}: Pick<Contender, 'sampler' | 'steps' | 'guidance'>): string {
+  every,
+}: Pick<Contender, 'sampler' | 'steps' | 'guidance' | 'every'>): string {
   const name = { lcm: 'LCM', ddim: 'DDIM', dpmsolver: 'DPM-Solver++', tcd: 'TCD', euler: 'Euler' }[sampler];
   const guided = guidance > 1 ? `, guidance ${guidance}` : '';
-  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}`;
+  const sparse = every > 1 ? `, every ${every}${ORDINAL_ENDINGS[every] ?? 'th'} frame` : '';
+  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}${sparse}`;
 }
 
 /**
@@ -74,7 +78,7 @@ export function chooseContenders(
     }
     usable.set(name, preset);
     const { sampler, steps, guidance, loras } = preset;
-    add(name, name, { sampler, steps, guidance, loras, form: 'lean', swept: false, preset: name });
+    add(name, name, { sampler, steps, guidance, every: 1, loras, form: 'lean', swept: false, preset: name });
     if (name !== 'original') continue;
     if (bundle.description.codec.type !== 'patch-transform') {
       notes.push('the exact savings are measured for bundles with a patch-transform codec only');
@@ -83,6 +87,7 @@ export function chooseContenders(
         sampler,
         steps,
         guidance,
+        every: 1,
         loras,
         form: 'published',
         swept: false,
@@ -102,13 +107,14 @@ export function chooseContenders(
       notes.push(`${JSON.stringify(spec)} starts from the preset ${presetOf(spec)} and was left out`);
       continue;
     }
-    const { sampler = preset.sampler, steps = preset.steps, guidance = preset.guidance } = spec;
+    const { sampler = preset.sampler, steps = preset.steps, guidance = preset.guidance, every = 1 } = spec;
     const { loras } = preset;
-    const id = `${sampler}-${steps}${guidance > 1 ? `-g${guidance}` : ''}`;
+    const id = `${sampler}-${steps}${guidance > 1 ? `-g${guidance}` : ''}${every > 1 ? `-every-${every}` : ''}`;
     add(uniqueId(id, contenders), id, {
       sampler,
       steps,
       guidance,
+      every,
       loras,
       form: 'lean',
       swept: false,
@@ -122,12 +128,13 @@ export function chooseContenders(
       continue;
     }
     for (const value of values) {
-      const swept: BundlePreset = { ...fast, [setting]: value };
-      const { sampler, steps, guidance, loras } = swept;
+      const swept: BundlePreset & { readonly every: number } = { ...fast, every: 1, [setting]: value };
+      const { sampler, steps, guidance, loras, every } = swept;
       add(uniqueId(`fast-${setting}-${value}`, contenders), `fast with ${setting} ${value}`, {
         sampler,
         steps,
         guidance,
+        every,
         loras,
         form: 'lean',
         swept: true,
@@ -141,8 +148,8 @@ export function chooseContenders(
       bundle.folder,
     );
   }
-  const cost = ({ steps, halves, form }: Contender): number =>
-    steps * halves * (form === 'published' ? 1.5 : 1);
+  const cost = ({ steps, halves, every, form }: Contender): number =>
+    ((steps * halves) / every) * (form === 'published' ? 1.5 : 1);
   return { contenders: contenders.sort((a, b) => cost(a) - cost(b)), notes };
 }
 
@@ -150,8 +157,8 @@ function halvesOf({ description }: Bundle, guidance: number): 1 | 2 {
   return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
 }
 
-function keyOf({ sampler, steps, guidance, loras }: Omit<Contender, 'id' | 'title'>): string {
-  return JSON.stringify([sampler, steps, guidance, loras]);
+function keyOf({ sampler, steps, guidance, every, loras }: Omit<Contender, 'id' | 'title'>): string {
+  return JSON.stringify([sampler, steps, guidance, every, loras]);
 }
 
 function uniqueId(id: string, contenders: readonly Contender[]): string {

@@ -30,6 +30,8 @@ export interface LoadedNetworks {
 /** A contender in the ring. */
 export interface Entrant {
   readonly contender: Contender;
+  /** The clip with this contender's sampling, key frames and windows. */
+  readonly job: Job;
   readonly sampling: Sampling;
   readonly loaded: LoadedNetworks;
   readonly repeats: Repeat[];

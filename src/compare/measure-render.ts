@@ -6,6 +6,7 @@
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { ClipNetworks, FrameToDecode } from '../pipeline/clip-networks.ts';
 import { type DenoisedFrame, type Denoiser, denoiseClip } from '../pipeline/denoise-clip.ts';
+import { fillBetween } from '../pipeline/key-frames.ts';
 import type { Job, Sampling } from '../pipeline/open-job.ts';
 import { denoiserOf } from '../pipeline/render-clip.ts';
 import type { Scene } from '../pipeline/scene.ts';
@@ -48,7 +49,7 @@ export interface RenderTimes {
 export async function measureRender(options: MeasureRenderOptions): Promise<RenderTimes> {
   const { job, scene, networks, sampling, pass, signal, onStep, onFrame } = options;
   const { scheduler, halves, guidance } = sampling;
-  const { windows, bundle } = job;
+  const { keyFrames, windows, bundle } = job;
   const watch = new Stopwatch();
   const published = networks instanceof PublishedNetworks;
   let posesInRuns = 0;
@@ -61,7 +62,7 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
     await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
   });
 
-  const conditions = new WindowConditions(scene, networks, watch);
+  const conditions = new WindowConditions(scene, networks, keyFrames, watch);
   const inner = denoiserOf(networks, conditions, windows, watch);
   const stepsPerTurn = scheduler.timesteps.length;
   const runs: number[] = [];
@@ -82,13 +83,14 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
       return output;
     };
   };
-  const frames = denoiseClip({
+  const denoised = denoiseClip({
     denoiser: { conditional: half('conditional'), unconditional: half('unconditional') },
     scheduler,
     guidanceScale: halves === 2 ? guidance : 1,
     windows,
     frameShape: networks.frameShape,
     seed: job.options.seed,
+    frameNumbers: keyFrames,
     sharedFraction: bundle.description.noise.sharedFraction,
     signal,
     onStep: (window, lastOfWindow) => {
@@ -114,6 +116,7 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
     }
   };
 
+  const frames = fillBetween(denoised, keyFrames);
   let batch: DenoisedFrame[] = [];
   let generating = 0;
   for (;;) {

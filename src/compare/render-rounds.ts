@@ -30,10 +30,8 @@ export class RenderRounds {
 
   constructor(parts: RenderRoundsOptions) {
     this.#parts = parts;
-    const { clip, entrants, options } = parts;
-    const windows = clip.job.windows.length;
-    this.#total =
-      options.repeats * entrants.reduce((sum, { contender }) => sum + evaluationsOf(contender, windows), 0);
+    const { entrants, options } = parts;
+    this.#total = options.repeats * entrants.reduce((sum, entrant) => sum + evaluationsOf(entrant), 0);
   }
 
   /** @throws {@link NumericalError} if a denoiser's output is not finite. */
@@ -60,12 +58,12 @@ export class RenderRounds {
   async #round(repeat: number): Promise<void> {
     const { entrants, clip, folder, options } = this.#parts;
     const { signal } = options;
-    const { job, scene } = clip;
+    const { scene } = clip;
     const finished: (RenderTimes | undefined)[] = entrants.map(() => undefined);
     const spools: (FrameSpool | undefined)[] = entrants.map(() => undefined);
     const results = await takeTurns(
       entrants.map((entrant, index) => async (pass) => {
-        const { contender, sampling, loaded } = entrant;
+        const { contender, job, sampling, loaded } = entrant;
         entrant.evaluationsDone = 0;
         const file = await folder.temporary(`frames-${contender.id}-${repeat}`);
         const spool = await FrameSpool.open(file, { width: scene.width, height: scene.height });
@@ -112,12 +110,12 @@ export class RenderRounds {
     });
   }
 
-  async #wholeJob({ contender, repeats }: Entrant, repeat: number): Promise<void> {
+  async #wholeJob({ contender, job: planned, repeats }: Entrant, repeat: number): Promise<void> {
     const { folder, options, clip } = this.#parts;
     const output = await folder.temporary(`whole-job-${contender.id}.mp4`);
     const shared = clipOptionsOf(options);
     const job = { ...shared, output, overwrite: true, preset: clip.job.options.preset };
-    const seconds = await timeWholeJob(job, contender, clip.job.windows);
+    const seconds = await timeWholeJob(job, contender, planned);
     const measured = repeats[repeat];
     if (measured !== undefined) measured.wholeJob = seconds;
   }

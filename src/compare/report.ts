@@ -32,6 +32,8 @@ export interface ContenderSettings {
   readonly sampler: SamplerName;
   readonly steps: number;
   readonly guidance: number;
+  /** Every nth frame is denoised, those between are blended. */
+  readonly every: number;
   /** Adapters that are merged into the denoiser. */
   readonly loras: readonly string[];
   readonly form: ComputationForm;

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { VideoWriter } from '../media/video-writer.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import type { ContextWindow } from '../pipeline/context-windows.ts';
+import type { Job } from '../pipeline/open-job.ts';
 import { renderClip } from '../pipeline/render-clip.ts';
 import { RenderProgress } from '../pipeline/render-progress.ts';
 import { Studio } from '../pipeline/studio.ts';
@@ -14,13 +14,13 @@ import { loadNetworks, samplingOf } from './entrant.ts';
  * Runs one job in a studio of its own, both forms by the same steps, and removes its video.
  *
  * @param options - with the video's path as `output`.
- * @param windows - those of all contenders.
+ * @param planned - the contender's key frames and windows.
  * @returns seconds, without the start of the process, which comes before anything can be measured.
  */
 export async function timeWholeJob(
   options: AnimateOptions,
   contender: Contender,
-  windows: readonly ContextWindow[],
+  { keyFrames, windows }: Pick<Job, 'keyFrames' | 'windows'>,
 ): Promise<number> {
   const begin = performance.now();
   const { signal, device, threads, ...clipOptions } = options;
@@ -31,7 +31,7 @@ export async function timeWholeJob(
   try {
     const clip = await studio.prepare({ ...clipOptions, ...(signal && { signal }) });
     const sampling = samplingOf(clip.job.bundle, contender);
-    const job = { ...clip.job, sampling, windows };
+    const job = { ...clip.job, sampling, keyFrames, windows };
     const { scene, watch } = clip;
     const loaded = await loadNetworks(studio, job, contender, sampling, signal);
     const { networks } = loaded;

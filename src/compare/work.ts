@@ -109,10 +109,13 @@ export function contenderWork(
   };
 }
 
-/** Evaluations of the denoiser for a clip, guidance halves counted singly. */
-export function evaluationsOf(
-  { steps, halves }: Pick<Contender, 'steps' | 'halves'>,
-  windows: number,
-): number {
-  return windows * steps * halves;
+/** Evaluations of the denoiser for a contender's clip, guidance halves counted singly. */
+export function evaluationsOf({
+  contender: { steps, halves },
+  job: { windows },
+}: {
+  readonly contender: Pick<Contender, 'steps' | 'halves'>;
+  readonly job: { readonly windows: readonly unknown[] };
+}): number {
+  return windows.length * steps * halves;
 }

@@ -91,9 +91,8 @@ function totals(parts: ReportParts, entrant: Entrant): number[] {
 }
 
 function contenderReport(parts: ReportParts, { entrant, findings }: Measured): ContenderReport {
-  const { clip, limit } = parts;
-  const { job } = clip;
-  const { contender, repeats, loaded } = entrant;
+  const { limit } = parts;
+  const { contender, job, repeats, loaded } = entrant;
   const size = {
     frames: job.frames,
     windows: job.windows.length,
@@ -115,7 +114,7 @@ function contenderReport(parts: ReportParts, { entrant, findings }: Measured): C
   const { mouth, flicker, drivingLandmarkDistance, missingFaces, identity } = findings;
   return {
     ...settingsOf(entrant),
-    denoiserEvaluations: evaluationsOf(contender, job.windows.length),
+    denoiserEvaluations: evaluationsOf(entrant),
     work,
     repeats: repeats.length,
     times: { ...times, total: spreadOf(totals(parts, entrant)) },
@@ -289,7 +288,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
       .filter(({ frames }) => frames === undefined)
       .map((entrant) => ({
         ...settingsOf(entrant),
-        denoiserEvaluations: evaluationsOf(entrant.contender, job.windows.length),
+        denoiserEvaluations: evaluationsOf(entrant),
         evaluationsDone: entrant.evaluationsDone,
       })),
     comparisons,

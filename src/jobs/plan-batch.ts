@@ -6,7 +6,7 @@ import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { estimateJob } from '../pipeline/estimate-job.ts';
-import { countEvaluations, type Job, planWindows } from '../pipeline/open-job.ts';
+import { countEvaluations, type Job, planFrames } from '../pipeline/open-job.ts';
 import { Studio } from '../pipeline/studio.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
 import { contentKey, FileHashes } from './content-key.ts';
@@ -145,7 +145,7 @@ class Planner {
     const { bundle, sampling } = job;
     const fps = options.fps ?? bundle.description.fps;
     const frames = frameCount(await this.#duration(options.audio, job), fps);
-    const windows = planWindows(bundle, job.options, sampling, frames);
+    const { keyFrames, windows } = planFrames(bundle, job.options, sampling, frames);
     const windowFrames = windows[0]!.frames.length;
     const steps = sampling.scheduler.timesteps.length;
     const evaluations = countEvaluations({ windows, sampling });
@@ -156,7 +156,13 @@ class Planner {
     const { height, width } = latentSize(bundle.description);
     const frameValues = bundle.description.codec.latentChannels * height * width;
     this.checkpointSizes.push(
-      checkpointBytes({ frames, windows: windows.length, windowFrames, steps, frameValues }),
+      checkpointBytes({
+        frames: keyFrames.length,
+        windows: windows.length,
+        windowFrames,
+        steps,
+        frameValues,
+      }),
     );
     return { frames, duration, estimatedSeconds };
   }

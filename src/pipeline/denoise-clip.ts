@@ -31,7 +31,9 @@ export interface DenoiseClipOptions {
   readonly seed: number;
   /** Share of noise that all frames have in common, 0 to below 1. */
   readonly sharedFraction: number;
-  /** Noise of one frame, [1, C, 1, h, w]. @defaultValue drawn by seed, purpose, step and frame */
+  /** Numbers of the frames in the clip, for their noise, where only some of them are denoised. @defaultValue 0, 1, 2 … */
+  readonly frameNumbers?: readonly number[] | undefined;
+  /** Noise of one frame, [1, C, 1, h, w]. @defaultValue drawn by seed, purpose, step and frame number */
   readonly noise?: ((purpose: NoisePurpose, step: number, frame: number) => Tensor) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each evaluated step of a window; `lastOfWindow` when the window is done. */
@@ -158,7 +160,8 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   const clipNoise = new ClipNoise({ seed, frameShape, sharedFraction });
   const noiseOf =
     options.noise ??
-    ((purpose: NoisePurpose, step: number, frame: number): Tensor => clipNoise.frame(purpose, step, frame));
+    ((purpose: NoisePurpose, step: number, frame: number): Tensor =>
+      clipNoise.frame(purpose, step, options.frameNumbers?.[frame] ?? frame));
   const stateOf = (stepIndex: number, frame: number): FrameState => {
     const known = states[stepIndex]!.get(frame);
     if (known !== undefined) return known;

@@ -19,6 +19,7 @@ import type { LoraFile } from '../weights/lora.ts';
 import type { AnimateOptions, PresetName, SamplerName } from './animate-options.ts';
 import { type ContextWindow, planContextWindows, planLoopedWindows } from './context-windows.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
+import { planKeyFrames } from './key-frames.ts';
 import {
   DISTILLED_SAMPLERS,
   DISTILLED_STEPS,
@@ -50,6 +51,9 @@ export interface Job {
   readonly samples: number;
   readonly fps: number;
   readonly frames: number;
+  /** Numbers of the frames that are denoised. */
+  readonly keyFrames: readonly number[];
+  /** Windows over the key frames, counted from 0. */
   readonly windows: readonly ContextWindow[];
 }
 
@@ -110,8 +114,18 @@ function checkLoras(
   }
 }
 
-/** Windows as the preset asks for them. */
-export function planWindows(
+/** Key frames as the options, and windows over them as the preset asks for them. */
+export function planFrames(
+  bundle: Bundle,
+  options: ResolvedOptions,
+  sampling: Pick<Sampling, 'halves'>,
+  frames: number,
+): Pick<Job, 'keyFrames' | 'windows'> {
+  const keyFrames = planKeyFrames(frames, options.denoiseEvery);
+  return { keyFrames, windows: planWindows(bundle, options, sampling, keyFrames.length) };
+}
+
+function planWindows(
   bundle: Bundle,
   options: ResolvedOptions,
   { halves }: Pick<Sampling, 'halves'>,
@@ -177,9 +191,9 @@ export async function openJob(
     const { pcm, duration } = await readAudio(audio, { ffmpeg, signal, onNotice: notice });
     const fps = resolved.fps ?? bundle.description.fps;
     const frames = frameCount(duration, fps);
-    const windows = planWindows(bundle, resolved, sampling, frames);
+    const planned = planFrames(bundle, resolved, sampling, frames);
     const samples = pcm.length;
-    const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, windows };
+    const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, ...planned };
     return { job, portrait, pcm };
   } catch (error) {
     await portrait.dispose();

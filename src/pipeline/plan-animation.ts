@@ -39,6 +39,7 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       frames,
       fps,
       duration: frames / fps,
+      denoisedFrames: job.keyFrames.length,
       windows: windows.length,
       width,
       height,

@@ -5,6 +5,7 @@ import type { ClipCheckpoints } from './clip-checkpoints.ts';
 import type { ClipNetworks, FrameToDecode } from './clip-networks.ts';
 import type { ContextWindow } from './context-windows.ts';
 import { type DenoisedFrame, type Denoiser, denoiseClip } from './denoise-clip.ts';
+import { fillBetween } from './key-frames.ts';
 import type { Job } from './open-job.ts';
 import type { RenderProgress } from './render-progress.ts';
 import type { Scene } from './scene.ts';
@@ -54,9 +55,9 @@ export function denoiserOf(
  */
 export async function renderClip(parts: ClipParts): Promise<void> {
   const { job, scene, networks, writer, progress, watch, device, checkpoints, onDenoised } = parts;
-  const { options, bundle, sampling, windows } = job;
+  const { options, bundle, sampling, keyFrames, windows } = job;
   const { signal } = options;
-  const conditions = new WindowConditions(scene, networks, watch, signal);
+  const conditions = new WindowConditions(scene, networks, keyFrames, watch, signal);
   const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
     signal?.throwIfAborted();
     const taken: FrameToDecode[] = [];
@@ -89,7 +90,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
   };
 
   const resume = await checkpoints?.load({
-    frames: job.frames,
+    frames: keyFrames.length,
     windows: windows.length,
     steps: sampling.scheduler.timesteps.length,
     frameShape: networks.frameShape,
@@ -98,13 +99,14 @@ export async function renderClip(parts: ClipParts): Promise<void> {
   if (resume !== undefined) progress.resume(resume.state.done);
   try {
     let batch: DenoisedFrame[] = [];
-    const frames = denoiseClip({
+    const denoised = denoiseClip({
       denoiser: denoiserOf(networks, conditions, windows, watch),
       scheduler: sampling.scheduler,
       guidanceScale: sampling.halves === 2 ? sampling.guidance : 1,
       windows,
       frameShape: networks.frameShape,
       seed: options.seed,
+      frameNumbers: keyFrames,
       sharedFraction: bundle.description.noise.sharedFraction,
       signal,
       onStep: (index, lastOfWindow) => {
@@ -114,7 +116,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
       resume,
       onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
     });
-    for await (const frame of frames) {
+    for await (const frame of fillBetween(denoised, keyFrames)) {
       batch.push(frame);
       if (batch.length === networks.decodeFrames) {
         await hand(batch);

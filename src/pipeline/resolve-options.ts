@@ -3,6 +3,7 @@ import { extname, resolve } from 'node:path';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions, DeviceName, Framing, PresetName, SamplerName } from './animate-options.ts';
 import { closestName } from './closest-name.ts';
+import { MAX_DENOISE_EVERY } from './key-frames.ts';
 
 /** How an option is called where the user wrote it; the command line turns `headPoseScale` into `--head-pose-scale`. */
 export type NameOf = (key: keyof AnimateOptions) => string;
@@ -10,6 +11,7 @@ export type NameOf = (key: keyof AnimateOptions) => string;
 type Defaulted =
   | 'bundle'
   | 'preset'
+  | 'denoiseEvery'
   | 'seed'
   | 'device'
   | 'framing'
@@ -85,6 +87,7 @@ const CHECKS: { readonly [Key in keyof Required<AnimateOptions>]: Check } = {
   sampler: oneOf(SAMPLERS),
   steps: integer(1, 100),
   guidance: number(1, 20),
+  denoiseEvery: integer(1, MAX_DENOISE_EVERY),
   seed: integer(0, Number.MAX_SAFE_INTEGER, '2^53 − 1'),
   fps: number(1, 120),
   device: oneOf(DEVICES),
@@ -136,6 +139,7 @@ export function resolveOptions(
   return {
     bundle: 'tiny',
     preset: 'fast',
+    denoiseEvery: 1,
     seed: 42,
     device: 'auto',
     framing: 'paste-back',

@@ -295,6 +295,7 @@ export class Studio {
         steps: sampling.steps,
         guidance: sampling.guidance,
         seed: options.seed,
+        denoisedFrames: job.keyFrames.length,
         denoiserEvaluations: countEvaluations(job),
         times: watch.report(),
       };

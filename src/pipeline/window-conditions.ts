@@ -16,15 +16,26 @@ export class WindowConditions {
   readonly #networks: ClipNetworks;
   readonly #watch: Stopwatch;
   readonly #signal: AbortSignal | undefined;
+  readonly #keyFrames: readonly number[];
   readonly #frames = new Map<number, Promise<FrameConditions>>();
   readonly #poses = new Map<number, Promise<Record<string, Tensor>>>();
   readonly #bytes = new Map<number, number>();
   #keptBytes = 0;
 
-  /** @param signal - no new work begins after it aborts. */
-  constructor(scene: Scene, networks: ClipNetworks, watch: Stopwatch, signal?: AbortSignal) {
+  /**
+   * @param keyFrames - numbers of the frames that the windows count.
+   * @param signal - no new work begins after it aborts.
+   */
+  constructor(
+    scene: Scene,
+    networks: ClipNetworks,
+    keyFrames: readonly number[],
+    watch: Stopwatch,
+    signal?: AbortSignal,
+  ) {
     this.#scene = scene;
     this.#networks = networks;
+    this.#keyFrames = keyFrames;
     this.#watch = watch;
     this.#signal = signal;
   }
@@ -38,7 +49,8 @@ export class WindowConditions {
     return conditions;
   }
 
-  async #makePose({ frames }: ContextWindow): Promise<Record<string, Tensor>> {
+  async #makePose(window: ContextWindow): Promise<Record<string, Tensor>> {
+    const frames = window.frames.map((index) => this.#keyFrames[index]!);
     return this.#watch.time('pose', async () => {
       const conditions = await Promise.all(frames.map((frame) => this.#frame(frame)));
       this.#signal?.throwIfAborted();

@@ -35,7 +35,17 @@ for (const [text, message] of [
 test('sweeps are read, and values that are there twice count once', () => {
   assert.deepEqual(parseSweep('steps=1,2,4,2,8'), { setting: 'steps', values: [1, 2, 4, 8] });
   assert.deepEqual(parseSweep('guidance=1,1.5'), { setting: 'guidance', values: [1, 1.5] });
-  for (const text of ['steps', 'steps=', 'steps=1,,2', 'sampler=lcm,ddim', 'steps=101', 'guidance=0.5']) {
+  assert.deepEqual(parseSweep('every=1,2,4'), { setting: 'every', values: [1, 2, 4] });
+  for (const text of [
+    'steps',
+    'steps=',
+    'steps=1,,2',
+    'sampler=lcm,ddim',
+    'steps=101',
+    'guidance=0.5',
+    'every=1.5',
+    'every=9',
+  ]) {
     assert.throws(() => parseSweep(text), InvalidOptionError, text);
   }
 });

@@ -25,6 +25,7 @@ function contender(
     sampler: 'lcm',
     steps,
     guidance: 1,
+    every: 1,
     loras: [],
     form: 'lean',
     swept: false,

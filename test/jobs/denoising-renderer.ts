@@ -70,6 +70,7 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
           return {
             ...{ output, frames: FRAMES, fps: 25, duration: FRAMES / 25, width: 3, height: 4, device: 'cpu' },
             ...{ bundle: 'tiny', sampler: 'lcm' as const, steps: STEPS, guidance: 1, seed },
+            denoisedFrames: 1,
             denoiserEvaluations: stepsDone,
             times: {
               ...{

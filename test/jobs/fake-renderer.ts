@@ -44,7 +44,14 @@ export function fakeRenderer({ onPrepare, onRender, onDispose }: FakeBehaviour =
             return {
               output: options.output,
               ...{ frames: 10, fps: 25, duration: 0.4, width: 64, height: 48, device: 'cpu', bundle: 'tiny' },
-              ...{ sampler: 'lcm' as const, steps: 4, guidance: 1, seed: 42, denoiserEvaluations: 4 },
+              ...{
+                sampler: 'lcm' as const,
+                steps: 4,
+                guidance: 1,
+                seed: 42,
+                denoisedFrames: 1,
+                denoiserEvaluations: 4,
+              },
               times: ZERO_TIMES,
             };
           });

@@ -136,7 +136,15 @@ test('pose features are made once for each window, whatever the steps', async ()
     },
   } as unknown as Scene;
   const watch = new Stopwatch();
-  const conditions = new WindowConditions(scene, networks, watch);
+  const conditions = new WindowConditions(
+    scene,
+    networks,
+    windows
+      .flatMap(({ frames }) => frames)
+      .sort((a, b) => a - b)
+      .filter((f, i, all) => f !== all[i - 1]),
+    watch,
+  );
   const scheduler = createScheduler({
     sampler: 'ddim',
     numInferenceSteps: 5,

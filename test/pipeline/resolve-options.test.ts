@@ -24,6 +24,7 @@ test('the required options alone get the documented defaults, and nothing from a
     ...REQUIRED,
     bundle: 'tiny',
     preset: 'fast',
+    denoiseEvery: 1,
     seed: 42,
     device: 'auto',
     framing: 'paste-back',
