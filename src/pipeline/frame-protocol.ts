@@ -1,5 +1,7 @@
 /** Messages between {@link FrameThread} and its worker. */
 import type { RgbImage } from '../image/rgb-image.ts';
+import type { NetworkProfile } from '../runtime/engine.ts';
+import type { NamedSpan } from '../runtime/time-span.ts';
 import type { Framing } from './animate-options.ts';
 import type { ClipMotionOptions } from './clip-motion.ts';
 import type { DrivenFace } from './framed-face.ts';
@@ -27,7 +29,13 @@ export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | '
 
 /** What the thread is asked to do. */
 export type FrameRequest =
-  | { readonly kind: 'start'; readonly threads: number | undefined }
+  | {
+      readonly kind: 'start';
+      readonly threads: number | undefined;
+      /** Where the engine writes its profile; the thread then notes what it does. */
+      readonly profileFolder: string | undefined;
+    }
+  | { readonly kind: 'take-profile' }
   | PortraitRequest
   | MotionRequest
   | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }
@@ -48,9 +56,18 @@ export interface PortraitInfo {
   readonly reference: SceneReference;
 }
 
+/** What the thread has done since it started. */
+export interface FrameProfile {
+  /** Requests by their kind; they may overlap. */
+  readonly work: readonly NamedSpan[];
+  /** The small networks. */
+  readonly networks: readonly NetworkProfile[];
+}
+
 /** What a request of each kind is answered with. */
 export interface FrameResults {
   readonly start: undefined;
+  readonly 'take-profile': FrameProfile;
   readonly 'open-portrait': PortraitInfo;
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;

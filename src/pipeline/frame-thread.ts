@@ -5,6 +5,7 @@
 import type { RgbImage } from '../image/rgb-image.ts';
 import { ThreadClient } from '../runtime/thread-client.ts';
 import type {
+  FrameProfile,
   FrameRequest,
   FrameResults,
   MotionRequest,
@@ -93,10 +94,14 @@ export class FrameThread {
   readonly #started: Promise<unknown>;
   #nextClip = 1;
 
-  /** @param threads - of the engine for faces and motion; one for each core if undefined. */
-  constructor(threads: number | undefined) {
+  /**
+   * @param threads - of the engine for faces and motion; one for each core if undefined.
+   * @param profileFolder - as in {@link EngineOptions}; the thread then notes what it does, see
+   *   {@link FrameThread.takeProfile}.
+   */
+  constructor(threads: number | undefined, profileFolder?: string) {
     this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
-    this.#started = this.#client.request({ kind: 'start', threads });
+    this.#started = this.#client.request({ kind: 'start', threads, profileFolder });
     // Told to whoever opens a portrait.
     this.#started.catch(() => {});
   }
@@ -120,6 +125,11 @@ export class FrameThread {
       await close();
       throw error;
     }
+  }
+
+  /** What was done since the start; empty without `profileFolder`. */
+  takeProfile(): Promise<FrameProfile> {
+    return this.#client.request({ kind: 'take-profile' });
   }
 
   /** Ends the thread after what it is doing; may be called twice. */

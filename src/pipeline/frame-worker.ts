@@ -6,6 +6,7 @@ import { FaceFinder } from '../face/face-finder.ts';
 import { openBundle } from '../models/bundle.ts';
 import { Engine } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
+import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import type { FrameRequest, MotionRequest, PortraitRequest } from './frame-protocol.ts';
 import { loadMotion, type MotionFactory } from './load-motion.ts';
 import { openPortrait } from './open-portrait.ts';
@@ -27,10 +28,15 @@ const clips = new Map<number, Clip>();
 /** By the bundle's folder. */
 const motions = new Map<string, MotionFactory>();
 let networks: Promise<SmallNetworks> | undefined;
+/** Where requests are noted, if they are. */
+let work: NamedSpan[] | undefined;
 
-async function openNetworks(threads: number | undefined): Promise<SmallNetworks> {
+async function openNetworks(
+  threads: number | undefined,
+  profileFolder: string | undefined,
+): Promise<SmallNetworks> {
   // They are small and made for the CPU, wherever the denoiser runs.
-  const engine = await Engine.open({ device: 'cpu', threads });
+  const engine = await Engine.open({ device: 'cpu', threads, profileFolder });
   return { engine, finder: await FaceFinder.open((name, graph) => engine.load(name, graph)) };
 }
 
@@ -82,9 +88,14 @@ async function addMotion({ clip: id, bundle, pcm, fps, frames, scales }: MotionR
 async function handle(request: FrameRequest, notice: (message: string) => void): Promise<Answer> {
   switch (request.kind) {
     case 'start':
-      networks = openNetworks(request.threads);
+      if (request.profileFolder !== undefined) work = [];
+      networks = openNetworks(request.threads, request.profileFolder);
       await networks;
       return { result: undefined };
+    case 'take-profile': {
+      const { engine } = await smallNetworks();
+      return { result: { work: work?.splice(0) ?? [], networks: await engine.takeProfiles() } };
+    }
     case 'open-portrait':
       return openClip(request, notice);
     case 'add-motion':
@@ -111,9 +122,18 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
   }
 }
 
+async function handleNoted(request: FrameRequest, notice: (message: string) => void): Promise<Answer> {
+  const begin = monotonicNow();
+  try {
+    return await handle(request, notice);
+  } finally {
+    work?.push({ name: request.kind, begin, end: monotonicNow() });
+  }
+}
+
 serveThread<FrameRequest>({
   order: 'at-once',
-  handle,
+  handle: (request, notice) => (work === undefined ? handle : handleNoted)(request, notice),
   stop: () => {
     for (const { controller } of clips.values()) controller.abort();
   },

@@ -1,4 +1,5 @@
 /** Adds up the time that each part of a job takes, on the monotonic clock. */
+import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import type { StageTimes } from './animate-options.ts';
 
 /** Parts that are timed; the total is the stopwatch's own age. */
@@ -6,6 +7,7 @@ export type TimedPart = Exclude<keyof StageTimes, 'total'>;
 
 /** Runs from its construction, but for pauses. Parts may overlap. */
 export class Stopwatch {
+  readonly #record: ((span: NamedSpan) => void) | undefined;
   #begin = performance.now();
   #paused: number | undefined;
   readonly #parts: Record<TimedPart, number> = {
@@ -18,6 +20,11 @@ export class Stopwatch {
     decode: 0,
     encode: 0,
   };
+
+  /** @param record - receives every piece of {@link Stopwatch.time} when it has ended, named as its part. */
+  constructor(record?: (span: NamedSpan) => void) {
+    this.#record = record;
+  }
 
   /** Seconds since the start, without pauses. */
   now(): number {
@@ -43,10 +50,12 @@ export class Stopwatch {
   /** Times `work` as a piece of `part`. */
   async time<T>(part: TimedPart, work: () => Promise<T>): Promise<T> {
     const begin = this.now();
+    const start = this.#record && monotonicNow();
     try {
       return await work();
     } finally {
       this.add(part, this.now() - begin);
+      if (start !== undefined) this.#record?.({ name: part, begin: start, end: monotonicNow() });
     }
   }
 

@@ -2,12 +2,16 @@
  * The place where clips are made: threads, engines and loaded networks that many clips share. Each clip is prepared
  * (inputs checked, face found, motion made), then rendered; one can be prepared while another renders.
  */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
 import PQueue from 'p-queue';
 import { VideoWriter } from '../media/video-writer.ts';
-import { Engine } from '../runtime/engine.ts';
+import { Engine, type NetworkProfile } from '../runtime/engine.ts';
+import type { NamedSpan } from '../runtime/time-span.ts';
 import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
 import type { ClipCheckpoints } from './clip-checkpoints.ts';
+import type { FrameProfile } from './frame-protocol.ts';
 import { FrameThread } from './frame-thread.ts';
 import { NetworksCache, type NetworksLease } from './networks-cache.ts';
 import { countEvaluations, defaultCacheFolder, type Job, type OpenedJob, openJob } from './open-job.ts';
@@ -23,7 +27,24 @@ export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
   readonly onNotice?: (message: string) => void;
   /** Where weights of large networks are kept on disk. @defaultValue the system's folder for caches */
   readonly cacheFolder?: string;
+  /** Notes what is done and when, see {@link Studio.takeProfiles}. */
+  readonly profile?: StudioProfiling;
 };
+
+/** Options of a studio that notes what it does. */
+export interface StudioProfiling {
+  /** An empty folder for the runtime's files, the caller's to remove. */
+  readonly folder: string;
+  /** Receives every piece of a clip's stages when it has ended. */
+  readonly onStage: (span: NamedSpan) => void;
+}
+
+/** What a studio's threads have done. */
+export interface StudioProfiles {
+  readonly denoising: readonly NetworkProfile[];
+  readonly side: readonly NetworkProfile[];
+  readonly frames: FrameProfile;
+}
 
 /** Options of one clip; where it runs is the studio's. */
 export type ClipOptions = Omit<AnimateOptions, 'device' | 'threads'>;
@@ -132,10 +153,31 @@ export class Studio {
     this.#engines ??= (async () => {
       const { device = 'auto', threads } = this.#options;
       const onNotice = (message: string) => void this.#notices.push(message);
-      const denoising = await Engine.open({ device, threads, onNotice });
-      return { denoising, side: await Engine.open({ device: denoising.device, threads }) };
+      const profileFolder = this.#profileFolder('denoising');
+      const denoising = await Engine.open({ device, threads, onNotice, profileFolder });
+      const side = { device: denoising.device, threads, profileFolder: this.#profileFolder('side') };
+      return { denoising, side: await Engine.open(side) };
     })();
     return this.#engines;
+  }
+
+  /** Each engine numbers its networks by itself. */
+  #profileFolder(thread: string): string | undefined {
+    const { profile } = this.#options;
+    if (profile === undefined) return undefined;
+    const folder = path.join(profile.folder, thread);
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  }
+
+  /** What the engines and the frame thread have done since they started; all empty without `profile`. */
+  async takeProfiles(): Promise<StudioProfiles> {
+    const { denoising, side } = await this.#openEngines();
+    return {
+      denoising: await denoising.takeProfiles(),
+      side: await side.takeProfiles(),
+      frames: await this.#frameThread().takeProfile(),
+    };
   }
 
   async #openEngines(): Promise<Engines> {
@@ -145,7 +187,7 @@ export class Studio {
   }
 
   #frameThread(): FrameThread {
-    this.#frames ??= new FrameThread(this.#options.threads);
+    this.#frames ??= new FrameThread(this.#options.threads, this.#profileFolder('frames'));
     // They take as long to start as the thread does; what they have to say is told to whoever needs them.
     this.#startEngines().catch(() => {});
     return this.#frames;
@@ -172,7 +214,7 @@ export class Studio {
    * @throws what `animate` throws before it renders.
    */
   async prepare(options: ClipOptions): Promise<PreparedClip> {
-    const watch = new Stopwatch();
+    const watch = new Stopwatch(this.#options.profile?.onStage);
     const report = reporter(options);
     options.signal?.throwIfAborted();
     report({ type: 'stage', stage: 'prepare' });

@@ -2,6 +2,7 @@
  * Runs networks: an engine owns one worker thread with ONNX Runtime's sessions, so that nothing here blocks the event
  * loop. Open several engines to run independent networks at the same time.
  */
+import path from 'node:path';
 import {
   assertIntegerInRange,
   EnvironmentError,
@@ -19,6 +20,7 @@ import {
 } from './device.ts';
 import type { Request, Results, TensorInfo, WireTensor } from './protocol.ts';
 import { ThreadClient } from './thread-client.ts';
+import type { TimeSpan } from './time-span.ts';
 
 export type { Device, DeviceChoice } from './device.ts';
 export type { TensorInfo } from './protocol.ts';
@@ -36,6 +38,21 @@ export interface EngineOptions {
   readonly threads?: number | undefined;
   /** Told which device `auto` took, and why others were not. */
   readonly onNotice?: ((message: string) => void) | undefined;
+  /**
+   * Folder that the runtime writes the times of every operator to, a file for each network; see
+   * {@link Engine.takeProfiles}. Runs take a little longer.
+   */
+  readonly profileFolder?: string | undefined;
+}
+
+/** What a network did in an engine that profiles. */
+export interface NetworkProfile {
+  readonly name: string;
+  /** Path that the name of the runtime's file begins with. */
+  readonly prefix: string;
+  readonly load: TimeSpan;
+  /** In their order, as in the file. */
+  readonly runs: readonly TimeSpan[];
 }
 
 /** Options of {@link Engine.load}, {@link Network.run} and {@link Network.bind}. */
@@ -197,6 +214,9 @@ export class Engine {
   readonly precision: 'float32' | 'float16';
   readonly #client: EngineThread;
   readonly #threads: number | undefined;
+  readonly #profileFolder: string | undefined;
+  /** Names of networks and prefixes of their profiles, by number. */
+  readonly #profiled = new Map<number, Pick<NetworkProfile, 'name' | 'prefix'>>();
   #nextNetwork = 1;
   #disposed: Promise<void> | undefined;
 
@@ -204,12 +224,13 @@ export class Engine {
     client: EngineThread,
     device: Device,
     precision: 'float32' | 'float16',
-    threads: number | undefined,
+    { threads, profileFolder }: Pick<EngineOptions, 'threads' | 'profileFolder'>,
   ) {
     this.#client = client;
     this.device = device;
     this.precision = precision;
     this.#threads = threads;
+    this.#profileFolder = profileFolder;
   }
 
   /**
@@ -218,7 +239,7 @@ export class Engine {
    * @throws {@link InvalidOptionError} if `device` or `threads` is none that exists.
    * @throws {@link EnvironmentError} if the named device does not work here; the message says why.
    */
-  static async open({ device, threads, onNotice }: EngineOptions): Promise<Engine> {
+  static async open({ device, threads, onNotice, profileFolder }: EngineOptions): Promise<Engine> {
     if (device !== 'auto' && !DEVICES.includes(device)) {
       throw new InvalidOptionError(
         `Cannot use device: expected auto, ${DEVICES.join(', ')}, got ${String(device)}`,
@@ -242,7 +263,7 @@ export class Engine {
         onNotice?.(`device auto: using ${candidate}${others}`);
       }
       const half = HALF_PRECISION_DEVICES.includes(candidate) && (await hasHalfPrecision(client, candidate));
-      return new Engine(client, candidate, half ? 'float16' : 'float32', threads);
+      return new Engine(client, candidate, half ? 'float16' : 'float32', { threads, profileFolder });
     }
     await client.close();
     throw new EnvironmentError(
@@ -272,13 +293,39 @@ export class Engine {
     const buffers = typeof own === 'string' ? [] : [own.buffer as ArrayBuffer];
     try {
       const info = await this.#client.request(
-        { kind: 'load', network: id, device: this.device, threads: this.#threads, graph: own, dataFolder },
+        {
+          ...{
+            kind: 'load',
+            network: id,
+            device: this.device,
+            threads: this.#threads,
+            graph: own,
+            dataFolder,
+          },
+          profile: this.#profilePrefix(id, name),
+        },
         { transfer: buffers },
       );
       return new WorkerNetwork(this.#client, id, name, info);
     } catch (error) {
       throw new ModelError(`Cannot load ${name}: ${messageOf(error)}`, name, { cause: error });
     }
+  }
+
+  #profilePrefix(id: number, name: string): string | undefined {
+    if (this.#profileFolder === undefined) return undefined;
+    const prefix = path.join(this.#profileFolder, `${id}-${name}`);
+    this.#profiled.set(id, { name, prefix });
+    return prefix;
+  }
+
+  /**
+   * Completes the files of all networks that were loaded, disposed of or not, and tells what they did; later runs of
+   * theirs are not noted. Empty without `profileFolder`.
+   */
+  async takeProfiles(): Promise<NetworkProfile[]> {
+    const profiles = await this.#client.request({ kind: 'take-profiles' });
+    return profiles.map(({ network, load, runs }) => ({ ...this.#profiled.get(network)!, load, runs }));
   }
 
   /**

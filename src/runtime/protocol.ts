@@ -1,5 +1,6 @@
 /** Messages between an engine and its worker thread. */
 import type { Device } from './device.ts';
+import type { TimeSpan } from './time-span.ts';
 
 /** A float32 tensor in a message; the data is moved, never shared. */
 export interface WireTensor {
@@ -27,16 +28,27 @@ export type Request =
       readonly graph: Uint8Array | string;
       /** Where a model's external data lies that is given as bytes. */
       readonly dataFolder: string | undefined;
+      /** Path that the name of the runtime's own profile begins with; none is made without. */
+      readonly profile: string | undefined;
     }
+  | { readonly kind: 'take-profiles' }
   | { readonly kind: 'bind'; readonly network: number; readonly tensors: readonly WireTensor[] }
   | { readonly kind: 'run'; readonly network: number; readonly tensors: readonly WireTensor[] }
   | { readonly kind: 'release'; readonly network: number };
+
+/** What a network that was loaded with `profile` has done. */
+export interface SessionProfile {
+  readonly network: number;
+  readonly load: TimeSpan;
+  readonly runs: readonly TimeSpan[];
+}
 
 /** What a request of each kind is answered with. */
 export interface Results {
   readonly probe: undefined;
   readonly list: readonly { readonly name: string; readonly bundled: boolean }[];
   readonly load: { readonly inputs: readonly TensorInfo[]; readonly outputs: readonly TensorInfo[] };
+  readonly 'take-profiles': readonly SessionProfile[];
   readonly bind: undefined;
   readonly run: readonly WireTensor[];
   readonly release: undefined;

@@ -6,15 +6,19 @@
 import * as ort from 'onnxruntime-node';
 import type { Device } from './device.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
-import type { Request, Results, TensorInfo, WireTensor } from './protocol.ts';
+import type { Request, Results, SessionProfile, TensorInfo, WireTensor } from './protocol.ts';
 import { serveThread } from './thread-server.ts';
+import { monotonicNow, type TimeSpan } from './time-span.ts';
 
 interface Loaded {
   readonly session: ort.InferenceSession;
   readonly bound: Map<string, ort.Tensor>;
+  /** Where runs are noted, if they are. */
+  runs?: TimeSpan[] | undefined;
 }
 
 const networks = new Map<number, Loaded>();
+const profiles: SessionProfile[] = [];
 
 // Native code prints a provider's failure to load unless this is set before the first session.
 ort.env.logLevel = 'fatal';
@@ -93,9 +97,17 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
     case 'list':
       return ort.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }));
     case 'load': {
+      const { network, profile } = request;
       const options = sessionOptions(request.device, request.threads, request.dataFolder);
-      const session = await createSession(request.graph, options);
-      networks.set(request.network, { session, bound: new Map() });
+      if (profile === undefined) {
+        networks.set(network, { session: await createSession(request.graph, options), bound: new Map() });
+      } else {
+        await loadProfiled(network, request.graph, {
+          ...options,
+          ...{ enableProfiling: true, profileFilePrefix: profile },
+        });
+      }
+      const { session } = find(network);
       return { inputs: describe(session.inputMetadata), outputs: describe(session.outputMetadata) };
     }
     case 'bind': {
@@ -104,23 +116,48 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       return undefined;
     }
     case 'run': {
-      const { session, bound } = find(request.network);
+      const { session, bound, runs } = find(request.network);
       const feeds = Object.fromEntries([...bound, ...toOrtTensors(request.tensors)]);
+      const begin = runs && monotonicNow();
       const outputs = await session.run(feeds);
+      if (begin !== undefined) runs?.push({ begin, end: monotonicNow() });
       return Object.entries(outputs).map(([name, { data, dims }]) => ({
         name,
         dims: [...dims],
         data: toFloat32(data),
       }));
     }
+    case 'take-profiles':
+      for (const loaded of networks.values()) endProfile(loaded);
+      return profiles.splice(0);
     case 'release':
       await release(request.network);
       return undefined;
   }
 }
 
+async function loadProfiled(
+  network: number,
+  graph: Uint8Array | string,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<void> {
+  const begin = monotonicNow();
+  const session = await createSession(graph, options);
+  const runs: TimeSpan[] = [];
+  profiles.push({ network, load: { begin, end: monotonicNow() }, runs });
+  networks.set(network, { session, bound: new Map(), runs });
+}
+
+/** Completes the runtime's file. */
+function endProfile(loaded: Loaded): void {
+  if (loaded.runs !== undefined) loaded.session.endProfiling();
+  loaded.runs = undefined;
+}
+
 async function release(network: number): Promise<void> {
-  await networks.get(network)?.session.release();
+  const loaded = networks.get(network);
+  if (loaded !== undefined) endProfile(loaded);
+  await loaded?.session.release();
   networks.delete(network);
 }
 
