@@ -22,6 +22,13 @@ export type {
 export { compare } from './compare/compare.ts';
 export type { CompareEvent, CompareOptions, CompareStage } from './compare/compare-options.ts';
 export type { ContenderSpec, SweepSpec } from './compare/contender-spec.ts';
+export { profile } from './compare/profile.ts';
+export type {
+  EngineUse,
+  NetworkOperators,
+  ProfileOptions,
+  ProfileReport,
+} from './compare/profile-options.ts';
 export type {
   CompareReport,
   Comparison,

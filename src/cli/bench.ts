@@ -9,6 +9,7 @@ import {
 import { figures, gigaFlops, percent, spreadText } from '../compare/number-format.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { findStrayArguments } from './animate-flags.ts';
+import { addProfileFlags, readProfileFlags, runProfile } from './bench-profile.ts';
 import type { CliContext } from './context.ts';
 import { formatTable } from './format-table.ts';
 import { StatusLine } from './status-line.ts';
@@ -25,7 +26,7 @@ const FLAGS: Readonly<Record<Exclude<keyof BenchOptions, 'signal' | 'onProgress'
 
 /** The command, ready to be added to the program. */
 export function createBenchCommand(context: CliContext): Command {
-  const command = new Command('bench')
+  const command = addProfileFlags(new Command('bench'))
     .description('measure how fast each network runs on this machine, in several settings')
     .option('--bundle <name|folder>', 'networks to measure (default: tiny)')
     .option('--networks <names>', `some of ${BENCH_NETWORKS.join(', ')} (default: all)`)
@@ -44,11 +45,18 @@ export function createBenchCommand(context: CliContext): Command {
       'after',
       `
 Example:
-  lcm-portrait bench --networks denoising-unet --frames 4,8,12 --threads 1,2`,
+  lcm-portrait bench --networks denoising-unet --frames 4,8,12 --threads 1,2
+  lcm-portrait bench --profile trace.json --portrait face.jpg --audio speech.wav`,
     );
   return command.action(async () => {
     const stray = findStrayArguments(command);
+    const profiled = readProfileFlags(command, stray);
     const { options, quiet, json } = readFlags(command);
+    if (profiled !== undefined) {
+      if (stray.length > 0) throw new InvalidOptionsError(stray);
+      await runProfile(context, profiled, { quiet, json });
+      return;
+    }
     try {
       checkBenchOptions(options, (key) => FLAGS[key as keyof typeof FLAGS]);
     } catch (error) {

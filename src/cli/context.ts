@@ -1,6 +1,7 @@
 /** What the commands are given: streams, environment, and the parts of the program that are loaded only when needed. */
 import type { BenchOptions, BenchReport } from '../compare/bench-options.ts';
 import type { CompareOptions } from '../compare/compare-options.ts';
+import type { ProfileOptions, ProfileReport } from '../compare/profile-options.ts';
 import type { CompareReport } from '../compare/report.ts';
 import type { BatchPlan } from '../jobs/plan-batch.ts';
 import type { ResumableOptions, ResumableResult } from '../jobs/render-resumable.ts';
@@ -21,6 +22,7 @@ export interface Pipeline {
 export interface Measuring {
   compare(options: CompareOptions): Promise<CompareReport>;
   bench(options: BenchOptions): Promise<BenchReport>;
+  profile(options: ProfileOptions): Promise<ProfileReport>;
 }
 
 /** Many jobs, and single ones that can be gone on with, as the command line needs them. */

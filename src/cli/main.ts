@@ -16,6 +16,7 @@ await runThisProcess({
   loadComparison: async () => ({
     ...(await import('../compare/compare.ts')),
     ...(await import('../compare/bench.ts')),
+    ...(await import('../compare/profile.ts')),
   }),
   examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
 });

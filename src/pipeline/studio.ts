@@ -7,7 +7,7 @@ import path from 'node:path';
 import PQueue from 'p-queue';
 import { VideoWriter } from '../media/video-writer.ts';
 import { Engine, type NetworkProfile } from '../runtime/engine.ts';
-import type { NamedSpan } from '../runtime/time-span.ts';
+import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
 import type { ClipCheckpoints } from './clip-checkpoints.ts';
@@ -35,7 +35,7 @@ export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
 export interface StudioProfiling {
   /** An empty folder for the runtime's files, the caller's to remove. */
   readonly folder: string;
-  /** Receives every piece of a clip's stages when it has ended. */
+  /** Receives every piece of a clip's stages when it has ended, and the encoder's life as `ffmpeg`. */
   readonly onStage: (span: NamedSpan) => void;
 }
 
@@ -295,6 +295,7 @@ export class Studio {
 
       report({ type: 'stage', stage: 'render' });
       await watch.time('reference', () => networks.bindReference(reference));
+      const opened = monotonicNow();
       writer = await VideoWriter.open({
         ffmpeg: job.ffmpeg,
         outputPath: job.output,
@@ -324,6 +325,7 @@ export class Studio {
 
       report({ type: 'stage', stage: 'finish' });
       await watch.time('encode', () => writer!.finish());
+      this.#options.profile?.onStage({ name: 'ffmpeg', begin: opened, end: monotonicNow() });
       return {
         output: job.output,
         frames,
