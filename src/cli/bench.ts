@@ -11,6 +11,7 @@ import { InvalidOptionsError } from '../errors.ts';
 import { findStrayArguments } from './animate-flags.ts';
 import { addProfileFlags, readProfileFlags, runProfile } from './bench-profile.ts';
 import type { CliContext } from './context.ts';
+import { formatRoofline } from './format-roofline.ts';
 import { formatTable } from './format-table.ts';
 import { StatusLine } from './status-line.ts';
 import { listenForStop } from './stop-signals.ts';
@@ -22,6 +23,7 @@ const FLAGS: Readonly<Record<Exclude<keyof BenchOptions, 'signal' | 'onProgress'
   devices: '--devices',
   threads: '--threads',
   seconds: '--seconds',
+  roofline: '--roofline',
 };
 
 /** The command, ready to be added to the program. */
@@ -37,6 +39,7 @@ export function createBenchCommand(context: CliContext): Command {
     .option('--devices <list>', 'e.g. cpu,cuda,webgpu (default: auto)')
     .option('--threads <list>', 'threads of the engine, e.g. 1,2 (default: one for each core)')
     .option('--seconds <s>', 'how long each network runs, 0.1 to 60 (default: 1)')
+    .option('--roofline', 'also count the bytes that networks go through, and measure the memory')
     .option('--quiet', 'print no progress and no notes')
     .option('--json', 'print rows as they come and the report as JSON, one object a line')
     .allowUnknownOption()
@@ -81,13 +84,15 @@ function readFlags(command: Command): { options: BenchOptions; quiet: boolean; j
     devices: list('devices'),
     threads: numbers('threads'),
     seconds: numbers('seconds')?.[0],
+    roofline: values.roofline,
   };
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { options: options as BenchOptions, quiet: values.quiet === true, json: values.json === true };
 }
 
 /** The table of a benchmark. */
-export function formatBench({ rows, limits, machine }: BenchReport): string {
+export function formatBench(report: BenchReport): string {
+  const { rows, limits, machine } = report;
   const table = formatTable(
     ['network', 'device', 'threads', 'frames', 'one run, ms', 'GFLOP', 'GFLOP/s', 'of limit'],
     rows.map(({ network, device, threads, frames, run, flops, achieved, limitShare }) => [
@@ -110,7 +115,7 @@ export function formatBench({ rows, limits, machine }: BenchReport): string {
     ({ device, threads, flops }) =>
       `${gigaFlops(flops, '/s')} on ${device}${threads === null ? '' : ` with ${threads} threads`}`,
   );
-  return `${table}\nlimit, by products of matrices: ${found.join('; ')}\n${machine.processor}, ${machine.cores} cores, onnxruntime-node ${machine.versions.onnxruntime}\n`;
+  return `${table}\n${formatRoofline(report)}limit, by products of matrices: ${found.join('; ')}\n${machine.processor}, ${machine.cores} cores, onnxruntime-node ${machine.versions.onnxruntime}\n`;
 }
 
 async function run(

@@ -4,6 +4,7 @@ import type { Spread } from '../metrics/series.ts';
 import { DEVICES, type DeviceChoice } from '../runtime/device.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import type { MatrixLimit } from './matrix-limit.ts';
+import type { Roofline } from './roofline.ts';
 
 /** Networks that can be measured. */
 export const BENCH_NETWORKS = [
@@ -38,6 +39,8 @@ export interface BenchOptions {
   readonly threads?: readonly number[];
   /** Seconds of running for each figure, after one run that is not counted, 0.1 to 60. @defaultValue 1 */
   readonly seconds?: number;
+  /** Also counts the bytes that networks go through, and measures the memory. @defaultValue false */
+  readonly roofline?: boolean;
   readonly signal?: AbortSignal;
   /** Called on the caller's thread, in order. */
   readonly onProgress?: (event: BenchEvent) => void;
@@ -66,6 +69,8 @@ export interface BenchRow {
   /** FLOP/s by the median, and its share of the machine's limit in this setting. */
   readonly achieved: number;
   readonly limitShare: number;
+  /** Where it was asked for. */
+  readonly roofline?: Roofline;
 }
 
 /** What `report.json` of a benchmark calls itself. */
@@ -82,7 +87,12 @@ export interface BenchReport {
   readonly bundle: string;
   readonly machine: MachineFacts;
   /** Products of matrices in every setting. */
-  readonly limits: readonly (MatrixLimit & { readonly device: string; readonly threads: number | null })[];
+  readonly limits: readonly (MatrixLimit & {
+    readonly device: string;
+    readonly threads: number | null;
+    /** Bytes a second to memory, where the roofline was asked for. */
+    readonly memory?: number;
+  })[];
   readonly rows: readonly BenchRow[];
   readonly notes: readonly string[];
 }

@@ -2,6 +2,7 @@
 import { EnvironmentError } from '../errors.ts';
 import { type Spread, spreadOf } from '../metrics/series.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
+import type { GraphOptions } from '../pipeline/bundle-graphs.ts';
 import { GraphThread } from '../pipeline/graph-thread.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
 import { Engine, type NamedTensors, type Network } from '../runtime/engine.ts';
@@ -21,6 +22,7 @@ import {
 import { secondsSince } from './clock.ts';
 import { examineMachine } from './machine-facts.ts';
 import { measureMatrixLimit } from './matrix-limit.ts';
+import { placeUnderRoof, TrafficCounter } from './roofline.ts';
 import { networkWork } from './work.ts';
 
 /** Fewer runs give no middle. */
@@ -82,16 +84,32 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
           note(`${device} was left out: ${error.message}`);
           break;
         }
+        let traffic: TrafficCounter | undefined;
         try {
           const limit = await measureMatrixLimit(engine, signal);
-          limits.push({ ...limit, device: engine.device, threads: threads ?? null });
+          if (options.roofline) traffic = await TrafficCounter.open(engine, threads, signal);
+          const memory = traffic && { memory: traffic.memoryLimit };
+          limits.push({ ...limit, ...memory, device: engine.device, threads: threads ?? null });
           for (const setting of settings) {
             signal?.throwIfAborted();
             const row = await measure(bundle, graphs, engine, setting, seconds, signal);
-            rows.push({ ...row, threads: threads ?? null, limitShare: row.achieved / limit.flops });
+            const { flops, run } = row;
+            const roofline = traffic && {
+              roofline: placeUnderRoof(
+                {
+                  flops,
+                  bytes: await countBytes(traffic, bundle, graphs, engine, setting),
+                  seconds: run.median,
+                },
+                { flops: limit.flops, memory: traffic.memoryLimit },
+              ),
+            };
+            const shares = { limitShare: row.achieved / limit.flops, ...roofline };
+            rows.push({ ...row, threads: threads ?? null, ...shares });
             onProgress?.({ type: 'row', row: rows.at(-1)!, done: rows.length, total });
           }
         } finally {
+          await traffic?.dispose();
           await engine.dispose();
         }
       }
@@ -139,6 +157,21 @@ async function timeRuns(network: Network, seconds: number, signal: AbortSignal |
   return spreadOf(runs);
 }
 
+function graphOptions({ device, precision }: Engine, frames: number): GraphOptions {
+  return { windowFrames: frames, decodeFrames: frames, loras: [], device, precision };
+}
+
+async function countBytes(
+  traffic: TrafficCounter,
+  bundle: Bundle,
+  graphs: GraphThread,
+  engine: Engine,
+  { network, frames }: Setting,
+): Promise<number> {
+  const graph = await graphs.build(bundle, network, graphOptions(engine, frames));
+  return traffic.count(network, graph, randomInputs);
+}
+
 async function measure(
   bundle: Bundle,
   graphs: GraphThread,
@@ -148,13 +181,7 @@ async function measure(
   signal: AbortSignal | undefined,
 ): Promise<Omit<BenchRow, 'threads' | 'limitShare'>> {
   const begin = performance.now();
-  const { model, dataFolder } = await graphs.build(bundle, name, {
-    windowFrames: frames,
-    decodeFrames: frames,
-    loras: [],
-    device: engine.device,
-    precision: engine.precision,
-  });
+  const { model, dataFolder } = await graphs.build(bundle, name, graphOptions(engine, frames));
   const network = await engine.load(name, model, { transfer: true, dataFolder });
   const load = secondsSince(begin);
   try {
