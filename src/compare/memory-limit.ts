@@ -1,12 +1,10 @@
 /** The bandwidth between the engine and memory that no cache holds. */
 import { buildMemoryProbe, memoryProbeBytes } from '../models/memory-probe.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { secondsSince } from './clock.ts';
+import { fastestRun } from './matrix-limit.ts';
 
 /** 64 MB a tensor: the caches of most machines hold none of them. */
 const PROBE = { elements: 16 * 2 ** 20, sums: 4 };
-const MIN_RUNS = 3;
-const MAX_SECONDS = 0.5;
 
 /**
  * Bytes a second of the fastest of some runs that add large tensors.
@@ -19,15 +17,7 @@ export async function measureMemoryLimit(engine: Engine, signal?: AbortSignal): 
   try {
     const x = { data: new Float32Array(PROBE.elements).fill(1), dims: [PROBE.elements] };
     await network.bind({ x }, { transfer: true });
-    await network.run({});
-    const begin = performance.now();
-    let fastest = Infinity;
-    for (let runs = 0; runs < MIN_RUNS || secondsSince(begin) < MAX_SECONDS; runs++) {
-      const start = performance.now();
-      await network.run({});
-      fastest = Math.min(fastest, secondsSince(start));
-    }
-    return memoryProbeBytes(PROBE) / fastest;
+    return memoryProbeBytes(PROBE) / (await fastestRun(network));
   } finally {
     await network.dispose();
   }

@@ -1,7 +1,6 @@
 /** The main job with a clock at everything: a trace of stages, threads and operators, and tables of what they cost. */
 import { rmSync } from 'node:fs';
-import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaError } from '../errors.ts';
@@ -21,6 +20,7 @@ import {
   type ProfileOptions,
   type ProfileReport,
 } from './profile-options.ts';
+import { openTemporaryFolder } from './temporary-folder.ts';
 import { type TraceSpan, type Track, writeTrace } from './trace.ts';
 
 const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
@@ -46,8 +46,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileReport> {
   const { output, overwrite = false, signal, onProgress, device = 'auto', threads, ...clip } = options;
   signal?.throwIfAborted();
   await assertWritable(output, overwrite);
-  const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-profile-'));
-  const forget = onProcessExit(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = await openTemporaryFolder('profile');
   const notes: string[] = [];
   const report = (message: string): void => {
     notes.push(message);
@@ -65,7 +64,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileReport> {
     const studio = new Studio({
       device: engine.device,
       ...(threads !== undefined && { threads }),
-      profile: { folder, onStage: (span) => stages.push(span) },
+      profile: { folder: folder.path, onStage: (span) => stages.push(span) },
     });
     let prepared: PreparedClip | undefined;
     try {
@@ -73,7 +72,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileReport> {
       prepared = await studio.prepare({
         ...SAMPLE,
         ...clip,
-        output: path.join(folder, 'clip.mp4'),
+        output: path.join(folder.path, 'clip.mp4'),
         ...(signal !== undefined && { signal }),
         onProgress: (event) => (event.type === 'notice' ? report(event.message) : onProgress?.(event)),
       });
@@ -110,8 +109,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileReport> {
       await studio.dispose();
     }
   } finally {
-    await rm(folder, { recursive: true, force: true });
-    forget();
+    await folder.remove();
   }
 }
 

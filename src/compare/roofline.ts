@@ -3,12 +3,10 @@
  *
  * Source: Williams, Waterman and Patterson 2009, Roofline: an insightful visual performance model.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { Engine, type NamedTensors, type Network } from '../runtime/engine.ts';
 import { measureMemoryLimit } from './memory-limit.ts';
 import { readOperatorProfile } from './operator-profile.ts';
+import { openTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
 
 /** Where a network stands. */
 export interface Roofline {
@@ -26,12 +24,12 @@ export interface Roofline {
 
 /** Counts the bytes of networks in an engine of its own, which runs each once with the runtime's profiler. */
 export class TrafficCounter {
-  readonly #folder: string;
+  readonly #folder: TemporaryFolder;
   readonly #engine: Engine;
   /** Bytes a second to memory. */
   readonly memoryLimit: number;
 
-  private constructor(folder: string, engine: Engine, memoryLimit: number) {
+  private constructor(folder: TemporaryFolder, engine: Engine, memoryLimit: number) {
     this.#folder = folder;
     this.#engine = engine;
     this.memoryLimit = memoryLimit;
@@ -44,12 +42,12 @@ export class TrafficCounter {
     signal?: AbortSignal,
   ): Promise<TrafficCounter> {
     const memoryLimit = await measureMemoryLimit(like, signal);
-    const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-traffic-'));
+    const folder = await openTemporaryFolder('traffic');
     try {
-      const engine = await Engine.open({ device: like.device, threads, profileFolder: folder });
+      const engine = await Engine.open({ device: like.device, threads, profileFolder: folder.path });
       return new TrafficCounter(folder, engine, memoryLimit);
     } catch (error) {
-      await rm(folder, { recursive: true, force: true });
+      await folder.remove();
       throw error;
     }
   }
@@ -78,7 +76,7 @@ export class TrafficCounter {
   /** Ends the engine and removes its files; may be called twice. */
   async dispose(): Promise<void> {
     await this.#engine.dispose();
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#folder.remove();
   }
 }
 
