@@ -146,23 +146,25 @@ function operatorTable({
   const row = (name: string, calls: string, time: number, flops: number): string[] => [
     name,
     calls,
-    figures(time),
+    figures((1000 * time) / runs),
     percent(time / seconds),
     flops > 0 ? figures(flops / time / 1e9) : '–',
   ];
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return formatTable(
-    [`${network}, ${runs === 1 ? 'one run' : `${runs} runs`}`, 'calls', 's', 'share', 'GFLOP/s'],
+    [`${network}, ${runs === 1 ? 'one run' : `${runs} runs`}`, 'calls a run', 'ms a run', 'share', 'GFLOP/s'],
     [
       ...all
         .slice(0, MAX_OPERATORS)
-        .map(({ operator, calls, seconds: time, flops }) => row(`  ${operator}`, String(calls), time, flops)),
+        .map(({ operator, calls, seconds: time, flops }) =>
+          row(`  ${operator}`, figures(calls / runs), time, flops),
+        ),
       ...(rest.length === 0
         ? []
         : [
             row(
               `  ${rest.length} others`,
-              String(sum(rest.map(({ calls }) => calls))),
+              figures(sum(rest.map(({ calls }) => calls)) / runs),
               sum(rest.map(({ seconds: time }) => time)),
               0,
             ),
