@@ -150,21 +150,20 @@ function operatorTable({
     percent(time / seconds),
     flops > 0 ? figures(flops / time / 1e9) : '–',
   ];
+  const perRun = (calls: number): string => String(Number((calls / runs).toFixed(1)));
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return formatTable(
     [`${network}, ${runs === 1 ? 'one run' : `${runs} runs`}`, 'calls a run', 'ms a run', 'share', 'GFLOP/s'],
     [
       ...all
         .slice(0, MAX_OPERATORS)
-        .map(({ operator, calls, seconds: time, flops }) =>
-          row(`  ${operator}`, figures(calls / runs), time, flops),
-        ),
+        .map(({ operator, calls, seconds: time, flops }) => row(`  ${operator}`, perRun(calls), time, flops)),
       ...(rest.length === 0
         ? []
         : [
             row(
               `  ${rest.length} others`,
-              figures(sum(rest.map(({ calls }) => calls)) / runs),
+              perRun(sum(rest.map(({ calls }) => calls))),
               sum(rest.map(({ seconds: time }) => time)),
               0,
             ),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import {
   compareRatios,
   lastOfMachine,
@@ -48,9 +49,12 @@ test('ratios are better or worse by their own direction, beyond what measurement
   });
 });
 
-test('the stored history can be read, and has no ratios that are unknown', () => {
-  const file = new URL('../../scripts/results/ratios.jsonl', import.meta.url);
-  const history = parseHistory(readFileSync(file, 'utf8'));
+const stored = fileURLToPath(new URL('../../scripts/results/ratios.jsonl', import.meta.url));
+
+test('the stored history can be read, and has no ratios that are unknown', {
+  skip: existsSync(stored) ? false : 'nothing was recorded yet',
+}, () => {
+  const history = parseHistory(readFileSync(stored, 'utf8'));
   assert.ok(history.length > 0);
   for (const { ratios } of history) for (const name of Object.keys(ratios)) assert.ok(name in RATIOS, name);
 });
