@@ -56,8 +56,9 @@ A job is a portrait, a recording and an output; patterns and lists make a job of
     - {portrait: 'faces/*.jpg', audio: [hello.wav, bye.wav], priority: 5, timeout: 600}
 
 Options of a job are those of animate (expressionScale for --expression-scale), and id, priority,
-attempts and timeout (seconds). A CSV file has them as columns. AniPortrait's map of picture to
-recordings is taken as it is.
+attempts and timeout (seconds). LoRAs are one or a list: loras: [style.safetensors:0.8, other.safetensors].
+A CSV file has all of them as columns, several LoRAs with | between them. AniPortrait's map of
+picture to recordings is taken as it is.
 
 Run it again after it was stopped or killed: videos that are there stay, others go on from their
 checkpoints. Ctrl-C ends the batch within seconds and keeps checkpoints; again to end at once.`,
