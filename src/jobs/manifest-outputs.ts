@@ -1,16 +1,22 @@
 /** Whether the jobs of a batch keep out of each other's files. */
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
-import type { BatchJob } from './manifest.ts';
+import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import type { ManifestProblem } from './manifest-schema.ts';
+
+/** A job with the place that it has in its manifest. */
+export interface PlacedJob {
+  readonly place: string;
+  readonly options: Pick<AnimateOptions, 'portrait' | 'audio' | 'output'>;
+}
 
 /** Two jobs that write one file, or a job that writes another's input. */
 export async function findOutputProblems(
-  jobs: readonly BatchJob[],
+  jobs: readonly PlacedJob[],
   problems: ManifestProblem[],
 ): Promise<void> {
-  const inputs = new Map<string, BatchJob>();
-  const outputs = new Map<string, BatchJob>();
+  const inputs = new Map<string, PlacedJob>();
+  const outputs = new Map<string, PlacedJob>();
   const identities = new Map<string, Promise<string>>();
   const identityOf = (file: string) => {
     const folder = path.dirname(file);
