@@ -62,16 +62,31 @@ export function chooseContenders(
       else notes.push(`${label} is the same as ${same.id} and was left out`);
       return;
     }
-    contenders.push({ ...settings, id, title: settingsTitle(settings) });
+    const without = lacking.has(settings.preset) ? ', without its LoRA' : '';
+    contenders.push({ ...settings, id, title: settingsTitle(settings) + without });
   };
+  /** Presets whose LoRAs are not there. */
+  const lacking = new Set<PresetName>();
   const usable = new Map<PresetName, BundlePreset>();
   for (const name of ['fast', 'original'] as const) {
-    const preset = bundle.description.presets[name];
-    if (preset === undefined) {
+    const described = bundle.description.presets[name];
+    if (described === undefined) {
       notes.push(`the bundle ${bundle.description.name} has no preset ${name}: compared is what there is`);
       continue;
     }
-    if (name === 'fast' && preset.loras.length === 0) {
+    const gone = described.loras.filter(({ part }) => bundle.missing.has(part)).map(({ part }) => part);
+    const preset = { ...described, loras: described.loras.filter(({ part }) => !gone.includes(part)) };
+    if (gone.length > 0) {
+      lacking.add(name);
+      const alone = name === 'fast' && bundle.description.presets.original === undefined;
+      notes.push(
+        `the preset ${name} of the bundle ${bundle.description.name} names the LoRA ${gone.join(', ')}, which is not among the bundle's files: ` +
+          (alone
+            ? 'it was left out'
+            : 'it is compared without, so its pictures are not what the preset promises'),
+      );
+      if (alone) continue;
+    } else if (name === 'fast' && preset.loras.length === 0) {
       notes.push(
         `the preset fast of the bundle ${bundle.description.name} has no LoRA: its few steps are those of the undistilled denoiser`,
       );
@@ -144,7 +159,7 @@ export function chooseContenders(
   }
   if (contenders.length === 0) {
     throw new ModelError(
-      `Cannot compare with bundle ${bundle.description.name}: expected the preset original or fast, got neither`,
+      `Cannot compare with bundle ${bundle.description.name}: expected the preset original, or fast with its LoRA, got neither`,
       bundle.folder,
     );
   }

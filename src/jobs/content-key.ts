@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { describeFileProblem, MediaError } from '../errors.ts';
-import { type BundlePart, openBundle } from '../models/bundle.ts';
+import { filesOf, openBundle } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { defaultBundleStore, presetOf } from '../pipeline/open-job.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
@@ -62,7 +62,9 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
   const resolved = resolveOptions(options);
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const preset = presetOf(bundle, resolved.preset);
-  const parts = Object.keys(bundle.description.files).sort() as BundlePart[];
+  const parts = filesOf(bundle)
+    .map(([part]) => part)
+    .sort();
   const described: Record<string, unknown> = {
     ...resolved,
     // The preset's choice and the same one by hand are one clip.

@@ -56,6 +56,26 @@ test('a bundle without its original preset or its LoRA shows what there is and s
   assert.throws(() => idsOf(bundleWith({ presets: {} })), ModelError);
 });
 
+test('a preset whose LoRA is not there is compared without it, and says so', () => {
+  const lacking = { ...tiny, missing: new Set(['lcmLora'] as const) };
+  const { contenders, notes } = chooseContenders(lacking, [], []);
+  assert.deepEqual(
+    contenders.map(({ id, title, loras }) => [id, title, loras.length]),
+    [
+      ['fast', 'LCM, 4 steps, without its LoRA', 0],
+      ['original', 'DDIM, 25 steps, guidance 3.5', 0],
+      ['original-as-published', 'DDIM, 25 steps, guidance 3.5, as published', 0],
+    ],
+  );
+  assert.match(
+    notes.join(),
+    /names the LoRA lcmLora, which is not among the bundle's files: it is compared without/,
+  );
+  const { fast } = tiny.description.presets;
+  const alone = { ...bundleWith({ presets: { fast } }), missing: lacking.missing };
+  assert.throws(() => idsOf(alone), /expected the preset original, or fast with its LoRA, got neither/);
+});
+
 test('guidance that the denoiser takes as an input is one evaluation, and has no published form', () => {
   const { denoisingUnet } = tiny.description;
   const embedded = bundleWith({ denoisingUnet: { ...denoisingUnet, timeCondProjDim: 64 } });
