@@ -69,7 +69,8 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     for (const note of ownNotes) notice(note);
 
     resolved.onProgress?.({ type: 'stage', stage: 'load' });
-    const limit: MatrixLimit = await measureMatrixLimit(await studio.denoisingEngine(), signal);
+    const engine = await studio.denoisingEngine();
+    const limit: MatrixLimit = await measureMatrixLimit(engine, engine.precision, signal);
     entrants = await enter(studio, clip, contenders, common.framesOf, signal);
     const expected = await warmAll(clip, entrants, resolved);
     rounds = new RenderRounds({ clip, entrants, folder, options: resolved, expectedSeconds: expected });
