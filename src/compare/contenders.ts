@@ -2,6 +2,7 @@
 import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import type { PresetName } from '../pipeline/animate-options.ts';
+import { openSafetensors } from '../weights/safetensors.ts';
 import { type ContenderSpec, presetOf, type SweepSpec } from './contender-spec.ts';
 import type { ContenderSettings } from './report.ts';
 
@@ -44,14 +45,22 @@ function settingsTitle({
 /**
  * Chooses who takes part, the cheapest first: whoever has few steps is finished first when the comparison is stopped.
  *
+ * @param fused - LoRAs that are in the denoiser's weights already; see {@link fusedLoras}.
  * @throws {@link ModelError} if the bundle has nothing that could be compared.
  */
 export function chooseContenders(
   bundle: Bundle,
   added: readonly ContenderSpec[],
   sweeps: readonly SweepSpec[],
+  fused?: string,
 ): ChosenContenders {
   const notes: string[] = [];
+  if (fused !== undefined) {
+    notes.push(
+      `the denoiser of the bundle ${bundle.description.name} has ${fused} fused into it, and all contenders run on it: ` +
+        'its preset original is not what the bundle was made of; for that, compare the other bundle',
+    );
+  }
   const contenders: Contender[] = [];
   const add = (id: string, label: string, given: Omit<Contender, 'id' | 'title' | 'halves'>): void => {
     const settings = { ...given, halves: halvesOf(bundle, given.guidance) };
@@ -86,7 +95,7 @@ export function chooseContenders(
             : 'it is compared without, so its pictures are not what the preset promises'),
       );
       if (alone) continue;
-    } else if (name === 'fast' && preset.loras.length === 0) {
+    } else if (name === 'fast' && preset.loras.length === 0 && fused === undefined) {
       notes.push(
         `the preset fast of the bundle ${bundle.description.name} has no LoRA: its few steps are those of the undistilled denoiser`,
       );
@@ -166,6 +175,16 @@ export function chooseContenders(
   const cost = ({ steps, halves, every, form }: Contender): number =>
     ((steps * halves) / every) * (form === 'published' ? 1.5 : 1);
   return { contenders: contenders.sort((a, b) => cost(a) - cost(b)), notes };
+}
+
+/** What `models fuse` has merged into a bundle's denoiser, as its file says. */
+export function fusedLoras(bundle: Bundle): string | undefined {
+  const file = openSafetensors(bundle.pathOf('denoisingUnet'));
+  try {
+    return file.metadata.fused;
+  } finally {
+    file.dispose();
+  }
 }
 
 function halvesOf({ description }: Bundle, guidance: number): 1 | 2 {

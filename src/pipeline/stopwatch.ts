@@ -40,13 +40,13 @@ export class Stopwatch {
     this.#parts[part] += seconds;
   }
 
-  /** Times `work` as a piece of `part`. */
+  /** Times `work` as a piece of `part`; what is done while the job waits for its turn counts as well. */
   async time<T>(part: TimedPart, work: () => Promise<T>): Promise<T> {
-    const begin = this.now();
+    const begin = performance.now();
     try {
       return await work();
     } finally {
-      this.add(part, this.now() - begin);
+      this.add(part, (performance.now() - begin) / 1000);
     }
   }
 

@@ -246,13 +246,6 @@ export class Studio {
       const reference = await watch.time('reference', () =>
         this.#references.get(choice, scene.reference, () => networks.makeReference(scene.reference)),
       );
-      watch.pause();
-      freeDenoiser = await this.#takeDenoiser();
-      watch.resume();
-      signal?.throwIfAborted();
-
-      report({ type: 'stage', stage: 'render' });
-      await watch.time('reference', () => networks.bindReference(reference));
       writer = await VideoWriter.open({
         ffmpeg: job.ffmpeg,
         outputPath: job.output,
@@ -277,7 +270,15 @@ export class Studio {
       await renderClip({
         ...{ job, scene, networks, writer, progress, watch, device },
         checkpoints: hooks.checkpoints,
-        onDenoised: freeDenoiser,
+        takeDenoiser: async () => {
+          watch.pause();
+          freeDenoiser = await this.#takeDenoiser();
+          watch.resume();
+          signal?.throwIfAborted();
+          report({ type: 'stage', stage: 'render' });
+          await watch.time('reference', () => networks.bindReference(reference));
+        },
+        onDenoised: () => freeDenoiser?.(),
       });
 
       report({ type: 'stage', stage: 'finish' });
