@@ -217,11 +217,12 @@ class Expansion {
     }
   }
 
-  /** A bundle is a name, or a folder that is named from the manifest's folder. */
-  #bundleOf({ bundle }: Values): { bundle?: string } {
-    if (typeof bundle !== 'string') return {};
+  /** A bundle is a name, or a folder that is named from the manifest's folder, as is a folder of bundles. */
+  #bundleOf({ bundle, bundleStore }: Values): { bundle?: string; bundleStore?: string } {
+    const store = typeof bundleStore === 'string' && { bundleStore: path.resolve(this.#base, bundleStore) };
+    if (typeof bundle !== 'string') return { ...store };
     const folder = path.resolve(this.#base, bundle);
-    return { bundle: hasBundle(folder) ? folder : bundle };
+    return { ...store, bundle: hasBundle(folder) ? folder : bundle };
   }
 
   /** LoRAs with absolute paths. */

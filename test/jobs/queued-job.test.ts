@@ -20,7 +20,7 @@ function job(loras: readonly string[], bundle?: string): BatchJob {
       threads: 2,
       steps: 3,
       ...(loras.length > 0 && { loras: loras.map((file, i) => ({ path: file, scale: 1 - i / 4 })) }),
-      ...(bundle !== undefined && { bundle }),
+      ...(bundle !== undefined && { bundle, bundleStore: path.join(HERE, 'bundles') }),
     },
     priority: 2,
     attempts: 4,
@@ -53,6 +53,10 @@ test('files in the shared folder travel relative to it, others and names as they
   ]);
   assert.equal(options.portrait, path.join(THERE, 'faces/a.jpg'));
   assert.equal(options.bundle, path.join(THERE, 'bundles/mine'));
+  assert.deepEqual(
+    [packed.options.bundleStore, options.bundleStore],
+    ['./bundles', path.join(THERE, 'bundles')],
+  );
   assert.equal(options.steps, 3);
 });
 
