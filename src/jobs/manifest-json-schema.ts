@@ -72,6 +72,7 @@ export const JOB_PROPERTIES: Readonly<Record<string, JsonSchema>> = {
     undefined,
     "Denoising steps, for lcm and tcd to 50; the preset's if there are none.",
   ),
+  denoiseEvery: integer(1, 8, 1, 'Denoises every nth frame and blends those between.'),
   guidance: number(1, 20, undefined, "Classifier-free guidance, 1 is off; the preset's if there is none."),
   seed: integer(0, Number.MAX_SAFE_INTEGER, 42, 'Seed of noise, head motion and blinks.'),
   fps: number(1, 120, undefined, "Frames a second; the bundle's if there are none."),

@@ -6,7 +6,8 @@ import type { FrameConditions, Scene } from '../../src/pipeline/scene.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
 
-const windows = planContextWindows(20, { contextFrames: 12, contextOverlap: 4 });
+const FRAMES = Array.from({ length: 20 }, (_, frame) => frame);
+const windows = planContextWindows(FRAMES.length, { contextFrames: 12, contextOverlap: 4 });
 
 /** Conditions of a clip whose scene and networks only count. */
 function counted(signal?: AbortSignal) {
@@ -25,7 +26,13 @@ function counted(signal?: AbortSignal) {
       return { pose: { data: Float32Array.of(frames.length), dims: [1] } };
     },
   };
-  const conditions = new WindowConditions(scene as Scene, networks as ClipNetworks, new Stopwatch(), signal);
+  const conditions = new WindowConditions(
+    scene as Scene,
+    networks as ClipNetworks,
+    FRAMES,
+    new Stopwatch(),
+    signal,
+  );
   return { conditions, drawn, posed: () => posed };
 }
 
@@ -42,7 +49,7 @@ test('what was made ahead is what a window gets, and is made once', async () => 
   assert.equal(posed(), 2);
   assert.deepEqual(
     drawn.sort((a, b) => a - b),
-    Array.from({ length: 20 }, (_, frame) => frame),
+    FRAMES,
   );
   await conditions.pose(1, windows[1]!);
   assert.equal(posed(), 2);
