@@ -4,7 +4,8 @@
  *   npm run build
  *   node --import=tsx scripts/measure-batch.ts --part throughput   # 12 clips in one batch against 12 runs of animate
  *   node --import=tsx scripts/measure-batch.ts --part memory       # resident memory over 100 clips
- *   node --import=tsx scripts/measure-batch.ts --part workers      # one and two workers of one thread; needs redis-server
+ *   node --import=tsx scripts/measure-batch.ts --part workers      # one and two workers of one thread; needs redis-server;
+ *                                                                     with --pin, each on a core of its own
  *
  * Prints Markdown. Times are those of processes from outside, on the monotonic clock.
  */
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     part: { type: 'string' },
     repeats: { type: 'string', default: '2' },
     jobs: { type: 'string' },
+    pin: { type: 'boolean', default: false },
   },
 });
 const repeats = Number(values.repeats);
@@ -60,7 +62,8 @@ switch (values.part) {
     const jobs = Number(values.jobs ?? 8);
     const rows = [];
     for (let i = 0; i < repeats; i++) {
-      rows.push([String(i + 1), await measureWorkers(jobs, 1), await measureWorkers(jobs, 2)] as const);
+      const one = await measureWorkers(jobs, 1, values.pin);
+      rows.push([String(i + 1), one, await measureWorkers(jobs, 2, values.pin)] as const);
     }
     console.log(
       markdownTable(

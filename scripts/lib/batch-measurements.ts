@@ -115,8 +115,12 @@ export function measureMemory(clips: number) {
   });
 }
 
-/** Seconds of a batch on a queue with so many workers of one thread, from the batch's start to its end. */
-export function measureWorkers(clips: number, workers: number): Promise<number> {
+/**
+ * Seconds of a batch on a queue with so many workers of one thread, from the batch's start to its end.
+ *
+ * @param pinned - whether each worker has a core of its own, as on a machine of its own; needs Linux's taskset.
+ */
+export function measureWorkers(clips: number, workers: number, pinned: boolean): Promise<number> {
   return inFolder(clips, SHORT_SECONDS, async (folder) => {
     const port = await freePort();
     const url = `redis://127.0.0.1:${port}/0`;
@@ -132,13 +136,9 @@ export function measureWorkers(clips: number, workers: number): Promise<number> 
     try {
       await untilPrinted(server, 'Ready to accept');
       for (let i = 0; i < workers; i++) {
-        const child = spawn(
-          process.execPath,
-          [BUILT_COMMAND, 'worker', '--queue', url, '--threads', '1', '--json'],
-          {
-            stdio: ['ignore', 'pipe', 'inherit'],
-          },
-        );
+        const words = [process.execPath, BUILT_COMMAND, 'worker', '--queue', url, '--threads', '1', '--json'];
+        const [program, ...args] = pinned ? ['taskset', '--cpu-list', String(i), ...words] : words;
+        const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
         children.push(child);
         await untilPrinted(child, '"ready"');
       }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { InvalidOptionError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { closestName } from '../pipeline/closest-name.ts';
-import type { LoraFile } from '../weights/lora.ts';
+import { parseLora } from '../weights/lora-argument.ts';
 
 type Key = Exclude<keyof AnimateOptions, 'bundleStore' | 'ffmpegPath' | 'signal' | 'onProgress'>;
 
@@ -141,17 +141,6 @@ const NUMERIC: ReadonlySet<string | undefined> = new Set(['n', 'x', 'scale']);
 /** Gathers the values of a flag that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
-}
-
-/**
- * A LoRA as the command line names it.
- *
- * @example
- * parseLora('C:\\style.safetensors:0.8'); // { path: 'C:\\style.safetensors', scale: 0.8 }
- */
-export function parseLora(text: string): LoraFile {
-  const match = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+))$/.exec(text);
-  return match === null ? { path: text, scale: 1 } : { path: match[1]!, scale: Number(match[2]) };
 }
 
 /** A number, or the text if it is none. */

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { BatchReport } from '../jobs/batch-events.ts';
+import { manifestJsonSchema } from '../jobs/manifest-json-schema.ts';
 import type { RunBatchOptions } from '../jobs/run-batch.ts';
 import { findStrayArguments } from './animate-flags.ts';
 import { createBatchDisplay } from './batch-display.ts';
@@ -40,6 +41,7 @@ export function createBatchCommand(context: CliContext, setStatus: (status: numb
     .option('--force', 'replace outputs that are files from elsewhere')
     .option('--queue <url>', 'Redis server of a queue that workers take the jobs from: redis://…')
     .option('--shared <folder>', 'with --queue: the folder that workers see too (default: --base)')
+    .option('--schema', 'print the JSON Schema of manifests, for editors, and end')
     .option('--quiet', 'print no progress and no notes')
     .option('--json', 'print events and report as JSON, one object a line')
     .option('--dry-run', 'check all inputs and print jobs, frames, time and disk')
@@ -56,8 +58,9 @@ A job is a portrait, a recording and an output; patterns and lists make a job of
     - {portrait: 'faces/*.jpg', audio: [hello.wav, bye.wav], priority: 5, timeout: 600}
 
 Options of a job are those of animate (expressionScale for --expression-scale), and id, priority,
-attempts and timeout (seconds). A CSV file has them as columns. AniPortrait's map of picture to
-recordings is taken as it is.
+attempts and timeout (seconds). LoRAs are one or a list: loras: [style.safetensors:0.8, other.safetensors].
+A CSV file has all of them as columns, several LoRAs with | between them. AniPortrait's map of
+picture to recordings is taken as it is.
 
 Run it again after it was stopped or killed: videos that are there stay, others go on from their
 checkpoints. Ctrl-C ends the batch within seconds and keeps checkpoints; again to end at once.`,
@@ -66,7 +69,8 @@ checkpoints. Ctrl-C ends the batch within seconds and keeps checkpoints; again t
     const manifest = first?.startsWith('-') ? undefined : first; // unknown flags come this way, too
     const values = command.opts<Record<string, string | boolean | undefined>>();
     const { options, errors } = readOptions(values);
-    if (first === undefined) {
+    const { schema = false } = values;
+    if (first === undefined && !schema) {
       const message = 'Cannot run a batch without a manifest: expected the path of a file, got nothing';
       errors.push(new InvalidOptionError(message, 'manifest', undefined));
     }
@@ -76,7 +80,8 @@ checkpoints. Ctrl-C ends the batch within seconds and keeps checkpoints; again t
       errors.push(new InvalidOptionError(message, '--fail-fast', true));
     }
     if (errors.length > 0) throw new InvalidOptionsError(errors);
-    await run(context, manifest!, options, values as BatchSwitches, setStatus);
+    if (schema) context.stdout.write(`${JSON.stringify(manifestJsonSchema(), undefined, 2)}\n`);
+    else await run(context, manifest!, options, values as BatchSwitches, setStatus);
   });
 }
 

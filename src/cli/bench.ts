@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import {
   BENCH_NETWORKS,
+  type BenchEvent,
   type BenchOptions,
   type BenchReport,
   checkBenchOptions,
@@ -13,14 +14,14 @@ import { addProfileFlags, readProfileFlags, runProfile } from './bench-profile.t
 import type { CliContext } from './context.ts';
 import { formatRoofline } from './format-roofline.ts';
 import { formatTable } from './format-table.ts';
-import { StatusLine } from './status-line.ts';
-import { listenForStop } from './stop-signals.ts';
+import { type MeasuringSwitches, runMeasuring } from './run-measuring.ts';
 
 const FLAGS: Readonly<Record<Exclude<keyof BenchOptions, 'signal' | 'onProgress'>, string>> = {
   bundle: '--bundle',
   networks: '--networks',
   frames: '--frames',
   devices: '--devices',
+  precisions: '--precisions',
   threads: '--threads',
   seconds: '--seconds',
   roofline: '--roofline',
@@ -37,6 +38,7 @@ export function createBenchCommand(context: CliContext): Command {
       'lengths of windows and batches, e.g. 4,12 (default: a third of a window, a window)',
     )
     .option('--devices <list>', 'e.g. cpu,cuda,webgpu (default: auto)')
+    .option('--precisions <list>', 'e.g. float32,float16 (default: auto, what the device computes in)')
     .option('--threads <list>', 'threads of the engine, e.g. 1,2 (default: one for each core)')
     .option('--seconds <s>', 'how long each network runs, 0.1 to 60 (default: 1)')
     .option('--roofline', 'also count the bytes that networks go through, and measure the memory')
@@ -82,6 +84,7 @@ function readFlags(command: Command): { options: BenchOptions; quiet: boolean; j
     networks: list('networks'),
     frames: numbers('frames'),
     devices: list('devices'),
+    precisions: list('precisions'),
     threads: numbers('threads'),
     seconds: numbers('seconds')?.[0],
     roofline: values.roofline,
@@ -94,10 +97,11 @@ function readFlags(command: Command): { options: BenchOptions; quiet: boolean; j
 export function formatBench(report: BenchReport): string {
   const { rows, limits, machine } = report;
   const table = formatTable(
-    ['network', 'device', 'threads', 'frames', 'one run, ms', 'GFLOP', 'GFLOP/s', 'of limit'],
-    rows.map(({ network, device, threads, frames, run, flops, achieved, limitShare }) => [
+    ['network', 'device', 'precision', 'threads', 'frames', 'one run, ms', 'GFLOP', 'GFLOP/s', 'of limit'],
+    rows.map(({ network, device, precision, threads, frames, run, flops, achieved, limitShare }) => [
       network,
       device,
+      precision,
       threads === null ? 'all' : String(threads),
       frames === null ? '–' : String(frames),
       spreadText({
@@ -112,48 +116,23 @@ export function formatBench(report: BenchReport): string {
     ]),
   );
   const found = limits.map(
-    ({ device, threads, flops }) =>
-      `${gigaFlops(flops, '/s')} on ${device}${threads === null ? '' : ` with ${threads} threads`}`,
+    ({ device, precision, threads, flops }) =>
+      `${gigaFlops(flops, '/s')} in ${precision} on ${device}${threads === null ? '' : ` with ${threads} threads`}`,
   );
   return `${table}\n${formatRoofline(report)}limit, by products of matrices: ${found.join('; ')}\n${machine.processor}, ${machine.cores} cores, onnxruntime-node ${machine.versions.onnxruntime}\n`;
 }
 
-async function run(
-  context: CliContext,
-  options: BenchOptions,
-  { quiet, json }: { quiet: boolean; json: boolean },
-): Promise<void> {
-  const { stdout, stderr, env } = context;
-  const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
-  const status = new StatusLine(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
-  const stop = listenForStop(() => {
-    status.clear();
-    stderr.write('lcm-portrait: stopping; again to end at once\n');
+function run(context: CliContext, options: BenchOptions, switches: MeasuringSwitches): Promise<void> {
+  return runMeasuring<BenchEvent, BenchReport>(context, switches, {
+    title: 'Measuring',
+    measure: ({ bench }, inside) => bench({ ...options, ...inside }),
+    show: (status, event) => {
+      if (event.type === 'notice') status.note(event.message);
+      else {
+        const { done, total, row } = event;
+        status.update(`${done} of ${total}, ${row.network}`, (100 * done) / total);
+      }
+    },
+    format: formatBench,
   });
-  try {
-    const { bench } = await context.loadComparison();
-    stop.signal.throwIfAborted();
-    status.begin('Measuring');
-    const report = await bench({
-      ...options,
-      signal: stop.signal,
-      onProgress: (event) => {
-        if (json) writeJson(event);
-        else if (event.type === 'notice') status.note(event.message);
-        else
-          status.update(
-            `${event.done} of ${event.total}, ${event.row.network}`,
-            (100 * event.done) / event.total,
-          );
-      },
-    });
-    status.clear();
-    if (json) writeJson({ type: 'result', report });
-    else stdout.write(formatBench(report));
-  } catch (error) {
-    throw stop.signal.aborted ? stop.signal.reason : error;
-  } finally {
-    status.clear();
-    stop.dispose();
-  }
 }

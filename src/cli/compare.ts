@@ -3,14 +3,15 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import type { CompareEvent, CompareOptions, CompareStage } from '../compare/compare-options.ts';
+import type { CompareReport } from '../compare/report.ts';
 import { REPORT_FILES } from '../compare/report-folder.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { addCompareFlags, readCompareFlags } from './compare-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatSeconds } from './format.ts';
 import { formatComparison } from './format-compare.ts';
-import { StatusLine } from './status-line.ts';
-import { listenForStop } from './stop-signals.ts';
+import { type MeasuringSwitches, runMeasuring } from './run-measuring.ts';
+import type { StatusLine } from './status-line.ts';
 
 const STAGE_NAMES: Record<CompareStage, string> = {
   prepare: 'Reading portrait and speech',
@@ -43,40 +44,15 @@ report.json, side-by-side.mp4 and a video of each. Ctrl-C keeps what was finishe
   });
 }
 
-async function run(
-  context: CliContext,
-  options: CompareOptions,
-  { quiet, json }: { quiet: boolean; json: boolean },
-): Promise<void> {
-  const { stdout, stderr, env } = context;
-  const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
-  const status = new StatusLine(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
-  const stop = listenForStop(() => {
-    status.clear();
-    stderr.write('lcm-portrait: stopping, what was finished is kept; again to end at once\n');
+function run(context: CliContext, options: CompareOptions, switches: MeasuringSwitches): Promise<void> {
+  const { FFMPEG_PATH: ffmpegPath } = context.env;
+  return runMeasuring<CompareEvent, CompareReport>(context, switches, {
+    title: STAGE_NAMES.prepare,
+    onStop: 'what was finished is kept',
+    measure: ({ compare }, inside) => compare({ ...options, ...(ffmpegPath && { ffmpegPath }), ...inside }),
+    show,
+    format: (report) => formatComparison(report, path.join(options.output, REPORT_FILES.html)),
   });
-  try {
-    const { compare } = await context.loadComparison();
-    stop.signal.throwIfAborted();
-    const report = await compare({
-      ...options,
-      ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
-      signal: stop.signal,
-      onProgress: (event) => {
-        if (json) writeJson(event);
-        else show(status, event);
-      },
-    });
-    status.clear();
-    if (json) writeJson({ type: 'result', report });
-    else stdout.write(formatComparison(report, path.join(options.output, REPORT_FILES.html)));
-  } catch (error) {
-    // Whatever fails while a job is being stopped fails because of it.
-    throw stop.signal.aborted ? stop.signal.reason : error;
-  } finally {
-    status.clear();
-    stop.dispose();
-  }
 }
 
 function show(status: StatusLine, event: CompareEvent): void {

@@ -29,6 +29,7 @@ export function formatComparison(report: CompareReport, page: string): string {
       percent(limitShare),
     ]),
   );
+  const hasIdentity = contenders.some(({ identity }) => identity !== undefined);
   const quality = contenders.flatMap(({ id, mouth, identity }) => {
     const comparison = findComparison(report, id, ORIGINAL);
     const against = comparison
@@ -46,11 +47,10 @@ export function formatComparison(report: CompareReport, page: string): string {
         ...against,
         decimals(mouth.correlation, 2),
         decimals(mouth.lag, 0),
-        ...(identity === undefined ? [] : [decimals(identity, 3)]),
+        ...(hasIdentity ? [decimals(identity, 3)] : []),
       ],
     ];
   });
-  const hasIdentity = contenders.some(({ identity }) => identity !== undefined);
   const qualityTable = formatTable(
     [
       'against original, face',

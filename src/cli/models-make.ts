@@ -3,7 +3,8 @@ import { Command, Option } from 'commander';
 import type { ImportOptions, ImportResult } from '../bundles/import-aniportrait.ts';
 import type { CheckpointRole } from '../bundles/locate-checkpoints.ts';
 import type { BundlePresetName } from '../models/bundle-description.ts';
-import { collect, parseLora } from './animate-flags.ts';
+import { parseLora } from '../weights/lora-argument.ts';
+import { collect } from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatBytes } from './format.ts';
 import {

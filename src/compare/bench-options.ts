@@ -22,8 +22,10 @@ export type BenchNetwork = (typeof BENCH_NETWORKS)[number];
 /** Networks whose work does not depend on the number of frames. */
 export const FRAMELESS: ReadonlySet<BenchNetwork> = new Set(['portrait-encoder', 'reference-unet']);
 
-/** Numbers that networks are computed in. */
-export type BenchPrecision = 'float32' | 'float16';
+/** Numbers that networks can be computed in; `auto` is what the device computes large networks in. */
+export const BENCH_PRECISIONS = ['float32', 'float16'] as const;
+/** One of {@link BENCH_PRECISIONS}. */
+export type BenchPrecision = (typeof BENCH_PRECISIONS)[number];
 
 /** Options of {@link bench}. */
 export interface BenchOptions {
@@ -35,6 +37,8 @@ export interface BenchOptions {
   readonly frames?: readonly number[];
   /** Those that do not work here are left out with a note. @defaultValue ['auto'] */
   readonly devices?: readonly DeviceChoice[];
+  /** Those that a device does not have are left out with a note. @defaultValue ['auto'] */
+  readonly precisions?: readonly (BenchPrecision | 'auto')[];
   /** 1 to 256. @defaultValue one for each core */
   readonly threads?: readonly number[];
   /** Seconds of running for each figure, after one run that is not counted, 0.1 to 60. @defaultValue 1 */
@@ -55,6 +59,7 @@ export type BenchEvent =
 export interface BenchRow {
   readonly network: BenchNetwork;
   readonly device: string;
+  /** What it was computed in: some networks stay in float32 whatever is asked for. */
   readonly precision: BenchPrecision;
   /** Null for one for each core. */
   readonly threads: number | null;
@@ -87,12 +92,11 @@ export interface BenchReport {
   readonly bundle: string;
   readonly machine: MachineFacts;
   /** Products of matrices in every setting. */
-  readonly limits: readonly (MatrixLimit & {
-    readonly device: string;
-    readonly threads: number | null;
-    /** Bytes a second to memory, where the roofline was asked for. */
-    readonly memory?: number;
-  })[];
+  readonly limits: readonly (MatrixLimit &
+    Pick<BenchRow, 'device' | 'precision' | 'threads'> & {
+      /** Bytes a second to memory, where the roofline was asked for. */
+      readonly memory?: number;
+    })[];
   readonly rows: readonly BenchRow[];
   readonly notes: readonly string[];
 }
@@ -133,6 +137,10 @@ export function checkBenchOptions(
   );
   check('frames', options.frames, `integers from 1 to ${MAX_FRAMES}`, isInteger(MAX_FRAMES));
   check('devices', options.devices, devices.join(', '), (value) => devices.includes(value as string));
+  const precisions: readonly string[] = ['auto', ...BENCH_PRECISIONS];
+  check('precisions', options.precisions, precisions.join(', '), (value) =>
+    precisions.includes(value as string),
+  );
   check('threads', options.threads, `integers from 1 to ${MAX_THREADS}`, isInteger(MAX_THREADS));
   check(
     'seconds',

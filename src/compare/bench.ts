@@ -5,6 +5,7 @@ import { type Bundle, openBundle } from '../models/bundle.ts';
 import type { GraphOptions } from '../pipeline/bundle-graphs.ts';
 import { GraphThread } from '../pipeline/graph-thread.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
+import { HALF_PRECISION_DEVICES } from '../runtime/device.ts';
 import { Engine, type NamedTensors, type Network } from '../runtime/engine.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { elementCount } from '../tensor/tensor.ts';
@@ -14,6 +15,7 @@ import {
   BENCH_VERSION,
   type BenchNetwork,
   type BenchOptions,
+  type BenchPrecision,
   type BenchReport,
   type BenchRow,
   checkBenchOptions,
@@ -31,6 +33,25 @@ const MIN_RUNS = 3;
 interface Setting {
   readonly network: BenchNetwork;
   readonly frames: number;
+}
+
+/** Whether an engine's device computes in a precision, so that its networks can be measured there. */
+const COMPUTES_IN: Readonly<Record<BenchPrecision, (engine: Engine) => boolean>> = {
+  float32: () => true,
+  float16: ({ precision }) => precision === 'float16',
+};
+
+/** What is measured on one engine. */
+interface EngineParts {
+  readonly bundle: Bundle;
+  readonly graphs: GraphThread;
+  readonly engine: Engine;
+  readonly threads: number | null;
+  readonly settings: readonly Setting[];
+  readonly seconds: number;
+  readonly signal: AbortSignal | undefined;
+  /** Counts bytes, where the roofline was asked for. */
+  readonly traffic: TrafficCounter | undefined;
 }
 
 /**
@@ -68,9 +89,11 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
       : frames.map((count) => ({ network, frames: count })),
   );
   const threadCounts = options.threads ?? [undefined];
-  const total = devices.length * threadCounts.length * settings.length;
+  const precisions = options.precisions ?? ['auto'];
+  const total = devices.length * threadCounts.length * precisions.length * settings.length;
   const rows: BenchRow[] = [];
   const limits: BenchReport['limits'][number][] = [];
+  const refusals = new Set<string>();
   const graphs = new GraphThread(defaultCacheFolder());
   try {
     for (const device of devices) {
@@ -86,27 +109,28 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
         }
         let traffic: TrafficCounter | undefined;
         try {
-          const limit = await measureMatrixLimit(engine, signal);
+          const wanted = new Set(precisions.map((each) => (each === 'auto' ? engine.precision : each)));
+          for (const precision of wanted) {
+            if (!COMPUTES_IN[precision](engine)) refusals.add(`${precision} on ${engine.device}`);
+          }
+          const possible = [...wanted].filter((precision) => COMPUTES_IN[precision](engine));
           if (options.roofline) traffic = await TrafficCounter.open(engine, threads, signal);
-          const memory = traffic && { memory: traffic.memoryLimit };
-          limits.push({ ...limit, ...memory, device: engine.device, threads: threads ?? null });
-          for (const setting of settings) {
-            signal?.throwIfAborted();
-            const row = await measure(bundle, graphs, engine, setting, seconds, signal);
-            const { flops, run } = row;
-            const roofline = traffic && {
-              roofline: placeUnderRoof(
-                {
-                  flops,
-                  bytes: await countBytes(traffic, bundle, graphs, engine, setting),
-                  seconds: run.median,
-                },
-                { flops: limit.flops, memory: traffic.memoryLimit },
-              ),
-            };
-            const shares = { limitShare: row.achieved / limit.flops, ...roofline };
-            rows.push({ ...row, threads: threads ?? null, ...shares });
-            onProgress?.({ type: 'row', row: rows.at(-1)!, done: rows.length, total });
+          const parts = {
+            bundle,
+            graphs,
+            engine,
+            threads: threads ?? null,
+            settings,
+            seconds,
+            signal,
+            traffic,
+          };
+          for await (const found of measureEngine(parts, possible)) {
+            if ('sizes' in found) limits.push(found);
+            else {
+              rows.push(found);
+              onProgress?.({ type: 'row', row: found, done: rows.length, total });
+            }
           }
         } finally {
           await traffic?.dispose();
@@ -117,6 +141,12 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
   } finally {
     await graphs.dispose();
   }
+  if (rows.length === 0 && refusals.size > 0) {
+    throw new EnvironmentError(
+      `Cannot measure ${[...refusals].join(', ')}: expected a device that computes in it, ${HALF_PRECISION_DEVICES.join(' or ')} for float16, got none; take float32, or auto for what the device computes in`,
+    );
+  }
+  for (const refusal of refusals) note(`${refusal} was left out: the device does not compute in it`);
   if (limits.length === 0) {
     throw new EnvironmentError(
       `Cannot measure: expected one of the devices ${devices.join(', ')} to work here`,
@@ -157,54 +187,96 @@ async function timeRuns(network: Network, seconds: number, signal: AbortSignal |
   return spreadOf(runs);
 }
 
-function graphOptions({ device, precision }: Engine, frames: number): GraphOptions {
+function graphOptions({ device }: Engine, frames: number, precision: BenchPrecision): GraphOptions {
   return { windowFrames: frames, decodeFrames: frames, loras: [], device, precision };
 }
 
 async function countBytes(
   traffic: TrafficCounter,
-  bundle: Bundle,
-  graphs: GraphThread,
-  engine: Engine,
+  { bundle, graphs, engine }: EngineParts,
   { network, frames }: Setting,
+  asked: BenchPrecision,
 ): Promise<number> {
-  const graph = await graphs.build(bundle, network, graphOptions(engine, frames));
+  const graph = await graphs.build(bundle, network, graphOptions(engine, frames, asked));
   return traffic.count(network, graph, randomInputs);
 }
 
-async function measure(
-  bundle: Bundle,
-  graphs: GraphThread,
-  engine: Engine,
-  { network: name, frames }: Setting,
-  seconds: number,
-  signal: AbortSignal | undefined,
-): Promise<Omit<BenchRow, 'threads' | 'limitShare'>> {
-  const begin = performance.now();
-  const { model, dataFolder } = await graphs.build(bundle, name, graphOptions(engine, frames));
-  const network = await engine.load(name, model, { transfer: true, dataFolder });
-  const load = secondsSince(begin);
-  try {
-    const run = await timeRuns(network, seconds, signal);
-    const work = networkWork(bundle.description, { windowFrames: frames, decodeFrames: frames });
-    const flops = {
-      'portrait-encoder': work.encoder,
-      'reference-unet': work.referenceKeys,
-      'pose-guider': work.poseGuider,
-      'denoising-unet': work.conditional,
-      'unconditional-denoising-unet': work.unconditional,
-      'published-denoising-unet': work.published,
-      decoder: work.decoder,
-    }[name];
-    return {
-      network: name,
-      device: engine.device,
-      precision: engine.precision,
-      frames: FRAMELESS.has(name) ? null : frames,
-      ...{ flops, load, run },
-      achieved: flops / run.median,
-    };
-  } finally {
-    await network.dispose();
+/** Rows of all settings, each network once for each precision that it really has, and the limits before them. */
+async function* measureEngine(
+  parts: EngineParts,
+  precisions: readonly BenchPrecision[],
+): AsyncGenerator<BenchRow | BenchReport['limits'][number]> {
+  const { engine, threads, settings, signal, traffic } = parts;
+  const memory = traffic && { memory: traffic.memoryLimit };
+  const limits = new Map<BenchPrecision, number>();
+  const known = new Set<string>();
+  for (const asked of precisions) {
+    for (const setting of settings) {
+      signal?.throwIfAborted();
+      const opened = await openNetwork(parts, setting, asked);
+      const { network, precision } = opened;
+      try {
+        const key = JSON.stringify([setting, precision]);
+        if (known.has(key)) continue; // keeps to float32 whatever is asked for
+        known.add(key);
+        let limit = limits.get(precision);
+        if (limit === undefined) {
+          const found = await measureMatrixLimit(engine, precision, signal);
+          limit = found.flops;
+          limits.set(precision, limit);
+          yield { ...found, ...memory, device: engine.device, precision, threads };
+        }
+        const run = await timeRuns(network, parts.seconds, signal);
+        const flops = flopsOf(parts.bundle, setting);
+        const achieved = flops / run.median;
+        const roofline = traffic && {
+          roofline: placeUnderRoof(
+            { flops, bytes: await countBytes(traffic, parts, setting, asked), seconds: run.median },
+            { flops: limit, memory: traffic.memoryLimit },
+          ),
+        };
+        yield {
+          network: setting.network,
+          device: engine.device,
+          precision,
+          threads,
+          frames: FRAMELESS.has(setting.network) ? null : setting.frames,
+          ...{ flops, load: opened.load, run, achieved },
+          limitShare: achieved / limit,
+          ...roofline,
+        };
+      } finally {
+        await network.dispose();
+      }
+    }
   }
+}
+
+/** Makes and opens a network. @returns it, what it computes in, and the seconds that it took. */
+async function openNetwork(
+  { bundle, graphs, engine }: EngineParts,
+  { network: name, frames }: Setting,
+  asked: BenchPrecision,
+): Promise<{ readonly network: Network; readonly precision: BenchPrecision; readonly load: number }> {
+  const begin = performance.now();
+  const { model, precision, dataFolder } = await graphs.build(
+    bundle,
+    name,
+    graphOptions(engine, frames, asked),
+  );
+  const network = await engine.load(name, model, { transfer: true, dataFolder });
+  return { network, precision, load: secondsSince(begin) };
+}
+
+function flopsOf({ description }: Bundle, { network, frames }: Setting): number {
+  const work = networkWork(description, { windowFrames: frames, decodeFrames: frames });
+  return {
+    'portrait-encoder': work.encoder,
+    'reference-unet': work.referenceKeys,
+    'pose-guider': work.poseGuider,
+    'denoising-unet': work.conditional,
+    'unconditional-denoising-unet': work.unconditional,
+    'published-denoising-unet': work.published,
+    decoder: work.decoder,
+  }[network];
 }

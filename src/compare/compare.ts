@@ -10,7 +10,7 @@ import {
   type ResolvedCompareOptions,
   resolveCompareOptions,
 } from './compare-options.ts';
-import { type Contender, chooseContenders, ORIGINAL, PUBLISHED } from './contenders.ts';
+import { type Contender, chooseContenders, fusedLoras, ORIGINAL, PUBLISHED } from './contenders.ts';
 import { type Entrant, loadNetworks, samplingOf, warmDisk } from './entrant.ts';
 import { assertSpace } from './frame-spool.ts';
 import { type MatrixLimit, measureMatrixLimit } from './matrix-limit.ts';
@@ -44,7 +44,12 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   const { signal } = resolved;
   signal?.throwIfAborted();
   const bundle = await openBundle(resolved.bundle, defaultBundleStore());
-  const { contenders, notes } = chooseContenders(bundle, resolved.contenders, resolved.sweeps);
+  const { contenders, notes } = chooseContenders(
+    bundle,
+    resolved.contenders,
+    resolved.sweeps,
+    fusedLoras(bundle),
+  );
   const notice = (message: string): void => resolved.onProgress?.({ type: 'notice', message });
   for (const note of notes) notice(note);
 
@@ -69,7 +74,8 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     for (const note of ownNotes) notice(note);
 
     resolved.onProgress?.({ type: 'stage', stage: 'load' });
-    const limit: MatrixLimit = await measureMatrixLimit(await studio.denoisingEngine(), signal);
+    const engine = await studio.denoisingEngine();
+    const limit: MatrixLimit = await measureMatrixLimit(engine, engine.precision, signal);
     entrants = await enter(studio, clip, contenders, common.framesOf, signal);
     const expected = await warmAll(clip, entrants, resolved);
     rounds = new RenderRounds({ clip, entrants, folder, options: resolved, expectedSeconds: expected });

@@ -2,6 +2,7 @@
 import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import type { PresetName } from '../pipeline/animate-options.ts';
+import { openSafetensors } from '../weights/safetensors.ts';
 import { type ContenderSpec, presetOf, type SweepSpec } from './contender-spec.ts';
 import type { ContenderSettings } from './report.ts';
 
@@ -44,14 +45,22 @@ function settingsTitle({
 /**
  * Chooses who takes part, the cheapest first: whoever has few steps is finished first when the comparison is stopped.
  *
+ * @param fused - LoRAs that are in the denoiser's weights already; see {@link fusedLoras}.
  * @throws {@link ModelError} if the bundle has nothing that could be compared.
  */
 export function chooseContenders(
   bundle: Bundle,
   added: readonly ContenderSpec[],
   sweeps: readonly SweepSpec[],
+  fused?: string,
 ): ChosenContenders {
   const notes: string[] = [];
+  if (fused !== undefined) {
+    notes.push(
+      `the denoiser of the bundle ${bundle.description.name} has ${fused} fused into it, and all contenders run on it: ` +
+        'its preset original is not what the bundle was made of; for that, compare the other bundle',
+    );
+  }
   const contenders: Contender[] = [];
   const add = (id: string, label: string, given: Omit<Contender, 'id' | 'title' | 'halves'>): void => {
     const settings = { ...given, halves: halvesOf(bundle, given.guidance) };
@@ -62,16 +71,31 @@ export function chooseContenders(
       else notes.push(`${label} is the same as ${same.id} and was left out`);
       return;
     }
-    contenders.push({ ...settings, id, title: settingsTitle(settings) });
+    const without = lacking.has(settings.preset) ? ', without its LoRA' : '';
+    contenders.push({ ...settings, id, title: settingsTitle(settings) + without });
   };
+  /** Presets whose LoRAs are not there. */
+  const lacking = new Set<PresetName>();
   const usable = new Map<PresetName, BundlePreset>();
   for (const name of ['fast', 'original'] as const) {
-    const preset = bundle.description.presets[name];
-    if (preset === undefined) {
+    const described = bundle.description.presets[name];
+    if (described === undefined) {
       notes.push(`the bundle ${bundle.description.name} has no preset ${name}: compared is what there is`);
       continue;
     }
-    if (name === 'fast' && preset.loras.length === 0) {
+    const gone = described.loras.filter(({ part }) => bundle.missing.has(part)).map(({ part }) => part);
+    const preset = { ...described, loras: described.loras.filter(({ part }) => !gone.includes(part)) };
+    if (gone.length > 0) {
+      lacking.add(name);
+      const alone = name === 'fast' && bundle.description.presets.original === undefined;
+      notes.push(
+        `the preset ${name} of the bundle ${bundle.description.name} names the LoRA ${gone.join(', ')}, which is not among the bundle's files: ` +
+          (alone
+            ? 'it was left out'
+            : 'it is compared without, so its pictures are not what the preset promises'),
+      );
+      if (alone) continue;
+    } else if (name === 'fast' && preset.loras.length === 0 && fused === undefined) {
       notes.push(
         `the preset fast of the bundle ${bundle.description.name} has no LoRA: its few steps are those of the undistilled denoiser`,
       );
@@ -144,13 +168,23 @@ export function chooseContenders(
   }
   if (contenders.length === 0) {
     throw new ModelError(
-      `Cannot compare with bundle ${bundle.description.name}: expected the preset original or fast, got neither`,
+      `Cannot compare with bundle ${bundle.description.name}: expected the preset original, or fast with its LoRA, got neither`,
       bundle.folder,
     );
   }
   const cost = ({ steps, halves, every, form }: Contender): number =>
     ((steps * halves) / every) * (form === 'published' ? 1.5 : 1);
   return { contenders: contenders.sort((a, b) => cost(a) - cost(b)), notes };
+}
+
+/** What `models fuse` has merged into a bundle's denoiser, as its file says. */
+export function fusedLoras(bundle: Bundle): string | undefined {
+  const file = openSafetensors(bundle.pathOf('denoisingUnet'));
+  try {
+    return file.metadata.fused;
+  } finally {
+    file.dispose();
+  }
 }
 
 function halvesOf({ description }: Bundle, guidance: number): 1 | 2 {

@@ -1,7 +1,6 @@
 /** A contender with its networks loaded, and what is measured of it from repeat to repeat. */
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { type Bundle, loraFilesOf } from '../models/bundle.ts';
+import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
 import type { ClipNetworks } from '../pipeline/clip-networks.ts';
 import type { Job, Sampling } from '../pipeline/open-job.ts';
 import { networksOf, type Studio } from '../pipeline/studio.ts';
@@ -58,8 +57,8 @@ export function samplingOf(bundle: Bundle, contender: Contender): Sampling {
 }
 
 /** Reads the bundle's files once, so that no contender pays for a disk that has not seen them. */
-export async function warmDisk({ folder, description }: Bundle): Promise<void> {
-  for (const file of Object.values(description.files)) await readFile(path.join(folder, file.path));
+export async function warmDisk(bundle: Bundle): Promise<void> {
+  for (const [part] of filesOf(bundle)) await readFile(bundle.pathOf(part));
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What the engine reaches at best on this machine: the limit that networks are measured against. */
 import { buildMatrixProbe, matrixProbeFlops } from '../models/matrix-probe.ts';
+import type { Precision } from '../onnx/graph.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { secondsSince } from './clock.ts';
@@ -34,13 +35,18 @@ export async function fastestRun(network: Network): Promise<number> {
 /**
  * Runs products of square matrices for a second or two.
  *
+ * @param precision - what they are computed in.
  * @throws {@link ModelError} if the engine fails.
  */
-export async function measureMatrixLimit(engine: Engine, signal?: AbortSignal): Promise<MatrixLimit> {
+export async function measureMatrixLimit(
+  engine: Engine,
+  precision: Precision,
+  signal?: AbortSignal,
+): Promise<MatrixLimit> {
   const sizes: { size: number; flops: number }[] = [];
   for (const size of SIZES) {
     signal?.throwIfAborted();
-    const probe = { size, products: Math.max(1, Math.round(RUN_FLOPS / (2 * size ** 3))) };
+    const probe = { size, products: Math.max(1, Math.round(RUN_FLOPS / (2 * size ** 3))), precision };
     const network = await engine.load('matrix-probe', buildMatrixProbe(probe).toBytes());
     try {
       const data = new RandomStream([size, 1]).fillNormal(new Float32Array(size * size));

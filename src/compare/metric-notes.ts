@@ -1,4 +1,5 @@
 /** What each figure of a report means, and when not to trust it. */
+import { INSTALL_EMBEDDING } from '../face/face-embedding.ts';
 
 /** A figure's meaning. */
 export interface MetricNote {
@@ -79,9 +80,9 @@ export const METRIC_NOTES: readonly MetricNote[] = [
     name: 'Identity',
     meaning:
       'Cosine of face embeddings of the portrait and of sample frames (faceres), 1 for the same picture; only where that ' +
-      'optional network is installed.',
+      `optional network is installed: ${INSTALL_EMBEDDING}.`,
     caution:
-      'Trained on photographs: blur and open mouths lower it without the person having changed. Below 0.6 it is about ' +
-      'someone else.',
+      'Trained on photographs: blur and open mouths lower it without the person having changed. Different people still have ' +
+      '0.4 to 0.6 (the sample portraits among each other): below that it is about someone else.',
   },
 ];

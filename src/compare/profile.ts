@@ -56,7 +56,7 @@ export async function profile(options: ProfileOptions): Promise<ProfileReport> {
     const engine = await Engine.open({ device, threads, onNotice: report });
     let limit: MatrixLimit;
     try {
-      limit = await measureMatrixLimit(engine, signal);
+      limit = await measureMatrixLimit(engine, engine.precision, signal);
     } finally {
       await engine.dispose();
     }

@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { describeFileProblem, MediaError } from '../errors.ts';
-import { type BundlePart, openBundle } from '../models/bundle.ts';
+import { filesOf, openBundle } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { defaultBundleStore, presetOf } from '../pipeline/open-job.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
+import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
 export const RENDER_VERSION = 1;
@@ -55,13 +56,15 @@ export async function hashFile(file: string): Promise<string> {
  *
  * @throws {@link InvalidOptionError} if the bundle has no preset of the name.
  * @throws {@link MediaError} if a file cannot be read.
- * @throws {@link ModelError} if the bundle cannot be opened.
+ * @throws {@link ModelError} if the bundle or a LoRA cannot be opened.
  */
 export async function contentKey(options: AnimateOptions, hashes: FileHashes): Promise<string> {
   const resolved = resolveOptions(options);
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const preset = presetOf(bundle, resolved.preset);
-  const parts = Object.keys(bundle.description.files).sort() as BundlePart[];
+  const parts = filesOf(bundle)
+    .map(([part]) => part)
+    .sort();
   const described: Record<string, unknown> = {
     ...resolved,
     // The preset's choice and the same one by hand are one clip.
@@ -71,9 +74,7 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
     fps: resolved.fps ?? bundle.description.fps,
     portrait: await hashes.of(resolved.portrait),
     audio: await hashes.of(resolved.audio),
-    loras: await Promise.all(
-      (resolved.loras ?? []).map(async ({ path, scale }) => [await hashes.of(path), scale]),
-    ),
+    loras: await Promise.all((resolved.loras ?? []).map((lora) => describeLora(lora, hashes))),
     bundle: {
       description: bundle.description,
       files: await Promise.all(parts.map(async (part) => [part, await hashes.of(bundle.pathOf(part))])),
@@ -82,6 +83,15 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
   for (const name of WITHOUT_EFFECT) delete described[name];
   const text = canonicalJson({ version: RENDER_VERSION, ...described });
   return createHash('sha256').update(text).digest('hex');
+}
+
+/** A LoRA by its content and scale; some have their own scales in a file beside them. */
+async function describeLora({ path, scale }: LoraFile, hashes: FileHashes): Promise<unknown[]> {
+  const hash = await hashes.of(path);
+  const lora = openLora(path);
+  lora.dispose();
+  const { configPath } = lora;
+  return configPath === undefined ? [hash, scale] : [hash, scale, await hashes.of(configPath)];
 }
 
 /** JSON with sorted keys, so that equal values give equal text. */

@@ -130,7 +130,7 @@ async function prepareUnlessDone(
   const key = await contentKey(job.options, hashes);
   if (expectedKey !== undefined && key !== expectedKey) {
     throw new MediaError(
-      `Cannot render ${job.name}: expected the portrait, speech and bundle that were queued, got others under their names`,
+      `Cannot render ${job.name}: expected the portrait, speech, LoRAs and bundle that were queued, got others under their names`,
       portrait,
     );
   }

@@ -1,6 +1,7 @@
 /** What a manifest may say: the types of the library, and the table that files are checked against. */
 import { PipelineError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import type { LoraFile } from '../weights/lora.ts';
 
 /** Options of a clip that a job may set; device and threads belong to the whole batch. */
 export type ClipOptions = Omit<
@@ -19,7 +20,7 @@ export interface JobControl {
 }
 
 /** One entry of a manifest; several portraits or recordings make a job of each pair. */
-export interface JobSpec extends ClipOptions, JobControl {
+export interface JobSpec extends Omit<ClipOptions, 'loras'>, JobControl {
   /** Name in reports. @defaultValue the output's */
   readonly id?: string;
   /** Pictures: a path, a pattern such as `faces/*.jpg`, or a list of both. */
@@ -32,6 +33,12 @@ export interface JobSpec extends ClipOptions, JobControl {
    * @defaultValue '{portrait}-{audio}.mp4'
    */
   readonly output?: string;
+  /**
+   * LoRAs to merge after those of the preset: `file` or `file:scale`, one or a list; a job's take the place of those of the
+   * defaults. A cell of a table separates them by `|`.
+   * @defaultValue none
+   */
+  readonly loras?: string | readonly (string | LoraFile)[];
 }
 
 /** A batch of jobs; relative paths start at the manifest's folder. */

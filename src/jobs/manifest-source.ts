@@ -167,7 +167,7 @@ function parseTable(text: string, name: string) {
     Object.fromEntries(
       Object.entries(record)
         .filter(([, cell]) => cell !== '')
-        .map(([key, cell]) => [key, TEXT_COLUMNS.has(key) ? cell : cellValue(cell)]),
+        .map(([key, cell]) => [key, readCell(key, cell)]),
     ),
   );
   return { value: { jobs }, placeOf: rowPlaces(rows.map(({ info }) => `line ${info.lines}`)), notices: [] };
@@ -175,8 +175,12 @@ function parseTable(text: string, name: string) {
 
 /** Columns that stay text, whatever they look like: a portrait may be called `1`. */
 const TEXT_COLUMNS: ReadonlySet<string> = new Set(['id', 'portrait', 'audio', 'output', 'bundle']);
+/** Columns with several files, separated by what no name of a file has on Windows, and hardly any elsewhere. */
+const LIST_COLUMNS: ReadonlySet<string> = new Set(['loras']);
 
-function cellValue(cell: string): string | number | boolean {
+function readCell(column: string, cell: string): unknown {
+  if (LIST_COLUMNS.has(column)) return cell.split('|').map((item) => item.trim());
+  if (TEXT_COLUMNS.has(column)) return cell;
   if (/^(true|false)$/i.test(cell)) return cell.toLowerCase() === 'true';
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : cell;
 }

@@ -1,12 +1,15 @@
 /** From a manifest to the list of its jobs, or to the list of all that is wrong with it. */
 import { readFileSync } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { describeFileProblem } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { closestName } from '../pipeline/closest-name.ts';
 import { findInvalidOptions, OPTION_NAMES, resolveOptions } from '../pipeline/resolve-options.ts';
+import type { LoraFile } from '../weights/lora.ts';
+import { parseLora } from '../weights/lora-argument.ts';
+import { findOutputProblems } from './manifest-outputs.ts';
 import {
   type BatchManifest,
   CONTROL_CHECKS,
@@ -66,6 +69,9 @@ const ROOT_KEYS = ['version', 'defaults', 'jobs'];
 /** Options that name a file or a folder. */
 const PATH_KEYS: readonly string[] = ['portrait', 'audio'];
 
+/** Stands for the files of a clip where only its other options are looked at. */
+const ANY_CLIP = { portrait: 'portrait', audio: 'audio', output: 'output.mp4' };
+
 type Values = Readonly<Record<string, unknown>>;
 
 /**
@@ -94,6 +100,8 @@ class Expansion {
   readonly #overwrite: boolean | undefined;
   readonly #problems: ManifestProblem[];
   readonly #files = new Map<string, Promise<string | undefined>>();
+  /** What is wrong with a default is so for each job, and told once. */
+  readonly #told = new Set<string>();
 
   constructor(source: ManifestSource, options: LoadManifestOptions, problems: ManifestProblem[]) {
     this.#source = source;
@@ -151,14 +159,15 @@ class Expansion {
       const where = own ? [...at, key] : defaults[key] !== undefined ? ['defaults', key] : at;
       lists[key] = await this.#expandPaths(key, values[key], where);
     }
+    const ownLoras = entry.loras !== undefined;
+    const loras = await this.#findLoras(values.loras, ownLoras ? [...at, 'loras'] : ['defaults', 'loras']);
     if (this.#problems.length > before) return;
 
     const pattern = (values.output as string | undefined) ?? DEFAULT_OUTPUT;
     const resolved = resolveOptions({
       ...pick(values, CLIP_KEYS),
-      portrait: 'portrait',
-      audio: 'audio',
-      output: 'output.mp4',
+      loras,
+      ...ANY_CLIP,
     });
     const outputPlace = entry.output !== undefined ? [...at, 'output'] : at;
     const total = lists.portrait!.length * lists.audio!.length;
@@ -185,6 +194,7 @@ class Expansion {
         const options = {
           ...(pick(values, CLIP_KEYS) as object),
           ...this.#bundleOf(values),
+          ...(loras.length > 0 && { loras }),
           ...(this.#overwrite && { overwrite: true }),
           portrait,
           audio,
@@ -207,11 +217,27 @@ class Expansion {
     }
   }
 
-  /** A bundle is a name, or a folder that is named from the manifest's folder. */
-  #bundleOf({ bundle }: Values): { bundle?: string } {
-    if (typeof bundle !== 'string') return {};
+  /** A bundle is a name, or a folder that is named from the manifest's folder, as is a folder of bundles. */
+  #bundleOf({ bundle, bundleStore }: Values): { bundle?: string; bundleStore?: string } {
+    const store = typeof bundleStore === 'string' && { bundleStore: path.resolve(this.#base, bundleStore) };
+    if (typeof bundle !== 'string') return { ...store };
     const folder = path.resolve(this.#base, bundle);
-    return { bundle: hasBundle(folder) ? folder : bundle };
+    return { ...store, bundle: hasBundle(folder) ? folder : bundle };
+  }
+
+  /** LoRAs with absolute paths. */
+  async #findLoras(value: unknown, at: ManifestPath): Promise<LoraFile[]> {
+    const found: LoraFile[] = [];
+    const isList = Array.isArray(value);
+    for (const [i, lora] of readLoras(value).entries()) {
+      if (findInvalidOptions({ ...ANY_CLIP, loras: [lora] }).length > 0) continue; // told with the values
+      const { path: file, scale } = lora as LoraFile;
+      const absolute = path.resolve(this.#base, file);
+      const problem = await this.#fileProblem(absolute);
+      if (problem === undefined) found.push({ path: absolute, scale });
+      else this.#fail(isList ? [...at, i] : at, `cannot read LoRA ${file}: expected a file, got ${problem}`);
+    }
+    return found;
   }
 
   /** Keys and values of a job or of the defaults, without its files. */
@@ -222,9 +248,8 @@ class Expansion {
         values,
         CLIP_KEYS.filter((key) => key !== 'output'),
       ),
-      portrait: 'portrait',
-      audio: 'audio',
-      output: 'output.mp4',
+      ...(values.loras !== undefined && { loras: readLoras(values.loras) }),
+      ...ANY_CLIP,
     };
     for (const { option, message } of findInvalidOptions(clip)) this.#fail([...at, option], message);
     for (const key of CONTROL_KEYS) {
@@ -316,58 +341,10 @@ class Expansion {
   }
 
   #fail(at: ManifestPath, message: string): void {
-    this.#problems.push({ place: this.#source.placeOf(at), message });
-  }
-}
-
-/** Two jobs that write one file, or a job that writes another's input. */
-async function findOutputProblems(jobs: readonly BatchJob[], problems: ManifestProblem[]): Promise<void> {
-  const inputs = new Map<string, BatchJob>();
-  const outputs = new Map<string, BatchJob>();
-  const identities = new Map<string, Promise<string>>();
-  const identityOf = (file: string) => {
-    const folder = path.dirname(file);
-    let real = identities.get(folder);
-    if (real === undefined) {
-      real = realFolder(folder);
-      identities.set(folder, real);
-    }
-    // Names that differ in case or in the form of accents are one file on many disks.
-    return real.then((name) => path.join(name, path.basename(file)).normalize('NFC').toLowerCase());
-  };
-  for (const job of jobs) {
-    for (const file of [job.options.portrait, job.options.audio]) inputs.set(await identityOf(file), job);
-  }
-  for (const job of jobs) {
-    const { output } = job.options;
-    // A link that is there leads to the file that would be replaced.
-    const identity = await identityOf(await realpath(output).catch(() => output));
-    const other = outputs.get(identity);
-    if (other !== undefined) {
-      const same = other.options.output === output ? '' : ` (as ${other.options.output})`;
-      problems.push({
-        place: job.place,
-        message: `cannot write ${output}: expected another output for each job, got that of ${other.place}${same}; use {portrait}, {audio} or {index} in the pattern`,
-      });
-    }
-    outputs.set(identity, job);
-    const user = inputs.get(identity);
-    if (user !== undefined) {
-      problems.push({
-        place: job.place,
-        message: `cannot write ${output}: expected another file than an input, got the input of ${user.place}`,
-      });
-    }
-  }
-}
-
-/** A folder by its real path, as far as it exists. */
-async function realFolder(folder: string): Promise<string> {
-  try {
-    return await realpath(folder);
-  } catch {
-    const parent = path.dirname(folder);
-    return parent === folder ? folder : path.join(await realFolder(parent), path.basename(folder));
+    const place = this.#source.placeOf(at);
+    const text = `${place}: ${message}`;
+    if (!this.#told.has(text)) this.#problems.push({ place, message });
+    this.#told.add(text);
   }
 }
 
@@ -375,6 +352,12 @@ function unknownKey(key: string, what: string, known: readonly string[]): string
   const suggestion = closestName(key, known);
   const hint = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
   return `cannot use ${key}: expected a key of ${what}, got an unknown name${hint}`;
+}
+
+/** LoRAs as the library takes them; what cannot be one stays as it is, for the check of the options. */
+function readLoras(value: unknown): unknown[] {
+  const items: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
+  return items.map((item) => (typeof item === 'string' ? parseLora(item) : item));
 }
 
 function hasBundle(folder: string): boolean {

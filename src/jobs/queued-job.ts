@@ -53,7 +53,11 @@ export interface QueuedResult {
 /** Puts a job into the form that travels. */
 export function packJob(job: BatchJob, key: string, root: string, stateFolder: string): QueuedJob {
   const { portrait, audio, output, ffmpegPath: _, device: __, threads: ___, ...options } = job.options;
-  const bundle = options.bundle === undefined ? {} : { bundle: toShared(root, options.bundle) };
+  const { bundle, bundleStore } = options;
+  const bundles = {
+    ...(bundle !== undefined && { bundle: toShared(root, bundle) }),
+    ...(bundleStore !== undefined && { bundleStore: toShared(root, bundleStore) }),
+  };
   const loras = options.loras && {
     loras: options.loras.map((lora) => ({ ...lora, path: toShared(root, lora.path) })),
   };
@@ -66,7 +70,7 @@ export function packJob(job: BatchJob, key: string, root: string, stateFolder: s
     audio: toShared(root, audio),
     output: toShared(root, output),
     stateFolder: toShared(root, stateFolder),
-    options: { ...options, ...bundle, ...loras },
+    options: { ...options, ...bundles, ...loras },
     attempts: job.attempts,
     ...(job.timeout !== undefined && { timeout: job.timeout }),
   };
@@ -83,10 +87,14 @@ export function unpackJob(
 ): { readonly job: BatchJob; readonly stateFolder: string } {
   const root = sharedFolder ?? queued.root;
   const local = (file: string) => path.resolve(root, file);
-  const { bundle, loras } = queued.options as Pick<AnimateOptions, 'bundle' | 'loras'>;
+  const { bundle, bundleStore, loras } = queued.options as Pick<
+    AnimateOptions,
+    'bundle' | 'bundleStore' | 'loras'
+  >;
   const options = {
     ...queued.options,
     ...(typeof bundle === 'string' && { bundle: bundle.includes('/') ? local(bundle) : bundle }),
+    ...(bundleStore !== undefined && { bundleStore: local(bundleStore) }),
     ...(loras && { loras: loras.map((lora) => ({ ...lora, path: local(lora.path) })) }),
     portrait: local(queued.portrait),
     audio: local(queued.audio),

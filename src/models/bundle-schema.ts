@@ -185,13 +185,6 @@ const schema = fields.check(({ value, issues }) => {
     if (value.files[name] === undefined) fail(['files', name], 'expected a file, got none');
   }
   if (Object.keys(value.presets).length === 0) fail(['presets'], 'expected fast or original, got neither');
-  for (const [name, { loras }] of Object.entries(value.presets)) {
-    loras.forEach(({ part: lora }, index) => {
-      if (value.files[lora] === undefined) {
-        fail(['presets', name, 'loras', index], `expected ${lora} among files, got none`);
-      }
-    });
-  }
   if (value.contextOverlap >= value.contextFrames) {
     fail(['contextOverlap'], `expected less than contextFrames, ${value.contextFrames}`);
   }
@@ -243,15 +236,33 @@ export type ParsedBundle =
  * then.
  *
  * @param json - kept as it is.
+ * @param options - `withoutLoras`: whether presets may name LoRAs that are not among the files.
  */
-export function parseBundleDescription(json: unknown): ParsedBundle {
+export function parseBundleDescription(
+  json: unknown,
+  { withoutLoras = false }: { readonly withoutLoras?: boolean } = {},
+): ParsedBundle {
   const result = schema.safeParse(withDefaults(json));
-  if (result.success) return { description: result.data as BundleDescription };
+  if (result.success) {
+    const description = result.data as BundleDescription;
+    const problems = withoutLoras ? [] : findMissingLoras(description);
+    return problems.length > 0 ? { problems } : { description };
+  }
   return {
     problems: result.error.issues.map(
       ({ path, message }) => `${path.join('.') || 'the file'}: ${message.replace(/^Invalid input: /, '')}`,
     ),
   };
+}
+
+function findMissingLoras({ presets, files }: BundleDescription): string[] {
+  return Object.entries(presets).flatMap(([name, { loras }]) =>
+    loras.flatMap(({ part: lora }, index) =>
+      files[lora] === undefined
+        ? [`presets.${name}.loras.${index}: expected ${lora} among files, got none`]
+        : [],
+    ),
+  );
 }
 
 function withDefaults(json: unknown): unknown {

@@ -22,6 +22,8 @@ export type { BundleDescription, BundlePart, BundlePreset } from './bundle-descr
 export interface Bundle {
   readonly folder: string;
   readonly description: BundleDescription;
+  /** LoRAs that presets name and that are not there; presets without them can be used. */
+  readonly missing: ReadonlySet<BundlePart>;
   /**
    * Absolute path of a part.
    *
@@ -48,7 +50,7 @@ async function listFolders(folder: string): Promise<string[]> {
 
 /**
  * Opens a bundle and checks that its files are there in the size that it states; hashes are left to
- * {@link verifyBundle}.
+ * {@link verifyBundle}. A LoRA may be missing as long as nobody uses it.
  *
  * @param nameOrFolder - the name of an embedded bundle or of one in `store`, or a folder.
  * @param store - folder of the user's bundles.
@@ -74,30 +76,42 @@ export async function openBundle(nameOrFolder: string, store?: string): Promise<
     );
   }
   const description = readDescription(nameOrFolder, file, text);
-  const bundle: Bundle = {
-    folder,
-    description,
-    pathOf: (part) => {
-      const found = description.files[part];
-      if (found === undefined) {
-        throw new ModelError(
-          `Cannot use bundle ${description.name}: expected a file for ${part}, got none`,
-          file,
-        );
-      }
-      return path.join(folder, found.path);
-    },
-  };
-  for (const [part, { bytes }] of filesOf(bundle)) {
-    const found = await stat(bundle.pathOf(part)).catch(() => undefined);
-    if (found?.size !== bytes) {
+  const loras = new Set(
+    Object.values(description.presets).flatMap((preset) => preset.loras.map(({ part }) => part)),
+  );
+  const missing = new Set([...loras].filter((part) => description.files[part] === undefined));
+  for (const [part, { path: name, bytes }] of Object.entries(description.files) as [
+    BundlePart,
+    BundleFile,
+  ][]) {
+    const found = await stat(path.join(folder, name)).catch(() => undefined);
+    if (found === undefined && loras.has(part)) missing.add(part);
+    else if (found?.size !== bytes) {
       throw new ModelError(
         `Cannot open bundle ${nameOrFolder}: expected ${part} of ${bytes} bytes, got ${found?.size ?? 'no file'}; fetch the bundle again`,
-        bundle.pathOf(part),
+        path.join(folder, name),
       );
     }
   }
-  return bundle;
+  return {
+    folder,
+    description,
+    missing,
+    pathOf: (part) => {
+      const found = description.files[part];
+      if (found === undefined || missing.has(part)) throw missingPart(description, part, file);
+      return path.join(folder, found.path);
+    },
+  };
+}
+
+function missingPart({ name, presets }: BundleDescription, part: BundlePart, file: string): ModelError {
+  const others = Object.entries(presets).filter(([, { loras }]) => loras.every((lora) => lora.part !== part));
+  const way = others.length === 1 ? ` or use its preset ${others[0]![0]}` : '';
+  return new ModelError(
+    `Cannot use bundle ${name}: expected a file for ${part}, got none; fetch the bundle again${way}`,
+    file,
+  );
 }
 
 /** How many problems of a description a message names. */
@@ -116,7 +130,7 @@ function readDescription(bundle: string, file: string, text: string): BundleDesc
   if (version !== BUNDLE_FORMAT) {
     throw fail(`expected format version ${BUNDLE_FORMAT}, got ${JSON.stringify(version)}`);
   }
-  const parsed = parseBundleDescription(json);
+  const parsed = parseBundleDescription(json, { withoutLoras: true });
   if ('description' in parsed) return parsed.description;
   const { problems } = parsed;
   const more = problems.length > LISTED_PROBLEMS ? `; ${problems.length - LISTED_PROBLEMS} more` : '';
@@ -130,9 +144,10 @@ export function loraFilesOf(bundle: Bundle, { loras }: Pick<BundlePreset, 'loras
   return loras.map(({ part, scale }) => ({ path: bundle.pathOf(part), scale }));
 }
 
-/** The files of a bundle with the part that each of them is. */
-export function filesOf({ description }: Bundle): [BundlePart, BundleFile][] {
-  return Object.entries(description.files) as [BundlePart, BundleFile][];
+/** The files of a bundle that are there, with the part that each of them is. */
+export function filesOf({ description, missing }: Bundle): [BundlePart, BundleFile][] {
+  const files = Object.entries(description.files) as [BundlePart, BundleFile][];
+  return files.filter(([part]) => !missing.has(part));
 }
 
 /** Options of {@link verifyBundle}. */
@@ -149,6 +164,7 @@ export interface VerifyOptions {
  */
 export async function verifyBundle(bundle: Bundle, options: VerifyOptions = {}): Promise<void> {
   const { signal, onBytes } = options;
+  for (const part of bundle.missing) bundle.pathOf(part); // throws
   let done = 0;
   for (const [part, { sha256 }] of filesOf(bundle)) {
     const { sha256: found } = await hashFile(bundle.pathOf(part), {

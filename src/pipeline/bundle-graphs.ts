@@ -78,9 +78,9 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
   const denoiserWeights = (): WeightSource => {
     const base = open('denoisingUnet');
     const loras = options.loras.map(({ path, scale }) => {
-      states.push([createHash('sha256').update(readFileSync(path)).digest('hex'), scale]);
       const lora = openLora(path);
       opened.push(lora);
+      states.push([hashOf(path), scale, ...(lora.configPath === undefined ? [] : [hashOf(lora.configPath)])]);
       return { lora, scale };
     });
     return withLoras(base, loras);
@@ -149,4 +149,8 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     dispose();
     throw error;
   }
+}
+
+function hashOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }

@@ -198,7 +198,17 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       if (stepIndex === 0) await nextTurn();
     }
     const latents = gather(inputs, frameShape);
-    const conditional = await denoiser.conditional(latents, timestep, window);
+    const running = denoiser.conditional(latents, timestep, window);
+    running.catch(() => {}); // thrown below
+    // What the sampler will need is drawn while the denoiser runs.
+    const stepNoise: Tensor[] = [];
+    if (scheduler.needsNoise(stepIndex)) {
+      for (let frame = finalBefore[stepIndex]!; frame < finalUntil; frame++) {
+        await nextTurn();
+        stepNoise.push(noiseOf('sampler-step', stepIndex, frame));
+      }
+    }
+    const conditional = await running;
     let prediction = conditional;
     if (guidanceScale > 1 && denoiser.unconditional !== undefined) {
       signal?.throwIfAborted();
@@ -223,6 +233,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     state.done++;
     onStep?.(window, stepIndex === steps - 1);
 
+    const firstFinal = finalBefore[stepIndex]!;
     for (; finalBefore[stepIndex]! < finalUntil; finalBefore[stepIndex]!++) {
       const frame = finalBefore[stepIndex]!;
       const { latents: before, history } = stateOf(stepIndex, frame);
@@ -231,7 +242,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
         latents: before,
         modelOutput: { data: sums[stepIndex]!.get(frame)!, dims },
         history,
-        ...(scheduler.needsNoise(stepIndex) ? { noise: noiseOf('sampler-step', stepIndex, frame) } : {}),
+        ...(scheduler.needsNoise(stepIndex) ? { noise: stepNoise[frame - firstFinal]! } : {}),
       });
       states[stepIndex]!.delete(frame);
       sums[stepIndex]!.delete(frame);

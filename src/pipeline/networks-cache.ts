@@ -1,4 +1,5 @@
 /** Loaded networks that clips share: who needs the same ones gets the same ones. */
+import { statSync } from 'node:fs';
 import type { Engine } from '../runtime/engine.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
 import type { ClipNetworks } from './clip-networks.ts';
@@ -28,9 +29,12 @@ export interface NetworkEngines {
   readonly sideEngine: Engine;
 }
 
-/** Equal for choices that give the same networks. */
+/** Equal for choices that give the same networks; a LoRA that is written anew meanwhile is another one. */
 export function choiceKey({ bundle, windowFrames, loras, guided, embeddedGuidance }: NetworksChoice): string {
-  const adapters = loras.map(({ path, scale }) => [path, scale]);
+  const adapters = loras.map(({ path, scale }) => {
+    const { size, mtimeMs, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
+    return [path, scale, size, mtimeMs, ino];
+  });
   return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance]);
 }
 

@@ -3,7 +3,7 @@ import PQueue from 'p-queue';
 import type { VideoWriter } from '../media/video-writer.ts';
 import type { ClipCheckpoints } from './clip-checkpoints.ts';
 import type { ClipNetworks, FrameToDecode } from './clip-networks.ts';
-import type { ContextWindow } from './context-windows.ts';
+import { type ContextWindow, orderWindowSteps } from './context-windows.ts';
 import { type DenoisedFrame, type Denoiser, denoiseClip } from './denoise-clip.ts';
 import { fillBetween } from './key-frames.ts';
 import type { Job } from './open-job.ts';
@@ -19,7 +19,7 @@ const MAX_WAITING_BATCHES = 2;
 export interface ClipParts {
   readonly job: Job;
   readonly scene: Scene;
-  /** With the scene's reference bound. */
+  /** With the scene's reference bound, unless `takeDenoiser` does that. */
   readonly networks: ClipNetworks;
   readonly writer: VideoWriter;
   readonly progress: RenderProgress;
@@ -27,6 +27,8 @@ export interface ClipParts {
   /** Where the denoiser runs. */
   readonly device: string;
   readonly checkpoints?: ClipCheckpoints | undefined;
+  /** Waits for the denoiser and binds the reference; called when what can be done without it has begun. */
+  readonly takeDenoiser?: (() => Promise<void>) | undefined;
   /** Called when the denoiser is not needed any more; decoding and encoding go on. */
   readonly onDenoised?: (() => void) | undefined;
 }
@@ -89,18 +91,35 @@ export async function renderClip(parts: ClipParts): Promise<void> {
     if (failure !== undefined) throw failure.error;
   };
 
-  const resume = await checkpoints?.load({
-    frames: keyFrames.length,
-    windows: windows.length,
-    steps: sampling.scheduler.timesteps.length,
-    frameShape: networks.frameShape,
-    device,
-  });
-  if (resume !== undefined) progress.resume(resume.state.done);
+  const steps = sampling.scheduler.timesteps.length;
   try {
+    const resume = await checkpoints?.load({
+      frames: keyFrames.length,
+      windows: windows.length,
+      steps,
+      frameShape: networks.frameShape,
+      device,
+    });
+    const stepsBefore = resume?.state.done ?? 0;
+    let stepsLeft = windows.length * steps - stepsBefore;
+    const first = firstWindow(windows, steps, stepsBefore);
+    if (first !== undefined) conditions.prefetch(first, windows[first]);
+    await parts.takeDenoiser?.();
+    progress.begin(stepsBefore);
+    if (stepsLeft === 0) onDenoised?.();
+
+    const denoiser = denoiserOf(networks, conditions, windows, watch);
     let batch: DenoisedFrame[] = [];
     const denoised = denoiseClip({
-      denoiser: denoiserOf(networks, conditions, windows, watch),
+      denoiser: {
+        ...denoiser,
+        conditional: (latents, timestep, index) => {
+          const prediction = denoiser.conditional(latents, timestep, index);
+          // Asked for after this window's own: made while the denoiser runs on this one.
+          conditions.prefetch(index + 1, windows[index + 1]);
+          return prediction;
+        },
+      },
       scheduler: sampling.scheduler,
       guidanceScale: sampling.halves === 2 ? sampling.guidance : 1,
       windows,
@@ -112,6 +131,8 @@ export async function renderClip(parts: ClipParts): Promise<void> {
       onStep: (index, lastOfWindow) => {
         if (lastOfWindow) conditions.forgetPose(index);
         progress.stepDone();
+        stepsLeft -= 1;
+        if (stepsLeft === 0) onDenoised?.();
       },
       resume,
       onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
@@ -123,12 +144,19 @@ export async function renderClip(parts: ClipParts): Promise<void> {
         batch = [];
       }
     }
-    onDenoised?.();
     if (batch.length > 0) await hand(batch);
     await queue.onIdle();
     if (failure !== undefined) throw failure.error;
   } finally {
     queue.clear();
     await queue.onIdle();
+    await conditions.settle();
   }
+}
+
+/** The window that is denoised first when `done` steps of windows are done already. */
+function firstWindow(windows: readonly ContextWindow[], steps: number, done: number): number | undefined {
+  let place = 0;
+  for (const { window } of orderWindowSteps(windows, steps)) if (place++ === done) return window;
+  return undefined;
 }

@@ -11,7 +11,7 @@ export class RenderProgress {
   readonly #framesTotal: number;
   readonly #stepsTotal: number;
   readonly #report: (event: ProgressEvent) => void;
-  readonly #begin = performance.now();
+  #begin = performance.now();
   #framesDone = 0;
   #stepsDone = 0;
   /** Of an earlier run: they say nothing of the pace. */
@@ -21,13 +21,13 @@ export class RenderProgress {
     this.#framesTotal = framesTotal;
     this.#stepsTotal = stepsTotal;
     this.#report = report;
-    this.#emit();
   }
 
-  /** Goes on after an earlier run's steps; its frames are encoded again, and counted as that happens. */
-  resume(steps: number): void {
-    this.#stepsBefore = steps;
-    this.#stepsDone = steps;
+  /** Rendering begins, after an earlier run's steps, if any; its frames are encoded again, and counted as that happens. */
+  begin(stepsBefore = 0): void {
+    this.#begin = performance.now();
+    this.#stepsBefore = stepsBefore;
+    this.#stepsDone = stepsBefore;
     this.#emit();
   }
 

@@ -47,7 +47,7 @@ export class Stopwatch {
     this.#parts[part] += seconds;
   }
 
-  /** Times `work` as a piece of `part`. */
+  /** Times `work` as a piece of `part`; what is done while the job waits for its turn counts as well. */
   async time<T>(part: TimedPart, work: () => Promise<T>): Promise<T> {
     const begin = this.now();
     const start = this.#record && monotonicNow();

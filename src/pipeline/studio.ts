@@ -78,6 +78,13 @@ function reporter(options: ClipOptions): (event: ProgressEvent) => void {
   return (event) => options.onProgress?.(event);
 }
 
+/** Waits for a place in a queue. @returns a function that gives it back; it may be called twice. */
+function takePlace(queue: PQueue): Promise<() => void> {
+  return new Promise((resolve) => {
+    void queue.add(() => new Promise<void>((free) => resolve(free)));
+  });
+}
+
 /** What decides which networks a job needs. */
 export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
   return {
@@ -105,8 +112,10 @@ export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
  */
 export class Studio {
   readonly #options: StudioOptions;
-  /** One clip is denoised, another gets its networks, or its last frames. */
-  readonly #renders = new PQueue({ concurrency: 2 });
+  /** One clip is denoised, another gets ready, and a third its last frames. */
+  readonly #renders = new PQueue({ concurrency: 3 });
+  /** Those that hold networks for denoising: no more than one waits with them. */
+  readonly #ready = new PQueue({ concurrency: 2 });
   readonly #turns = new PQueue({ concurrency: 1 });
   readonly #references = new ReferenceCache();
   readonly #cache: NetworksCache;
@@ -259,17 +268,14 @@ export class Studio {
    * @throws what `animate` throws.
    */
   render(clip: PreparedClip, hooks: RenderHooks = {}): Promise<AnimateResult> {
-    return this.#renders.add(() => this.#render(clip, hooks));
-  }
-
-  /** Waits until the denoiser is free. @returns a function that frees it; it may be called twice. */
-  #takeDenoiser(): Promise<() => void> {
-    return new Promise((resolve) => {
-      void this.#turns.add(() => new Promise<void>((free) => resolve(free)));
+    return this.#renders.add(async () => {
+      const leave = await takePlace(this.#ready);
+      return this.#render(clip, hooks, leave).finally(leave);
     });
   }
 
-  async #render(clip: PreparedClip, hooks: RenderHooks): Promise<AnimateResult> {
+  /** @param onDenoised - called when the next clip may get ready; encoding takes a while longer. */
+  async #render(clip: PreparedClip, hooks: RenderHooks, onDenoised: () => void): Promise<AnimateResult> {
     const { job, scene, watch } = clip;
     const { options, bundle, sampling, frames, fps, windows } = job;
     const { signal } = options;
@@ -288,13 +294,6 @@ export class Studio {
       const reference = await watch.time('reference', () =>
         this.#references.get(choice, scene.reference, () => networks.makeReference(scene.reference)),
       );
-      watch.pause();
-      freeDenoiser = await this.#takeDenoiser();
-      watch.resume();
-      signal?.throwIfAborted();
-
-      report({ type: 'stage', stage: 'render' });
-      await watch.time('reference', () => networks.bindReference(reference));
       const opened = monotonicNow();
       writer = await VideoWriter.open({
         ffmpeg: job.ffmpeg,
@@ -320,7 +319,18 @@ export class Studio {
       await renderClip({
         ...{ job, scene, networks, writer, progress, watch, device },
         checkpoints: hooks.checkpoints,
-        onDenoised: freeDenoiser,
+        takeDenoiser: async () => {
+          watch.pause();
+          freeDenoiser = await takePlace(this.#turns);
+          watch.resume();
+          signal?.throwIfAborted();
+          report({ type: 'stage', stage: 'render' });
+          await watch.time('reference', () => networks.bindReference(reference));
+        },
+        onDenoised: () => {
+          freeDenoiser?.();
+          onDenoised();
+        },
       });
 
       report({ type: 'stage', stage: 'finish' });

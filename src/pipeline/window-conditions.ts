@@ -88,6 +88,17 @@ export class WindowConditions {
     pose.then(count, () => {});
   }
 
+  /** Begins to make the pose features of window `index`, which will be wanted soon; there may be no such window. */
+  prefetch(index: number, window: ContextWindow | undefined): void {
+    if (window === undefined || this.#poses.has(index) || this.#keptBytes >= MAX_KEPT_BYTES) return;
+    if (!this.#signal?.aborted) this.#keep(index, this.#makePose(window));
+  }
+
+  /** Waits until nothing is being made. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#poses.values());
+  }
+
   /** To be called when a window has taken its last step. */
   forgetPose(index: number): void {
     this.#poses.delete(index);

@@ -1,10 +1,12 @@
 /** Writes graphs for the engine: small ones whole, large ones with their weights in the cache. */
-import type { GraphBuilder } from '../onnx/graph.ts';
+import type { GraphBuilder, Precision } from '../onnx/graph.ts';
 import type { WeightCache } from '../weights/weight-cache.ts';
 
 /** A graph that an engine can load. */
 export interface ReadyGraph {
   readonly model: Uint8Array;
+  /** What it computes in, which is not what was asked for where a network keeps to another. */
+  readonly precision: Precision;
   /** Where its weights lie, if not in the model. */
   readonly dataFolder?: string;
 }
@@ -30,8 +32,8 @@ export async function writeGraph(
   { cache, weightsKey, afresh = false }: WriteGraphOptions,
 ): Promise<ReadyGraph> {
   const bytes = graph.externalTensors().reduce((sum, { length }) => sum + length, 0);
-  if (bytes < MIN_CACHED_BYTES) return { model: graph.toBytes() };
+  if (bytes < MIN_CACHED_BYTES) return { model: graph.toBytes(), precision: graph.precision };
   if (afresh) await cache.discard(weightsKey);
   const { model, folder } = await cache.store(weightsKey, graph);
-  return { model, dataFolder: folder };
+  return { model, precision: graph.precision, dataFolder: folder };
 }

@@ -45,6 +45,8 @@ export interface LoraAdapter {
   readonly modules: readonly LoraModule[];
   /** What the file says about itself. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The file beside it that its scales were read from; undefined where they are in it. */
+  readonly configPath: string | undefined;
   /** Tensors for a text encoder, which this program does not have. */
   readonly skippedKeys: readonly string[];
   /** Closes the file; may be called twice. */
@@ -76,9 +78,10 @@ export function openLora(path: string, options: OpenLoraOptions = {}): LoraAdapt
       const got = skippedKeys.length > 0 ? 'tensors for a text encoder only' : 'no tensors';
       throw unusable(path, 'tensors for the denoising UNet', got);
     }
-    const config = readConfig(file, plainPeft, options);
+    const { config, configPath } = readConfig(file, plainPeft, options);
     const modules = [...parts].map(([name, part]) => makeModule(file, name, part, config));
-    return { path, metadata: file.metadata, modules, skippedKeys, dispose: () => file.dispose() };
+    const { metadata } = file;
+    return { path, metadata, modules, configPath, skippedKeys, dispose: () => file.dispose() };
   } catch (error) {
     file.dispose();
     throw error;
@@ -111,18 +114,23 @@ function sortTensors(file: WeightFile) {
   return { parts, skippedKeys, plainPeft };
 }
 
-function readConfig(file: WeightFile, plainPeft: boolean, options: OpenLoraOptions): LoraConfig | undefined {
+function readConfig(
+  file: WeightFile,
+  plainPeft: boolean,
+  options: OpenLoraOptions,
+): { readonly config: LoraConfig | undefined; readonly configPath: string | undefined } {
   const embedded = file.metadata.lora_adapter_metadata;
   if (embedded !== undefined) {
     // A file may hold adapters for several networks; each has its name before its settings.
-    return parseLoraConfig(file.path, embedded, embedded.includes('"unet.') ? 'unet.' : '');
+    const config = parseLoraConfig(file.path, embedded, embedded.includes('"unet.') ? 'unet.' : '');
+    return { config, configPath: undefined };
   }
-  if (!plainPeft && options.configPath === undefined) return undefined;
+  if (!plainPeft && options.configPath === undefined) return { config: undefined, configPath: undefined };
   const path = options.configPath ?? join(dirname(file.path), 'adapter_config.json');
   if (!existsSync(path)) {
     throw unusable(file.path, `its settings, which hold the scale, in ${path}`, 'no such file');
   }
-  return parseLoraConfig(path, readFileSync(path, 'utf8'));
+  return { config: parseLoraConfig(path, readFileSync(path, 'utf8')), configPath: path };
 }
 
 function makeModule(

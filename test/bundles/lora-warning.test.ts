@@ -7,7 +7,14 @@ import type { LoraAdapter } from '../../src/weights/lora.ts';
 const { description } = await openBundle('tiny');
 
 function lora(metadata: Record<string, string>): LoraAdapter {
-  return { path: 'style.safetensors', metadata, modules: [], skippedKeys: [], dispose: () => {} };
+  return {
+    path: 'style.safetensors',
+    metadata,
+    modules: [],
+    configPath: undefined,
+    skippedKeys: [],
+    dispose: () => {},
+  };
 }
 
 test('a LoRA that predicts noise, or does not say what it predicts, is warned of where velocity is predicted', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import { addAnimateFlags, flagOf, parseLora, readAnimateFlags } from '../../src/cli/animate-flags.ts';
+import { addAnimateFlags, flagOf, readAnimateFlags } from '../../src/cli/animate-flags.ts';
 import { findInvalidOptions } from '../../src/pipeline/resolve-options.ts';
 
 const REQUIRED = ['--portrait', 'a.jpg', '--audio', 'a.wav', '--output', 'a.mp4'];
@@ -11,13 +11,6 @@ function read(...args: string[]) {
   command.parse([...REQUIRED, ...args], { from: 'user' });
   return readAnimateFlags(command).options;
 }
-
-test('a LoRA is a path and, after the last colon, a scale', () => {
-  assert.deepEqual(parseLora('style.safetensors'), { path: 'style.safetensors', scale: 1 });
-  assert.deepEqual(parseLora('a:b/style.safetensors:-0.5'), { path: 'a:b/style.safetensors', scale: -0.5 });
-  assert.deepEqual(parseLora('C:\\style.safetensors'), { path: 'C:\\style.safetensors', scale: 1 });
-  assert.deepEqual(parseLora('C:\\style.safetensors:.8'), { path: 'C:\\style.safetensors', scale: 0.8 });
-});
 
 test('LoRAs may be given several times, in order', () => {
   const { loras } = read('--lora', 'a:0.5', '--lora', 'b');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseContenders } from '../../src/compare/contenders.ts';
+import { chooseContenders, fusedLoras } from '../../src/compare/contenders.ts';
 import { ModelError } from '../../src/errors.ts';
 import { type Bundle, openBundle } from '../../src/models/bundle.ts';
 
@@ -54,6 +54,36 @@ test('a bundle without its original preset or its LoRA shows what there is and s
   const unguided = bundleWith({ presets: { fast, original: { ...original, guidance: 1 } } });
   assert.deepEqual(idsOf(unguided), ['fast', 'original']);
   assert.throws(() => idsOf(bundleWith({ presets: {} })), ModelError);
+});
+
+test('a preset whose LoRA is not there is compared without it, and says so', () => {
+  const lacking = { ...tiny, missing: new Set(['lcmLora'] as const) };
+  const { contenders, notes } = chooseContenders(lacking, [], []);
+  assert.deepEqual(
+    contenders.map(({ id, title, loras }) => [id, title, loras.length]),
+    [
+      ['fast', 'LCM, 4 steps, without its LoRA', 0],
+      ['original', 'DDIM, 25 steps, guidance 3.5', 0],
+      ['original-as-published', 'DDIM, 25 steps, guidance 3.5, as published', 0],
+    ],
+  );
+  assert.match(
+    notes.join(),
+    /names the LoRA lcmLora, which is not among the bundle's files: it is compared without/,
+  );
+  const { fast } = tiny.description.presets;
+  const alone = { ...bundleWith({ presets: { fast } }), missing: lacking.missing };
+  assert.throws(() => idsOf(alone), /expected the preset original, or fast with its LoRA, got neither/);
+});
+
+test('a LoRA that is fused into the weights is in all contenders, and that is said', () => {
+  const { fast, original } = tiny.description.presets;
+  const fused = bundleWith({ presets: { original, fast: { ...fast, loras: [] } } });
+  const { contenders, notes } = chooseContenders(fused, [], [], 'style.safetensors:0.8');
+  assert.equal(contenders[0]!.title, 'LCM, 4 steps');
+  assert.equal(notes.length, 1);
+  assert.match(notes[0]!, /has style\.safetensors:0\.8 fused into it, and all contenders run on it/);
+  assert.equal(fusedLoras(tiny), undefined);
 });
 
 test('guidance that the denoiser takes as an input is one evaluation, and has no published form', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { METRIC_NOTES } from '../../src/compare/metric-notes.ts';
-import { ticks } from '../../src/compare/page/quality-chart.ts';
+import { ticks, timeTicks } from '../../src/compare/page/quality-chart.ts';
 import { reportPage } from '../../src/compare/page/report-page.ts';
 import { EXAMPLE_REPORT } from './example-report.ts';
 
@@ -67,6 +67,13 @@ test('the sweep is joined by a line through its points', () => {
   assert.match(page, /<polyline points="[\d.]+,[\d.]+ [\d.]+,[\d.]+" class="sweep"/);
   assert.deepEqual(ticks(0.3, 2.1, 4), [0.5, 1, 1.5, 2]);
   assert.deepEqual(ticks(38, 52, 5), [40, 45, 50]);
+  assert.deepEqual(timeTicks(3, 40), [4, 8, 16, 32]);
+  assert.deepEqual(timeTicks(9, 15), [10, 12, 14]);
+  for (const time of [0.013, 0.9, 1, 31, 33, 700]) {
+    for (const factor of [1.95, 2.5, 4]) {
+      assert.ok(timeTicks(time, time * factor).length >= 2, `${time} × ${factor}`);
+    }
+  }
 });
 
 test('a comparison that was stopped says so, and one without an original has no ratios', () => {

@@ -9,7 +9,9 @@ import { runKillTest } from '../../scripts/lib/kill-batch.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
 import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
+import { noRedis, RedisServer } from '../helpers/redis-server.ts';
 import { MAIN, ROOT, runProgram, startProgram } from '../helpers/run-program.ts';
+import { watchLocks } from '../helpers/watch-locks.ts';
 
 const SAMPLE_RATE = 16_000;
 const folder = temporaryDirectory();
@@ -134,4 +136,63 @@ test('SIGTERM ends a batch within seconds and keeps checkpoints; the next run go
   const { report: done } = JSON.parse(rest.stdout.trimEnd().split('\n').at(-1)!);
   assert.ok(done.jobs[0].resumedFrames >= 10, `${done.jobs[0].resumedFrames} frames from checkpoints`);
   assert.match(readFileSync(path.join(made, 'jobs-report/report.html'), 'utf8'), /data:image\/jpeg;base64,/);
+});
+
+test('a second Ctrl-C ends a batch at once, in the middle of a network, and leaves no ffmpeg and nothing half written', async (t) => {
+  // A batch that happens to be done with the first one in the same moment shows nothing: once more, then.
+  for (let attempt = 0; ; attempt++) {
+    const made = newFolder(`twice-${attempt}`, 5);
+    const manifest = path.join(made, 'jobs.yaml');
+    writeFileSync(manifest, '- {portrait: ada.jpg, audio: speech.wav, framing: crop, output: talk.mp4}\n');
+    const { child, result } = startProgram(['batch', manifest, '--json']);
+    let said = '';
+    child.stderr!.on('data', (text: string) => {
+      said += text;
+    });
+    await untilFrames(child, 4);
+    assert.equal(process.platform !== 'linux' || ffmpegsOn(made).length === 1, true, 'ffmpeg is at work');
+    child.kill('SIGINT');
+    while (!said.includes('stopping') && child.exitCode === null) await sleep(1);
+    const since = performance.now();
+    child.kill('SIGINT');
+    const { status, signal } = await result;
+    t.diagnostic(`ended after ${Math.round(performance.now() - since)} ms by ${signal ?? status}`);
+    while (ffmpegsOn(made).length > 0) await sleep(20); // the test's time limit is the limit
+    const visible = readdirSync(made).filter((name) => name.endsWith('.mp4') || name.includes('partial'));
+    assert.deepEqual(visible, []);
+    assert.match(said, /stopping, checkpoints are kept; again to end at once/);
+    if (signal === 'SIGINT') return;
+    assert.equal(status, 130);
+    assert.ok(attempt < 4, 'never ended by the second one');
+  }
+});
+
+test('two workers on the same cores keep their locks while both denoise', { skip: noRedis }, async (t) => {
+  const made = newFolder('locks', 1.2);
+  mkdirSync(path.join(made, 'redis'));
+  const server = await RedisServer.start(path.join(made, 'redis'));
+  const jobs = ['a', 'b'].map(
+    (name, seed) => `- {portrait: ada.jpg, audio: speech.wav, seed: ${seed}, output: ${name}.mp4}\n`,
+  );
+  writeFileSync(path.join(made, 'jobs.yaml'), jobs.join(''));
+  const workers = [1, 2].map(() => startProgram(['worker', '--queue', server.url, '--lock', '2', '--json']));
+  const events = workers.map(({ child }) => eventsOf(child));
+  while (!events.every((told) => told.some(({ type }) => type === 'ready'))) await sleep(20);
+  const locks = await watchLocks(server.url);
+  const batch = await runProgram(['batch', path.join(made, 'jobs.yaml'), '--queue', server.url, '--json']);
+  const { lowest, stalls, attempts } = await locks.end();
+  for (const { child } of workers) child.kill('SIGTERM');
+  await Promise.all(workers.map(({ result }) => result));
+  await server.down('SIGKILL');
+
+  assert.equal(batch.status, 0, batch.stderr);
+  t.diagnostic(`of 2000 ms, a lock had ${lowest} left at least`);
+  assert.ok(lowest > 0);
+  assert.deepEqual([stalls, attempts], [0, 2]);
+  const told = events.map((each) => each.map(({ type }) => type));
+  assert.ok(
+    told.every((types) => types.includes('done')),
+    'both worked',
+  );
+  assert.ok(!told.flat().some((type) => type === 'handed-back' || type === 'failed'));
 });

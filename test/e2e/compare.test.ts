@@ -162,22 +162,32 @@ test('the engine is measured by itself', { skip }, async () => {
   assert.match(wrong.stderr, /Cannot use --device: .* did you mean --devices\?/);
   const { stdout, stderr, status } = await runProgram([
     ...args.replace('--device ', '--devices ').split(' '),
-    '--json',
+    ...['--precisions', 'auto,float32,float16', '--json'],
   ]);
   assert.equal(status, 0, stderr);
   const { report } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
   assert.deepEqual([report.schema, report.schemaVersion, report.bundle], ['lcm-portrait/bench', 1, 'tiny']);
   assert.deepEqual(
-    report.rows.map(({ network, frames, threads }: Record<string, unknown>) => [network, frames, threads]),
+    report.rows.map(({ network, frames, threads, precision }: Record<string, unknown>) => [
+      ...[network, frames, threads, precision],
+    ]),
     [
-      ['portrait-encoder', null, 1],
-      ['decoder', 1, 1],
-      ['decoder', 2, 1],
+      ['portrait-encoder', null, 1, 'float32'],
+      ['decoder', 1, 1, 'float32'],
+      ['decoder', 2, 1, 'float32'],
     ],
   );
+  assert.match(report.notes.join(), /float16 on cpu was left out: the device does not compute in it/);
   assert.equal(report.rows[2].flops, 2 * report.rows[1].flops);
   for (const { achieved, limitShare, run } of report.rows) {
     assert.ok(achieved > 0 && limitShare > 0 && run.count >= 3);
   }
   assert.equal(report.limits.length, 1);
+
+  const half = await runProgram(['bench', '--devices', 'cpu', '--precisions', 'float16', '--quiet']);
+  assert.deepEqual([half.status, half.stdout], [7, '']);
+  assert.match(
+    half.stderr,
+    /Cannot measure float16 on cpu: expected a device that computes in it, cuda or webgpu/,
+  );
 });

@@ -148,6 +148,68 @@ test('a file is meant by its name, even if that looks like a pattern', async () 
   assert.equal(jobs[0]!.options.portrait, path.join(folder, '[odd].jpg'));
 });
 
+for (const name of ['soft.safetensors', 'teeth.safetensors']) writeFileSync(path.join(folder, name), name);
+const SOFT = { path: path.join(folder, 'soft.safetensors'), scale: 0.5 };
+const TEETH = { path: path.join(folder, 'teeth.safetensors'), scale: 1 };
+
+for (const [extension, text] of [
+  [
+    '.yaml',
+    `defaults: {loras: 'soft.safetensors:0.5', audio: hello.wav}
+jobs:
+  - {portrait: ada.jpg}
+  - {portrait: ben.jpg, loras: [soft.safetensors:0.5, {path: teeth.safetensors, scale: 1}]}
+  - {portrait: faces/a.png, loras: []}
+`,
+  ],
+  [
+    '.jsonl',
+    `{"portrait":"ada.jpg","audio":"hello.wav","loras":"soft.safetensors:0.5"}
+{"portrait":"ben.jpg","audio":"hello.wav","loras":["soft.safetensors:0.5","teeth.safetensors"]}
+{"portrait":"faces/a.png","audio":"hello.wav"}
+`,
+  ],
+  [
+    '.csv',
+    `portrait,audio,loras
+ada.jpg,hello.wav,soft.safetensors:0.5
+ben.jpg,hello.wav,soft.safetensors:0.5 | teeth.safetensors
+faces/a.png,hello.wav,
+`,
+  ],
+] as const) {
+  test(`LoRAs of ${extension}: one or several, from the defaults or not, seen from the manifest's folder`, async () => {
+    const { jobs } = await loadManifest(write(extension, text));
+    assert.deepEqual(
+      jobs.map(({ options }) => options.loras ?? []),
+      [[SOFT], [SOFT, TEETH], []],
+    );
+  });
+}
+
+test('LoRAs that are not there, too strong or nothing of the kind', async () => {
+  const text = `defaults: {audio: hello.wav, loras: [no.safetensors]}
+jobs:
+  - {portrait: ada.jpg}
+  - {portrait: ben.jpg}
+  - portrait: faces/a.png
+    loras:
+      - soft.safetensors
+      - neither.safetensors:0.5
+  - {portrait: faces/b.png, loras: 'soft.safetensors:11'}
+  - {portrait: faces/c.png, loras: [3]}
+  - {portrait: '[odd].jpg', lora: soft.safetensors}
+`;
+  const expected = 'expected LoRA files, each with a scale from -10 to 10, got';
+  assert.deepEqual(await problemsOf(write('.yaml', text)), [
+    'line 1: cannot read LoRA no.safetensors: expected a file, got nothing at this path',
+    'line 8: cannot read LoRA neither.safetensors: expected a file, got nothing at this path',
+    `line 9: Cannot use loras: ${expected} {"path":"soft.safetensors","scale":11}`,
+    `line 10: Cannot use loras: ${expected} 3`,
+    'line 11: cannot use lora: expected a key of a job, got an unknown name; did you mean loras?',
+  ]);
+});
+
 test('everything that is wrong is told at once, with its line', async () => {
   const text = `defaults:
   sampler: lmc

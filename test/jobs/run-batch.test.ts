@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { FaceError, MediaError, SubprocessError } from '../../src/errors.ts';
 import type { BatchEvent, BatchReport } from '../../src/jobs/batch-events.ts';
 import type { RenderRequest } from '../../src/jobs/clip-renderer.ts';
@@ -11,6 +21,7 @@ import { type RunBatchOptions, startBatch } from '../../src/jobs/run-batch.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 import { type FakeBehaviour, fakeRenderer } from './fake-renderer.ts';
 
+const LORAS = fileURLToPath(new URL('../golden/lora/', import.meta.url));
 const root = temporaryDirectory();
 let batches = 0;
 
@@ -119,6 +130,36 @@ test('the same contents under other names are the same clip, and a touched file 
   writeFileSync(path.join(folder, 's.wav'), 'speech');
   const { rendered } = await runWith([job('x', { output: 'a.mp4' })], {}, { folder });
   assert.deepEqual(rendered, []);
+});
+
+test('a LoRA counts by its contents, its scale and the settings beside it', async () => {
+  const folder = newFolder();
+  const copy = (name: string, as: string) => cpSync(path.join(LORAS, name), path.join(folder, as));
+  copy('lora_a_kohya.safetensors', 'a.safetensors');
+  copy('lora_a_kohya.safetensors', 'b.safetensors');
+  copy('lora_e_peft_plain.safetensors', 'adapter_model.safetensors');
+  copy('lora_e_adapter_config.json', 'adapter_config.json');
+  const rendered = async (loras?: JobSpec['loras']) =>
+    (await runWith([job('a', loras === undefined ? {} : { loras })], {}, { folder })).rendered.length;
+  assert.equal(await rendered(), 1);
+  assert.equal(await rendered([]), 0);
+  assert.equal(await rendered('a.safetensors'), 1);
+  assert.equal(await rendered(['b.safetensors:1.0']), 0);
+  assert.equal(await rendered('b.safetensors:0.9'), 1);
+  copy('lora_b_diffusers_peft.safetensors', 'b.safetensors');
+  assert.equal(await rendered('b.safetensors:0.9'), 1);
+  assert.equal(await rendered('adapter_model.safetensors'), 1);
+  assert.equal(await rendered('adapter_model.safetensors'), 0);
+  const config = path.join(folder, 'adapter_config.json');
+  writeFileSync(config, readFileSync(config, 'utf8').replace(/"lora_alpha": *\d+/, '"lora_alpha": 3'));
+  assert.equal(await rendered('adapter_model.safetensors'), 1);
+});
+
+test('a file that is no LoRA fails its job, for good', async () => {
+  const { report, rendered } = await runWith([job('a', { loras: 's.wav' }), job('b')]);
+  assert.deepEqual([statesOf(report), rendered], ['failed done', ['b']]);
+  assert.equal(report.jobs[0]!.attempts, 1);
+  assert.match(report.jobs[0]!.failures[0]!.message, /s\.wav: expected at least 8 bytes/);
 });
 
 test('a video from elsewhere, or changed since, is not replaced unless that is asked for', async () => {

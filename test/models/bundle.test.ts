@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ModelError } from '../../src/errors.ts';
@@ -24,6 +24,17 @@ function writeBundle(name: string, changes: Record<string, unknown> = {}, conten
   const files = Object.fromEntries(Object.keys(TINY.files).map((part) => [part, file]));
   const description = { ...TINY, name, files, ...changes };
   writeFileSync(path.join(made, 'bundle.json'), JSON.stringify(description));
+  return made;
+}
+
+/** A copy of the embedded bundle by links, without some of its files. */
+function copyTiny(name: string, changes: Record<string, unknown>, left: readonly string[] = []): string {
+  const made = path.join(folder, name);
+  mkdirSync(made);
+  for (const { path: file } of Object.values(TINY.files as Record<string, { path: string }>)) {
+    if (!left.includes(file)) symlinkSync(path.join(EMBEDDED_BUNDLES, 'tiny', file), path.join(made, file));
+  }
+  writeFileSync(path.join(made, 'bundle.json'), JSON.stringify({ ...TINY, name, ...changes }));
   return made;
 }
 
@@ -51,6 +62,20 @@ test('a bundle of another version, or that is no JSON, is refused', async () => 
   const broken = writeBundle('broken');
   writeFileSync(path.join(broken, 'bundle.json'), '{');
   await assert.rejects(openBundle(broken), /not valid JSON/);
+});
+
+test('a LoRA that is not there is missed by those who use it', async () => {
+  const { lcmLora, ...others } = TINY.files;
+  const unlisted = await openBundle(copyTiny('unlisted', { files: others }));
+  const gone = await openBundle(copyTiny('gone', {}, [lcmLora.path]));
+  for (const bundle of [unlisted, gone]) {
+    assert.deepEqual([...bundle.missing], ['lcmLora']);
+    const wanted = /expected a file for lcmLora, got none; fetch the bundle again or use its preset original/;
+    assert.throws(() => bundle.pathOf('lcmLora'), wanted);
+    await assert.rejects(verifyBundle(bundle), wanted);
+    assert.ok(bundle.pathOf('denoisingUnet').startsWith(bundle.folder));
+  }
+  assert.deepEqual([...(await openBundle('tiny')).missing], []);
 });
 
 test('a file that was cut is found on opening, one that was changed on verifying', async () => {

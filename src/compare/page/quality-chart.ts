@@ -18,7 +18,7 @@ const RIGHT = 24;
 const TOP = 16;
 const BOTTOM = 48;
 
-/** Round numbers over a range, about `count` of them. */
+/** Round numbers over a range, `count` of them at most or one more; of 5 wanted, at least 2 are found. */
 export function ticks(low: number, high: number, count: number): number[] {
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -30,11 +30,14 @@ export function ticks(low: number, high: number, count: number): number[] {
   return found;
 }
 
-/** Doublings over a range, for the logarithmic axis of time. */
-function doublings(low: number, high: number): number[] {
+/** Fewer marks do not show what an axis measures. */
+const MIN_TIME_TICKS = 3;
+
+/** Doublings over a range, for the logarithmic axis of time; round numbers where it is too narrow for them. */
+export function timeTicks(low: number, high: number): number[] {
   const found: number[] = [];
   for (let power = Math.ceil(Math.log2(low)); 2 ** power <= high; power++) found.push(2 ** power);
-  return found;
+  return found.length >= MIN_TIME_TICKS ? found : ticks(low, high, 5);
 }
 
 /**
@@ -61,7 +64,7 @@ export function qualityChart(points: readonly ChartPoint[], axis: string): strin
         `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(y(tick))}" y2="${at(y(tick))}" class="grid"/>` +
         `<text x="${LEFT - 8}" y="${at(y(tick) + 4)}" text-anchor="end" class="faint">${escapeText(String(tick))}</text>`,
     ),
-    ...doublings(first, last).map(
+    ...timeTicks(first, last).map(
       (tick) =>
         `<line x1="${at(x(tick))}" x2="${at(x(tick))}" y1="${TOP}" y2="${HEIGHT - BOTTOM}" class="grid"/>` +
         `<text x="${at(x(tick))}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle" class="faint">${tick} s</text>`,
@@ -81,8 +84,8 @@ export function qualityChart(points: readonly ChartPoint[], axis: string): strin
     );
   });
   return (
-    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Quality against time">${grid.join('')}${line}${marks.join('')}` +
+    `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Quality against time">${grid.join('')}${line}${marks.join('')}` +
     `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 8}" text-anchor="middle">seconds for all stages (logarithmic)</text>` +
-    `<text transform="translate(14 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">${escapeText(axis)}</text></svg>`
+    `<text transform="translate(14 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">${escapeText(axis)}</text></svg></div>`
   );
 }

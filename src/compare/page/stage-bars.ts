@@ -45,7 +45,7 @@ export function stageBars(contenders: readonly ContenderReport[]): string {
   });
   const height = TOP + contenders.length * ROW;
   return (
-    `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Seconds by stage for each contender">${rows.join('')}</svg>` +
+    `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Seconds by stage for each contender">${rows.join('')}</svg></div>` +
     `<p class="legend">${TIMED_STAGES.map((stage) => `<span><i class="${stageClass(stage)}"></i>${stage}</span>`).join('')}</p>`
   );
 }

@@ -16,9 +16,10 @@ h2 { font-size: 1.15rem; margin: 2.75rem 0 .75rem; }
 p { margin: .5rem 0; } .faint, p.faint { color: var(--faint); } a { color: var(--accent); }
 .note { border-left: 3px solid var(--accent); padding: .1rem 0 .1rem .8rem; margin: .6rem 0; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem 1.1rem; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; width: 100%; }
+.scroll { overflow-x: auto; } .scroll > svg { min-width: 36rem; } table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { text-align: right; padding: .35rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child { text-align: left; padding-left: 0; } thead th { color: var(--faint); font-weight: 500; } tbody th { font-weight: 600; }
+@media (max-width: 40rem) { tbody th { white-space: normal; min-width: 6.5rem; } }
 tbody tr:last-child > * { border-bottom: 0; } td small, th small { color: var(--faint); font-weight: 400; }
 .met { color: var(--good); } .missed { color: var(--bad); }
 svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--text); } svg .strong { font-weight: 600; font-size: 13px; }
