@@ -65,8 +65,8 @@ def samplers(settings, students):
 
 @torch.no_grad()
 def draw_sheet(run):
-    """settings: from (stages, the first that there is), students (stages, all LoRAs that there are), split, count, steps and guidance of the teacher,
-    studentSteps, original (whether the original's 25 guided steps are drawn too, which takes most of the time).
+    """settings: from (stages, the first that there is), students (stages, all LoRAs that there are), split, count, steps and
+    guidance of the teacher, studentSteps, original (whether the original's 25 guided steps are drawn too, which takes most of the time).
     """
     model, settings = run.model, run.settings
     run.load_model(settings["from"])
