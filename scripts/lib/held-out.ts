@@ -93,3 +93,27 @@ export async function listSpeech(data: string, split: string, count: number): Pr
     }),
   );
 }
+
+/** The labelled recordings of each speaker that no training step has heard. */
+export async function listHeldOutVoices(
+  data: string,
+): Promise<{ readonly speaker: string; readonly language: string; readonly speech: HeldOutSpeech[] }[]> {
+  const rows = await readTable(path.join(data, 'speech', 'index.tsv'));
+  return Promise.all(
+    HELD_OUT_SPEAKERS.map(async (speaker) => {
+      const own = rows.filter((row) => row.speaker === speaker);
+      const speech = await Promise.all(
+        own.map(async ({ file }) => {
+          const { name } = path.parse(file!);
+          const phones = await readPhones(path.join(data, 'speech', 'phn', `${name}.phn`));
+          return { name, path: path.join(data, 'speech', file!), phones };
+        }),
+      );
+      return {
+        speaker,
+        language: own[0]?.lang ?? '',
+        speech: speech.filter(({ phones }) => phones !== undefined),
+      };
+    }),
+  );
+}

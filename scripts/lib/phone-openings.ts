@@ -50,27 +50,39 @@ export function phoneTargets(frames: number, fps: number, phones: readonly Phone
   });
 }
 
+/** Openings between two times of a clip whose frame `i` is at `i / fps` seconds. */
+function within(openings: readonly number[], fps: number, start: number, end: number): number[] {
+  return openings.slice(Math.max(0, Math.ceil(start * fps)), Math.max(0, Math.floor(end * fps) + 1));
+}
+
+/** The least opening at each P, B and M, in order; NaN where no mouth was found. */
+export function closures(openings: readonly number[], fps: number, phones: readonly Phone[]): number[] {
+  return phones
+    .filter(({ name }) => CLOSED.has(name))
+    .map(({ start, end }) => {
+      const found = within(openings, fps, start - CLOSURE_MARGIN, end + CLOSURE_MARGIN);
+      const finite = found.filter(Number.isFinite);
+      return finite.length === 0 ? Number.NaN : Math.min(...finite);
+    });
+}
+
 /** Openings at the phones of a clip whose frame `i` is at `i / fps` seconds. */
 export function measurePhones(
   openings: readonly number[],
   fps: number,
   phones: readonly Phone[],
 ): PhoneOpenings {
-  const within = (start: number, end: number): number[] =>
-    openings.slice(Math.max(0, Math.ceil(start * fps)), Math.max(0, Math.floor(end * fps) + 1));
-  const each = (names: ReadonlySet<string>): Phone[] => phones.filter(({ name }) => names.has(name));
   return {
     silence: mean(
       phones
         .filter(({ name, start, end }) => name === 'SIL' && end - start >= MIN_SILENCE)
-        .flatMap(({ start, end }) => within(start + REST_MARGIN, end - REST_MARGIN)),
+        .flatMap(({ start, end }) => within(openings, fps, start + REST_MARGIN, end - REST_MARGIN)),
     ),
-    closed: mean(
-      each(CLOSED).map(({ start, end }) => {
-        const found = within(start - CLOSURE_MARGIN, end + CLOSURE_MARGIN).filter(Number.isFinite);
-        return found.length === 0 ? Number.NaN : Math.min(...found);
-      }),
+    closed: mean(closures(openings, fps, phones)),
+    vowels: mean(
+      phones
+        .filter(({ name }) => VOWELS.has(name))
+        .map(({ start, end }) => mean(within(openings, fps, start, end))),
     ),
-    vowels: mean(each(VOWELS).map(({ start, end }) => mean(within(start, end)))),
   };
 }

@@ -9,7 +9,6 @@ the networks attend to an image encoder, `image_embeds` [1, tokens, width]. Sett
 Goes on from OUT.state, which is written every few minutes, until --steps or --minutes are over.
 """
 import argparse
-import contextlib
 import json
 import pathlib
 import time
@@ -21,7 +20,7 @@ import diffusion
 import safetensors_file
 from distillation import Distillation, Student
 from networks import UNet
-from run import atomic_save, code_hash
+from run import atomic_save, code_hash, mixed_precision
 from train import read_settings
 
 SAVE_SECONDS = 180
@@ -74,6 +73,7 @@ def main(argv=None):
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=JSON")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 without a GPU, too; to check, it is slow there")
     arguments = parser.parse_args(argv)
     settings = read_settings("lcm", arguments.set)
     if settings["train"] != "lora":
@@ -100,7 +100,7 @@ def main(argv=None):
     samples = Samples(arguments.samples)
     frames = arguments.frames or description["contextFrames"]
     shared = description["noise"]["sharedFraction"]
-    autocast = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else contextlib.nullcontext()
+    autocast = mixed_precision(device, arguments.bf16)
 
     def save():
         atomic_save(
@@ -122,7 +122,7 @@ def main(argv=None):
         if description["denoisingUnet"]["crossAttentionDim"]:
             seen = tensors["image_embeds"].to(device).repeat_interleave(frames, 0)
             image = (seen, torch.zeros_like(seen))
-        with autocast:
+        with autocast():
             with torch.no_grad():
                 portrait = tensors["reference_latents"].to(device)
                 tokens = tensors["image_embeds"].to(device) if image else None

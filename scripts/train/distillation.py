@@ -12,6 +12,7 @@ from lora import Lora
 # The student's slow average: over a hundred steps, faster while there are few.
 AVERAGE = 0.01
 FIRST_AVERAGE, FIRST_STEPS = 0.2, 40
+METHODS = ("distil", "finetune", "trajectory")
 
 
 class Student:
@@ -54,9 +55,10 @@ class Student:
 
 
 class Distillation:
-    """settings: method (distil, finetune), solver, gridSteps, phases, guidance [low, high], targetAverage, loss {name, c},
-    dataWeight, rollout (share of windows that begin at the student's own one-step result instead of the truth); and the
-    student's: train, rank, guidanceEmbedding.
+    """settings: method (distil, finetune, trajectory), solver, gridSteps, phases, guidance [low, high], targetAverage, loss
+    {name, c}, dataWeight, rollout (share of windows that begin at the student's own one-step result instead of the truth);
+    trajectories (numbers of sampling steps, one of which is drawn; method trajectory alone); and the student's: train, rank,
+    guidanceEmbedding.
     """
 
     def __init__(self, teacher, student, settings, schedule, prediction_type):
@@ -67,8 +69,8 @@ class Distillation:
         name, c = settings["loss"]["name"], settings["loss"].get("c", 0)
         if name not in ("pseudo_huber", "l2"):
             raise SystemExit(f"loss must be pseudo_huber or l2, got {name}")
-        if settings["method"] not in ("distil", "finetune"):
-            raise SystemExit(f"method must be distil or finetune, got {settings['method']}")
+        if settings["method"] not in METHODS:
+            raise SystemExit(f"method must be one of {', '.join(METHODS)}, got {settings['method']}")
         self.distance = consistency.squared if name == "l2" else lambda x, y, w: consistency.pseudo_huber(x, y, c, w)
 
     def split(self, output, z, t):
@@ -87,6 +89,8 @@ class Distillation:
         unconditional] tokens of the image encoder, where the denoiser has them.
         """
         settings, schedule, student = self.settings, self.schedule, self.student
+        if settings["method"] == "trajectory":
+            return self.trajectory_loss(latents, pose, banks, frames, rng, draws, shared_noise, weights, image)
         with torch.no_grad():
             each = lambda x: torch.from_numpy(x).to(latents.device).repeat_interleave(len(latents) // draws)  # noqa: E731
             j = each(rng.integers(0, self.grid.steps, draws))
@@ -120,6 +124,35 @@ class Distillation:
         if settings["dataWeight"]:
             loss = loss + settings["dataWeight"] * self.distance(self.split(output, z1, t1)[0], latents, weights)
         return loss
+
+    def trajectory_loss(self, latents, pose, banks, frames, rng, draws, shared_noise, weights, image):
+        """The student samples as LCM does, up to a step that is drawn for each window; what it says there is compared with
+        the truth. It thereby sees its own errors and the sampler's noise exactly as when it is used.
+        """
+        schedule, student = self.schedule, self.student
+        w = torch.from_numpy(rng.uniform(*self.settings["guidance"], draws).astype("float32")).to(latents.device) - 1
+        timesteps = diffusion.lcm_timesteps(int(rng.choice(self.settings["trajectories"])))
+        last = torch.from_numpy(rng.integers(0, len(timesteps), draws)).to(latents.device)
+        each = lambda x: x.repeat_interleave(len(latents) // draws)  # noqa: E731
+        w, last = each(w), each(last)
+
+        def said(rows, z, t):
+            arguments = (w[rows], z[rows], t[rows], [p[rows] for p in pose], [bank[rows] for bank in banks], frames)
+            named = {"image": image[0][rows]} if image else {}
+            return self.split(student.predict(student.module, *arguments, **named), z[rows], t[rows])[0]
+
+        z, t = torch.empty_like(latents), torch.empty_like(last)
+        with torch.no_grad():
+            rows, x0 = torch.ones_like(last, dtype=torch.bool), latents
+            for index, timestep in enumerate(timesteps):
+                t[rows] = timestep
+                noise = diffusion.window_noise(x0, frames, shared_noise)
+                z[rows] = consistency.jump(x0, noise, schedule, t[rows], x0)
+                remaining = last > index
+                if not remaining.any():
+                    break
+                x0, rows = said(remaining, z, t).to(latents.dtype), remaining
+        return self.distance(said(torch.ones_like(rows), z, t), latents, weights)
 
     def after_step(self, step):
         average = self.settings["targetAverage"]

@@ -37,7 +37,7 @@ def main():
     parser.add_argument("--weights", required=True)
     parser.add_argument("--motion", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--lora", help="stage whose LoRA is written, such as pcm; lcm without it")
+    parser.add_argument("--lora", help="stage whose LoRA is written, such as pcm; the last of the LCM-LoRA's without it")
     arguments = parser.parse_args()
     weights, out = pathlib.Path(arguments.weights), pathlib.Path(arguments.out)
     config = json.loads((HERE / "architecture.json").read_text())
@@ -50,7 +50,7 @@ def main():
         return torch.load(found, map_location="cpu")
 
     teacher = newest("temporal", "spatial", "bundle")
-    lcm = newest(*([arguments.lora] if arguments.lora else ["lcm", "lcm-spatial"]))
+    lcm = newest(*([arguments.lora] if arguments.lora else ["lcm-trajectory", "lcm", "lcm-spatial"]))
     refined = newest("refiner", "bundle")
     codec = dict(torch.load(weights / "codec.pt"))
     codec.pop("analysis.weight")  # only training looks from pictures to the denoiser's latents

@@ -64,6 +64,13 @@ class Model:
         return [bank.repeat_interleave(frames, 0) for bank in banks]
 
 
+def mixed_precision(device, wanted=False):
+    """A context for evaluations: bfloat16 where there is a GPU, or where it is `wanted`, which processors are slow at."""
+    if device.type == "cuda" or wanted:
+        return lambda: torch.autocast(device.type, torch.bfloat16)
+    return contextlib.nullcontext
+
+
 def atomic_save(value, path):
     torch.save(value, f"{path}.partial")
     os.replace(f"{path}.partial", path)
@@ -90,9 +97,7 @@ class Run:
         self.model = Model(self.config, self.device)
         self.schedule = diffusion.Schedule(self.config["schedule"], self.device)
         self.deadline = time.monotonic() + arguments.minutes * 60
-        self.autocast = (
-            (lambda: torch.autocast("cuda", torch.bfloat16)) if self.device.type == "cuda" else contextlib.nullcontext
-        )
+        self.autocast = mixed_precision(self.device, arguments.bf16)
         # What has been done to the weights so far, a line for each stage.
         self.history = []
         if arguments.init:

@@ -12,7 +12,8 @@ from run import around_faces, face_mask
 # Noises for a few-step sampler: the start, and one after each step.
 NOISES = 9
 ORIGINAL = "ddim25 g3.5"
-SHOWN = ("warp", "codec", ORIGINAL, "teacher lcm4", "student lcm4", "student lcm1")
+# Pictures of each window, and those of the students with these numbers of steps.
+SHOWN, SHOWN_STEPS = ("warp", "codec", ORIGINAL, "teacher lcm4"), (4, 1)
 # SSIM: Wang et al. 2004, Gaussian window, values in a range of 2.
 WINDOW, SIGMA, RANGE = 11, 1.5, 2.0
 LEVELS = 127.5
@@ -48,7 +49,7 @@ def trembling(x, mask):
     return float(change.sum() / (mask[1:-1].sum() * 3) * LEVELS)
 
 
-def samplers(settings, has_student):
+def samplers(settings, students):
     """Name to (weights, sampler, steps, guidance)."""
     table = {ORIGINAL: ("teacher", "ddim", 25, 3.5)} if settings["original"] else {}
     for steps in settings["steps"]:
@@ -56,16 +57,16 @@ def samplers(settings, has_student):
             for sampler in ("ddim", "lcm"):
                 name = f"teacher {sampler}{steps}" + ("" if guidance == 1 else f" g{guidance:g}")
                 table[name] = ("teacher", sampler, steps, guidance)
-    if has_student:
+    for stage in students:
         for steps in settings["studentSteps"]:
-            table[f"student lcm{steps}"] = ("student", "lcm", steps, 1)
+            table[f"{stage} lcm{steps}"] = (stage, "lcm", steps, 1)
     return table
 
 
 @torch.no_grad()
 def draw_sheet(run):
-    """settings: from, student (stages, the first that there is), split, count, steps and guidance of the teacher,
-    studentSteps, original (whether the original's 25 guided steps are drawn too, which takes most of the time).
+    """settings: from (stages, the first that there is), students (stages, all LoRAs that there are), split, count, steps and
+    guidance of the teacher, studentSteps, original (whether the original's 25 guided steps are drawn too, which takes most of the time).
     """
     model, settings = run.model, run.settings
     run.load_model(settings["from"])
@@ -76,11 +77,16 @@ def draw_sheet(run):
     frames = run.config["contextFrames"]
     base = {k: v for k, v in model.unet.state_dict().items()}
     weights = {"teacher": base}
-    trained = next((s for s in map(run.load, settings["student"]) if s and s["facts"]["train"] == "lora"), None)
-    if trained:
-        lora = Lora(model.unet, trained["rank"], trained["rank"]).to(run.device)
-        lora.load_state_dict(trained["student_average"])
-        weights["student"] = lora.merged(base)
+    students = []
+    for stage in settings["students"]:
+        trained = run.load(stage)
+        if trained and trained["facts"]["train"] == "lora":
+            lora = Lora(model.unet, trained["rank"], trained["rank"]).to(run.device)
+            lora.load_state_dict(trained["student_average"])
+            weights[stage] = lora.merged(base)
+            students.append(stage)
+    names = samplers(settings, students)
+    shown = [*SHOWN, *(f"{stage} lcm{steps}" for stage in students for steps in SHOWN_STEPS)]
     data = run.windows(settings["split"])
     shared = run.config["noise"]["sharedFraction"]
     count = settings["count"]
@@ -108,22 +114,22 @@ def draw_sheet(run):
             return call
 
         results = {"warp": None, "codec": latents}
-        for name, (which, sampler, steps, guidance) in samplers(settings, trained is not None).items():
+        for name, (which, sampler, steps, guidance) in names.items():
             if sampler == "ddim":
                 results[name] = diffusion.sample_ddim(predict(which, guidance), run.schedule, noises[0], steps)
             else:
                 results[name] = diffusion.sample_lcm(predict(which, guidance), run.schedule, noises, steps)
         patch = model.codec.patch
         levels = batch[3].flatten(0, 1).float()[:, None].to(run.device) / 16
-        shown = F.interpolate(face_mask(levels), scale_factor=patch, mode="bilinear")
-        enlarge = lambda mask: F.interpolate(mask.float(), scale_factor=patch)  # noqa: E731
+        mask = F.interpolate(face_mask(levels), scale_factor=patch, mode="bilinear")
+        enlarge = lambda cells: F.interpolate(cells.float(), scale_factor=patch)  # noqa: E731
         face, features = enlarge(levels > 1), enlarge(levels > 2)
         pictures = {"truth": targets}
         for name, sampled in results.items():
             picture = base_picture
             if sampled is not None:
                 picture = model.refiner((base_picture + model.codec.synthesise(sampled)).clamp(-1, 1), base_picture)
-            pictures[name] = (base_picture + shown * (picture - base_picture)).clamp(-1, 1)
+            pictures[name] = (base_picture + mask * (picture - base_picture)).clamp(-1, 1)
         original = pictures.get(ORIGINAL)
         for name, picture in pictures.items():
             values = [np.nan] * 3 if name == "truth" else [psnr(picture, targets, face), ssim(picture, targets, face), psnr(picture, targets, features)]
@@ -135,7 +141,7 @@ def draw_sheet(run):
             values += [tremble, np.nan if original is None else tremble / trembling(original, face)]
             scores.setdefault((kind, name), []).append(values)
         for f in (0, frames // 2):
-            rows.append(torch.cat([*(pictures[n][f] for n in SHOWN if n in pictures), targets[f]], dim=2))
+            rows.append(torch.cat([*(pictures[n][f] for n in shown if n in pictures), targets[f]], dim=2))
         print(f"window {index + 1} of {count}", flush=True)
     text = [f"{count} windows of {frames} frames, split {settings['split']}", COLUMNS]
     for (kind, name), values in sorted(scores.items()):

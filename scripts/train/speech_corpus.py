@@ -123,13 +123,14 @@ class Espeak:
     class Event(ctypes.Structure):
         pass
 
-    def __init__(self):
+    def __init__(self, ipa=False):
+        """`ipa`: phonemes are named in the International Phonetic Alphabet instead of espeak's own way."""
         Event = self.Event
         Event._fields_ = [('type', ctypes.c_int), ('uid', ctypes.c_uint), ('text_position', ctypes.c_int),
                           ('length', ctypes.c_int), ('audio_position', ctypes.c_int), ('sample', ctypes.c_int),
                           ('user_data', ctypes.c_void_p), ('id', self.Id)]
         self.lib = ctypes.CDLL('libespeak-ng.so.1')
-        self.rate = self.lib.espeak_Initialize(1, 500, None, 1)
+        self.rate = self.lib.espeak_Initialize(1, 500, None, 3 if ipa else 1)
         self.chunks, self.marks = [], []
 
         def receive(samples, count, events):
@@ -146,8 +147,8 @@ class Espeak:
         self.callback = kind(receive)
         self.lib.espeak_SetSynthCallback(self.callback)
 
-    def speak(self, text, voice, speed, pitch):
-        """Audio and phones of one utterance; None where the voice or a phoneme is unknown."""
+    def utter(self, text, voice, speed, pitch):
+        """Audio at `self.rate` and phonemes (start, end, name) of one utterance; None where the voice is unknown."""
         self.chunks.clear()
         self.marks.clear()
         if self.lib.espeak_SetVoiceByName(voice.encode()) != 0:
@@ -158,9 +159,17 @@ class Espeak:
         self.lib.espeak_Synth(data, len(data) + 1, 0, 0, 0, 1, None, None)
         self.lib.espeak_Synchronize()
         audio = np.concatenate(self.chunks).astype(np.float64)
+        ends = [start for start, _ in self.marks[1:]] + [len(audio) / self.rate]
+        return audio, [(start, end, name) for (start, name), end in zip(self.marks, ends)]
+
+    def speak(self, text, voice, speed, pitch):
+        """Audio at 16 kHz and ARPAbet phones of one utterance; None where the voice or a phoneme is unknown."""
+        uttered = self.utter(text, voice, speed, pitch)
+        if uttered is None:
+            return None
+        audio, phonemes = uttered
         phones = []
-        for i, (start, name) in enumerate(self.marks):
-            end = self.marks[i + 1][0] if i + 1 < len(self.marks) else len(audio) / self.rate
+        for start, end, name in phonemes:
             phone = arpabet(name) if name else 'SIL'
             if phone is None:
                 print('unknown phoneme', name)

@@ -4,10 +4,12 @@ import math
 import pathlib
 import unittest
 
+import numpy as np
 import torch
 
 import consistency
-from diffusion import Schedule
+from diffusion import Schedule, lcm_timesteps
+from distillation import Distillation, Student
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "test" / "golden"
 TOLERANCE = 1e-10  # double precision on both sides, sums of 64 values
@@ -135,6 +137,52 @@ class Solvers(unittest.TestCase):
         first = consistency.solve_ddim(self.ideal, z, t1, t0, self.schedule)
         for name in ("dpm_solver", "dpm_solver++"):
             self.assertTrue(torch.equal(consistency.SOLVERS[name](self.ideal, z, t1, t0, self.schedule), first), name)
+
+
+class Constant(torch.nn.Module):
+    """Says that the clean latents are a constant, and remembers what it was shown."""
+
+    def __init__(self, schedule):
+        super().__init__()
+        self.value, self.schedule, self.shown = torch.nn.Parameter(torch.tensor(5.0)), schedule, []
+
+    def forward(self, z, t, pose, banks, frames, time_condition=None):
+        self.shown.append((t.clone(), z.clone(), pose[0].clone()))
+        a, b = self.schedule.at(t, z)
+        return (a * z - self.value) / b
+
+
+class Trajectory(unittest.TestCase):
+    """A student that is trained on what it says while it samples."""
+
+    def test_each_window_goes_on_from_what_was_said_before(self):
+        torch.manual_seed(0)
+        schedule = Schedule({"betaSchedule": "linear", "betaStart": 0.00085, "betaEnd": 0.012, "zeroTerminalSnr": True}, "cpu")
+        unet = Constant(schedule)
+        settings = {"method": "trajectory", "trajectories": [4], "guidance": [1, 1], "gridSteps": 50, "phases": 1, "train": "weights",
+                    "solver": "ddim", "loss": {"name": "l2"}}
+        student = Student(unet, settings, "cpu")
+        windows, frames = 6, 2
+        latents = torch.zeros(windows * frames, 4, 32, 32)
+        pose = [torch.arange(windows * frames).view(-1, 1, 1, 1)]
+        loss = Distillation(unet, student, settings, schedule, "v_prediction").loss(
+            latents, pose, [latents], frames, np.random.default_rng(3), windows, 0.5
+        )
+        self.assertAlmostEqual(loss.item(), 25, places=4)
+        loss.backward()
+        self.assertAlmostEqual(float(student.module.value.grad), 10, places=4)
+        *before, (last_t, last_z, _) = student.module.shown
+        self.assertEqual(len(last_t), windows * frames)
+        self.assertGreater(len(set(last_t.tolist())), 1)
+        self.assertTrue(set(last_t.tolist()) <= set(lcm_timesteps(4)))
+        for row in range(0, windows * frames, frames):
+            visited = [int(t[pose_rows.flatten() == row]) for t, _, pose_rows in before if (pose_rows == row).any()]
+            expected = lcm_timesteps(4)[: lcm_timesteps(4).index(int(last_t[row])) + 1]
+            self.assertEqual([*visited, int(last_t[row])], expected)
+            # Signal of what was said before, none at the start; the rest is noise.
+            mean = 5 * float(schedule.signal[last_t[row]]) if visited else 0
+            self.assertAlmostEqual(float(last_z[row].mean()), mean, delta=0.1)
+            self.assertAlmostEqual(float(last_z[row].std()), float(schedule.noise[last_t[row]]), delta=0.05)
 
 
 class Guidance(unittest.TestCase):

@@ -61,6 +61,7 @@ def main():
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=JSON", help="other values than the configuration's")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 without a GPU, too; to check, it is slow there")
     arguments = parser.parse_args()
     settings = read_settings(arguments.stage, arguments.set)
     torch.set_num_threads(arguments.threads)
