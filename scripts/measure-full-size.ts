@@ -6,11 +6,10 @@
  *
  * Python with torch and numpy is needed for the comparison only; without --python there is none.
  */
-import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { type Bundle, openBundle } from '../src/models/bundle.ts';
@@ -24,6 +23,7 @@ import { RandomStream } from '../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../src/tensor/tensor.ts';
 import { WeightCache } from '../src/weights/weight-cache.ts';
 import { markdownTable } from './lib/markdown-table.ts';
+import { TorchUnet } from './lib/torch-unet.ts';
 
 const { values } = parseArgs({
   options: {
@@ -41,7 +41,6 @@ if (values.bundle === undefined) throw new Error('--bundle is needed');
 const frames = Number(values.frames);
 const repeats = Number(values.repeats);
 const SCRIPT = fileURLToPath(import.meta.url);
-const TORCH = fileURLToPath(new URL('./lib/torch_unet.py', import.meta.url));
 
 const median = (times: readonly number[]): number =>
   [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
@@ -135,36 +134,6 @@ async function measurePeak(engine: Engine): Promise<number> {
   return (2 * size ** 3) / best / 1e6;
 }
 
-/** PyTorch in a process of its own; every line that it is sent is one evaluation. */
-async function startTorch(python: string, bundle: Bundle, inputs: Record<string, Tensor>, folder: string) {
-  const shapes: Record<string, [string, readonly number[]]> = {};
-  for (const [i, [name, { data, dims }]] of Object.entries(inputs).entries()) {
-    shapes[name] = [`${i}.bin`, dims];
-    await writeFile(path.join(folder, `${i}.bin`), new Uint8Array(data.buffer));
-  }
-  await writeFile(path.join(folder, 'shapes.json'), JSON.stringify(shapes));
-  const output = path.join(folder, 'output.bin');
-  const args = [TORCH, bundle.pathOf('denoisingUnet'), folder, output, `${availableParallelism()}`];
-  const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error('PyTorch ended early');
-    return value;
-  };
-  await next();
-  const ask = async (question: string): Promise<number> => {
-    child.stdin.write(`${question}\n`);
-    return Number(await next());
-  };
-  return {
-    run: () => ask('run'),
-    peak: () => ask('sgemm'),
-    output: async () => new Float32Array((await readFile(output)).buffer),
-    close: () => child.stdin.end(),
-  };
-}
-
 if (values.only === 'store') {
   console.log(JSON.stringify(await store(values.cache!)));
 } else {
@@ -206,7 +175,15 @@ if (values.only === 'store') {
       poseFeatures: true,
     });
     const torch =
-      values.python === undefined ? undefined : await startTorch(values.python, bundle, inputs, folder);
+      values.python === undefined
+        ? undefined
+        : await TorchUnet.start({
+            python: values.python,
+            weights: bundle.pathOf('denoisingUnet'),
+            inputs,
+            folder,
+            threads: availableParallelism(),
+          });
     const ours: number[] = [];
     const theirs: number[] = [];
     const peaks: number[] = [];
@@ -219,7 +196,7 @@ if (values.only === 'store') {
       result = (await network.run({})).model_output!.data;
       if (i > 0) ours.push((performance.now() - start) / 1000);
       if (torch === undefined) continue;
-      torchPeaks.push(await torch.peak());
+      torchPeaks.push(await torch.matrixSpeed());
       const seconds = await torch.run();
       if (i > 0) theirs.push(seconds);
     }
