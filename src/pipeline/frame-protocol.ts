@@ -5,6 +5,13 @@ import type { ClipMotionOptions } from './clip-motion.ts';
 import type { DrivenFace } from './framed-face.ts';
 import type { FrameConditions, SceneReference, SceneView } from './scene.ts';
 
+/** Opens the networks that all clips need; the first request. */
+export interface StartRequest {
+  readonly kind: 'start';
+  readonly threads: number | undefined;
+  readonly cacheFolder: string;
+}
+
 /** Opens a clip with its portrait. */
 export interface PortraitRequest {
   readonly kind: 'open-portrait';
@@ -27,7 +34,7 @@ export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | '
 
 /** What the thread is asked to do. */
 export type FrameRequest =
-  | { readonly kind: 'start'; readonly threads: number | undefined }
+  | StartRequest
   | PortraitRequest
   | MotionRequest
   | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }

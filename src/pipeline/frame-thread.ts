@@ -93,10 +93,13 @@ export class FrameThread {
   readonly #started: Promise<unknown>;
   #nextClip = 1;
 
-  /** @param threads - of the engine for faces and motion; one for each core if undefined. */
-  constructor(threads: number | undefined) {
+  /**
+   * @param threads - of the engine for faces and motion; one for each core if undefined.
+   * @param cacheFolder - where weights of large networks are kept.
+   */
+  constructor(threads: number | undefined, cacheFolder: string) {
     this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
-    this.#started = this.#client.request({ kind: 'start', threads });
+    this.#started = this.#client.request({ kind: 'start', threads, cacheFolder });
     // Told to whoever opens a portrait.
     this.#started.catch(() => {});
   }
