@@ -1,12 +1,3 @@
-/**
- * AniPortrait's networks in small on WebGPU against the original's numbers, in both precisions, whatever the program
- * itself computes them in; needs an adapter. Without a GPU, a software driver will do:
- *
- *   apt-get install libvulkan1 mesa-vulkan-drivers
- *   node --import=tsx scripts/check-webgpu.ts [--output FILE.md]
- */
-import { mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildClipVision } from '../src/models/clip-vision.ts';
 import { buildDenoisingUnet } from '../src/models/denoising-unet.ts';
@@ -25,6 +16,7 @@ import {
 } from '../test/helpers/golden-weights.ts';
 import { SMALL_CLIP, SMALL_POSE_GUIDER, SMALL_UNET, SMALL_VAE } from '../test/helpers/small-networks.ts';
 import { markdownTable } from './lib/markdown-table.ts';
+import { writeReport } from './lib/write-report.ts';
 
 const { values } = parseArgs({ options: { output: { type: 'string' } } });
 const engine = await Engine.open({ device: 'webgpu' });
@@ -212,17 +204,11 @@ try {
   await cpu.dispose();
 }
 const header = ['network', 'CPU float32', 'largest value', 'CPU float16', 'WebGPU float32', 'WebGPU float16'];
-const report = [
+await writeReport(values.output, [
   '# WebGPU against the original’s numbers',
   '',
   'Largest differences to test/golden/networks, small configurations. The program computes denoising UNet, reference UNet',
   'and image encoder in half precision where the adapter has it, and the others in float32.',
   '',
   markdownTable(header, rows),
-  '',
-].join('\n');
-if (values.output === undefined) console.log(report);
-else {
-  await mkdir(path.dirname(values.output), { recursive: true });
-  await writeFile(values.output, report);
-}
+]);

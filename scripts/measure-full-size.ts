@@ -9,7 +9,7 @@
  * need up to 11 GB for a while. Python with torch and numpy is needed for the comparison only; without --python there is none.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,7 @@ import { elementCount, type Tensor } from '../src/tensor/tensor.ts';
 import { WeightCache } from '../src/weights/weight-cache.ts';
 import { markdownTable } from './lib/markdown-table.ts';
 import { TorchUnet } from './lib/torch-unet.ts';
+import { writeReport } from './lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -248,20 +249,14 @@ if (values.only === 'build' || values.only === 'find') {
     }
     note('peak memory', gigabytes(peak()));
     const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim()}`;
-    const report = [
+    await writeReport(values.output, [
       '# AniPortrait’s denoiser at full size',
       '',
       `Bundle ${bundle.description.name}, ${bundle.description.resolution} pixels, window of ${frames} frames, float32 on ${machine}.`,
       `Times are medians of ${repeats}, PyTorch and this program in turn.`,
       '',
       markdownTable(['measured', 'value'], rows),
-      '',
-    ].join('\n');
-    if (values.output === undefined) console.log(report);
-    else {
-      await mkdir(path.dirname(values.output), { recursive: true });
-      await writeFile(values.output, report);
-    }
+    ]);
   } finally {
     await engine.dispose();
     await rm(folder, { recursive: true, force: true });

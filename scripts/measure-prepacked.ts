@@ -19,6 +19,7 @@ import { RandomStream } from '../src/tensor/random.ts';
 import { elementCount } from '../src/tensor/tensor.ts';
 import { WeightCache } from '../src/weights/weight-cache.ts';
 import { markdownTable } from './lib/markdown-table.ts';
+import { writeReport } from './lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -134,17 +135,14 @@ if (values.form !== undefined) {
     const cached = readdirSync(path.join(folder, 'cache'), { recursive: true, encoding: 'utf8' });
     const plain = cached.reduce((sum, name) => sum + sizeOf(path.join('cache', name)), 0);
     const header = ['graph', 'open', 'private memory', 'second run', 'private memory then', 'numbers'];
-    const report = [
+    await writeReport(values.output, [
       '# Keeping graphs as the engine has packed them',
       '',
       `${values.network}, windows of ${values.frames} frames, ONNX Runtime ${ort.env.versions.node}, ${availableParallelism()} cores, ${cpus()[0]?.model.trim()}.`,
       `Weights take ${gigabytes(plain)}, the packed graph ${gigabytes(sizeOf('packed.data'))} more.`,
       '',
       markdownTable(header, rows),
-      '',
-    ].join('\n');
-    if (values.output === undefined) console.log(report);
-    else writeFileSync(values.output, report);
+    ]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
