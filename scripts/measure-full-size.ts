@@ -2,17 +2,19 @@
  * AniPortrait's denoiser at its published size, from a bundle's files: what building takes, what opening again takes, and
  * how fast one window is beside eager PyTorch on the same weights and inputs.
  *
- *   node --import=tsx scripts/measure-full-size.ts --bundle FOLDER [--cache FOLDER] [--python python3] [--frames 2] [--repeats 5] [--output FILE.md]
+ *   node --import=tsx scripts/measure-full-size.ts --bundle FOLDER [--sources FOLDER] [--cache FOLDER] [--python python3] [--frames 2]
+ *     [--repeats 5] [--output FILE.md]
  *
- * Python with torch and numpy is needed for the comparison only; without --python there is none.
+ * With --sources, published files are imported in both precisions first, into the folder for temporary files, where they
+ * need up to 11 GB for a while. Python with torch and numpy is needed for the comparison only; without --python there is none.
  */
-import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { importAniPortrait } from '../src/bundles/import-aniportrait.ts';
 import { type Bundle, openBundle } from '../src/models/bundle.ts';
 import { latentSize } from '../src/models/bundle-description.ts';
 import { describeDenoisingUnet } from '../src/models/denoising-unet.ts';
@@ -24,10 +26,13 @@ import { RandomStream } from '../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../src/tensor/tensor.ts';
 import { WeightCache } from '../src/weights/weight-cache.ts';
 import { markdownTable } from './lib/markdown-table.ts';
+import { TorchUnet } from './lib/torch-unet.ts';
+import { writeReport } from './lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
     bundle: { type: 'string' },
+    sources: { type: 'string' },
     cache: { type: 'string' },
     python: { type: 'string' },
     frames: { type: 'string', default: '2' },
@@ -41,7 +46,6 @@ if (values.bundle === undefined) throw new Error('--bundle is needed');
 const frames = Number(values.frames);
 const repeats = Number(values.repeats);
 const SCRIPT = fileURLToPath(import.meta.url);
-const TORCH = fileURLToPath(new URL('./lib/torch_unet.py', import.meta.url));
 
 const median = (times: readonly number[]): number =>
   [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
@@ -71,23 +75,41 @@ async function store(cacheFolder: string): Promise<Stored> {
   const bundle = await openBundle(values.bundle!);
   const begin = performance.now();
   const { graph, weightsKey, dispose } = openGraph(bundle);
-  const { model, written } = await new WeightCache({ folder: cacheFolder }).store(weightsKey, graph);
+  const cache = new WeightCache({ folder: cacheFolder });
+  if (values.only === 'build') await cache.discard(weightsKey);
+  const { model, written } = await cache.store(weightsKey, graph);
   const seconds = (performance.now() - begin) / 1000;
   const largestBytes = Math.max(...graph.externalTensors().map(({ length }) => length));
   dispose();
   return { seconds, written, peakBytes: peak(), modelBytes: model.length, largestBytes };
 }
 
-async function storeInChild(cacheFolder: string): Promise<Stored> {
-  const args = ['--import=tsx', SCRIPT, '--bundle', values.bundle!, '--frames', `${frames}`];
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...args,
-    '--cache',
-    cacheFolder,
-    '--only',
-    'store',
-  ]);
-  return JSON.parse(stdout) as Stored;
+interface Imported {
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly peakBytes: number;
+}
+
+/** Imports the published files into a store that goes afterwards. */
+async function measureImport(half: boolean): Promise<Imported> {
+  const store = await mkdtemp(path.join(tmpdir(), 'full-size-import-'));
+  try {
+    const begin = performance.now();
+    const { bytes } = await importAniPortrait(values.sources!, { store, half });
+    return { seconds: (performance.now() - begin) / 1000, bytes, peakBytes: peak() };
+  } finally {
+    await rm(store, { recursive: true, force: true });
+  }
+}
+
+type Part = 'build' | 'find' | 'import' | 'import-half';
+
+/** Does one part in a process of its own, whose memory is its alone. */
+async function inChild<T>(part: Part, cacheFolder: string): Promise<T> {
+  const args = ['--import=tsx', SCRIPT, '--bundle', values.bundle!, '--frames', `${frames}`, '--only', part];
+  if (values.sources !== undefined) args.push('--sources', values.sources);
+  const { stdout } = await promisify(execFile)(process.execPath, [...args, '--cache', cacheFolder]);
+  return JSON.parse(stdout) as T;
 }
 
 /** Inputs of one evaluation, by seed. */
@@ -135,38 +157,10 @@ async function measurePeak(engine: Engine): Promise<number> {
   return (2 * size ** 3) / best / 1e6;
 }
 
-/** PyTorch in a process of its own; every line that it is sent is one evaluation. */
-async function startTorch(python: string, bundle: Bundle, inputs: Record<string, Tensor>, folder: string) {
-  const shapes: Record<string, [string, readonly number[]]> = {};
-  for (const [i, [name, { data, dims }]] of Object.entries(inputs).entries()) {
-    shapes[name] = [`${i}.bin`, dims];
-    await writeFile(path.join(folder, `${i}.bin`), new Uint8Array(data.buffer));
-  }
-  await writeFile(path.join(folder, 'shapes.json'), JSON.stringify(shapes));
-  const output = path.join(folder, 'output.bin');
-  const args = [TORCH, bundle.pathOf('denoisingUnet'), folder, output, `${availableParallelism()}`];
-  const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error('PyTorch ended early');
-    return value;
-  };
-  await next();
-  const ask = async (question: string): Promise<number> => {
-    child.stdin.write(`${question}\n`);
-    return Number(await next());
-  };
-  return {
-    run: () => ask('run'),
-    peak: () => ask('sgemm'),
-    output: async () => new Float32Array((await readFile(output)).buffer),
-    close: () => child.stdin.end(),
-  };
-}
-
-if (values.only === 'store') {
+if (values.only === 'build' || values.only === 'find') {
   console.log(JSON.stringify(await store(values.cache!)));
+} else if (values.only !== undefined) {
+  console.log(JSON.stringify(await measureImport(values.only === 'import-half')));
 } else {
   const folder = await mkdtemp(path.join(tmpdir(), 'full-size-'));
   const cacheFolder = values.cache ?? path.join(folder, 'cache');
@@ -178,15 +172,21 @@ if (values.only === 'store') {
       console.error(`${what}: ${value}`);
     };
     const bundle = await openBundle(values.bundle);
-    const first = await storeInChild(cacheFolder);
-    note('largest tensor', gigabytes(first.largestBytes));
-    if (first.written > 0) {
-      note('written to the cache', gigabytes(first.written));
-      note('building from files', `${first.seconds.toFixed(1)} s`);
-      note('peak memory of building', gigabytes(first.peakBytes));
+    for (const part of values.sources === undefined ? [] : (['import', 'import-half'] as const)) {
+      const { seconds, bytes, peakBytes } = await inChild<Imported>(part, cacheFolder);
+      const type = part === 'import' ? 'float32' : 'half precision';
+      const result = `${seconds.toFixed(0)} s, ${gigabytes(bytes)}, peak memory ${gigabytes(peakBytes)}`;
+      note(`importing the published files in ${type}`, result);
     }
-    const second = await storeInChild(cacheFolder);
-    note('the same with the cache', `${second.seconds.toFixed(2)} s, ${gigabytes(second.peakBytes)}`);
+    const first = await inChild<Stored>('build', cacheFolder);
+    note('largest tensor', gigabytes(first.largestBytes));
+    note('building from files, written to the cache', gigabytes(first.written));
+    note('building from files', `${first.seconds.toFixed(1)} s, peak memory ${gigabytes(first.peakBytes)}`);
+    const second = await inChild<Stored>('find', cacheFolder);
+    note(
+      'the same with the cache',
+      `${second.seconds.toFixed(2)} s, peak memory ${gigabytes(second.peakBytes)}`,
+    );
 
     const inputs = makeInputs(bundle);
     const begin = performance.now();
@@ -206,7 +206,15 @@ if (values.only === 'store') {
       poseFeatures: true,
     });
     const torch =
-      values.python === undefined ? undefined : await startTorch(values.python, bundle, inputs, folder);
+      values.python === undefined
+        ? undefined
+        : await TorchUnet.start({
+            python: values.python,
+            weights: bundle.pathOf('denoisingUnet'),
+            inputs,
+            folder,
+            threads: availableParallelism(),
+          });
     const ours: number[] = [];
     const theirs: number[] = [];
     const peaks: number[] = [];
@@ -219,7 +227,7 @@ if (values.only === 'store') {
       result = (await network.run({})).model_output!.data;
       if (i > 0) ours.push((performance.now() - start) / 1000);
       if (torch === undefined) continue;
-      torchPeaks.push(await torch.peak());
+      torchPeaks.push(await torch.matrixSpeed());
       const seconds = await torch.run();
       if (i > 0) theirs.push(seconds);
     }
@@ -241,20 +249,14 @@ if (values.only === 'store') {
     }
     note('peak memory', gigabytes(peak()));
     const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim()}`;
-    const report = [
+    await writeReport(values.output, [
       '# AniPortrait’s denoiser at full size',
       '',
       `Bundle ${bundle.description.name}, ${bundle.description.resolution} pixels, window of ${frames} frames, float32 on ${machine}.`,
       `Times are medians of ${repeats}, PyTorch and this program in turn.`,
       '',
       markdownTable(['measured', 'value'], rows),
-      '',
-    ].join('\n');
-    if (values.output === undefined) console.log(report);
-    else {
-      await mkdir(path.dirname(values.output), { recursive: true });
-      await writeFile(values.output, report);
-    }
+    ]);
   } finally {
     await engine.dispose();
     await rm(folder, { recursive: true, force: true });

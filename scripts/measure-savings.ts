@@ -1,14 +1,4 @@
-/**
- * What each exact saving gains: the time of the original's form beside this program's, whose equality the tests show.
- *
- *   node --import=tsx scripts/measure-savings.ts [--widths 96,192,384,384] [--cells 64] [--frames 2] [--repeats 5] [--output FILE.md]
- *
- * Networks have AniPortrait's architecture with these widths and weights of noise, in which speed does not differ from
- * trained ones. Original form and ours run in turn.
- */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { addContext } from '../src/models/blocks.ts';
 import { buildDenoisingUnet, describeDenoisingUnet } from '../src/models/denoising-unet.ts';
@@ -24,6 +14,7 @@ import { elementCount, type Tensor } from '../src/tensor/tensor.ts';
 import type { WeightSource } from '../src/weights/weight-source.ts';
 import { markdownTable } from './lib/markdown-table.ts';
 import { plainCrossAttention } from './lib/plain-forms.ts';
+import { writeReport } from './lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -219,17 +210,11 @@ const cut = await load('reference', buildReferenceUnet(config, referenceWeights,
 note('reference UNet up to its last bank: once a clip', await compare([whole], [cut]));
 await engine.dispose();
 
-const report = [
+await writeReport(values.output, [
   '# Exact savings',
   '',
   `AniPortrait’s architecture with widths ${widths.join(', ')}, ${picture.width} pixels, windows of ${frames} frames, float32 on ${availableParallelism()} cores of ${cpus()[0]?.model.trim()}.`,
   `Milliseconds, medians of ${repeats}, the original’s form and ours in turn. Results are equal: test/models/exact-savings.test.ts.`,
   '',
   markdownTable(['saving', 'original', 'ours', 'gain'], rows),
-  '',
-].join('\n');
-if (values.output === undefined) console.log(report);
-else {
-  await mkdir(path.dirname(values.output), { recursive: true });
-  await writeFile(values.output, report);
-}
+]);

@@ -1,7 +1,8 @@
 """AniPortrait's denoising UNet in eager PyTorch, for a comparison of speed on equal weights and inputs.
 
 Reads weights by their published names from safetensors, answers each line on standard input with one evaluation, and
-writes its time in seconds. Arguments: weights file, folder of inputs as raw float32 with a shapes.json, output file.
+writes its time in seconds. Arguments: weights file, folder of inputs as raw float32 with a shapes.json, output file,
+threads. Its numbers are compared with the original's in test/scripts/torch-unet.test.ts.
 """
 
 import json
@@ -114,7 +115,7 @@ def images(video):
 
 
 def unet():
-    half = 160
+    half = W["conv_in.weight"].shape[0] // 2
     frequencies = torch.exp(-np.log(10000.0) * torch.arange(half) / half)
     angles = X["timestep"][:, None] * frequencies
     temb = linear(torch.cat([angles.cos(), angles.sin()], 1), "time_embedding.linear_1")
@@ -146,7 +147,8 @@ def unet():
         for j in range(3):
             x = layer(torch.cat([x, skips.pop()], 1), block, j, i > 0)
         if i < 3:
-            x = conv(F.interpolate(x, scale_factor=2.0, mode="nearest"), f"{block}.upsamplers.0.conv", padding=1)
+            grown = F.interpolate(x, size=skips[-1].shape[-2:], mode="nearest")
+            x = conv(grown, f"{block}.upsamplers.0.conv", padding=1)
     return conv(F.silu(group_norm(x, "conv_norm_out", 1e-5)), "conv_out", padding=1).transpose(0, 1)[None]
 
 

@@ -158,7 +158,7 @@ export class BundleFolder {
         await handle.close();
       }
     } catch (error) {
-      throw writeProblem(this.#store, error);
+      throw writeProblem(path.join(this.#store, this.#name, file), error);
     }
   }
 }
@@ -179,18 +179,18 @@ export async function exists(target: string): Promise<boolean> {
   );
 }
 
-/** Failures of the disk become errors that say so; others are passed on. */
-export function writeProblem(folder: string, error: unknown): unknown {
+/** Failures of the disk become errors that say so and name `place`, a file or a folder; others are passed on. */
+export function writeProblem(place: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new EnvironmentError(
-      `Cannot write to ${folder}: expected room on the disk, got none; nothing was kept of what was begun. Free some, or set LCM_PORTRAIT_HOME to a folder on another disk`,
+      `Cannot write to ${place}: expected room on the disk, got none; nothing was kept of what was begun. Free some, or set LCM_PORTRAIT_HOME to a folder on another disk`,
       { cause: error },
     );
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
     return new EnvironmentError(
-      `Cannot write to ${folder}: expected a folder that can be written, got ${code}; set LCM_PORTRAIT_HOME to another`,
+      `Cannot write to ${place}: expected a folder that can be written, got ${code}; set LCM_PORTRAIT_HOME to another`,
       { cause: error },
     );
   }

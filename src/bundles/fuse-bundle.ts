@@ -1,4 +1,7 @@
-/** Makes a bundle whose denoising UNet has LoRAs in its weights. */
+/**
+ * Makes a bundle whose denoising UNet has LoRAs in its weights. They are for one preset; the others would silently become
+ * other networks than they say they are, so the new bundle does not have them.
+ */
 import path from 'node:path';
 import { InvalidOptionError } from '../errors.ts';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
@@ -26,11 +29,11 @@ export interface FuseOptions {
   readonly name: string;
   /** LoRAs to merge, each with its scale. */
   readonly loras?: readonly LoraFile[];
-  /** A preset whose own LoRAs are merged, too. */
+  /** A preset whose own LoRAs are merged, too; it is the one that is kept. @defaultValue none; `fast` is kept */
   readonly preset?: BundlePresetName | undefined;
   /** Stores the fused weights in half precision. @defaultValue as they are in the bundle */
   readonly half?: boolean;
-  /** What the preset `fast` does from now on. @defaultValue as in the bundle */
+  /** What the preset `fast` does from now on, if it is kept. @defaultValue as in the bundle */
   readonly fast?: SamplerSettings | undefined;
   /** @defaultValue false */
   readonly overwrite?: boolean;
@@ -42,9 +45,10 @@ export interface FuseOptions {
 
 /**
  * Merges LoRAs into a bundle's denoising UNet and writes the result as a new bundle. The sum of base and products is
- * computed in double precision and rounded to the stored type by way of float32. The other files are shared or copied.
+ * computed in double precision and rounded to the stored type by way of float32. The other files are shared or copied; a
+ * notice names the preset that is left out.
  *
- * @throws {@link InvalidOptionError} if there is nothing to fuse.
+ * @throws {@link InvalidOptionError} if there is nothing to fuse, or nothing that the settings of `fast` are for.
  * @throws {@link ModelError} if a LoRA does not fit.
  * @throws {@link EnvironmentError} if the disk is full or cannot be written. Nothing is left then.
  */
@@ -53,8 +57,9 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
   await assertBundleName('name', name);
   const target = path.join(store, name);
   if (!overwrite && (await exists(target))) throw alreadyThere(name, target);
-  const named = preset === undefined ? undefined : bundle.description.presets[preset];
-  const own = named?.loras ?? [];
+  const { presets } = bundle.description;
+  const kept = keptPreset(bundle, options);
+  const own = preset === undefined ? [] : (presets[preset]?.loras ?? []);
   const all = [...loraFilesOf(bundle, { loras: own }), ...loras];
   if (all.length === 0) {
     throw new InvalidOptionError(
@@ -70,6 +75,9 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
     for (const adapter of adapters.slice(own.length)) {
       const message = describeLoraMismatch(adapter, bundle.description);
       if (message !== undefined) onProgress?.({ type: 'notice', message });
+    }
+    for (const left of Object.keys(presets)) {
+      if (left !== kept) onProgress?.({ type: 'notice', message: leftOut(name, left, bundle) });
     }
     const fused = withLoras(
       base,
@@ -89,7 +97,11 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
       const files: Partial<Record<BundlePart, BundleFile>> = { ...bundle.description.files };
       const denoisingUnet = files.denoisingUnet!;
       delete files.denoisingUnet;
-      for (const { part } of own) delete files[part];
+      const fusedPreset = withoutFused(presets[kept]!, own, options.fast);
+      const adapterParts = Object.values(presets).flatMap(({ loras: list }) => list.map(({ part }) => part));
+      for (const part of adapterParts) {
+        if (!fusedPreset.loras.some((lora) => lora.part === part)) delete files[part];
+      }
       let done = 0;
       const written = await folder.writeWeights(denoisingUnet.path, tensors, {
         metadata: {
@@ -109,7 +121,7 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
         ...bundle.description,
         name,
         description: `${bundle.description.description} Fused with ${all.map(({ path: file }) => path.basename(file)).join(', ')}.`,
-        presets: fusedPresets(bundle.description.presets, own, options.fast),
+        presets: { [kept]: fusedPreset },
         files: { ...files, denoisingUnet: { ...denoisingUnet, ...written } },
       };
       const made = await folder.finish(description, overwrite);
@@ -124,18 +136,42 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
   }
 }
 
-/** The presets without the LoRAs that are in the weights now. */
-function fusedPresets(
-  presets: BundleDescription['presets'],
+/** The preset that the fused weights are for. */
+function keptPreset({ description }: Bundle, { preset, fast }: FuseOptions): BundlePresetName {
+  const { name, presets } = description;
+  const kept = preset ?? (presets.fast === undefined ? 'original' : 'fast');
+  if (presets[kept] === undefined) {
+    throw new InvalidOptionError(
+      `Cannot use preset: expected one of bundle ${name}, ${Object.keys(presets).join(', ')}, got ${kept}`,
+      'preset',
+      kept,
+    );
+  }
+  if (fast !== undefined && kept !== 'fast') {
+    throw new InvalidOptionError(
+      `Cannot use fast: expected a bundle that keeps the preset fast, got one fused for ${kept}`,
+      'fast',
+      fast,
+    );
+  }
+  return kept;
+}
+
+function leftOut(name: string, preset: string, { description, folder }: Bundle): string {
+  const samplers = description.presets[preset as BundlePresetName]!;
+  return (
+    `bundle ${name} has no preset ${preset}: with these LoRAs in its weights it would not be the network that it was; ` +
+    `bundle ${description.name} in ${folder} still has it (the sampler alone: --sampler ${samplers.sampler} --steps ` +
+    `${samplers.steps} --guidance ${samplers.guidance})`
+  );
+}
+
+/** A preset without the LoRAs that are in the weights now. */
+function withoutFused(
+  preset: BundlePreset,
   own: BundlePreset['loras'],
   fast: SamplerSettings | undefined,
-): BundleDescription['presets'] {
-  const without = (preset: BundlePreset): BundlePreset => ({
-    ...preset,
-    loras: preset.loras.filter(({ part }) => !own.some((fused) => fused.part === part)),
-  });
-  return {
-    ...(presets.original && { original: without(presets.original) }),
-    ...(presets.fast && { fast: { ...without(presets.fast), ...fast } }),
-  };
+): BundlePreset {
+  const loras = preset.loras.filter(({ part }) => !own.some((fused) => fused.part === part));
+  return { ...preset, ...fast, loras };
 }

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { EMBEDDED_BUNDLES, listEmbeddedBundles, openBundle, verifyBundle } from '../models/bundle.ts';
 import { automaticDevices } from '../runtime/device.ts';
-import { type ExecutionProviderInfo, listExecutionProviders } from '../runtime/engine.ts';
+import type { ExecutionProviderInfo } from '../runtime/engine.ts';
+import { probeDevices } from '../runtime/probe-devices.ts';
 import { cacheFolder } from '../weights/cache-folder.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
 import type { DoctorReport, Finding } from './doctor-report.ts';
@@ -105,7 +106,7 @@ async function examineFfmpeg(env: Environment): Promise<Finding> {
 
 async function examineProviders(): Promise<Finding[]> {
   try {
-    return describeProviders(await listExecutionProviders(), process.platform);
+    return describeProviders(await probeDevices(), process.platform);
   } catch (error) {
     return [
       {

@@ -108,7 +108,10 @@ export function createFuseCommand(context: CliContext): Command {
     .requiredOption('--name <name>', 'name of the bundle that is made')
     .option('--lora <file[:scale]>', 'LoRA to merge; may be repeated (scale: 1)', collect)
     .addOption(
-      new Option('--preset <name>', "merge this preset's own LoRAs, too").choices(['fast', 'original']),
+      new Option(
+        '--preset <name>',
+        "merge this preset's own LoRAs, too, and keep it alone (without: fast is kept)",
+      ).choices(['fast', 'original']),
     )
     .option('--half', 'store the merged weights in half precision')
     .option('--fast <sampler:steps:guidance>', 'what the preset fast does from now on, e.g. lcm:4:1')

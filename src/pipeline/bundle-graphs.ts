@@ -35,6 +35,16 @@ export type NetworkName =
   | 'published-pose-guider'
   | 'published-denoising-unet';
 
+/**
+ * Networks that compute in float32 on every device: in half precision, a software WebGPU driver's pose features and
+ * decoded pictures were far off (0.06 and more of 1), and none of them runs at every step.
+ */
+export const FLOAT32_NETWORKS: ReadonlySet<NetworkName> = new Set([
+  'portrait-encoder',
+  'pose-guider',
+  'decoder',
+]);
+
 /** What a graph depends on besides the bundle. */
 export interface GraphOptions {
   /** Frames of a context window. */
@@ -64,7 +74,8 @@ export interface BundleGraph {
 export function openBundleGraph(bundle: Bundle, network: NetworkName, options: GraphOptions): BundleGraph {
   const { description } = bundle;
   const { codec, files } = description;
-  const { windowFrames, decodeFrames, device, precision } = options;
+  const { windowFrames, decodeFrames, device } = options;
+  const precision = FLOAT32_NETWORKS.has(network) ? 'float32' : options.precision;
   const picture = { height: description.resolution, width: description.resolution };
   const latents = latentSize(description);
   const opened: { dispose(): void }[] = [];
@@ -97,9 +108,6 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
       precision,
     });
   const form = { device, precision };
-  // In half precision, a software WebGPU driver's pose features and decoded pictures were far off (0.06 and more of 1);
-  // neither network runs at every step.
-  const exact = { device, precision: 'float32' } as const;
   const builders: Record<NetworkName, () => GraphBuilder> = {
     'image-encoder': () => {
       const { imageEncoder } = description;
@@ -109,7 +117,7 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     'portrait-encoder': () =>
       codec.type === 'patch-transform'
         ? buildPatchEncoder(codec, open('codec'), picture)
-        : buildVaeEncoder(codec, open('codec'), { ...picture, ...exact }),
+        : buildVaeEncoder(codec, open('codec'), { ...picture, ...form }),
     'reference-unet': () =>
       buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), {
         ...latents,
@@ -119,7 +127,7 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     'pose-guider': () =>
       buildPoseGuider(description.poseGuider, open('poseGuider'), {
         ...picture,
-        ...exact,
+        ...form,
         frames: windowFrames,
       }),
     'denoising-unet': () => denoiser('keys-values'),
@@ -137,7 +145,7 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     decoder: () =>
       codec.type === 'patch-transform'
         ? buildPatchDecoder(codec, open('codec'), { ...picture, frames: decodeFrames })
-        : buildVaeDecoder(codec, open('codec'), { ...picture, ...exact, batch: decodeFrames }),
+        : buildVaeDecoder(codec, open('codec'), { ...picture, ...form, batch: decodeFrames }),
   };
   const dispose = (): void => {
     for (const file of opened) file.dispose();

@@ -1,16 +1,18 @@
 /** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ModelError } from '../errors.ts';
 import type { Bundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import type { Precision } from '../onnx/graph.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { LoraFile } from '../weights/lora.ts';
-import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
+import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
 import type { GraphThread } from './graph-thread.ts';
+import { HalfPrecisionNetwork } from './half-precision-network.ts';
 import type { FrameConditions, SceneReference } from './scene.ts';
+import { loadWritten } from './write-graph.ts';
 
 /** What decides which networks are loaded. */
 export interface NetworksChoice {
@@ -25,11 +27,13 @@ export interface NetworksChoice {
 
 /** What networks are loaded with. */
 export interface LoadNetworksOptions extends NetworksChoice {
-  readonly graphs: GraphThread;
+  readonly graphs: Pick<GraphThread, 'build'>;
   /** Runs the denoiser only, so that nothing waits between its steps. */
   readonly denoisingEngine: Engine;
   /** Runs everything else. */
   readonly sideEngine: Engine;
+  /** Told which networks went over from half precision to float32. */
+  readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -82,22 +86,20 @@ export abstract class BundleNetworks implements ClipNetworks {
     const { bundle, graphs, denoisingEngine, sideEngine, windowFrames, loras } = options;
     const engine = name.endsWith('denoising-unet') ? denoisingEngine : sideEngine;
     const { device, precision } = engine;
-    const graphOptions: GraphOptions = {
-      windowFrames,
-      decodeFrames: this.decodeFrames,
-      loras,
-      device,
-      precision,
+    const open = (form: Precision): Promise<Network> => {
+      const { decodeFrames } = this;
+      const graphOptions: GraphOptions = { windowFrames, decodeFrames, loras, device, precision: form };
+      return loadWritten(engine, name, (how) => graphs.build(bundle, name, graphOptions, how));
     };
-    const { model, dataFolder } = await graphs.build(bundle, name, graphOptions);
-    try {
-      return await engine.load(name, model, { transfer: true, dataFolder });
-    } catch (error) {
-      if (dataFolder === undefined || !(error instanceof ModelError)) throw error;
-      // What was kept may be damaged where nobody looked.
-      const again = await graphs.build(bundle, name, graphOptions, { afresh: true });
-      return engine.load(name, again.model, { transfer: true, dataFolder: again.dataFolder });
-    }
+    const network = await open(precision);
+    if (precision === 'float32' || FLOAT32_NETWORKS.has(name)) return network;
+    return new HalfPrecisionNetwork(network, {
+      openExact: () => open('float32'),
+      onFallback: () =>
+        options.onNotice?.(
+          `${name} returned NaN or infinity in half precision; it runs in float32 from now on`,
+        ),
+    });
   }
 
   protected network(name: NetworkName): Network {

@@ -7,6 +7,15 @@ import type { ClipMotionOptions } from './clip-motion.ts';
 import type { DrivenFace } from './framed-face.ts';
 import type { FrameConditions, SceneReference, SceneView } from './scene.ts';
 
+/** Opens the networks that all clips need; the first request. */
+export interface StartRequest {
+  readonly kind: 'start';
+  readonly threads: number | undefined;
+  readonly cacheFolder: string;
+  /** Where the engine writes its profile; the thread then notes what it does. */
+  readonly profileFolder: string | undefined;
+}
+
 /** Opens a clip with its portrait. */
 export interface PortraitRequest {
   readonly kind: 'open-portrait';
@@ -29,12 +38,7 @@ export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | '
 
 /** What the thread is asked to do. */
 export type FrameRequest =
-  | {
-      readonly kind: 'start';
-      readonly threads: number | undefined;
-      /** Where the engine writes its profile; the thread then notes what it does. */
-      readonly profileFolder: string | undefined;
-    }
+  | StartRequest
   | { readonly kind: 'take-profile' }
   | PortraitRequest
   | MotionRequest

@@ -96,12 +96,13 @@ export class FrameThread {
 
   /**
    * @param threads - of the engine for faces and motion; one for each core if undefined.
+   * @param cacheFolder - where weights of large networks are kept.
    * @param profileFolder - as in {@link EngineOptions}; the thread then notes what it does, see
    *   {@link FrameThread.takeProfile}.
    */
-  constructor(threads: number | undefined, profileFolder?: string) {
+  constructor(threads: number | undefined, cacheFolder: string, profileFolder?: string) {
     this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
-    this.#started = this.#client.request({ kind: 'start', threads, profileFolder });
+    this.#started = this.#client.request({ kind: 'start', threads, cacheFolder, profileFolder });
     // Told to whoever opens a portrait.
     this.#started.catch(() => {});
   }

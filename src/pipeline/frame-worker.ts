@@ -7,10 +7,12 @@ import { openBundle } from '../models/bundle.ts';
 import { Engine } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
-import type { FrameRequest, MotionRequest, PortraitRequest } from './frame-protocol.ts';
+import { WeightCache } from '../weights/weight-cache.ts';
+import type { FrameRequest, MotionRequest, PortraitRequest, StartRequest } from './frame-protocol.ts';
 import { loadMotion, type MotionFactory } from './load-motion.ts';
 import { openPortrait } from './open-portrait.ts';
 import type { Scene, ScenePortrait } from './scene.ts';
+import { loadWritten, writeGraph } from './write-graph.ts';
 
 /** A clip on this thread. */
 interface Clip {
@@ -22,6 +24,8 @@ interface Clip {
 interface SmallNetworks {
   readonly engine: Engine;
   readonly finder: FaceFinder;
+  /** Where weights of large speech networks are kept. */
+  readonly cache: WeightCache;
 }
 
 const clips = new Map<number, Clip>();
@@ -31,13 +35,11 @@ let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
 
-async function openNetworks(
-  threads: number | undefined,
-  profileFolder: string | undefined,
-): Promise<SmallNetworks> {
+async function openNetworks({ threads, cacheFolder, profileFolder }: StartRequest): Promise<SmallNetworks> {
   // They are small and made for the CPU, wherever the denoiser runs.
   const engine = await Engine.open({ device: 'cpu', threads, profileFolder });
-  return { engine, finder: await FaceFinder.open((name, graph) => engine.load(name, graph)) };
+  const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
+  return { engine, finder, cache: new WeightCache({ folder: cacheFolder }) };
 }
 
 function smallNetworks(): Promise<SmallNetworks> {
@@ -58,8 +60,10 @@ function sceneOf(id: number): Scene {
 }
 
 async function openMotion(bundleFolder: string): Promise<MotionFactory> {
-  const { engine } = await smallNetworks();
-  return loadMotion(await openBundle(bundleFolder), (name, graph) => engine.load(name, graph.toBytes()));
+  const { engine, cache } = await smallNetworks();
+  return loadMotion(await openBundle(bundleFolder), (name, graph, weightsKey) =>
+    loadWritten(engine, name, ({ afresh }) => writeGraph(graph, { cache, weightsKey, afresh })),
+  );
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
@@ -89,7 +93,7 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
   switch (request.kind) {
     case 'start':
       if (request.profileFolder !== undefined) work = [];
-      networks = openNetworks(request.threads, request.profileFolder);
+      networks = openNetworks(request);
       await networks;
       return { result: undefined };
     case 'take-profile': {

@@ -42,17 +42,25 @@ export function choiceKey({ bundle, windowFrames, loras, guided, embeddedGuidanc
 export class NetworksCache {
   readonly #engines: () => Promise<NetworkEngines>;
   readonly #cacheFolder: string;
+  readonly #onNotice: ((message: string) => void) | undefined;
   /** Those used last come last. */
   readonly #entries = new Map<string, Entry>();
   #graphs: GraphThread | undefined;
-  #loading = 0;
+  /** What the graph thread is needed for. */
+  #building = 0;
 
   /**
    * @param engines - called when networks are loaded.
    * @param cacheFolder - where weights of large networks are kept on disk.
+   * @param onNotice - told which networks went over from half precision to float32.
    */
-  constructor(engines: () => Promise<NetworkEngines>, cacheFolder: string) {
+  constructor(
+    engines: () => Promise<NetworkEngines>,
+    cacheFolder: string,
+    onNotice?: (message: string) => void,
+  ) {
     this.#engines = engines;
+    this.#onNotice = onNotice;
     this.#cacheFolder = cacheFolder;
   }
 
@@ -103,15 +111,24 @@ export class NetworksCache {
 
   async #load(choice: NetworksChoice, signal: AbortSignal): Promise<ClipNetworks> {
     const engines = await this.#engines();
+    // A network may be built long after it was loaded: in float32, when half precision was not enough.
+    const graphs: Pick<GraphThread, 'build'> = {
+      build: (...request) => this.#withGraphs((thread) => thread.build(...request)),
+    };
+    const onNotice = this.#onNotice;
+    return this.#withGraphs(() => loadNetworks({ ...choice, ...engines, graphs, onNotice, signal }));
+  }
+
+  async #withGraphs<T>(use: (graphs: GraphThread) => Promise<T>): Promise<T> {
     this.#graphs ??= new GraphThread(this.#cacheFolder);
     const graphs = this.#graphs;
-    this.#loading++;
+    this.#building++;
     try {
-      return await loadNetworks({ ...choice, ...engines, graphs, signal });
+      return await use(graphs);
     } finally {
-      this.#loading--;
+      this.#building--;
       // Between loads the thread would only hold the memory of the weights that it has read.
-      if (this.#loading === 0) {
+      if (this.#building === 0) {
         this.#graphs = undefined;
         await graphs.dispose();
       }

@@ -23,7 +23,7 @@ import { Stopwatch } from './stopwatch.ts';
 
 /** Options of {@link Studio}. */
 export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
-  /** Told which device was taken, and why. */
+  /** Told which device was taken, and why, and which networks half precision was not enough for. */
   readonly onNotice?: (message: string) => void;
   /** Where weights of large networks are kept on disk. @defaultValue the system's folder for caches */
   readonly cacheFolder?: string;
@@ -112,6 +112,7 @@ export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
  */
 export class Studio {
   readonly #options: StudioOptions;
+  readonly #cacheFolder: string;
   /** One clip is denoised, another gets ready, and a third its last frames. */
   readonly #renders = new PQueue({ concurrency: 3 });
   /** Those that hold networks for denoising: no more than one waits with them. */
@@ -126,10 +127,15 @@ export class Studio {
 
   constructor(options: StudioOptions = {}) {
     this.#options = options;
-    this.#cache = new NetworksCache(async () => {
-      const { denoising, side } = await this.#openEngines();
-      return { denoisingEngine: denoising, sideEngine: side };
-    }, options.cacheFolder ?? defaultCacheFolder());
+    this.#cacheFolder = options.cacheFolder ?? defaultCacheFolder();
+    this.#cache = new NetworksCache(
+      async () => {
+        const { denoising, side } = await this.#openEngines();
+        return { denoisingEngine: denoising, sideEngine: side };
+      },
+      this.#cacheFolder,
+      (message) => options.onNotice?.(message),
+    );
   }
 
   /**
@@ -196,7 +202,7 @@ export class Studio {
   }
 
   #frameThread(): FrameThread {
-    this.#frames ??= new FrameThread(this.#options.threads, this.#profileFolder('frames'));
+    this.#frames ??= new FrameThread(this.#options.threads, this.#cacheFolder, this.#profileFolder('frames'));
     // They take as long to start as the thread does; what they have to say is told to whoever needs them.
     this.#startEngines().catch(() => {});
     return this.#frames;

@@ -1,5 +1,7 @@
-/** Writes graphs for the engine: small ones whole, large ones with their weights in the cache. */
+/** Writes graphs for the engine, and opens them: small ones whole, large ones with their weights in the cache. */
+import { ModelError } from '../errors.ts';
 import type { GraphBuilder, Precision } from '../onnx/graph.ts';
+import type { Engine, Network } from '../runtime/engine.ts';
 import type { WeightCache } from '../weights/weight-cache.ts';
 
 /** A graph that an engine can load. */
@@ -36,4 +38,26 @@ export async function writeGraph(
   if (afresh) await cache.discard(weightsKey);
   const { model, folder } = await cache.store(weightsKey, graph);
   return { model, precision: graph.precision, dataFolder: folder };
+}
+
+/**
+ * Opens a network in an engine; what was kept of it and turns out damaged is made anew.
+ *
+ * @param write - writes the graph, see {@link writeGraph}.
+ * @throws {@link ModelError} if the engine refuses the graph.
+ */
+export async function loadWritten(
+  engine: Engine,
+  name: string,
+  write: (how: { readonly afresh: boolean }) => Promise<ReadyGraph>,
+): Promise<Network> {
+  const { model, dataFolder } = await write({ afresh: false });
+  try {
+    return await engine.load(name, model, { transfer: true, dataFolder });
+  } catch (error) {
+    if (dataFolder === undefined || !(error instanceof ModelError)) throw error;
+    // What was kept may be damaged where nobody looked.
+    const again = await write({ afresh: true });
+    return engine.load(name, again.model, { transfer: true, dataFolder: again.dataFolder });
+  }
 }

@@ -47,6 +47,10 @@ function tryLock(path: string, holder: Holder): boolean {
   }
   try {
     writeSync(descriptor, JSON.stringify(holder));
+  } catch (error) {
+    // On a full disk there is room for a name, but not for what is in the file: nobody could tell whose it is.
+    remove(path);
+    throw error;
   } finally {
     closeSync(descriptor);
   }

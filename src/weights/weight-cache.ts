@@ -103,7 +103,7 @@ export class WeightCache {
         this.#makeRoom(name, written);
         index = this.#write(folder, present, missing, lock);
       } catch (error) {
-        throw this.#explain(error, written);
+        throw explain(folder, error, written);
       } finally {
         lock.release();
       }
@@ -138,7 +138,7 @@ export class WeightCache {
       mkdirSync(this.folder, { recursive: true });
       return await lockFile(path.join(this.folder, `${name}.lock`), signal);
     } catch (error) {
-      throw this.#explain(error, 0);
+      throw explain(this.folder, error, 0);
     }
   }
 
@@ -169,27 +169,31 @@ export class WeightCache {
     for (const name of readdirSync(folder)) if (!known.has(name)) rmSync(path.join(folder, name));
 
     const temporary = path.join(folder, `${randomUUID()}.part`);
+    const indexPart = path.join(folder, `${randomUUID()}.part`);
+    const name = `weights-${present.files.length}.bin`;
     const places: Record<string, Place> = {};
-    const writer = new CheckedFileWriter(temporary);
+    let writer: CheckedFileWriter | undefined;
     try {
+      writer = new CheckedFileWriter(temporary);
       for (const { id, length, read } of missing) {
         places[id] = [present.files.length, writer.append(read()), length];
         lock.touch();
       }
       const { bytes, checks } = writer.finish();
-      const name = `weights-${present.files.length}.bin`;
       const index: Index = {
         ...present,
         files: [...present.files, { name, bytes, checks }],
         tensors: { ...present.tensors, ...places },
       };
       renameSync(temporary, path.join(folder, name));
-      const indexPart = path.join(folder, `${randomUUID()}.part`);
       writeFileSync(indexPart, JSON.stringify(index), { flush: true });
       renameSync(indexPart, path.join(folder, INDEX));
       return index;
     } catch (error) {
-      writer.abandon();
+      writer?.abandon();
+      // What the index does not name would only fill the disk.
+      for (const file of [indexPart, path.join(folder, name)]) rmSync(file, { force: true });
+      if (present.files.length === 0) rmSync(folder, { recursive: true, force: true });
       throw error;
     }
   }
@@ -211,13 +215,17 @@ export class WeightCache {
     return found.sort((a, b) => a.used - b.used);
   }
 
-  /** Removes entries until `bytes` more fit into limit and disk. */
+  /** Removes entries until `bytes` more fit into limit and disk; none where all of them would not be enough. */
   #makeRoom(kept: string, bytes: number): void {
     const entries = this.#entries();
-    let total = entries.reduce((sum, entry) => sum + entry.bytes, bytes);
-    for (const entry of entries) {
-      if (entry.name === kept) continue;
-      if (total <= this.#maxBytes && freeBytes(this.folder) >= bytes + SPARE_BYTES) return;
+    const others = entries.filter(({ name }) => name !== kept);
+    const sizeOf = (list: typeof entries): number => list.reduce((sum, entry) => sum + entry.bytes, 0);
+    const needed = bytes + SPARE_BYTES;
+    const reachable = freeBytes(this.folder) + sizeOf(others);
+    if (reachable < needed) throw this.#noRoom(needed, reachable);
+    let total = bytes + sizeOf(entries);
+    for (const entry of others) {
+      if (total <= this.#maxBytes && freeBytes(this.folder) >= needed) return;
       try {
         rmSync(path.join(this.folder, entry.name), { recursive: true, force: true });
         total -= entry.bytes;
@@ -226,24 +234,28 @@ export class WeightCache {
       }
     }
     const free = freeBytes(this.folder);
-    if (free < bytes + SPARE_BYTES) {
-      throw new EnvironmentError(
-        `Cannot keep weights in ${this.folder}: expected ${megabytes(bytes + SPARE_BYTES)} of free space, got ` +
-          `${megabytes(free)}; make room, or set LCM_PORTRAIT_CACHE to a folder with more`,
-      );
-    }
+    if (free < needed) throw this.#noRoom(needed, free);
   }
 
-  #explain(error: unknown, bytes: number): unknown {
-    const { code, syscall } = error as NodeJS.ErrnoException;
-    if (syscall === undefined || code === undefined) return error;
-    const wanted = code === 'ENOSPC' ? `${megabytes(bytes)} of free space` : 'a folder that can be written';
-    const reason = error instanceof Error ? error.message : String(error);
+  #noRoom(needed: number, free: number): EnvironmentError {
     return new EnvironmentError(
-      `Cannot keep weights in ${this.folder}: expected ${wanted}, got ${reason}; set LCM_PORTRAIT_CACHE to another folder`,
-      { cause: error },
+      `Cannot keep weights in ${this.folder}: expected ${megabytes(needed)} of free space, got ` +
+        `${megabytes(free)}; make room, or set LCM_PORTRAIT_CACHE to a folder with more`,
     );
   }
+}
+
+/** Failures of the disk become errors that name `folder`; others are passed on. */
+function explain(folder: string, error: unknown, bytes: number): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || code === undefined) return error;
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  const wanted = full ? `${megabytes(bytes)} of free space` : 'a folder that can be written';
+  const reason = error instanceof Error ? error.message : String(error);
+  return new EnvironmentError(
+    `Cannot keep weights in ${folder}: expected ${wanted}, got ${reason}; set LCM_PORTRAIT_CACHE to another folder`,
+    { cause: error },
+  );
 }
 
 /** The key as text, and the name of its entry's folder. */

@@ -5,8 +5,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type FuseOptions, fuseBundle } from '../../src/bundles/fuse-bundle.ts';
+import { chooseContenders } from '../../src/compare/contenders.ts';
 import { EnvironmentError, InvalidOptionError, ModelError } from '../../src/errors.ts';
 import { type Bundle, openBundle, verifyBundle } from '../../src/models/bundle.ts';
+import { presetOf } from '../../src/pipeline/open-job.ts';
 import { decodeHalf, encodeHalf } from '../../src/tensor/float16.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
@@ -93,6 +95,37 @@ test('a preset’s own LoRA is fused and leaves the presets and files; the other
   await verifyBundle(bundle);
   assert(readFileSync(bundle.pathOf('codec')).equals(readFileSync(tiny.pathOf('codec'))));
   assert.equal(statSync(bundle.pathOf('denoisingUnet')).size, files.denoisingUnet!.bytes);
+});
+
+test('a preset that the LoRAs are not for is left out, with a notice, and asking for it names what there is', async () => {
+  const notices: string[] = [];
+  const given = options({
+    preset: 'fast',
+    onProgress: (event) => event.type === 'notice' && notices.push(event.message),
+  });
+  const { description } = await fuseBundle(tiny, given);
+  assert.deepEqual(Object.keys(description.presets), ['fast']);
+  assert.match(
+    notices.join('\n'),
+    /no preset original: .*bundle tiny .*still has it .*--sampler ddim --steps 25/,
+  );
+  const fused = await openBundle('fused', given.store);
+  assert.throws(() => presetOf(fused, 'original'), /expected one of bundle fused, fast, got original/);
+  const { contenders, notes } = chooseContenders(fused, [], []);
+  assert.deepEqual(
+    contenders.map(({ preset }) => preset),
+    ['fast'],
+  );
+  assert.match(notes.join('\n'), /bundle fused has no preset original/);
+});
+
+test('fused for the preset original, a bundle has no preset fast, nor its LoRA', async () => {
+  const loras = [{ path: tiny.pathOf('lcmLora'), scale: 0.5 }];
+  const { description } = await fuseBundle(tiny, options({ loras, preset: 'original' }));
+  assert.deepEqual(Object.keys(description.presets), ['original']);
+  assert.equal(description.files.lcmLora, undefined);
+  const fast = { sampler: 'tcd', steps: 8, guidance: 2 } as const;
+  await assert.rejects(fuseBundle(tiny, options({ loras, preset: 'original', fast })), InvalidOptionError);
 });
 
 test('what the preset fast does can be changed', async () => {

@@ -27,6 +27,8 @@ export interface SmallBundleOptions {
   readonly variant?: PoseGuiderVariant;
   /** Width of a guidance embedding. @defaultValue none */
   readonly timeCondProjDim?: number;
+  /** What a weight is multiplied by. @defaultValue 1 */
+  readonly scaleOf?: (part: string, key: string) => number;
 }
 
 /** Side of the pictures; 16 latent cells. */
@@ -37,7 +39,7 @@ const WIDTHS = [32, 32, 64, 64];
 
 /** Writes `bundle.json` and its files to `folder`. */
 export function writeAniPortraitBundle(folder: string, options: SmallBundleOptions = {}): void {
-  const { variant = 'P2', timeCondProjDim } = options;
+  const { variant = 'P2', timeCondProjDim, scaleOf: chosenScale = () => 1 } = options;
   const unet: UnetConfig = {
     ...SMALL_UNET,
     blockOutChannels: WIDTHS,
@@ -74,7 +76,8 @@ export function writeAniPortraitBundle(folder: string, options: SmallBundleOptio
   const files: Record<string, unknown> = {};
   for (const [part, specs] of Object.entries(networks)) {
     // Small changes of the mesh keep the drawn face in one piece.
-    const scaleOf = (key: string): number => (part === 'audio2mesh' && key.startsWith('out_fn') ? 0.1 : 1);
+    const scaleOf = (key: string): number =>
+      chosenScale(part, key) * (part === 'audio2mesh' && key.startsWith('out_fn') ? 0.1 : 1);
     const tensors = specs.map(({ key, dims }) => {
       const { data } = goldenWeight(part, key, dims);
       return [key, { data: data.map((value) => value * scaleOf(key)), dims }] as const;

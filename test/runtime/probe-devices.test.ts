@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { listExecutionProviders } from '../../src/runtime/engine.ts';
+
+test('devices are tried in another process, and nothing that drivers say is printed', async () => {
+  const module = new URL('../../src/runtime/probe-devices.ts', import.meta.url).href;
+  const code = `
+    import { probeDevices } from ${JSON.stringify(module)};
+    console.log(JSON.stringify(await probeDevices()));`;
+  const child = spawnSync(process.execPath, ['--import=tsx', '--input-type=module', '--eval', code], {
+    encoding: 'utf8',
+    cwd: new URL('../..', import.meta.url),
+    timeout: 60_000,
+  });
+  assert.deepEqual([child.status, child.stderr], [0, '']);
+  assert.deepEqual(JSON.parse(child.stdout), await listExecutionProviders());
+});
