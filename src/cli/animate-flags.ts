@@ -21,6 +21,11 @@ export const CLIP_FLAGS = {
   seed: { name: '--seed', value: 'n', help: 'seed of noise, head motion and blinks (default: 42)' },
   fps: { name: '--fps', value: 'n', help: "frames a second, 1 to 120 (default: the bundle's)" },
   device: { name: '--device', value: 'name', help: 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)' },
+  precision: {
+    name: '--precision',
+    value: 'name',
+    help: 'auto, float32, float16 (GPU) or int8 (CPU, faster, slightly coarser) (default: auto)',
+  },
   threads: {
     name: '--threads',
     value: 'n',

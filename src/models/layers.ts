@@ -6,7 +6,6 @@
 import type { Attribute, GraphBuilder, Value } from '../onnx/graph.ts';
 import { floatAttribute } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
-import { elementCount } from '../tensor/tensor.ts';
 import type { Activations, LayerWeights } from './quantization.ts';
 import type { WeightReader } from './weight-reader.ts';
 

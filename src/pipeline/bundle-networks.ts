@@ -7,6 +7,7 @@ import type { Engine, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { LoraFile } from '../weights/lora.ts';
+import type { PrecisionChoice } from './animate-options.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
 import type { GraphThread } from './graph-thread.ts';
@@ -21,15 +22,20 @@ export interface NetworksChoice {
   readonly guided: boolean;
   /** Guidance scale that the denoiser takes as an input; null where guidance is two evaluations. */
   readonly embeddedGuidance: number | null;
+  /** `auto` is what the device is best at. */
+  readonly precision: PrecisionChoice;
 }
+
+/** What networks need of an engine. */
+export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'>;
 
 /** What networks are loaded with. */
 export interface LoadNetworksOptions extends NetworksChoice {
-  readonly graphs: GraphThread;
+  readonly graphs: Pick<GraphThread, 'build'>;
   /** Runs the denoiser only, so that nothing waits between its steps. */
-  readonly denoisingEngine: Engine;
+  readonly denoisingEngine: LoadingEngine;
   /** Runs everything else. */
-  readonly sideEngine: Engine;
+  readonly sideEngine: LoadingEngine;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -81,7 +87,8 @@ export abstract class BundleNetworks implements ClipNetworks {
   async #loadOne(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
     const { bundle, graphs, denoisingEngine, sideEngine, windowFrames, loras } = options;
     const engine = name.endsWith('denoising-unet') ? denoisingEngine : sideEngine;
-    const { device, precision } = engine;
+    const { device } = engine;
+    const precision = options.precision === 'auto' ? engine.precision : options.precision;
     const graphOptions: GraphOptions = {
       windowFrames,
       decodeFrames: this.decodeFrames,

@@ -29,9 +29,10 @@ export interface NetworkEngines {
 }
 
 /** Equal for choices that give the same networks. */
-export function choiceKey({ bundle, windowFrames, loras, guided, embeddedGuidance }: NetworksChoice): string {
+export function choiceKey(choice: NetworksChoice): string {
+  const { bundle, windowFrames, loras, guided, embeddedGuidance, precision } = choice;
   const adapters = loras.map(({ path, scale }) => [path, scale]);
-  return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance]);
+  return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance, precision]);
 }
 
 /** Loads networks once for each choice; those that nobody uses any more go, but for the last. */
