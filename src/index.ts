@@ -74,6 +74,7 @@ export type {
   AnimationPlan,
   DeviceName,
   Framing,
+  PrecisionChoice,
   PresetName,
   ProgressEvent,
   SamplerName,

@@ -21,11 +21,6 @@ export const CLIP_FLAGS = {
   seed: { name: '--seed', value: 'n', help: 'seed of noise, head motion and blinks (default: 42)' },
   fps: { name: '--fps', value: 'n', help: "frames a second, 1 to 120 (default: the bundle's)" },
   device: { name: '--device', value: 'name', help: 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)' },
-  precision: {
-    name: '--precision',
-    value: 'name',
-    help: 'auto, float32, float16 (GPU) or int8 (CPU, faster, slightly coarser) (default: auto)',
-  },
   threads: {
     name: '--threads',
     value: 'n',
@@ -67,6 +62,11 @@ const FLAGS: Readonly<Record<Key, Flag>> = {
     name: '--denoise-every',
     value: 'n',
     help: 'denoise every nth frame, 1 to 8, and blend those between (default: 1)',
+  },
+  precision: {
+    name: '--precision',
+    value: 'name',
+    help: 'auto, float32, float16 (GPU) or int8 (CPU, faster, slightly coarser) (default: auto)',
   },
   ...CLIP_FLAGS,
   overwrite: { name: '--force', help: 'replace an existing output' },
