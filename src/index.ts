@@ -81,6 +81,7 @@ export type {
   AnimationPlan,
   DeviceName,
   Framing,
+  PrecisionChoice,
   PresetName,
   ProgressEvent,
   SamplerName,

@@ -63,6 +63,11 @@ const FLAGS: Readonly<Record<Key, Flag>> = {
     value: 'n',
     help: 'denoise every nth frame, 1 to 8, and blend those between (default: 1)',
   },
+  precision: {
+    name: '--precision',
+    value: 'name',
+    help: 'auto, float32, float16 (GPU) or int8 (CPU, faster, slightly coarser) (default: auto)',
+  },
   ...CLIP_FLAGS,
   overwrite: { name: '--force', help: 'replace an existing output' },
 };

@@ -160,7 +160,7 @@ async function enter(
       const job = { ...clip.job, ...framesOf(contender), sampling };
       const loaded = await loadNetworks(studio, job, contender, sampling, signal);
       // Who shares networks with an earlier contender would have had to load them just the same.
-      const key = `${contender.form} ${choiceKey(networksOf(job))}`;
+      const key = `${contender.form} ${contender.precision} ${choiceKey(networksOf(job))}`;
       if (!seconds.has(key)) seconds.set(key, loaded.seconds);
       entrants.push({
         contender,

@@ -1,6 +1,6 @@
 /** Contenders as a user writes them: `sampler=dpmpp,steps=8,guidance=2.5`, and sweeps, `steps=1,2,4,8`. */
 import { InvalidOptionError } from '../errors.ts';
-import type { PresetName, SamplerName } from '../pipeline/animate-options.ts';
+import type { PrecisionChoice, PresetName, SamplerName } from '../pipeline/animate-options.ts';
 import { MAX_DENOISE_EVERY } from '../pipeline/key-frames.ts';
 import { SAMPLERS } from '../schedulers/create-scheduler.ts';
 
@@ -15,6 +15,8 @@ export interface ContenderSpec {
   readonly guidance?: number;
   /** Denoises every nth frame only, 1 to 8. @defaultValue 1 */
   readonly every?: number;
+  /** @defaultValue 'auto' */
+  readonly precision?: PrecisionChoice;
 }
 
 /** A setting with a number. */
@@ -33,7 +35,8 @@ const ALIASES: Readonly<Record<string, SamplerName>> = {
   'dpmsolver++': 'dpmsolver',
 };
 const PRESETS: readonly PresetName[] = ['fast', 'original'];
-const KEYS = ['preset', 'sampler', 'steps', 'guidance', 'every'] as const;
+const PRECISIONS: readonly PrecisionChoice[] = ['auto', 'float32', 'float16', 'int8'];
+const KEYS = ['preset', 'sampler', 'steps', 'guidance', 'every', 'precision'] as const;
 /** Samplers whose steps are those of a distillation. */
 const DISTILLED: ReadonlySet<SamplerName> = new Set(['lcm', 'tcd']);
 const MAX_STEPS = 100;
@@ -93,6 +96,12 @@ export function parseContender(text: string, option = 'with'): ContenderSpec {
         spec.sampler = sampler;
         break;
       }
+      case 'precision': {
+        const precision = PRECISIONS.find((name) => name === value);
+        if (precision === undefined) throw refuse(option, text, `precision ${PRECISIONS.join(', ')}`, value);
+        spec.precision = precision;
+        break;
+      }
       case 'steps':
       case 'guidance':
       case 'every':
@@ -109,12 +118,15 @@ export function checkContender(
   option = 'with',
   text = JSON.stringify(spec),
 ): ContenderSpec {
-  const { preset, sampler, steps, guidance, every } = spec;
+  const { preset, sampler, steps, guidance, every, precision } = spec;
   if (preset !== undefined && !PRESETS.includes(preset)) {
     throw refuse(option, text, 'preset fast or original', String(preset));
   }
   if (sampler !== undefined && !SAMPLERS.includes(sampler)) {
     throw refuse(option, text, `a sampler: ${SAMPLERS.join(', ')}`, String(sampler));
+  }
+  if (precision !== undefined && !PRECISIONS.includes(precision)) {
+    throw refuse(option, text, `precision ${PRECISIONS.join(', ')}`, String(precision));
   }
   if (steps !== undefined) expectNumber(option, 'steps', text, steps);
   if (guidance !== undefined) expectNumber(option, 'guidance', text, guidance);

@@ -2,6 +2,7 @@
 import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import type { PresetName } from '../pipeline/animate-options.ts';
+import { checkBundlePrecision } from '../pipeline/check-precision.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import { type ContenderSpec, presetOf, type SweepSpec } from './contender-spec.ts';
 import type { ContenderSettings } from './report.ts';
@@ -35,11 +36,12 @@ function settingsTitle({
   steps,
   guidance,
   every,
-}: Pick<Contender, 'sampler' | 'steps' | 'guidance' | 'every'>): string {
+  precision,
+}: Pick<Contender, 'sampler' | 'steps' | 'guidance' | 'every' | 'precision'>): string {
   const name = { lcm: 'LCM', ddim: 'DDIM', dpmsolver: 'DPM-Solver++', tcd: 'TCD', euler: 'Euler' }[sampler];
   const guided = guidance > 1 ? `, guidance ${guidance}` : '';
   const sparse = every > 1 ? `, every ${every}${ORDINAL_ENDINGS[every] ?? 'th'} frame` : '';
-  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}${sparse}`;
+  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}${sparse}${precision ? `, ${precision}` : ''}`;
 }
 
 /**
@@ -47,6 +49,7 @@ function settingsTitle({
  *
  * @param fused - LoRAs that are in the denoiser's weights already; see {@link fusedLoras}.
  * @throws {@link ModelError} if the bundle has nothing that could be compared.
+ * @throws {@link InvalidOptionError} if a contender asks for a precision that the bundle does not have.
  */
 export function chooseContenders(
   bundle: Bundle,
@@ -131,9 +134,16 @@ export function chooseContenders(
       notes.push(`${JSON.stringify(spec)} starts from the preset ${presetOf(spec)} and was left out`);
       continue;
     }
+    checkBundlePrecision(spec.precision ?? 'auto', bundle);
     const { sampler = preset.sampler, steps = preset.steps, guidance = preset.guidance, every = 1 } = spec;
     const { loras } = preset;
-    const id = `${sampler}-${steps}${guidance > 1 ? `-g${guidance}` : ''}${every > 1 ? `-every-${every}` : ''}`;
+    const precision = spec.precision === 'auto' ? undefined : spec.precision;
+    const id = [
+      `${sampler}-${steps}`,
+      ...(guidance > 1 ? [`g${guidance}`] : []),
+      ...(every > 1 ? [`every-${every}`] : []),
+      ...(precision ? [precision] : []),
+    ].join('-');
     add(uniqueId(id, contenders), id, {
       sampler,
       steps,
@@ -143,6 +153,7 @@ export function chooseContenders(
       form: 'lean',
       swept: false,
       preset: presetOf(spec),
+      ...(precision && { precision }),
     });
   }
   const fast = usable.get('fast');
@@ -191,8 +202,15 @@ function halvesOf({ description }: Bundle, guidance: number): 1 | 2 {
   return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
 }
 
-function keyOf({ sampler, steps, guidance, every, loras }: Omit<Contender, 'id' | 'title'>): string {
-  return JSON.stringify([sampler, steps, guidance, every, loras]);
+function keyOf({
+  sampler,
+  steps,
+  guidance,
+  every,
+  loras,
+  precision,
+}: Omit<Contender, 'id' | 'title'>): string {
+  return JSON.stringify([sampler, steps, guidance, every, loras, precision]);
 }
 
 function uniqueId(id: string, contenders: readonly Contender[]): string {

@@ -69,11 +69,11 @@ export async function warmDisk(bundle: Bundle): Promise<void> {
 export async function loadNetworks(
   studio: Studio,
   job: Job,
-  { form }: Contender,
+  { form, precision }: Contender,
   sampling: Sampling,
   signal: AbortSignal | undefined,
 ): Promise<LoadedNetworks> {
-  const choice = networksOf({ ...job, sampling });
+  const choice = { ...networksOf({ ...job, sampling }), ...(precision && { precision }) };
   const begin = performance.now();
   const lease = await studio.loadNetworks(choice, signal);
   const leanSeconds = secondsSince(begin);

@@ -2,7 +2,7 @@
 
 import type { Spread } from '../metrics/series.ts';
 import type { Change } from '../metrics/temporal-change.ts';
-import type { SamplerName } from '../pipeline/animate-options.ts';
+import type { PrecisionChoice, SamplerName } from '../pipeline/animate-options.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import type { MatrixLimit } from './matrix-limit.ts';
 
@@ -37,6 +37,8 @@ export interface ContenderSettings {
   /** Adapters that are merged into the denoiser. */
   readonly loras: readonly string[];
   readonly form: ComputationForm;
+  /** What the networks compute in, where it is not what the device is best at. */
+  readonly precision?: Exclude<PrecisionChoice, 'auto'>;
   /** Whether `--sweep` asked for it. */
   readonly swept: boolean;
 }

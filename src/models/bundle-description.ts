@@ -19,7 +19,8 @@ export type BundlePart =
   | 'imageEncoder'
   | 'audio2mesh'
   | 'audio2pose'
-  | 'lcmLora';
+  | 'lcmLora'
+  | 'calibration';
 
 /** A file of a bundle. */
 export interface BundleFile {

@@ -124,6 +124,7 @@ const part = z.enum([
   'audio2mesh',
   'audio2pose',
   'lcmLora',
+  'calibration',
 ]);
 
 const file = z.object({

@@ -22,6 +22,7 @@ import {
   opsetFor,
   silu,
 } from './layers.ts';
+import type { Activations } from './quantization.ts';
 import { runUnet, timeEmbedding, UNET_EPSILON } from './unet.ts';
 import {
   assertUnetConfig,
@@ -59,6 +60,8 @@ export interface DenoisingUnetOptions extends SpatialSize {
   readonly device?: Device;
   /** @defaultValue 'float32' */
   readonly precision?: Precision | undefined;
+  /** Measures activations, or computes layers in integers; for the CPU, in float32. */
+  readonly activations?: Activations | undefined;
 }
 
 function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: DenoisingUnetOptions): Net {
@@ -73,11 +76,12 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     imageEmbeds = 'none',
     device = 'cpu',
     precision,
+    activations,
   } = options;
   const { inChannels, outChannels, crossAttentionDim, normNumGroups: groups, timeCondProjDim } = config;
   if (config.motion !== null) assertIntegerInRange('frames', frames, 1, config.motion.positionalTableLength);
   const graph = new GraphBuilder('denoising-unet', { opset: opsetFor(device), precision });
-  const net: Net = { graph, weights, device, cost: { flops: 0 } };
+  const net: Net = { graph, weights, device, cost: { flops: 0 }, activations };
   const video = { batch, frames, channels: inChannels, height, width };
   const latents = graph.input('latents', [batch, inChannels, frames, height, width]);
   const timestep = graph.input('timestep', [1], { exact: true });
@@ -141,6 +145,7 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     height,
     width,
   ]);
+  if (activations?.kind === 'observe') activations.finish(graph);
   return net;
 }
 

@@ -3,10 +3,10 @@
  * [count, channels, height, width], where count is batch · frames; tokens are kept as rows of a matrix,
  * [count · length, channels], which makes every linear layer one Gemm.
  */
-import type { GraphBuilder, Value } from '../onnx/graph.ts';
+import type { Attribute, GraphBuilder, Value } from '../onnx/graph.ts';
 import { floatAttribute } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
-import { elementCount } from '../tensor/tensor.ts';
+import type { Activations, LayerWeights } from './quantization.ts';
 import type { WeightReader } from './weight-reader.ts';
 
 /** Collects the multiplications and additions of convolutions and matrix products. */
@@ -20,6 +20,8 @@ export interface Net {
   readonly weights: WeightReader;
   readonly device: Device;
   readonly cost: Cost;
+  /** Measures activations, or computes layers in integers. */
+  readonly activations?: Activations | undefined;
 }
 
 /** An edge that carries images. */
@@ -53,6 +55,34 @@ export function weight(
   return net.graph.weight(net.weights.name(key), read, dims);
 }
 
+/** Weights `path.weight` and, unless `bias` is false, `path.bias`, for a layer that may run in integers. */
+function layerWeights(net: Net, path: string, stored: readonly number[], bias: boolean): LayerWeights {
+  const { read } = net.weights.take(`${path}.weight`, stored);
+  const name = net.weights.name(path);
+  return {
+    ...{ name, dims: stored, weight: read },
+    ...(bias && { bias: net.weights.take(`${path}.bias`, [stored[0]!]).read }),
+  };
+}
+
+/** Rows below which a linear layer is not worth its way to integers and back. */
+const MIN_INTEGER_ROWS = 16;
+
+/** A linear layer with `rows` rows of input, in the form that the net asks for. */
+function matrixProduct(net: Net, x: Value, layer: LayerWeights, rows: number): Value {
+  const { graph, activations } = net;
+  const { name, dims, weight: read, bias } = layer;
+  if (rows >= MIN_INTEGER_ROWS) {
+    if (activations?.kind === 'quantize' && activations.hasLinear(name)) {
+      return activations.linear(graph, x, layer);
+    }
+    if (activations?.kind === 'observe') activations.layer(graph, name, x);
+  }
+  const inputs = [x, graph.weight(`${name}.weight`, read, dims)];
+  if (bias !== undefined) inputs.push(graph.weight(`${name}.bias`, bias, [dims[0]!]));
+  return graph.op('Gemm', inputs, { transB: 1 });
+}
+
 /** Shape of a convolution. */
 export interface ConvOptions {
   readonly out: number;
@@ -63,6 +93,24 @@ export interface ConvOptions {
   readonly padding?: number | readonly [number, number, number, number];
 }
 
+/** A convolution in the form that `activations` ask for. */
+export function convolution(
+  { graph, activations }: Pick<Net, 'graph' | 'activations'>,
+  x: Value,
+  layer: LayerWeights,
+  attributes: Readonly<Record<string, Attribute>>,
+): Value {
+  const { name, dims, weight: read, bias } = layer;
+  if (activations?.kind === 'quantize' && activations.hasConv(name)) {
+    return activations.conv(graph, x, layer, attributes);
+  }
+  const inputs = [x, graph.weight(`${name}.weight`, read, dims)];
+  if (bias !== undefined) inputs.push(graph.weight(`${name}.bias`, bias, [dims[0]!]));
+  const value = graph.op('Conv', inputs, attributes);
+  if (activations?.kind === 'observe') activations.layer(graph, name, x, value);
+  return value;
+}
+
 /** 2-D convolution with bias; weights `path.weight` [out, in, k, k] and `path.bias`. */
 export function conv(net: Net, x: FeatureMap, path: string, options: ConvOptions): FeatureMap {
   const { out, kernel, stride = 1, padding = (kernel - 1) / 2 } = options;
@@ -71,15 +119,12 @@ export function conv(net: Net, x: FeatureMap, path: string, options: ConvOptions
     Math.floor((length + before + after - kernel) / stride) + 1;
   const height = size(x.height, pads[0]!, pads[2]!);
   const width = size(x.width, pads[1]!, pads[3]!);
-  const value = net.graph.op(
-    'Conv',
-    [
-      x.value,
-      weight(net, `${path}.weight`, [out, x.channels, kernel, kernel]),
-      weight(net, `${path}.bias`, [out]),
-    ],
-    { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [...pads] },
-  );
+  const layer = layerWeights(net, path, [out, x.channels, kernel, kernel], true);
+  const value = convolution(net, x.value, layer, {
+    kernel_shape: [kernel, kernel],
+    strides: [stride, stride],
+    pads: [...pads],
+  });
   net.cost.flops += 2 * x.count * height * width * out * x.channels * kernel * kernel;
   return { value, count: x.count, channels: out, height, width };
 }
@@ -99,10 +144,9 @@ export interface LinearOptions {
 export function linear(net: Net, x: Value, path: string, options: LinearOptions): Value {
   const { out, bias = true, convolution = false } = options;
   const dims = [out, options.in];
-  const matrix = weight(net, `${path}.weight`, convolution ? [...dims, 1, 1] : dims, dims);
   net.cost.flops += 2 * options.rows * options.in * out;
-  const inputs = bias ? [x, matrix, weight(net, `${path}.bias`, [out])] : [x, matrix];
-  return net.graph.op('Gemm', inputs, { transB: 1 });
+  const layer = layerWeights(net, path, convolution ? [...dims, 1, 1] : dims, bias);
+  return matrixProduct(net, x, { ...layer, dims }, options.rows);
 }
 
 /** `x · sigmoid(x)`. */
@@ -162,22 +206,21 @@ export function gatedFeedForward(net: Net, x: Value, path: string, rows: number,
   const inner = 4 * width;
   const key = `${path}.net.0.proj`;
   // Two products instead of one that would have to be split: each has its half of the weight.
-  const halves = (suffix: string, stored: readonly number[], dims: readonly number[]): [Value, Value] => {
-    const { read } = net.weights.take(`${key}.${suffix}`, stored);
-    const size = elementCount(dims);
-    const half = (part: string, index: number): Value =>
-      graph.weight(
-        net.weights.name(`${key}.${part}.${suffix}`),
-        () => read().subarray(index * size, (index + 1) * size),
-        dims,
-      );
-    return [half('value', 0), half('gate', 1)];
+  const { weight: read, bias: readBias } = layerWeights(net, key, [2 * inner, width], true);
+  const half = (part: string, index: number): Value => {
+    const of = (whole: () => Float32Array, size: number) => () =>
+      whole().subarray(index * size, (index + 1) * size);
+    const layer = {
+      name: net.weights.name(`${key}.${part}`),
+      dims: [inner, width],
+      weight: of(read, inner * width),
+      bias: of(readBias!, inner),
+    };
+    return matrixProduct(net, x, layer, rows);
   };
-  const matrices = halves('weight', [2 * inner, width], [inner, width]);
-  const biases = halves('bias', [2 * inner], [inner]);
-  const [value, gate] = matrices.map((matrix, i) => graph.op('Gemm', [x, matrix, biases[i]!], { transB: 1 }));
+  const [value, gate] = [half('value', 0), half('gate', 1)];
   net.cost.flops += 2 * rows * width * 2 * inner;
-  const gated = graph.op('Mul', [value!, graph.op('Gelu', [gate!])]);
+  const gated = graph.op('Mul', [value, graph.op('Gelu', [gate])]);
   return linear(net, gated, `${path}.net.2`, { rows, in: inner, out: width });
 }
 

@@ -8,6 +8,8 @@
 import { GraphBuilder, type Value } from '../onnx/graph.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
+import { convolution } from './layers.ts';
+import type { Activations } from './quantization.ts';
 
 /** Architecture of the codec, as a bundle stores it. */
 export interface PatchTransformConfig {
@@ -84,6 +86,15 @@ export function patchDecoderFlops(
   return 2 * frames * (synthesis + (height / REFINER_BLOCK) * (width / REFINER_BLOCK) * kernels);
 }
 
+/** Options of {@link buildPatchDecoder}; the size is that of the pictures. */
+export interface PatchDecoderOptions {
+  readonly frames: number;
+  readonly height: number;
+  readonly width: number;
+  /** Measures activations, or computes the refiner's layers in integers. */
+  readonly activations?: Activations | undefined;
+}
+
 /**
  * Graph that decodes `frames` frames: `latents` [1, latentChannels, frames, h, w] and `base`, the warped portraits
  * [frames, 3, H, W] in [−1, 1], to `difference` [frames, 3, H, W], which added to the base gives the picture.
@@ -93,7 +104,7 @@ export function patchDecoderFlops(
 export function buildPatchDecoder(
   config: PatchTransformConfig,
   weights: WeightSource,
-  { frames, height, width }: { readonly frames: number; readonly height: number; readonly width: number },
+  { frames, height, width, activations }: PatchDecoderOptions,
 ): GraphBuilder {
   const { patchSize, latentChannels, refiner } = config;
   const graph = new GraphBuilder('patch-decoder');
@@ -122,9 +133,14 @@ export function buildPatchDecoder(
 
   const both = graph.op('Concat', [picture, base], { axis: 1 });
   const conv = (x: Value, key: string, reordered?: Float32Array): Value => {
-    const read = weights.read(`${key}.weight`);
-    const kernel = graph.float32(`${key}.weight`, reordered ?? read.data, read.dims);
-    return graph.op('Conv', [x, kernel, weight(graph, weights, `${key}.bias`)], { pads: [1, 1, 1, 1] });
+    const { data, dims } = weights.read(`${key}.weight`);
+    const layer = {
+      name: key,
+      dims,
+      weight: () => reordered ?? data,
+      bias: () => weights.read(`${key}.bias`).data,
+    };
+    return convolution({ graph, activations }, x, layer, { pads: [1, 1, 1, 1] });
   };
   const silu = (x: Value): Value => graph.op('Mul', [x, graph.op('Sigmoid', [x])]);
   const first = reorderInputs(weights.read('refiner.conv_in.weight'), 2 * COLOURS);
@@ -139,5 +155,6 @@ export function buildPatchDecoder(
     mode: 'CRD',
   });
   graph.output('difference', graph.op('Sub', [graph.op('Add', [picture, correction]), base]));
+  if (activations?.kind === 'observe') activations.finish(graph);
   return graph;
 }

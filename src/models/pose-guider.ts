@@ -19,6 +19,7 @@ import {
   silu,
   weight,
 } from './layers.ts';
+import type { Activations } from './quantization.ts';
 import type { SpatialSize } from './unet-config.ts';
 import { type NetworkDescription, WeightReader } from './weight-reader.ts';
 
@@ -107,6 +108,8 @@ export interface PoseGuiderOptions extends SpatialSize {
   readonly device?: Device;
   /** @defaultValue 'float32' */
   readonly precision?: Precision | undefined;
+  /** Measures activations, or computes layers in integers; for the CPU, in float32. */
+  readonly activations?: Activations | undefined;
 }
 
 const BATCH_NORM_EPSILON = floatAttribute(1e-5);
@@ -136,11 +139,11 @@ function batchNorm(net: Net, x: FeatureMap, path: string, batchStatistics: boole
 }
 
 function addPoseGuider(weights: WeightReader, config: PoseGuiderConfig, options: PoseGuiderOptions): Net {
-  const { frames, batch = 1, height, width, device = 'cpu', precision } = options;
+  const { frames, batch = 1, height, width, device = 'cpu', precision, activations } = options;
   const count = batch * frames;
   const { norm, activation, batchStatistics, normNumGroups: groups = 32 } = config;
   const graph = new GraphBuilder('pose-guider', { opset: opsetFor(device), precision });
-  const net: Net = { graph, weights, device, cost: { flops: 0 } };
+  const net: Net = { graph, weights, device, cost: { flops: 0 }, activations };
   const pictures = graph.input('pictures', [count, config.inChannels, height, width]);
 
   // Modules are numbered as in a sequence of convolution, norm if there is one, and activation.
@@ -183,6 +186,7 @@ function addPoseGuider(weights: WeightReader, config: PoseGuiderConfig, options:
     }
     output(stage, x);
   });
+  if (activations?.kind === 'observe') activations.finish(graph);
   return net;
 }
 

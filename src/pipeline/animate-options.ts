@@ -5,6 +5,11 @@ import type { LoraFile } from '../weights/lora.ts';
 export type SamplerName = 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
 /** Where the networks run; `auto` takes the first that opens. */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
+/**
+ * What the networks compute in: `auto` is float16 on GPUs that have it, else float32; `int8` is for CPUs and bundles with a
+ * calibration.
+ */
+export type PrecisionChoice = 'auto' | 'float32' | 'float16' | 'int8';
 /** `paste-back` keeps the photo's size and background; `crop` returns the square around the face. */
 export type Framing = 'paste-back' | 'crop';
 /** Named settings of a bundle: few steps with LCM-LoRA, or the original sampler. */
@@ -43,6 +48,8 @@ export interface AnimateOptions {
   readonly fps?: number;
   /** @defaultValue 'auto' */
   readonly device?: DeviceName;
+  /** @defaultValue 'auto' */
+  readonly precision?: PrecisionChoice;
   /** Threads of the engine, 1 to 256. @defaultValue one for each core */
   readonly threads?: number;
   /** @defaultValue 'paste-back' */

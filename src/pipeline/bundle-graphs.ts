@@ -6,13 +6,20 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Bundle, BundlePart } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import { type CalibratedNetwork, readCalibration } from '../models/calibration.ts';
 import { buildClipVision } from '../models/clip-vision.ts';
 import { buildDenoisingUnet, type DenoisingUnetOptions } from '../models/denoising-unet.ts';
 import { buildPatchDecoder, buildPatchEncoder } from '../models/patch-transform.ts';
 import { buildPoseGuider } from '../models/pose-guider.ts';
+import {
+  type ActivationObserver,
+  type Activations,
+  type NetworkPrecision,
+  Quantizer,
+} from '../models/quantization.ts';
 import { buildReferenceUnet } from '../models/reference-unet.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
-import type { GraphBuilder, Precision } from '../onnx/graph.ts';
+import type { GraphBuilder } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 import { withLoras } from '../weights/lora-merge.ts';
@@ -54,7 +61,8 @@ export interface GraphOptions {
   /** Adapters of the denoising UNet. */
   readonly loras: readonly LoraFile[];
   readonly device: Device;
-  readonly precision: Precision;
+  /** `int8` needs a bundle with a calibration; what that does not name stays float32. */
+  readonly precision: NetworkPrecision;
 }
 
 /** A graph whose weights are read when it is written, and the open files that they are read from. */
@@ -69,13 +77,21 @@ export interface BundleGraph {
 /**
  * The ONNX graph of one network.
  *
+ * @param observer - measures the activations of a network that may be computed in integers.
  * @throws {@link ModelError} if a weight file is damaged or does not fit the bundle's description.
  */
-export function openBundleGraph(bundle: Bundle, network: NetworkName, options: GraphOptions): BundleGraph {
+export function openBundleGraph(
+  bundle: Bundle,
+  network: NetworkName,
+  options: GraphOptions,
+  observer?: ActivationObserver,
+): BundleGraph {
   const { description } = bundle;
   const { codec, files } = description;
   const { windowFrames, decodeFrames, device } = options;
-  const precision = FLOAT32_NETWORKS.has(network) ? 'float32' : options.precision;
+  const integers = options.precision === 'int8';
+  const precision =
+    FLOAT32_NETWORKS.has(network) || options.precision === 'int8' ? 'float32' : options.precision;
   const picture = { height: description.resolution, width: description.resolution };
   const latents = latentSize(description);
   const opened: { dispose(): void }[] = [];
@@ -85,6 +101,11 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     const file = openSafetensors(bundle.pathOf(part));
     opened.push(file);
     return file;
+  };
+  const activationsOf = (part: CalibratedNetwork): Activations | undefined => {
+    if (!integers) return observer;
+    states.push(files.calibration?.sha256);
+    return new Quantizer(readCalibration(bundle).networks[part] ?? {});
   };
   const denoiserWeights = (): WeightSource => {
     const base = open('denoisingUnet');
@@ -106,6 +127,7 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
       poseFeatures: true,
       device,
       precision,
+      activations: activationsOf('denoisingUnet'),
     });
   const form = { device, precision };
   const builders: Record<NetworkName, () => GraphBuilder> = {
@@ -129,6 +151,7 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
         ...picture,
         ...form,
         frames: windowFrames,
+        activations: activationsOf('poseGuider'),
       }),
     'denoising-unet': () => denoiser('keys-values'),
     'unconditional-denoising-unet': () => denoiser('none'),
@@ -144,7 +167,11 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
     'published-denoising-unet': () => denoiser('published'),
     decoder: () =>
       codec.type === 'patch-transform'
-        ? buildPatchDecoder(codec, open('codec'), { ...picture, frames: decodeFrames })
+        ? buildPatchDecoder(codec, open('codec'), {
+            ...picture,
+            frames: decodeFrames,
+            activations: activationsOf('codec'),
+          })
         : buildVaeDecoder(codec, open('codec'), { ...picture, ...form, batch: decodeFrames }),
   };
   const dispose = (): void => {
@@ -152,7 +179,7 @@ export function openBundleGraph(bundle: Bundle, network: NetworkName, options: G
   };
   try {
     const graph = builders[network]();
-    return { graph, weightsKey: { precision: graph.precision, states }, dispose };
+    return { graph, weightsKey: { precision: integers ? 'int8' : graph.precision, states }, dispose };
   } catch (error) {
     dispose();
     throw error;

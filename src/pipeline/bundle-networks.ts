@@ -2,11 +2,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
-import type { Precision } from '../onnx/graph.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { LoraFile } from '../weights/lora.ts';
+import type { PrecisionChoice } from './animate-options.ts';
 import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
 import type { GraphThread } from './graph-thread.ts';
@@ -23,15 +23,20 @@ export interface NetworksChoice {
   readonly guided: boolean;
   /** Guidance scale that the denoiser takes as an input; null where guidance is two evaluations. */
   readonly embeddedGuidance: number | null;
+  /** `auto` is what the device is best at. */
+  readonly precision: PrecisionChoice;
 }
+
+/** What networks need of an engine. */
+export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'>;
 
 /** What networks are loaded with. */
 export interface LoadNetworksOptions extends NetworksChoice {
   readonly graphs: Pick<GraphThread, 'build'>;
   /** Runs the denoiser only, so that nothing waits between its steps. */
-  readonly denoisingEngine: Engine;
+  readonly denoisingEngine: LoadingEngine;
   /** Runs everything else. */
-  readonly sideEngine: Engine;
+  readonly sideEngine: LoadingEngine;
   /** Told which networks went over from half precision to float32. */
   readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -85,14 +90,15 @@ export abstract class BundleNetworks implements ClipNetworks {
   async #loadOne(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
     const { bundle, graphs, denoisingEngine, sideEngine, windowFrames, loras } = options;
     const engine = name.endsWith('denoising-unet') ? denoisingEngine : sideEngine;
-    const { device, precision } = engine;
-    const open = (form: Precision): Promise<Network> => {
+    const { device } = engine;
+    const precision = options.precision === 'auto' ? engine.precision : options.precision;
+    const open = (form: GraphOptions['precision']): Promise<Network> => {
       const { decodeFrames } = this;
       const graphOptions: GraphOptions = { windowFrames, decodeFrames, loras, device, precision: form };
       return loadWritten(engine, name, (how) => graphs.build(bundle, name, graphOptions, how));
     };
     const network = await open(precision);
-    if (precision === 'float32' || FLOAT32_NETWORKS.has(name)) return network;
+    if (precision !== 'float16' || FLOAT32_NETWORKS.has(name)) return network;
     return new HalfPrecisionNetwork(network, {
       openExact: () => open('float32'),
       onFallback: () =>

@@ -30,12 +30,13 @@ export interface NetworkEngines {
 }
 
 /** Equal for choices that give the same networks; a LoRA that is written anew meanwhile is another one. */
-export function choiceKey({ bundle, windowFrames, loras, guided, embeddedGuidance }: NetworksChoice): string {
+export function choiceKey(choice: NetworksChoice): string {
+  const { bundle, windowFrames, loras, guided, embeddedGuidance, precision } = choice;
   const adapters = loras.map(({ path, scale }) => {
     const { size, mtimeMs, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
     return [path, scale, size, mtimeMs, ino];
   });
-  return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance]);
+  return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance, precision]);
 }
 
 /** Loads networks once for each choice; those that nobody uses any more go, but for the last. */

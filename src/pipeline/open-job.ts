@@ -17,6 +17,7 @@ import type { Scheduler } from '../schedulers/scheduler.ts';
 import { cacheFolder } from '../weights/cache-folder.ts';
 import type { LoraFile } from '../weights/lora.ts';
 import type { AnimateOptions, PresetName, SamplerName } from './animate-options.ts';
+import { checkBundlePrecision } from './check-precision.ts';
 import { type ContextWindow, planContextWindows, planLoopedWindows } from './context-windows.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import { planKeyFrames } from './key-frames.ts';
@@ -174,6 +175,7 @@ export async function openJob(
     inputs: [picture, audio],
   });
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  checkBundlePrecision(resolved.precision, bundle);
   const sampling = chooseSampling(bundle, resolved);
   checkLoras(bundle, resolved, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };

@@ -1,5 +1,6 @@
 /** Tells what a job will take, without doing it. */
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
+import { checkDevicePrecision } from './check-precision.ts';
 import { estimateJob } from './estimate-job.ts';
 import { countEvaluations } from './open-job.ts';
 import { Studio } from './studio.ts';
@@ -24,6 +25,7 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
     const { bundle, sampling, frames, fps, windows } = job;
     const { width, height } = portrait.info;
     const engine = await studio.denoisingEngine();
+    checkDevicePrecision(job.options.precision, engine);
     const evaluations = countEvaluations(job);
     const estimate = await estimateJob({
       bundle,

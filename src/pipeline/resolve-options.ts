@@ -1,7 +1,14 @@
 /** Checks the options of a job all at once, before any work, and fills in the defaults that need no bundle. */
 import { extname, resolve } from 'node:path';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
-import type { AnimateOptions, DeviceName, Framing, PresetName, SamplerName } from './animate-options.ts';
+import type {
+  AnimateOptions,
+  DeviceName,
+  Framing,
+  PrecisionChoice,
+  PresetName,
+  SamplerName,
+} from './animate-options.ts';
 import { closestName } from './closest-name.ts';
 import { MAX_DENOISE_EVERY } from './key-frames.ts';
 
@@ -14,6 +21,7 @@ type Defaulted =
   | 'denoiseEvery'
   | 'seed'
   | 'device'
+  | 'precision'
   | 'framing'
   | 'expressionScale'
   | 'mouthScale'
@@ -50,6 +58,7 @@ const DEVICES: Record<DeviceName, true> = {
   coreml: true,
   dml: true,
 };
+const PRECISIONS: Record<PrecisionChoice, true> = { auto: true, float32: true, float16: true, int8: true };
 const FRAMINGS: Record<Framing, true> = { 'paste-back': true, crop: true };
 const PRESETS: Record<PresetName, true> = { fast: true, original: true };
 
@@ -91,6 +100,7 @@ const CHECKS: { readonly [Key in keyof Required<AnimateOptions>]: Check } = {
   seed: integer(0, Number.MAX_SAFE_INTEGER, '2^53 − 1'),
   fps: number(1, 120),
   device: oneOf(DEVICES),
+  precision: oneOf(PRECISIONS),
   threads: integer(1, 256),
   framing: oneOf(FRAMINGS),
   expressionScale: number(0, 3),
@@ -142,6 +152,7 @@ export function resolveOptions(
     denoiseEvery: 1,
     seed: 42,
     device: 'auto',
+    precision: 'auto',
     framing: 'paste-back',
     expressionScale: 1,
     mouthScale: 1,

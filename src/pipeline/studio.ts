@@ -10,6 +10,7 @@ import { Engine, type NetworkProfile } from '../runtime/engine.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
+import { checkBundlePrecision, checkDevicePrecision } from './check-precision.ts';
 import type { ClipCheckpoints } from './clip-checkpoints.ts';
 import type { FrameProfile } from './frame-protocol.ts';
 import { FrameThread } from './frame-thread.ts';
@@ -86,13 +87,14 @@ function takePlace(queue: PQueue): Promise<() => void> {
 }
 
 /** What decides which networks a job needs. */
-export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
+export function networksOf({ options, bundle, windows, sampling }: Job): NetworksChoice {
   return {
     bundle,
     windowFrames: windows[0]!.frames.length,
     loras: sampling.loras,
     guided: sampling.halves === 2,
     embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,
+    precision: options.precision,
   };
 }
 
@@ -235,11 +237,14 @@ export class Studio {
     report({ type: 'stage', stage: 'prepare' });
     const { job, portrait, pcm } = await watch.time('prepare', async () => {
       const opened = await this.openJob(options);
-      // A device that does not work is told before the motion is made.
-      await this.#openEngines().catch(async (error: unknown) => {
+      // A device that does not work, or not in this precision, is told before the motion is made.
+      try {
+        const { denoising } = await this.#openEngines();
+        checkDevicePrecision(opened.job.options.precision, denoising);
+      } catch (error) {
         await opened.portrait.dispose();
         throw error;
-      });
+      }
       return opened;
     });
     try {
@@ -263,8 +268,11 @@ export class Studio {
    * own clip's reference may be bound to it.
    *
    * @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph.
+   * @throws {@link InvalidOptionError} if bundle or device have not the precision.
    */
-  loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease> {
+  async loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease> {
+    checkBundlePrecision(choice.precision, choice.bundle);
+    checkDevicePrecision(choice.precision, await this.denoisingEngine());
     return this.#cache.load(choice, signal);
   }
 

@@ -47,7 +47,7 @@ export async function writeGraph(
  * @throws {@link ModelError} if the engine refuses the graph.
  */
 export async function loadWritten(
-  engine: Engine,
+  engine: Pick<Engine, 'load'>,
   name: string,
   write: (how: { readonly afresh: boolean }) => Promise<ReadyGraph>,
 ): Promise<Network> {

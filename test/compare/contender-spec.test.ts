@@ -9,6 +9,7 @@ test('contenders are read with their other names, and start from the preset that
   assert.equal(presetOf(spec), 'original');
   assert.equal(presetOf(parseContender('sampler=tcd')), 'fast');
   assert.equal(presetOf(parseContender('steps=2')), 'fast');
+  assert.deepEqual(parseContender('precision=int8'), { precision: 'int8' });
   assert.equal(presetOf(parseContender('sampler=lcm,preset=original')), 'original');
 });
 
@@ -21,6 +22,7 @@ for (const [text, message] of [
   ['steps=4,steps=8', /steps once, got it twice/],
   ['strength=1', /settings like sampler=dpmpp,steps=8,guidance=2.5, got "strength=1"/],
   ['', /settings like/],
+  ['precision=int4', /precision auto, float32, float16, int8, got int4/],
   ['preset=slow', /preset fast or original, got slow/],
 ] as const) {
   test(`the contender ${JSON.stringify(text)} is refused`, () => {

@@ -87,7 +87,14 @@ async function open(bundleFolder: string, precision: 'float32' | 'float16', noti
     (message) => notices.push(message),
   );
   const bundle = await openBundle(bundleFolder);
-  const choice = { bundle, windowFrames: 2, loras: [], guided: true, embeddedGuidance: null };
+  const choice = {
+    bundle,
+    windowFrames: 2,
+    loras: [],
+    guided: true,
+    embeddedGuidance: null,
+    precision: 'auto' as const,
+  };
   return (await cache.load(choice)).networks;
 }
 

@@ -27,6 +27,7 @@ test('the required options alone get the documented defaults, and nothing from a
     denoiseEvery: 1,
     seed: 42,
     device: 'auto',
+    precision: 'auto',
     framing: 'paste-back',
     expressionScale: 1,
     mouthScale: 1,
