@@ -3,8 +3,8 @@
  *
  *   npm run build && node --import=tsx scripts/benchmark.ts [--quick] [--original] [--threads N] [--output scripts/results/benchmark.md]
  *
- * Renders 10 s and 60 s of speech with the preset fast, and with --original 3 s with the preset original; with --quick 3 s
- * alone.
+ * Renders 10 s of speech with the preset fast, plain and with what makes it faster, and 60 s; with --original 3 s with the preset
+ * original; with --quick 3 s alone.
  */
 import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
@@ -48,9 +48,22 @@ const STAGES: readonly Exclude<keyof StageTimes, 'total'>[] = [
 /** Stages whose work grows with the clip; the others come once. */
 const PER_FRAME: ReadonlySet<keyof StageTimes> = new Set(['pose', 'denoise', 'decode', 'encode']);
 
+/** What makes a clip faster, at a cost in the picture that `compare` shows. */
+const FASTER: readonly Setting[] = [
+  { title: 'int8', flags: ['--precision', 'int8'] },
+  { title: 'every 2nd frame', flags: ['--denoise-every', '2'] },
+  { title: 'both', flags: ['--precision', 'int8', '--denoise-every', '2'] },
+];
+
+interface Setting {
+  readonly title: string;
+  readonly flags: readonly string[];
+}
+
 interface Run extends TimedJob {
   readonly preset: string;
   readonly seconds: number;
+  readonly setting: Setting;
 }
 
 /** The sample recordings one after another, over and over. */
@@ -71,19 +84,20 @@ async function readSpeech(): Promise<Float32Array> {
 }
 
 /** `LCM 4 steps, 10 s` */
-function titleOf({ result, seconds }: Run): string {
+function titleOf({ result, seconds, setting: { title } }: Run): string {
   const guidance = result.guidance > 1 ? `, guidance ${result.guidance}` : '';
-  return `${result.sampler.toUpperCase()} ${result.steps} steps${guidance}, ${seconds} s`;
+  return `${result.sampler.toUpperCase()} ${result.steps} steps${guidance}${title === '' ? '' : `, ${title}`}, ${seconds} s`;
 }
 
 function overviewTable(runs: readonly Run[]): string {
   return markdownTable(
-    ['', 'frames', 'time, s', 'frames/s', 'peak memory, MB'],
+    ['', 'frames', 'time, s', 'frames/s', 'time / duration', 'peak memory, MB'],
     runs.map((run) => [
       titleOf(run),
       String(run.result.frames),
       formatNumber(run.wall, 1),
       formatNumber(run.result.frames / run.wall, 2),
+      formatNumber(run.wall / run.result.duration, 2),
       formatNumber(run.peakBytes / 1e6, 0),
     ]),
   );
@@ -108,8 +122,13 @@ async function versionOf(name: string): Promise<string> {
 async function report(runs: readonly Run[]): Promise<string> {
   const processor = cpus()[0]?.model ?? 'unknown processor';
   const { width, height } = runs[0]!.result;
-  const short = runs.find(({ preset, seconds }) => preset === 'fast' && seconds === SHORT);
-  const long = runs.find(({ preset, seconds }) => preset === 'fast' && seconds === LONG);
+  const isPlain = ({ flags }: Setting): boolean => flags.length === 0;
+  const short = runs.find(
+    ({ preset, seconds, setting }) => isPlain(setting) && preset === 'fast' && seconds === SHORT,
+  );
+  const long = runs.find(
+    ({ preset, seconds, setting }) => isPlain(setting) && preset === 'fast' && seconds === LONG,
+  );
   const ratio =
     short === undefined || long === undefined
       ? ''
@@ -144,17 +163,21 @@ await access(BUILT_COMMAND).catch(() => {
 const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-benchmark-'));
 try {
   const speech = await readSpeech();
+  const plain: Setting = { title: '', flags: [] };
   const jobs = [
-    ...(values.quick ? [QUICK] : [SHORT, LONG]).map((seconds) => ({ preset: 'fast', seconds })),
-    ...(values.original ? [{ preset: 'original', seconds: QUICK }] : []),
+    { preset: 'fast', seconds: values.quick ? QUICK : SHORT, setting: plain },
+    ...(values.quick ? [] : FASTER.map((setting) => ({ preset: 'fast', seconds: SHORT, setting }))),
+    ...(values.quick ? [] : [{ preset: 'fast', seconds: LONG, setting: plain }]),
+    ...(values.original ? [{ preset: 'original', seconds: QUICK, setting: plain }] : []),
   ];
   const runs: Run[] = [];
-  for (const { preset, seconds } of jobs) {
+  for (const { preset, seconds, setting } of jobs) {
     const audio = path.join(folder, `speech-${seconds}.wav`);
     await writeFile(audio, encodeWav(speech.subarray(0, seconds * SAMPLE_RATE), SAMPLE_RATE));
     const args = ['--portrait', path.resolve(ROOT, values.portrait), '--audio', audio, '--preset', preset];
+    args.push(...setting.flags);
     if (values.threads !== undefined) args.push('--threads', values.threads);
-    const run = { ...(await timeJob({ args, folder })), preset, seconds };
+    const run = { ...(await timeJob({ args, folder })), preset, seconds, setting };
     console.error(
       `${titleOf(run)}: ${formatNumber(run.wall, 1)} s, ${formatNumber(run.peakBytes / 1e6, 0)} MB`,
     );
