@@ -77,6 +77,11 @@ export const JOB_PROPERTIES: Readonly<Record<string, JsonSchema>> = {
   seed: integer(0, Number.MAX_SAFE_INTEGER, 42, 'Seed of noise, head motion and blinks.'),
   fps: number(1, 120, undefined, "Frames a second; the bundle's if there are none."),
   framing: choice(['paste-back', 'crop'], 'paste-back', 'The whole photo, or the square around the face.'),
+  precision: choice(
+    ['auto', 'float32', 'float16', 'int8'],
+    'auto',
+    'What networks compute in; int8 on CPUs, with a bundle that has a calibration.',
+  ),
   expressionScale: number(0, 3, 1, 'Strength of facial expression.'),
   mouthScale: number(0, 3, 1, 'Strength of lip and jaw motion on top of it.'),
   headPoseScale: number(0, 3, 1, 'Strength of head motion.'),
