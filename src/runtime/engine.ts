@@ -289,7 +289,7 @@ export class Engine {
       throw new ModelError(`Cannot load ${name}: the engine was disposed of`, name);
     }
     const id = this.#nextNetwork++;
-    const own = typeof graph === 'string' || transfer ? graph : graph.slice();
+    const own = typeof graph === 'string' || transfer ? graph : new Uint8Array(graph);
     const buffers = typeof own === 'string' ? [] : [own.buffer as ArrayBuffer];
     try {
       const info = await this.#client.request(

@@ -52,6 +52,15 @@ test('runs a network and copies its inputs', () =>
     assert.deepEqual(a, pair(1, 2));
   }));
 
+test('copies the bytes of a model, also those of a Buffer, whose slices share its memory', () =>
+  withEngine(async (engine) => {
+    const bytes = pairGraph();
+    const model = Buffer.alloc(bytes.length); // not of the pool, which would not be moved
+    model.set(bytes);
+    for (const name of ['first', 'second']) await (await engine.load(name, model)).dispose();
+    assert.deepEqual(new Uint8Array(model), bytes);
+  }));
+
 test('moves its inputs on request, except views of a larger buffer and repeated ones', () =>
   withEngine(async (engine) => {
     const network = await engine.load('pair', pairGraph());
