@@ -79,6 +79,10 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
     for (const left of Object.keys(presets)) {
       if (left !== kept) onProgress?.({ type: 'notice', message: leftOut(name, left, bundle) });
     }
+    if (loras.length > 0 && bundle.description.files.calibration !== undefined) {
+      const message = `bundle ${name} has no calibration for int8: its networks are others than those that were measured; scripts/calibrate.ts measures anew`;
+      onProgress?.({ type: 'notice', message });
+    }
     const fused = withLoras(
       base,
       adapters.map((lora, i) => ({ lora, scale: all[i]!.scale })),
@@ -97,6 +101,8 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
       const files: Partial<Record<BundlePart, BundleFile>> = { ...bundle.description.files };
       const denoisingUnet = files.denoisingUnet!;
       delete files.denoisingUnet;
+      // Measured on other activations than the fused network has.
+      if (loras.length > 0) delete files.calibration;
       const fusedPreset = withoutFused(presets[kept]!, own, options.fast);
       const adapterParts = Object.values(presets).flatMap(({ loras: list }) => list.map(({ part }) => part));
       for (const part of adapterParts) {

@@ -13,7 +13,7 @@ import {
 import type { CliContext } from './context.ts';
 import { formatPlan, formatResult } from './format.ts';
 import { createProgressDisplay } from './progress-bar.ts';
-import { listenForStop } from './stop-signals.ts';
+import { untilStopped } from './stop-signals.ts';
 
 /** The command, ready to be added to the program. */
 export function createAnimateCommand(context: CliContext): Command {
@@ -46,20 +46,16 @@ async function run(
   const { stdout, stderr, env } = context;
   const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
   const display = createProgressDisplay(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
-  const stop = listenForStop(() => {
-    display.close();
-    stderr.write('lcm-portrait: stopping; again to end at once\n');
-  });
-  try {
+  await untilStopped({ stderr, clear: () => display.close() }, async (signal) => {
     const pipeline = await context.loadPipeline();
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     const job: AnimateOptions = {
       ...options,
       ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
-      signal: stop.signal,
+      signal,
       onProgress: (event) => {
         if (json) writeJson(event);
-        else if (!stop.signal.aborted) display.update(event);
+        else if (!signal.aborted) display.update(event);
       },
     };
     if (dryRun) {
@@ -84,11 +80,7 @@ async function run(
       if (json) writeJson({ type: 'result', ...result });
       else stdout.write(formatResult(result));
     }
-  } catch (error) {
-    // Whatever fails while a job is being stopped fails because of it.
-    throw stop.signal.aborted ? stop.signal.reason : inFlagNames(error);
-  } finally {
-    display.close();
-    stop.dispose();
-  }
+  }).catch((error: unknown) => {
+    throw inFlagNames(error);
+  });
 }

@@ -10,7 +10,7 @@ import { type NumericFlags, readDevice, readNumbers } from './batch-flags.ts';
 import { formatBatchPlan, formatBatchReport } from './batch-format.ts';
 import type { CliContext } from './context.ts';
 import { PARTIAL_STATUS } from './exit-codes.ts';
-import { listenForStop } from './stop-signals.ts';
+import { untilStopped } from './stop-signals.ts';
 
 interface BatchSwitches {
   readonly quiet?: true;
@@ -137,18 +137,14 @@ async function run(
   const { stdout, stderr, env } = context;
   const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
   const display = createBatchDisplay(stderr, { quiet: quiet || json || dryRun, dumb: env.TERM === 'dumb' });
-  const stop = listenForStop(() => {
-    display.close();
-    const what = options.queue === undefined ? 'checkpoints are kept' : 'jobs stay in the queue';
-    stderr.write(`lcm-portrait: stopping, ${what}; again to end at once\n`);
-  });
-  try {
+  const outcome = options.queue === undefined ? 'checkpoints are kept' : 'jobs stay in the queue';
+  await untilStopped({ stderr, clear: () => display.close(), outcome }, async (signal) => {
     const jobs = await context.loadJobs();
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     const inside: RunBatchOptions = {
       ...options,
       ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
-      signal: stop.signal,
+      signal,
     };
     if (dryRun) {
       const plan = await jobs.planBatch(manifest, inside);
@@ -163,17 +159,11 @@ async function run(
     const batch = jobs.runBatch(manifest, inside);
     for await (const event of batch) {
       if (json) writeJson(event);
-      else if (!stop.signal.aborted) display.update(event);
+      else if (!signal.aborted) display.update(event);
     }
     const report: BatchReport = await batch.report;
     display.close();
     if (!json) stdout.write(formatBatchReport(report));
     if (report.state !== 'complete') setStatus(PARTIAL_STATUS);
-  } catch (error) {
-    // Whatever fails while a batch is being stopped fails because of it.
-    throw stop.signal.aborted ? stop.signal.reason : error;
-  } finally {
-    display.close();
-    stop.dispose();
-  }
+  });
 }

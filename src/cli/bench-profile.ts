@@ -9,7 +9,7 @@ import { parseNumber } from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatTable } from './format-table.ts';
 import { createProgressDisplay } from './progress-bar.ts';
-import { listenForStop } from './stop-signals.ts';
+import { untilStopped } from './stop-signals.ts';
 
 /** Flags that say what is profiled, by their options. */
 const FLAGS = {
@@ -89,32 +89,22 @@ export async function runProfile(
   const { stdout, stderr, env } = context;
   const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
   const display = createProgressDisplay(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
-  const stop = listenForStop(() => {
-    display.close();
-    stderr.write('lcm-portrait: stopping; again to end at once\n');
-  });
-  try {
+  await untilStopped({ stderr, clear: () => display.close() }, async (signal) => {
     const { profile } = await context.loadComparison();
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     const report = await profile({
       ...options,
       ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
-      signal: stop.signal,
+      signal,
       onProgress: (event) => {
         if (json) writeJson(event);
-        else if (!stop.signal.aborted) display.update(event);
+        else if (!signal.aborted) display.update(event);
       },
     });
     display.close();
     if (json) writeJson({ type: 'result', report });
     else stdout.write(formatProfile(report));
-  } catch (error) {
-    // Whatever fails while a job is being stopped fails because of it.
-    throw stop.signal.aborted ? stop.signal.reason : error;
-  } finally {
-    display.close();
-    stop.dispose();
-  }
+  });
 }
 
 /** Groups of one operator together, whatever their shapes; the most expensive first. */

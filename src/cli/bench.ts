@@ -38,7 +38,10 @@ export function createBenchCommand(context: CliContext): Command {
       'lengths of windows and batches, e.g. 4,12 (default: a third of a window, a window)',
     )
     .option('--devices <list>', 'e.g. cpu,cuda,webgpu (default: auto)')
-    .option('--precisions <list>', 'e.g. float32,float16 (default: auto, what the device computes in)')
+    .option(
+      '--precisions <list>',
+      'e.g. float32,int8 or float16 (default: auto, what the device computes in)',
+    )
     .option('--threads <list>', 'threads of the engine, e.g. 1,2 (default: one for each core)')
     .option('--seconds <s>', 'how long each network runs, 0.1 to 60 (default: 1)')
     .option('--roofline', 'also count the bytes that networks go through, and measure the memory')

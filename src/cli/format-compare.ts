@@ -8,6 +8,9 @@ import { formatTable } from './format-table.ts';
 /** The summary, tables of times and quality, the project's aims, and where the report lies. */
 export function formatComparison(report: CompareReport, page: string): string {
   const { contenders, limit } = report;
+  const ofFloats = contenders.some(({ precision }) => precision === 'int8')
+    ? ' of floats, which integers may pass'
+    : '';
   const withJob = contenders.some(({ wholeJob }) => wholeJob !== undefined);
   const timeTable = formatTable(
     [
@@ -73,5 +76,5 @@ export function formatComparison(report: CompareReport, page: string): string {
           ['aims on two cores', 'found', 'wanted', ''],
           wanted.map(({ name, found, wanted: aim, met }) => [name, found, aim, met ? 'met' : 'missed']),
         )}`;
-  return `${page}\n${summarise(report)}\n\n${timeTable}\n${qualityTable}${aims}\nlimit of this machine: ${gigaFlops(limit.flops, '/s')} in matrix products\n`;
+  return `${page}\n${summarise(report)}\n\n${timeTable}\n${qualityTable}${aims}\nlimit of this machine: ${gigaFlops(limit.flops, '/s')} in matrix products${ofFloats}\n`;
 }

@@ -6,7 +6,7 @@ import type { SamplerSettings } from '../bundles/import-aniportrait.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { type ByteProgress, createByteProgress } from './byte-progress.ts';
 import type { CliContext } from './context.ts';
-import { listenForStop } from './stop-signals.ts';
+import { untilStopped } from './stop-signals.ts';
 
 /** Switches that every command about bundles has. */
 export interface CommonFlags {
@@ -51,16 +51,12 @@ export async function runWork<Result>(
     dumb: env.TERM === 'dumb',
   });
   const writeJson = (value: object): void => void stdout.write(`${JSON.stringify(value)}\n`);
-  const stop = listenForStop(() => {
-    display.close();
-    stderr.write('lcm-portrait: stopping; again to end at once\n');
-  });
   let told = Number.NEGATIVE_INFINITY;
-  try {
-    return await work({
-      signal: stop.signal,
+  return untilStopped({ stderr, clear: () => display.close() }, (signal) =>
+    work({
+      signal,
       bytes: (done, total, what) => {
-        if (stop.signal.aborted) return;
+        if (signal.aborted) return;
         if (!json) display.update(done, total, `${verb} ${what}`);
         else if (performance.now() - told > 500 || done === total) {
           told = performance.now();
@@ -68,13 +64,8 @@ export async function runWork<Result>(
         }
       },
       notice: (message) => (json ? writeJson({ type: 'notice', message }) : display.notice(message)),
-    });
-  } catch (error) {
-    throw stop.signal.aborted ? stop.signal.reason : error;
-  } finally {
-    display.close();
-    stop.dispose();
-  }
+    }),
+  );
 }
 
 const SAMPLERS: Readonly<Record<SamplerSettings['sampler'], true>> = {

@@ -1,7 +1,7 @@
 /** What the commands that measure have in common: a status line, Ctrl-C, and JSON in place of text. */
 import type { CliContext, Measuring } from './context.ts';
 import { StatusLine } from './status-line.ts';
-import { listenForStop } from './stop-signals.ts';
+import { untilStopped } from './stop-signals.ts';
 
 /** Switches that every measuring command has. */
 export interface MeasuringSwitches {
@@ -38,17 +38,12 @@ export async function runMeasuring<Event extends object, Report>(
   const { stdout, stderr, env } = context;
   const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
   const status = new StatusLine(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
-  const stop = listenForStop(() => {
-    status.clear();
-    const more = command.onStop === undefined ? '' : `, ${command.onStop}`;
-    stderr.write(`lcm-portrait: stopping${more}; again to end at once\n`);
-  });
-  try {
+  await untilStopped({ stderr, clear: () => status.clear(), outcome: command.onStop }, async (signal) => {
     const measuring = await context.loadComparison();
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     status.begin(command.title);
     const report = await command.measure(measuring, {
-      signal: stop.signal,
+      signal,
       onProgress: (event) => {
         if (json) writeJson(event);
         else command.show(status, event);
@@ -57,11 +52,5 @@ export async function runMeasuring<Event extends object, Report>(
     status.clear();
     if (json) writeJson({ type: 'result', report });
     else stdout.write(command.format(report));
-  } catch (error) {
-    // Whatever fails while a job is being stopped fails because of it.
-    throw stop.signal.aborted ? stop.signal.reason : error;
-  } finally {
-    status.clear();
-    stop.dispose();
-  }
+  });
 }

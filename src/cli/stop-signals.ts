@@ -17,7 +17,7 @@ export class StoppedBySignal extends Error {
  *
  * @param onFirst - called once, after the abort.
  */
-export function listenForStop(onFirst: () => void): { readonly signal: AbortSignal; dispose(): void } {
+function listenForStop(onFirst: () => void): { readonly signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   const stop = (stopSignal: StopSignal) => {
     if (!controller.signal.aborted) {
@@ -41,4 +41,40 @@ export function listenForStop(onFirst: () => void): { readonly signal: AbortSign
       for (const name of signals) process.off(name, stop);
     },
   };
+}
+
+/**
+ * Does `work`, which the first signal asks to stop.
+ *
+ * @param stderr - where the signal is answered.
+ * @param clear - takes what shows progress from the terminal; called when a signal comes, and at the end.
+ * @param outcome - what is said beside `stopping`.
+ * @throws {@link StoppedBySignal} if it was stopped, whatever it failed with: it failed because of that.
+ */
+export async function untilStopped<Result>(
+  {
+    stderr,
+    clear,
+    outcome,
+  }: {
+    readonly stderr: { write(text: string): unknown };
+    readonly clear: () => void;
+    readonly outcome?: string | undefined;
+  },
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const { signal, dispose } = listenForStop(() => {
+    clear();
+    stderr.write(
+      `lcm-portrait: stopping${outcome === undefined ? '' : `, ${outcome}`}; again to end at once\n`,
+    );
+  });
+  try {
+    return await work(signal);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    clear();
+    dispose();
+  }
 }

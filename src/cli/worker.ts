@@ -5,7 +5,7 @@ import type { RunWorkerOptions, WorkerEvent } from '../jobs/run-worker.ts';
 import { findStrayArguments } from './animate-flags.ts';
 import { type NumericFlags, readDevice, readNumbers } from './batch-flags.ts';
 import type { CliContext } from './context.ts';
-import { listenForStop } from './stop-signals.ts';
+import { untilStopped } from './stop-signals.ts';
 
 const NUMBERS: NumericFlags = {
   threads: { flag: '--threads', min: 1, max: 256, integer: true },
@@ -67,27 +67,21 @@ async function run(
   options: RunWorkerOptions,
   { quiet, json }: { readonly quiet: boolean; readonly json: boolean },
 ): Promise<void> {
-  const stop = listenForStop(() => {
-    stderr.write('lcm-portrait: stopping, the job goes back to the queue; again to end at once\n');
-  });
-  try {
+  const outcome = 'the job goes back to the queue';
+  await untilStopped({ stderr, clear: () => {}, outcome }, async (signal) => {
     const jobs = await loadJobs();
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     await jobs.runWorker({
       ...options,
       ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
-      signal: stop.signal,
+      signal,
       onEvent: (event) => {
         if (json) stdout.write(`${JSON.stringify(event)}\n`);
         else if (!quiet) stderr.write(`lcm-portrait: ${describeEvent(event)}\n`);
       },
     });
-    stop.signal.throwIfAborted();
-  } catch (error) {
-    throw stop.signal.aborted ? stop.signal.reason : error;
-  } finally {
-    stop.dispose();
-  }
+    signal.throwIfAborted();
+  });
 }
 
 async function listDeadLetters(

@@ -22,8 +22,11 @@ export type BenchNetwork = (typeof BENCH_NETWORKS)[number];
 /** Networks whose work does not depend on the number of frames. */
 export const FRAMELESS: ReadonlySet<BenchNetwork> = new Set(['portrait-encoder', 'reference-unet']);
 
-/** Numbers that networks can be computed in; `auto` is what the device computes large networks in. */
-export const BENCH_PRECISIONS = ['float32', 'float16'] as const;
+/**
+ * Numbers that networks can be computed in; `auto` is what the device computes large networks in, `int8` is for CPUs and
+ * bundles with a calibration.
+ */
+export const BENCH_PRECISIONS = ['float32', 'float16', 'int8'] as const;
 /** One of {@link BENCH_PRECISIONS}. */
 export type BenchPrecision = (typeof BENCH_PRECISIONS)[number];
 

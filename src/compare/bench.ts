@@ -2,7 +2,9 @@
 import { EnvironmentError } from '../errors.ts';
 import { type Spread, spreadOf } from '../metrics/series.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
+import type { Precision } from '../onnx/graph.ts';
 import type { GraphOptions } from '../pipeline/bundle-graphs.ts';
+import { checkBundlePrecision } from '../pipeline/check-precision.ts';
 import { GraphThread } from '../pipeline/graph-thread.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
 import { HALF_PRECISION_DEVICES } from '../runtime/device.ts';
@@ -39,6 +41,7 @@ interface Setting {
 const COMPUTES_IN: Readonly<Record<BenchPrecision, (engine: Engine) => boolean>> = {
   float32: () => true,
   float16: ({ precision }) => precision === 'float16',
+  int8: ({ device }) => device === 'cpu',
 };
 
 /** What is measured on one engine. */
@@ -58,6 +61,7 @@ interface EngineParts {
  * Measures every network in every setting.
  *
  * @throws {@link InvalidOptionsError} that names all options that are wrong.
+ * @throws {@link InvalidOptionError} if `int8` is asked of a bundle without a calibration.
  * @throws {@link ModelError} if the bundle is damaged or the engine refuses a graph.
  * @throws {@link EnvironmentError} if none of the devices works here.
  * @throws `signal.reason` if it aborts.
@@ -90,6 +94,7 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
   );
   const threadCounts = options.threads ?? [undefined];
   const precisions = options.precisions ?? ['auto'];
+  for (const precision of precisions) checkBundlePrecision(precision, bundle);
   const total = devices.length * threadCounts.length * precisions.length * settings.length;
   const rows: BenchRow[] = [];
   const limits: BenchReport['limits'][number][] = [];
@@ -143,7 +148,7 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
   }
   if (rows.length === 0 && refusals.size > 0) {
     throw new EnvironmentError(
-      `Cannot measure ${[...refusals].join(', ')}: expected a device that computes in it, ${HALF_PRECISION_DEVICES.join(' or ')} for float16, got none; take float32, or auto for what the device computes in`,
+      `Cannot measure ${[...refusals].join(', ')}: expected a device that computes in it, ${HALF_PRECISION_DEVICES.join(' or ')} for float16, cpu for int8, got none; take float32, or auto for what the device computes in`,
     );
   }
   for (const refusal of refusals) note(`${refusal} was left out: the device does not compute in it`);
@@ -208,7 +213,7 @@ async function* measureEngine(
 ): AsyncGenerator<BenchRow | BenchReport['limits'][number]> {
   const { engine, threads, settings, signal, traffic } = parts;
   const memory = traffic && { memory: traffic.memoryLimit };
-  const limits = new Map<BenchPrecision, number>();
+  const limits = new Map<Precision, number>();
   const known = new Set<string>();
   for (const asked of precisions) {
     for (const setting of settings) {
@@ -219,12 +224,14 @@ async function* measureEngine(
         const key = JSON.stringify([setting, precision]);
         if (known.has(key)) continue; // keeps to float32 whatever is asked for
         known.add(key);
-        let limit = limits.get(precision);
+        // Integers are measured against what they replace.
+        const floats = precision === 'int8' ? 'float32' : precision;
+        let limit = limits.get(floats);
         if (limit === undefined) {
-          const found = await measureMatrixLimit(engine, precision, signal);
+          const found = await measureMatrixLimit(engine, floats, signal);
           limit = found.flops;
-          limits.set(precision, limit);
-          yield { ...found, ...memory, device: engine.device, precision, threads };
+          limits.set(floats, limit);
+          yield { ...found, ...memory, device: engine.device, precision: floats, threads };
         }
         const run = await timeRuns(network, parts.seconds, signal);
         const flops = flopsOf(parts.bundle, setting);

@@ -29,7 +29,8 @@ export const METRIC_NOTES: readonly MetricNote[] = [
       'products of square matrices on the same engine, a minute earlier.',
     caution:
       'Norms, activations and moving data are not counted, and they are what small networks spend much of their time on: a ' +
-      'low share of the limit is not waste by itself. FLOP/s of denoising are those inside its runs.',
+      'low share of the limit is not waste by itself. FLOP/s of denoising are those inside its runs. The limit is that of ' +
+      'floating-point products: a contender in 8-bit integers may pass it.',
   },
   {
     name: 'PSNR',

@@ -68,6 +68,8 @@ export interface GraphOptions {
 /** A graph whose weights are read when it is written, and the open files that they are read from. */
 export interface BundleGraph {
   readonly graph: GraphBuilder;
+  /** What it computes in: some networks keep to float32 whatever was asked for. */
+  readonly precision: NetworkPrecision;
   /** Names the state of its weights: graphs with equal keys have the same under the same names. */
   readonly weightsKey: unknown;
   /** Closes the files. */
@@ -92,6 +94,7 @@ export function openBundleGraph(
   const integers = options.precision === 'int8';
   const precision =
     FLOAT32_NETWORKS.has(network) || options.precision === 'int8' ? 'float32' : options.precision;
+  let calibrated = false;
   const picture = { height: description.resolution, width: description.resolution };
   const latents = latentSize(description);
   const opened: { dispose(): void }[] = [];
@@ -104,6 +107,7 @@ export function openBundleGraph(
   };
   const activationsOf = (part: CalibratedNetwork): Activations | undefined => {
     if (!integers) return observer;
+    calibrated = true;
     states.push(files.calibration?.sha256);
     return new Quantizer(readCalibration(bundle).networks[part] ?? {});
   };
@@ -179,7 +183,8 @@ export function openBundleGraph(
   };
   try {
     const graph = builders[network]();
-    return { graph, weightsKey: { precision: integers ? 'int8' : graph.precision, states }, dispose };
+    const form = calibrated ? 'int8' : graph.precision;
+    return { graph, precision: form, weightsKey: { precision: form, states }, dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -30,10 +30,10 @@ serveThread<GraphRequest>({
   handle: async ({ bundle: folder, network, options, cacheFolder, afresh }) => {
     const bundle = bundles.get(folder) ?? (await openBundle(folder));
     bundles.set(folder, bundle);
-    const { graph, weightsKey, dispose } = openBundleGraph(bundle, network, options);
+    const { graph, precision, weightsKey, dispose } = openBundleGraph(bundle, network, options);
     try {
       const cache = new WeightCache({ folder: cacheFolder });
-      const result = await writeGraph(graph, { cache, weightsKey, afresh });
+      const result = { ...(await writeGraph(graph, { cache, weightsKey, afresh })), precision };
       return { result, transfer: [result.model.buffer as ArrayBuffer] };
     } finally {
       dispose();

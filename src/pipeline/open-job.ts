@@ -100,7 +100,7 @@ function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
 /** Checks the caller's LoRAs before heavy work; nothing of the network is read. */
 function checkLoras(
   { description }: Bundle,
-  { loras = [] }: ResolvedOptions,
+  { loras = [], precision }: ResolvedOptions,
   notice: (message: string) => void,
 ): void {
   if (loras.length === 0) return;
@@ -112,6 +112,11 @@ function checkLoras(
   });
   for (const { path: file } of loras) {
     for (const message of checkLora(file, weights).noticesFor(description)) notice(message);
+  }
+  if (precision === 'int8') {
+    notice(
+      'the ranges for int8 were measured without these LoRAs: activations that go beyond them are clipped; compare the picture with --precision float32',
+    );
   }
 }
 

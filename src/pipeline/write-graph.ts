@@ -1,6 +1,7 @@
 /** Writes graphs for the engine, and opens them: small ones whole, large ones with their weights in the cache. */
 import { ModelError } from '../errors.ts';
-import type { GraphBuilder, Precision } from '../onnx/graph.ts';
+import type { NetworkPrecision } from '../models/quantization.ts';
+import type { GraphBuilder } from '../onnx/graph.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import type { WeightCache } from '../weights/weight-cache.ts';
 
@@ -8,7 +9,7 @@ import type { WeightCache } from '../weights/weight-cache.ts';
 export interface ReadyGraph {
   readonly model: Uint8Array;
   /** What it computes in, which is not what was asked for where a network keeps to another. */
-  readonly precision: Precision;
+  readonly precision: NetworkPrecision;
   /** Where its weights lie, if not in the model. */
   readonly dataFolder?: string;
 }

@@ -91,6 +91,7 @@ test('a preset’s own LoRA is fused and leaves the presets and files; the other
   assert.equal(name, 'fused');
   assert.deepEqual(presets.fast, { sampler: 'lcm', steps: 4, guidance: 1, loras: [] });
   assert.equal(files.lcmLora, undefined);
+  assert.deepEqual(files.calibration, tiny.description.files.calibration); // measured with this LoRA, too
   const bundle = await openBundle('fused', given.store);
   await verifyBundle(bundle);
   assert(readFileSync(bundle.pathOf('codec')).equals(readFileSync(tiny.pathOf('codec'))));
@@ -121,9 +122,16 @@ test('a preset that the LoRAs are not for is left out, with a notice, and asking
 
 test('fused for the preset original, a bundle has no preset fast, nor its LoRA', async () => {
   const loras = [{ path: tiny.pathOf('lcmLora'), scale: 0.5 }];
-  const { description } = await fuseBundle(tiny, options({ loras, preset: 'original' }));
+  const notices: string[] = [];
+  const given = options({
+    ...{ loras, preset: 'original' },
+    onProgress: (event) => event.type === 'notice' && notices.push(event.message),
+  });
+  const { description } = await fuseBundle(tiny, given);
   assert.deepEqual(Object.keys(description.presets), ['original']);
   assert.equal(description.files.lcmLora, undefined);
+  assert.equal(description.files.calibration, undefined); // of other activations
+  assert.match(notices.join('\n'), /no calibration for int8/);
   const fast = { sampler: 'tcd', steps: 8, guidance: 2 } as const;
   await assert.rejects(fuseBundle(tiny, options({ loras, preset: 'original', fast })), InvalidOptionError);
 });

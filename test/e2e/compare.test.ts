@@ -162,7 +162,7 @@ test('the engine is measured by itself', { skip }, async () => {
   assert.match(wrong.stderr, /Cannot use --device: .* did you mean --devices\?/);
   const { stdout, stderr, status } = await runProgram([
     ...args.replace('--device ', '--devices ').split(' '),
-    ...['--precisions', 'auto,float32,float16', '--json'],
+    ...['--precisions', 'auto,float32,float16,int8', '--json'],
   ]);
   assert.equal(status, 0, stderr);
   const { report } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
@@ -175,6 +175,8 @@ test('the engine is measured by itself', { skip }, async () => {
       ['portrait-encoder', null, 1, 'float32'],
       ['decoder', 1, 1, 'float32'],
       ['decoder', 2, 1, 'float32'],
+      ['decoder', 1, 1, 'int8'],
+      ['decoder', 2, 1, 'int8'],
     ],
   );
   assert.match(report.notes.join(), /float16 on cpu was left out: the device does not compute in it/);
