@@ -11,7 +11,7 @@ import {
   resolveCompareOptions,
 } from './compare-options.ts';
 import { type Contender, chooseContenders, fusedLoras, ORIGINAL, PUBLISHED } from './contenders.ts';
-import { type Entrant, loadNetworks, samplingOf, warmDisk } from './entrant.ts';
+import { type Entrant, type LoadWatch, loadNetworks, samplingOf, warmDisk } from './entrant.ts';
 import { assertSpace } from './frame-spool.ts';
 import { type MatrixLimit, measureMatrixLimit } from './matrix-limit.ts';
 import { warmUp } from './measure-render.ts';
@@ -76,7 +76,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     resolved.onProgress?.({ type: 'stage', stage: 'load' });
     const engine = await studio.denoisingEngine();
     const limit: MatrixLimit = await measureMatrixLimit(engine, engine.precision, signal);
-    entrants = await enter(studio, clip, contenders, common.framesOf, signal);
+    entrants = await enter(studio, clip, contenders, common.framesOf, { signal, onNotice: notice });
     const expected = await warmAll(clip, entrants, resolved);
     rounds = new RenderRounds({ clip, entrants, folder, options: resolved, expectedSeconds: expected });
     await rounds.run();
@@ -147,7 +147,7 @@ async function enter(
   clip: PreparedClip,
   contenders: readonly Contender[],
   framesOf: CommonWindows['framesOf'],
-  signal: AbortSignal | undefined,
+  { signal, onNotice }: LoadWatch,
 ): Promise<Entrant[]> {
   const { bundle } = clip.job;
   await warmDisk(bundle);
@@ -158,7 +158,7 @@ async function enter(
       signal?.throwIfAborted();
       const sampling = samplingOf(bundle, contender);
       const job = { ...clip.job, ...framesOf(contender), sampling };
-      const loaded = await loadNetworks(studio, job, contender, sampling, signal);
+      const loaded = await loadNetworks(studio, job, contender, sampling, { signal, onNotice });
       // Who shares networks with an earlier contender would have had to load them just the same.
       const key = `${contender.form} ${contender.precision} ${choiceKey(networksOf(job))}`;
       if (!seconds.has(key)) seconds.set(key, loaded.seconds);

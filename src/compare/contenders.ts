@@ -107,9 +107,7 @@ export function chooseContenders(
     const { sampler, steps, guidance, loras } = preset;
     add(name, name, { sampler, steps, guidance, every: 1, loras, form: 'lean', swept: false, preset: name });
     if (name !== 'original') continue;
-    if (bundle.description.codec.type !== 'patch-transform') {
-      notes.push('the exact savings are measured for bundles with a patch-transform codec only');
-    } else if (halvesOf(bundle, guidance) === 2) {
+    if (halvesOf(bundle, guidance) === 2) {
       add(PUBLISHED, PUBLISHED, {
         sampler,
         steps,

@@ -61,6 +61,13 @@ export async function warmDisk(bundle: Bundle): Promise<void> {
   for (const [part] of filesOf(bundle)) await readFile(bundle.pathOf(part));
 }
 
+/** Who follows the loading of networks. */
+export interface LoadWatch {
+  readonly signal?: AbortSignal | undefined;
+  /** Told which networks went over from half precision to float32. */
+  readonly onNotice?: ((message: string) => void) | undefined;
+}
+
 /**
  * Loads what one contender needs into the studio's engines; networks that another one holds already are shared and cost no time.
  *
@@ -71,7 +78,7 @@ export async function loadNetworks(
   job: Job,
   { form, precision }: Contender,
   sampling: Sampling,
-  signal: AbortSignal | undefined,
+  { signal, onNotice }: LoadWatch,
 ): Promise<LoadedNetworks> {
   const choice = { ...networksOf({ ...job, sampling }), ...(precision && { precision }) };
   const begin = performance.now();
@@ -89,6 +96,7 @@ export async function loadNetworks(
       loras: sampling.loras,
       engine,
       lean: lease.networks,
+      onNotice,
       signal,
     });
     const release = async (): Promise<void> => {

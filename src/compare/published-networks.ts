@@ -6,12 +6,15 @@
  * would show in short clips only.
  */
 import type { Bundle } from '../models/bundle.ts';
-import type { NetworkName } from '../pipeline/bundle-graphs.ts';
+import type { NetworkPrecision } from '../models/quantization.ts';
+import { FLOAT32_NETWORKS, type NetworkName } from '../pipeline/bundle-graphs.ts';
 import type { NetworksChoice } from '../pipeline/bundle-networks.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from '../pipeline/clip-networks.ts';
 import { GraphThread } from '../pipeline/graph-thread.ts';
+import { openWithFallback } from '../pipeline/half-precision-network.ts';
 import { defaultCacheFolder } from '../pipeline/open-job.ts';
 import type { FrameConditions, SceneReference } from '../pipeline/scene.ts';
+import { loadWritten } from '../pipeline/write-graph.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { secondsSince } from './clock.ts';
@@ -19,8 +22,10 @@ import { secondsSince } from './clock.ts';
 /** What {@link PublishedNetworks.load} needs. */
 export interface PublishedNetworksOptions extends Pick<NetworksChoice, 'bundle' | 'windowFrames' | 'loras'> {
   readonly engine: Engine;
-  /** For what both forms have in common: decoding. Stays the caller's. */
+  /** For what both forms have in common: encoding the portrait, decoding. Stays the caller's. */
   readonly lean: ClipNetworks;
+  /** Told which networks went over from half precision to float32. */
+  readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -30,6 +35,13 @@ function doubled({ data, dims }: Tensor): Tensor {
   twice.set(data);
   twice.set(data, data.length);
   return { data: twice, dims: [2 * dims[0]!, ...dims.slice(1)] };
+}
+
+/** The embeddings of the two halves: the unconditional one sees zeros. */
+function halvesOf({ data, dims }: Tensor): Tensor {
+  const both = new Float32Array(2 * data.length);
+  both.set(data, data.length);
+  return { data: both, dims: [2 * dims[0]!, ...dims.slice(1)] };
 }
 
 /** See the module; {@link ClipNetworks} says what the methods do. */
@@ -59,30 +71,37 @@ export class PublishedNetworks implements ClipNetworks {
 
   /** @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph. */
   static async load(options: PublishedNetworksOptions): Promise<PublishedNetworks> {
-    const { bundle, windowFrames, loras, engine, lean, signal } = options;
+    const { bundle, windowFrames, loras, engine, lean, onNotice, signal } = options;
     const names: readonly NetworkName[] = [
-      'portrait-encoder',
       'published-reference-unet',
       'published-pose-guider',
       'published-denoising-unet',
     ];
     const networks = new Map<NetworkName, Network>();
     const loaded = new PublishedNetworks(options, networks);
-    const graphs = new GraphThread(defaultCacheFolder());
-    const { device, precision } = engine;
-    const graphOptions = { windowFrames, decodeFrames: lean.decodeFrames, loras, device, precision };
+    const { device } = engine;
+    const { decodeFrames } = lean;
+    const openIn = async (name: NetworkName, precision: NetworkPrecision): Promise<Network> => {
+      // A network may be opened long after the others: in float32, when half precision was not enough.
+      const graphs = new GraphThread(defaultCacheFolder());
+      try {
+        const form = { windowFrames, decodeFrames, loras, device, precision };
+        return await loadWritten(engine, name, (how) => graphs.build(bundle, name, form, how));
+      } finally {
+        await graphs.dispose();
+      }
+    };
     try {
       for (const name of names) {
         signal?.throwIfAborted();
-        const { model, dataFolder } = await graphs.build(bundle, name, graphOptions);
-        networks.set(name, await engine.load(name, model, { transfer: true, dataFolder }));
+        const precision = FLOAT32_NETWORKS.has(name) ? 'float32' : engine.precision;
+        const open = (form: NetworkPrecision): Promise<Network> => openIn(name, form);
+        networks.set(name, await openWithFallback({ name, precision, open, onNotice }));
       }
       return loaded;
     } catch (error) {
       await loaded.dispose();
       throw error;
-    } finally {
-      await graphs.dispose();
     }
   }
 
@@ -92,13 +111,16 @@ export class PublishedNetworks implements ClipNetworks {
     return network;
   }
 
-  /** The reference UNet's banks. */
-  async makeReference({ picture }: SceneReference): Promise<NamedInputs> {
-    const { resolution } = this.#bundle.description;
-    const { latents } = await this.#network('portrait-encoder').run({
-      picture: { data: picture, dims: [1, 3, resolution, resolution] },
-    });
-    return this.#network('published-reference-unet').run({ latents: latents! });
+  encodePortrait(reference: SceneReference): Promise<NamedInputs> {
+    return this.#lean.encodePortrait(reference);
+  }
+
+  /** The reference UNet's banks, and the image's embedding for both halves. */
+  async makeReference(reference: SceneReference): Promise<NamedInputs> {
+    const { latents, image_embeds } = await this.encodePortrait(reference);
+    const embedding = image_embeds === undefined ? {} : { image_embeds };
+    const banks = await this.#network('published-reference-unet').run({ latents: latents!, ...embedding });
+    return image_embeds === undefined ? banks : { ...banks, image_embeds: halvesOf(image_embeds) };
   }
 
   async bindReference(reference: NamedInputs, options: { readonly transfer?: boolean } = {}): Promise<void> {

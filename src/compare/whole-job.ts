@@ -33,7 +33,7 @@ export async function timeWholeJob(
     const sampling = samplingOf(clip.job.bundle, contender);
     const job = { ...clip.job, sampling, keyFrames, windows };
     const { scene, watch } = clip;
-    const loaded = await loadNetworks(studio, job, contender, sampling, signal);
+    const loaded = await loadNetworks(studio, job, contender, sampling, { signal });
     const { networks } = loaded;
     await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
     const { frames, fps } = job;

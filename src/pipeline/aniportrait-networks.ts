@@ -24,8 +24,7 @@ export class AniPortraitNetworks extends BundleNetworks {
     return networks;
   }
 
-  /** The image's embedding, and keys and values of the reference UNet's attention. */
-  async makeReference({ picture, encoderPicture }: SceneReference): Promise<NamedInputs> {
+  async encodePortrait({ picture, encoderPicture }: SceneReference): Promise<NamedInputs> {
     const { resolution, imageEncoder } = this.bundle.description;
     const embedding: NamedInputs = {};
     if (imageEncoder !== null) {
@@ -39,8 +38,7 @@ export class AniPortraitNetworks extends BundleNetworks {
       image: { data: picture, dims: [1, 3, resolution, resolution] },
     });
     const latents = { data: mean!.data.map((value) => value * this.#scalingFactor), dims: mean!.dims };
-    const keysAndValues = await this.network('reference-unet').run({ latents, ...embedding });
-    return { ...keysAndValues, ...embedding };
+    return { latents, ...embedding };
   }
 
   /** @returns [3, S, S] in about [−1, 1] for each frame. */

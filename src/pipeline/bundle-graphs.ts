@@ -49,6 +49,7 @@ export type NetworkName =
 export const FLOAT32_NETWORKS: ReadonlySet<NetworkName> = new Set([
   'portrait-encoder',
   'pose-guider',
+  'published-pose-guider',
   'decoder',
 ]);
 

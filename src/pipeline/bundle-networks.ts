@@ -10,7 +10,7 @@ import type { PrecisionChoice } from './animate-options.ts';
 import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
 import type { GraphThread } from './graph-thread.ts';
-import { HalfPrecisionNetwork } from './half-precision-network.ts';
+import { openWithFallback } from './half-precision-network.ts';
 import type { FrameConditions, SceneReference } from './scene.ts';
 import { loadWritten } from './write-graph.ts';
 
@@ -53,7 +53,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     this.bundle = bundle;
   }
 
-  abstract makeReference(reference: SceneReference): Promise<NamedInputs>;
+  abstract encodePortrait(reference: SceneReference): Promise<NamedInputs>;
   abstract decode(frames: readonly FrameToDecode[]): Promise<Float32Array[]>;
 
   /**
@@ -97,14 +97,11 @@ export abstract class BundleNetworks implements ClipNetworks {
       const graphOptions: GraphOptions = { windowFrames, decodeFrames, loras, device, precision: form };
       return loadWritten(engine, name, (how) => graphs.build(bundle, name, graphOptions, how));
     };
-    const network = await open(precision);
-    if (precision !== 'float16' || FLOAT32_NETWORKS.has(name)) return network;
-    return new HalfPrecisionNetwork(network, {
-      openExact: () => open('float32'),
-      onFallback: () =>
-        options.onNotice?.(
-          `${name} returned NaN or infinity in half precision; it runs in float32 from now on`,
-        ),
+    return openWithFallback({
+      name,
+      precision: FLOAT32_NETWORKS.has(name) && precision === 'float16' ? 'float32' : precision,
+      open,
+      onNotice: options.onNotice,
     });
   }
 
@@ -118,6 +115,13 @@ export abstract class BundleNetworks implements ClipNetworks {
     const { description } = this.bundle;
     const { height, width } = latentSize(description);
     return [description.codec.latentChannels, height, width];
+  }
+
+  /** Keys and values of the reference UNet's attention, and the image's embedding. */
+  async makeReference(reference: SceneReference): Promise<NamedInputs> {
+    const { latents, ...embedding } = await this.encodePortrait(reference);
+    const keysAndValues = await this.network('reference-unet').run({ latents: latents!, ...embedding });
+    return { ...keysAndValues, ...embedding };
   }
 
   async bindReference(reference: NamedInputs, options: { readonly transfer?: boolean } = {}): Promise<void> {

@@ -24,6 +24,8 @@ export interface ClipNetworks {
   readonly decodeFrames: number;
   /** Whether decoding needs the conditions of a frame again. */
   readonly decodesOverBase: boolean;
+  /** What the reference UNet takes of a portrait: its `latents`, and `image_embeds` where the bundle has an image encoder. */
+  encodePortrait(reference: SceneReference): Promise<NamedInputs>;
   /**
    * What the denoiser needs to know of a portrait: the same for all clips of the portrait on these networks, or on
    * networks of the same bundle, LoRAs and guidance. May run while another clip renders.

@@ -3,6 +3,7 @@
  * in float32, runs again on the same inputs, and stays there.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { NetworkPrecision } from '../models/quantization.ts';
 import type { InputOptions, NamedTensors, Network, TensorInfo } from '../runtime/engine.ts';
 import { firstNonFinite, type Tensor } from '../tensor/tensor.ts';
 
@@ -80,4 +81,26 @@ async function areFinite(outputs: Readonly<Record<string, Tensor>>): Promise<boo
     await nextTurn();
   }
   return true;
+}
+
+/** What {@link openWithFallback} opens. */
+export interface OpenWithFallbackOptions {
+  /** For the notice. */
+  readonly name: string;
+  readonly precision: NetworkPrecision;
+  readonly open: (precision: NetworkPrecision) => Promise<Network>;
+  /** Told when the network goes over from half precision to float32. */
+  readonly onNotice?: ((message: string) => void) | undefined;
+}
+
+/** Opens a network; one in half precision with float32 to fall back to. */
+export async function openWithFallback(options: OpenWithFallbackOptions): Promise<Network> {
+  const { name, precision, open, onNotice } = options;
+  const network = await open(precision);
+  if (precision !== 'float16') return network;
+  return new HalfPrecisionNetwork(network, {
+    openExact: () => open('float32'),
+    onFallback: () =>
+      onNotice?.(`${name} returned NaN or infinity in half precision; it runs in float32 from now on`),
+  });
 }

@@ -16,13 +16,12 @@ export class PatchNetworks extends BundleNetworks {
     return networks;
   }
 
-  /** Keys and values of the reference UNet's attention. */
-  async makeReference({ picture }: SceneReference): Promise<NamedInputs> {
+  async encodePortrait({ picture }: SceneReference): Promise<NamedInputs> {
     const { resolution } = this.bundle.description;
     const { latents } = await this.network('portrait-encoder').run({
       picture: { data: picture, dims: [1, 3, resolution, resolution] },
     });
-    return this.network('reference-unet').run({ latents: latents! });
+    return { latents: latents! };
   }
 
   /** @returns [3, S, S] for each frame: picture minus warped portrait. */

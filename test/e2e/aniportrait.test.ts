@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { compare } from '../../src/compare/compare.ts';
 import { ModelError } from '../../src/errors.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
@@ -102,6 +103,17 @@ test('guidance that the denoiser takes as an input costs one evaluation, and cou
   const strong = await render('strong', { ...options, guidance: 8 });
   assert.deepEqual([mild.result.denoiserEvaluations, strong.result.denoiserEvaluations], [2, 2]);
   assert.ok(meanDifference(mild.frames[3]!, strong.frames[3]!) > 0.1);
+});
+
+test('compared with itself as published: both halves at once give the same clip', async () => {
+  const output = path.join(folder, 'report');
+  const report = await compare({ portrait: PORTRAIT, audio, output, bundle, device: 'cpu', repeats: 1 });
+  const ids = report.contenders.map(({ id }) => id);
+  assert.deepEqual(ids, ['fast', 'original', 'original-as-published']);
+  const savings = report.comparisons.find((item) => item.against === 'original-as-published')!;
+  assert.equal(savings.of, 'original');
+  assert.ok(savings.largestLatentDifference! < 1e-3, `${savings.largestLatentDifference}`);
+  assert.ok(savings.largestLevelDifference <= 1);
 });
 
 test('a dry run counts windows and evaluations of the bundle', async () => {
