@@ -87,5 +87,6 @@ export type {
   SamplerName,
   Stage,
   StageTimes,
+  WindowLayout,
 } from './pipeline/animate-options.ts';
 export { planAnimation } from './pipeline/plan-animation.ts';

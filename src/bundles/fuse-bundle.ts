@@ -1,6 +1,6 @@
 /**
- * Makes a bundle whose denoising UNet has LoRAs in its weights. They are for one preset; the others would silently become
- * other networks than they say they are, so the new bundle does not have them.
+ * Makes a bundle whose denoising UNet has LoRAs in its weights. They are for one preset, and for those that have the same
+ * LoRAs; the others would silently become other networks than they say they are, so the new bundle does not have them.
  */
 import path from 'node:path';
 import { InvalidOptionError } from '../errors.ts';
@@ -29,11 +29,14 @@ export interface FuseOptions {
   readonly name: string;
   /** LoRAs to merge, each with its scale. */
   readonly loras?: readonly LoraFile[];
-  /** A preset whose own LoRAs are merged, too; it is the one that is kept. @defaultValue none; `fast` is kept */
+  /**
+   * A preset whose own LoRAs are merged, too; it is kept, and those with the same LoRAs. @defaultValue none; `fast` and those are
+   * kept
+   */
   readonly preset?: BundlePresetName | undefined;
   /** Stores the fused weights in half precision. @defaultValue as they are in the bundle */
   readonly half?: boolean;
-  /** What the preset `fast` does from now on, if it is kept. @defaultValue as in the bundle */
+  /** How the preset `fast`, and others with its LoRAs, sample from now on, if it is kept. @defaultValue as in the bundle */
   readonly fast?: SamplerSettings | undefined;
   /** @defaultValue false */
   readonly overwrite?: boolean;
@@ -76,8 +79,10 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
       const message = describeLoraMismatch(adapter, bundle.description);
       if (message !== undefined) onProgress?.({ type: 'notice', message });
     }
+    const keptToo = presetsLike(kept, presets);
     for (const left of Object.keys(presets)) {
-      if (left !== kept) onProgress?.({ type: 'notice', message: leftOut(name, left, bundle) });
+      if (!keptToo.includes(left as BundlePresetName))
+        onProgress?.({ type: 'notice', message: leftOut(name, left, bundle) });
     }
     if (loras.length > 0 && bundle.description.files.calibration !== undefined) {
       const message = `bundle ${name} has no calibration for int8: its networks are others than those that were measured; scripts/calibrate.ts measures anew`;
@@ -103,10 +108,12 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
       delete files.denoisingUnet;
       // Measured on other activations than the fused network has.
       if (loras.length > 0) delete files.calibration;
-      const fusedPreset = withoutFused(presets[kept]!, own, options.fast);
+      const fusedPresets = Object.fromEntries(
+        keptToo.map((name) => [name, withoutFused(presets[name]!, own, options.fast)]),
+      );
       const adapterParts = Object.values(presets).flatMap(({ loras: list }) => list.map(({ part }) => part));
       for (const part of adapterParts) {
-        if (!fusedPreset.loras.some((lora) => lora.part === part)) delete files[part];
+        if (!fusedPresets[kept]!.loras.some((lora) => lora.part === part)) delete files[part];
       }
       let done = 0;
       const written = await folder.writeWeights(denoisingUnet.path, tensors, {
@@ -127,7 +134,7 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
         ...bundle.description,
         name,
         description: `${bundle.description.description} Fused with ${all.map(({ path: file }) => path.basename(file)).join(', ')}.`,
-        presets: { [kept]: fusedPreset },
+        presets: fusedPresets,
         files: { ...files, denoisingUnet: { ...denoisingUnet, ...written } },
       };
       const made = await folder.finish(description, overwrite);
@@ -153,7 +160,7 @@ function keptPreset({ description }: Bundle, { preset, fast }: FuseOptions): Bun
       kept,
     );
   }
-  if (fast !== undefined && kept !== 'fast') {
+  if (fast !== undefined && !presetsLike(kept, presets).includes('fast')) {
     throw new InvalidOptionError(
       `Cannot use fast: expected a bundle that keeps the preset fast, got one fused for ${kept}`,
       'fast',
@@ -161,6 +168,16 @@ function keptPreset({ description }: Bundle, { preset, fast }: FuseOptions): Bun
     );
   }
   return kept;
+}
+
+/** A preset's name and those of presets with the same LoRAs; `original` is what nothing is merged into, and stands alone. */
+function presetsLike(name: BundlePresetName, presets: BundleDescription['presets']): BundlePresetName[] {
+  const lorasOf = (preset: BundlePresetName): string => JSON.stringify(presets[preset]?.loras);
+  const names = Object.keys(presets) as BundlePresetName[];
+  return names.filter(
+    (other) =>
+      other === name || (other !== 'original' && name !== 'original' && lorasOf(other) === lorasOf(name)),
+  );
 }
 
 function leftOut(name: string, preset: string, { description, folder }: Bundle): string {

@@ -50,7 +50,7 @@ const FLAGS: Readonly<Record<Key, Flag>> = {
     repeatable: true,
     help: "LoRA to merge, after the preset's; may be repeated (scale: 1)",
   },
-  preset: { name: '--preset', value: 'name', help: 'fast or original (default: fast)' },
+  preset: { name: '--preset', value: 'name', help: 'fast, faster or original (default: fast)' },
   sampler: {
     name: '--sampler',
     value: 'name',
@@ -61,12 +61,17 @@ const FLAGS: Readonly<Record<Key, Flag>> = {
   denoiseEvery: {
     name: '--denoise-every',
     value: 'n',
-    help: 'denoise every nth frame, 1 to 8, and blend those between (default: 1)',
+    help: "denoise every nth frame, 1 to 8, and blend those between (default: the preset's)",
+  },
+  windows: {
+    name: '--windows',
+    value: 'kind',
+    help: "overlapping, moving (less work) or loop (default: the preset's)",
   },
   precision: {
     name: '--precision',
     value: 'name',
-    help: 'auto, float32, float16 (GPU) or int8 (CPU, faster, slightly coarser) (default: auto)',
+    help: "auto, float32, float16 (GPU) or int8 (CPU, faster, slightly coarser) (default: the preset's)",
   },
   ...CLIP_FLAGS,
   overwrite: { name: '--force', help: 'replace an existing output' },

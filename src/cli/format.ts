@@ -62,7 +62,7 @@ export function formatPlan(plan: AnimationPlan): string {
     ['sampling', formatSampling(plan)],
     [
       'windows',
-      `${plan.windows}${plan.denoisedFrames < plan.frames ? ` over ${count(plan.denoisedFrames, 'denoised frame')}` : ''}, ` +
+      `${plan.windows}${plan.windowLayout === 'moving' ? ' moving' : ''}${plan.denoisedFrames < plan.frames ? ` over ${count(plan.denoisedFrames, 'denoised frame')}` : ''}, ` +
         count(plan.denoiserEvaluations, 'denoiser evaluation'),
     ],
     ['time', `about ${formatSeconds(plan.estimatedSeconds)}`],
@@ -73,7 +73,8 @@ export function formatPlan(plan: AnimationPlan): string {
 
 function formatSampling(of: AnimateResult | AnimationPlan): string {
   const guidance = of.guidance === 1 ? '' : `, guidance ${round(of.guidance)}`;
-  return `${of.sampler}, ${count(of.steps, 'step')}${guidance}, bundle ${of.bundle} on ${of.device}`;
+  const precision = of.precision === 'auto' ? '' : `, ${of.precision}`;
+  return `${of.sampler}, ${count(of.steps, 'step')}${guidance}${precision}, bundle ${of.bundle} on ${of.device}`;
 }
 
 /** At most three decimals, none that are zero. */

@@ -110,8 +110,8 @@ export function createFuseCommand(context: CliContext): Command {
     .addOption(
       new Option(
         '--preset <name>',
-        "merge this preset's own LoRAs, too, and keep it alone (without: fast is kept)",
-      ).choices(['fast', 'original']),
+        "merge this preset's own LoRAs, too, and keep those that have the same (without: fast is kept)",
+      ).choices(['fast', 'faster', 'original']),
     )
     .option('--half', 'store the merged weights in half precision')
     .option('--fast <sampler:steps:guidance>', 'what the preset fast does from now on, e.g. lcm:4:1')

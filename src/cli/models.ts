@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { StoredBundle } from '../bundles/bundle-store.ts';
 import { ModelError } from '../errors.ts';
+import type { BundlePreset } from '../models/bundle-description.ts';
 import type { CliContext } from './context.ts';
 import { formatBytes } from './format.ts';
 import { addCommonFlags, type CommonFlags, runWork, storeOf } from './models-context.ts';
@@ -53,11 +54,12 @@ function formatBundle(
 ): string {
   if (bundle === undefined || bytes === undefined) return `${name}  cannot be used: ${problem}\n`;
   const { resolution, fps, presets, licence, description, files: parts } = bundle.description;
-  const { fast } = presets;
+  const { fast, faster } = presets;
   const rows = [
     ['', description],
     ['size', `${formatBytes(bytes)}, ${resolution}×${resolution} at ${fps} fps`],
     ['fast', fast ? `${fast.sampler}, ${fast.steps} steps, guidance ${fast.guidance}` : 'no such preset'],
+    ...(faster ? [['faster', formatFaster(faster)]] : []),
     ['licence', licence],
     ['folder', folder],
     ...(files
@@ -69,6 +71,20 @@ function formatBundle(
   ];
   const width = files ? 15 : 9;
   return `${name}${embedded ? ' (embedded)' : ''}\n${rows.map(([label, value]) => `  ${label!.padEnd(width)}${value}\n`).join('')}`;
+}
+
+/** What the preset has that `fast` has not. */
+function formatFaster({
+  denoiseEvery = 1,
+  precision = 'auto',
+  windows = 'overlapping',
+}: BundlePreset): string {
+  const savings = [
+    ...(denoiseEvery > 1 ? [`one of ${denoiseEvery} frames denoised`] : []),
+    ...(precision === 'auto' ? [] : [precision]),
+    `${windows} windows`,
+  ];
+  return savings.join(', ');
 }
 
 function createVerifyCommand(context: CliContext): Command {

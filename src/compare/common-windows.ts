@@ -1,43 +1,40 @@
-/** One way to cut the clip for all contenders, so that they differ in their samplers alone. */
-import { planContextWindows } from '../pipeline/context-windows.ts';
-import { planKeyFrames } from '../pipeline/key-frames.ts';
+/** One way to cut the clip for all contenders, so that they differ in their samplers and in what they ask for alone. */
 import { type Job, planFrames } from '../pipeline/open-job.ts';
 import type { Contender } from './contenders.ts';
 
-type Cut = Pick<Contender, 'preset' | 'halves' | 'every'>;
+type Cut = Pick<Contender, 'preset' | 'steps' | 'halves' | 'every' | 'windows' | 'ownWindows'>;
 
 /** Key frames and windows, and what is to be said of them. */
 export interface CommonWindows {
-  /** Those of a contender; contenders that denoise the same frames have the same windows. */
+  /** Those of a contender. */
   readonly framesOf: (contender: Cut) => Pick<Job, 'keyFrames' | 'windows'>;
   readonly notes: readonly string[];
 }
 
-/** The windows that the contenders' presets ask for; where they differ, open ones. */
+/**
+ * The windows that the contenders' presets ask for; where they differ, overlapping ones. Who has moving windows, or was asked
+ * for others than the preset's, has those.
+ */
 export function commonWindows(
-  { bundle, options, frames }: Pick<Job, 'bundle' | 'options' | 'frames'>,
+  { bundle, frames }: Pick<Job, 'bundle' | 'frames'>,
   contenders: readonly Cut[],
 ): CommonWindows {
-  const planned = ({ preset, halves, every }: Cut): Pick<Job, 'keyFrames' | 'windows'> =>
-    planFrames(bundle, { ...options, preset, denoiseEvery: every }, { halves }, frames);
+  const planned = ({ preset, every: denoiseEvery, ...cut }: Cut): Pick<Job, 'keyFrames' | 'windows'> =>
+    planFrames(bundle, preset, { ...cut, denoiseEvery }, frames);
   const shapeOf = (contender: Cut): string =>
     JSON.stringify(
-      planned({ ...contender, every: 1 }).windows.map((window) => ({
+      planned({ ...contender, every: 1 }).windows[0]!.map((window) => ({
         ...window,
         weights: [...window.weights],
       })),
     );
-  const [first] = contenders;
-  if (contenders.every((contender) => shapeOf(contender) === shapeOf(first!))) {
-    return { framesOf: planned, notes: [] };
-  }
+  const alike = contenders.filter(({ ownWindows }) => !ownWindows);
+  if (new Set(alike.map(shapeOf)).size <= 1) return { framesOf: planned, notes: [] };
   return {
-    framesOf: ({ every }) => {
-      const keyFrames = planKeyFrames(frames, every);
-      return { keyFrames, windows: planContextWindows(keyFrames.length, bundle.description) };
-    },
+    framesOf: (contender) =>
+      planned(contender.ownWindows ? contender : { ...contender, windows: 'overlapping' }),
     notes: [
-      `the presets of the bundle ${bundle.description.name} lay their windows differently: all contenders have open windows here`,
+      `the presets of the bundle ${bundle.description.name} lay their windows differently: all contenders have overlapping windows here that were not asked for others`,
     ],
   };
 }

@@ -87,7 +87,7 @@ export function findInvalidCompareOptions(options: CompareOptions, nameOf: NameO
       new InvalidOptionError(`Cannot use ${option}: expected ${expected}, got ${got}`, option, value),
     );
   };
-  const own: readonly string[] = ['preset', 'sampler', 'steps', 'guidance', 'precision'];
+  const own: readonly string[] = ['preset', 'sampler', 'steps', 'guidance', 'windows', 'precision'];
   for (const key of own) {
     if (key in options) {
       fail(key, options[key as never], 'contenders, which have settings of their own', 'a setting for all');

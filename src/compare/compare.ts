@@ -1,7 +1,8 @@
 /** Samplers against each other on one clip: the same seed, noise and frames in one process, in turns; then the report. */
 import { openBundle } from '../models/bundle.ts';
+import { countWindowSteps } from '../pipeline/context-windows.ts';
 import { choiceKey } from '../pipeline/networks-cache.ts';
-import { defaultBundleStore, type Job } from '../pipeline/open-job.ts';
+import { countPoseRuns, defaultBundleStore, type Job } from '../pipeline/open-job.ts';
 import { networksOf, type PreparedClip, Studio } from '../pipeline/studio.ts';
 import { type CommonWindows, commonWindows } from './common-windows.ts';
 import {
@@ -66,7 +67,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     resolved.onProgress?.({ type: 'stage', stage: 'prepare' });
     clip = await studio.prepare(await prepareOptions(resolved, folder, contenders, notice));
     const common = commonWindows(clip.job, contenders);
-    const job = { ...clip.job, ...common.framesOf({ ...contenders[0]!, every: 1 }) };
+    const job = { ...clip.job, ...common.framesOf({ ...contenders.at(-1)!, every: 1 }) };
     clip = { ...clip, job };
     const { scene } = clip;
     await assertSpace(folder.path, scene.width * scene.height * 3 * job.frames * contenders.length);
@@ -187,13 +188,13 @@ async function warmAll(
   { repeats, wholeJob, signal, onProgress }: ResolvedCompareOptions,
 ): Promise<number> {
   let expected = 0;
-  for (const { contender, job, sampling, loaded } of entrants) {
+  for (const { job, sampling, loaded } of entrants) {
     signal?.throwIfAborted();
     const { scheduler, halves } = sampling;
     await warmUp({ job, scene, networks: loaded.networks, sampling });
     const begin = performance.now();
     const [channels, height, width] = loaded.networks.frameShape;
-    const { frames } = job.windows[0]!;
+    const { frames } = job.windows[0]![0]!;
     const pose = await loaded.networks.poseFeatures(
       await Promise.all(frames.map((index) => scene.conditions(job.keyFrames[index]!))),
     );
@@ -206,7 +207,7 @@ async function warmAll(
     }
     const step = (performance.now() - start) / 1000;
     const posing = (start - begin) / 1000;
-    expected += job.windows.length * (posing + step * contender.steps);
+    expected += countPoseRuns(job) * posing + countWindowSteps(job.windows) * step;
   }
   const seconds = expected * repeats * (wholeJob ? 2 : 1);
   const evaluations = entrants.reduce((sum, entrant) => sum + evaluationsOf(entrant), 0);

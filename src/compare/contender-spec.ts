@@ -1,6 +1,6 @@
 /** Contenders as a user writes them: `sampler=dpmpp,steps=8,guidance=2.5`, and sweeps, `steps=1,2,4,8`. */
 import { InvalidOptionError } from '../errors.ts';
-import type { PrecisionChoice, PresetName, SamplerName } from '../pipeline/animate-options.ts';
+import type { PrecisionChoice, PresetName, SamplerName, WindowLayout } from '../pipeline/animate-options.ts';
 import { MAX_DENOISE_EVERY } from '../pipeline/key-frames.ts';
 import { SAMPLERS } from '../schedulers/create-scheduler.ts';
 
@@ -13,9 +13,9 @@ export interface ContenderSpec {
   readonly steps?: number;
   /** 1 (off) to 20. */
   readonly guidance?: number;
-  /** Denoises every nth frame only, 1 to 8. @defaultValue 1 */
+  /** Denoises every nth frame only, 1 to 8. */
   readonly every?: number;
-  /** @defaultValue 'auto' */
+  readonly windows?: WindowLayout;
   readonly precision?: PrecisionChoice;
 }
 
@@ -34,9 +34,10 @@ const ALIASES: Readonly<Record<string, SamplerName>> = {
   'dpm++': 'dpmsolver',
   'dpmsolver++': 'dpmsolver',
 };
-const PRESETS: readonly PresetName[] = ['fast', 'original'];
+const PRESETS: readonly PresetName[] = ['fast', 'faster', 'original'];
+const WINDOWS: readonly WindowLayout[] = ['overlapping', 'moving', 'loop'];
 const PRECISIONS: readonly PrecisionChoice[] = ['auto', 'float32', 'float16', 'int8'];
-const KEYS = ['preset', 'sampler', 'steps', 'guidance', 'every', 'precision'] as const;
+const KEYS = ['preset', 'sampler', 'steps', 'guidance', 'every', 'windows', 'precision'] as const;
 /** Samplers whose steps are those of a distillation. */
 const DISTILLED: ReadonlySet<SamplerName> = new Set(['lcm', 'tcd']);
 const MAX_STEPS = 100;
@@ -84,7 +85,7 @@ export function parseContender(text: string, option = 'with'): ContenderSpec {
     switch (key as (typeof KEYS)[number]) {
       case 'preset': {
         const preset = PRESETS.find((name) => name === value);
-        if (preset === undefined) throw refuse(option, text, 'preset fast or original', value);
+        if (preset === undefined) throw refuse(option, text, 'preset fast, faster or original', value);
         spec.preset = preset;
         break;
       }
@@ -94,6 +95,12 @@ export function parseContender(text: string, option = 'with'): ContenderSpec {
           throw refuse(option, text, `a sampler: ${[...SAMPLERS, 'dpmpp'].join(', ')}`, value);
         }
         spec.sampler = sampler;
+        break;
+      }
+      case 'windows': {
+        const windows = WINDOWS.find((name) => name === value);
+        if (windows === undefined) throw refuse(option, text, `windows ${WINDOWS.join(', ')}`, value);
+        spec.windows = windows;
         break;
       }
       case 'precision': {
@@ -118,12 +125,15 @@ export function checkContender(
   option = 'with',
   text = JSON.stringify(spec),
 ): ContenderSpec {
-  const { preset, sampler, steps, guidance, every, precision } = spec;
+  const { preset, sampler, steps, guidance, every, windows, precision } = spec;
   if (preset !== undefined && !PRESETS.includes(preset)) {
-    throw refuse(option, text, 'preset fast or original', String(preset));
+    throw refuse(option, text, 'preset fast, faster or original', String(preset));
   }
   if (sampler !== undefined && !SAMPLERS.includes(sampler)) {
     throw refuse(option, text, `a sampler: ${SAMPLERS.join(', ')}`, String(sampler));
+  }
+  if (windows !== undefined && !WINDOWS.includes(windows)) {
+    throw refuse(option, text, `windows ${WINDOWS.join(', ')}`, String(windows));
   }
   if (precision !== undefined && !PRECISIONS.includes(precision)) {
     throw refuse(option, text, `precision ${PRECISIONS.join(', ')}`, String(precision));

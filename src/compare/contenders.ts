@@ -2,7 +2,7 @@
 import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import type { PresetName } from '../pipeline/animate-options.ts';
-import { checkBundlePrecision } from '../pipeline/check-precision.ts';
+import { bundlePrecision } from '../pipeline/check-precision.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import { type ContenderSpec, presetOf, type SweepSpec } from './contender-spec.ts';
 import type { ContenderSettings } from './report.ts';
@@ -14,6 +14,8 @@ export interface Contender extends Omit<ContenderSettings, 'loras'> {
   readonly preset: PresetName;
   /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
   readonly halves: 1 | 2;
+  /** Whether the kind of windows was asked for, and is not to be made like that of others. */
+  readonly ownWindows: boolean;
 }
 
 /** The contenders, and what of the wanted ones this bundle cannot show. */
@@ -36,12 +38,14 @@ function settingsTitle({
   steps,
   guidance,
   every,
+  windows,
   precision,
-}: Pick<Contender, 'sampler' | 'steps' | 'guidance' | 'every' | 'precision'>): string {
+}: Pick<Contender, 'sampler' | 'steps' | 'guidance' | 'every' | 'windows' | 'precision'>): string {
   const name = { lcm: 'LCM', ddim: 'DDIM', dpmsolver: 'DPM-Solver++', tcd: 'TCD', euler: 'Euler' }[sampler];
   const guided = guidance > 1 ? `, guidance ${guidance}` : '';
   const sparse = every > 1 ? `, every ${every}${ORDINAL_ENDINGS[every] ?? 'th'} frame` : '';
-  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}${sparse}${precision ? `, ${precision}` : ''}`;
+  const cut = windows === 'overlapping' ? '' : `, ${windows === 'loop' ? 'looped' : windows} windows`;
+  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}${sparse}${cut}${precision ? `, ${precision}` : ''}`;
 }
 
 /**
@@ -65,8 +69,14 @@ export function chooseContenders(
     );
   }
   const contenders: Contender[] = [];
-  const add = (id: string, label: string, given: Omit<Contender, 'id' | 'title' | 'halves'>): void => {
-    const settings = { ...given, halves: halvesOf(bundle, given.guidance) };
+  const add = (
+    id: string,
+    label: string,
+    given: Omit<Contender, 'id' | 'title' | 'halves' | 'form' | 'swept' | 'ownWindows'> & Partial<Contender>,
+  ): void => {
+    const form = 'lean' as const;
+    const halves = halvesOf(bundle, given.guidance);
+    const settings = { form, swept: false, ownWindows: given.windows === 'moving', ...given, halves };
     const same = contenders.find((other) => other.form === settings.form && keyOf(other) === keyOf(settings));
     if (same !== undefined) {
       // A sweep passes through the preset itself, which is then a point of the sweep.
@@ -80,9 +90,12 @@ export function chooseContenders(
   /** Presets whose LoRAs are not there. */
   const lacking = new Set<PresetName>();
   const usable = new Map<PresetName, BundlePreset>();
-  for (const name of ['fast', 'original'] as const) {
+  for (const name of ['fast', 'faster', 'original'] as const) {
     const described = bundle.description.presets[name];
+    // Who wants `faster` beside the others names it; what is to be said of its LoRA is said of that of `fast`.
+    const named = name === 'faster';
     if (described === undefined) {
+      if (named) continue;
       notes.push(`the bundle ${bundle.description.name} has no preset ${name}: compared is what there is`);
       continue;
     }
@@ -90,13 +103,15 @@ export function chooseContenders(
     const preset = { ...described, loras: described.loras.filter(({ part }) => !gone.includes(part)) };
     if (gone.length > 0) {
       lacking.add(name);
-      const alone = name === 'fast' && bundle.description.presets.original === undefined;
-      notes.push(
-        `the preset ${name} of the bundle ${bundle.description.name} names the LoRA ${gone.join(', ')}, which is not among the bundle's files: ` +
-          (alone
-            ? 'it was left out'
-            : 'it is compared without, so its pictures are not what the preset promises'),
-      );
+      const alone = name !== 'original' && bundle.description.presets.original === undefined;
+      if (!named) {
+        notes.push(
+          `the preset ${name} of the bundle ${bundle.description.name} names the LoRA ${gone.join(', ')}, which is not among the bundle's files: ` +
+            (alone
+              ? 'it was left out'
+              : 'it is compared without, so its pictures are not what the preset promises'),
+        );
+      }
       if (alone) continue;
     } else if (name === 'fast' && preset.loras.length === 0 && fused === undefined) {
       notes.push(
@@ -104,20 +119,12 @@ export function chooseContenders(
       );
     }
     usable.set(name, preset);
-    const { sampler, steps, guidance, loras } = preset;
-    add(name, name, { sampler, steps, guidance, every: 1, loras, form: 'lean', swept: false, preset: name });
+    if (named) continue;
+    const settings = settingsOf(name, preset);
+    add(name, name, settings);
     if (name !== 'original') continue;
-    if (halvesOf(bundle, guidance) === 2) {
-      add(PUBLISHED, PUBLISHED, {
-        sampler,
-        steps,
-        guidance,
-        every: 1,
-        loras,
-        form: 'published',
-        swept: false,
-        preset: name,
-      });
+    if (halvesOf(bundle, preset.guidance) === 2) {
+      add(PUBLISHED, PUBLISHED, { ...settings, form: 'published' });
       const last = contenders.length - 1;
       contenders[last] = { ...contenders[last]!, title: `${contenders[last]!.title}, as published` };
     } else {
@@ -132,25 +139,21 @@ export function chooseContenders(
       notes.push(`${JSON.stringify(spec)} starts from the preset ${presetOf(spec)} and was left out`);
       continue;
     }
-    checkBundlePrecision(spec.precision ?? 'auto', bundle);
-    const { sampler = preset.sampler, steps = preset.steps, guidance = preset.guidance, every = 1 } = spec;
-    const { loras } = preset;
-    const precision = spec.precision === 'auto' ? undefined : spec.precision;
+    const own = settingsOf(presetOf(spec), preset);
+    const { sampler, steps, guidance, every, windows } = { ...own, ...spec };
+    const chosen = bundlePrecision(bundle, spec, preset, (note) => notes.push(note));
+    const precision = chosen === 'auto' ? undefined : chosen;
     const id = [
       `${sampler}-${steps}`,
       ...(guidance > 1 ? [`g${guidance}`] : []),
       ...(every > 1 ? [`every-${every}`] : []),
+      ...(spec.windows === undefined ? [] : [windows]),
       ...(precision ? [precision] : []),
     ].join('-');
+    const { precision: _, ...others } = own;
     add(uniqueId(id, contenders), id, {
-      sampler,
-      steps,
-      guidance,
-      every,
-      loras,
-      form: 'lean',
-      swept: false,
-      preset: presetOf(spec),
+      ...{ ...others, sampler, steps, guidance, every, windows },
+      ownWindows: spec.windows !== undefined || windows === 'moving',
       ...(precision && { precision }),
     });
   }
@@ -161,18 +164,8 @@ export function chooseContenders(
       continue;
     }
     for (const value of values) {
-      const swept: BundlePreset & { readonly every: number } = { ...fast, every: 1, [setting]: value };
-      const { sampler, steps, guidance, loras, every } = swept;
-      add(uniqueId(`fast-${setting}-${value}`, contenders), `fast with ${setting} ${value}`, {
-        sampler,
-        steps,
-        guidance,
-        every,
-        loras,
-        form: 'lean',
-        swept: true,
-        preset: 'fast',
-      });
+      const swept = { ...settingsOf('fast', fast), [setting]: value, swept: true };
+      add(uniqueId(`fast-${setting}-${value}`, contenders), `fast with ${setting} ${value}`, swept);
     }
   }
   if (contenders.length === 0) {
@@ -196,6 +189,16 @@ export function fusedLoras(bundle: Bundle): string | undefined {
   }
 }
 
+/** A preset as a contender. */
+function settingsOf(name: PresetName, preset: BundlePreset) {
+  const { sampler, steps, guidance, loras, windows = 'overlapping', denoiseEvery: every = 1 } = preset;
+  const { precision = 'auto' } = preset;
+  return {
+    ...{ sampler, steps, guidance, loras, windows, every, preset: name },
+    ...(precision !== 'auto' && { precision }),
+  };
+}
+
 function halvesOf({ description }: Bundle, guidance: number): 1 | 2 {
   return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
 }
@@ -205,10 +208,11 @@ function keyOf({
   steps,
   guidance,
   every,
+  windows,
   loras,
   precision,
 }: Omit<Contender, 'id' | 'title'>): string {
-  return JSON.stringify([sampler, steps, guidance, every, loras, precision]);
+  return JSON.stringify([sampler, steps, guidance, every, windows, loras, precision]);
 }
 
 function uniqueId(id: string, contenders: readonly Contender[]): string {

@@ -44,7 +44,7 @@ export interface Entrant {
 
 /** The sampler of a contender. */
 export function samplingOf(bundle: Bundle, contender: Contender): Sampling {
-  const { sampler, steps, guidance, halves } = contender;
+  const { sampler, steps, guidance, halves, windows, every, precision = 'auto' } = contender;
   const { schedule } = bundle.description;
   const scheduler = createScheduler({
     sampler,
@@ -53,7 +53,10 @@ export function samplingOf(bundle: Bundle, contender: Contender): Sampling {
     predictionType: schedule.predictionType,
     timestepSpacing: schedule.timestepSpacing,
   });
-  return { sampler, steps, guidance, halves, loras: loraFilesOf(bundle, contender), scheduler };
+  return {
+    ...{ sampler, steps, guidance, halves, loras: loraFilesOf(bundle, contender), scheduler },
+    ...{ windows, denoiseEvery: every, precision },
+  };
 }
 
 /** Reads the bundle's files once, so that no contender pays for a disk that has not seen them. */
@@ -76,11 +79,11 @@ export interface LoadWatch {
 export async function loadNetworks(
   studio: Studio,
   job: Job,
-  { form, precision }: Contender,
+  { form }: Contender,
   sampling: Sampling,
   { signal, onNotice }: LoadWatch,
 ): Promise<LoadedNetworks> {
-  const choice = { ...networksOf({ ...job, sampling }), ...(precision && { precision }) };
+  const choice = networksOf({ ...job, sampling });
   const begin = performance.now();
   const lease = await studio.loadNetworks(choice, signal);
   const leanSeconds = secondsSince(begin);

@@ -62,9 +62,9 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
     await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
   });
 
-  const conditions = new WindowConditions(scene, networks, keyFrames, watch);
-  const inner = denoiserOf(networks, conditions, windows, watch);
-  const stepsPerTurn = scheduler.timesteps.length;
+  const conditions = new WindowConditions({ scene, networks, keyFrames, windows, watch });
+  const inner = denoiserOf(networks, conditions, watch);
+  const stepsPerTurn = windows.length;
   const runs: number[] = [];
   let steps = 0;
   let waiting = 0;
@@ -93,8 +93,8 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
     frameNumbers: keyFrames,
     sharedFraction: bundle.description.noise.sharedFraction,
     signal,
-    onStep: (window, lastOfWindow) => {
-      if (lastOfWindow) conditions.forgetPose(window);
+    onStep: (step) => {
+      conditions.stepDone(step);
       steps += 1;
       onStep?.();
     },
@@ -149,7 +149,7 @@ export async function warmUp({
   sampling: { scheduler, halves },
 }: Omit<MeasureRenderOptions, 'pass'>): Promise<void> {
   const { windows } = job;
-  const frames = windows[0]!.frames;
+  const { frames } = windows[0]![0]!;
   await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
   const seen = await Promise.all(frames.map((frame) => scene.conditions(frame)));
   const pose = await networks.poseFeatures(seen);

@@ -50,6 +50,8 @@ export class PublishedNetworks implements ClipNetworks {
   onPose: (seconds: number) => void = () => {};
   readonly frameShape: readonly [channels: number, height: number, width: number];
   readonly decodeFrames: number;
+  /** The pictures of a window are only put together. */
+  readonly posesByFrame = false;
   readonly decodesOverBase: boolean;
   readonly #bundle: Bundle;
   readonly #lean: ClipNetworks;

@@ -2,7 +2,7 @@
 
 import type { Spread } from '../metrics/series.ts';
 import type { Change } from '../metrics/temporal-change.ts';
-import type { PrecisionChoice, SamplerName } from '../pipeline/animate-options.ts';
+import type { PrecisionChoice, SamplerName, WindowLayout } from '../pipeline/animate-options.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import type { MatrixLimit } from './matrix-limit.ts';
 
@@ -34,6 +34,7 @@ export interface ContenderSettings {
   readonly guidance: number;
   /** Every nth frame is denoised, those between are blended. */
   readonly every: number;
+  readonly windows: WindowLayout;
   /** Adapters that are merged into the denoiser. */
   readonly loras: readonly string[];
   readonly form: ComputationForm;

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { VideoWriter } from '../media/video-writer.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { countWindowSteps } from '../pipeline/context-windows.ts';
 import type { Job } from '../pipeline/open-job.ts';
 import { renderClip } from '../pipeline/render-clip.ts';
 import { RenderProgress } from '../pipeline/render-progress.ts';
@@ -49,8 +50,7 @@ export async function timeWholeJob(
       signal,
     });
     try {
-      const steps = job.windows.length * sampling.scheduler.timesteps.length;
-      const progress = new RenderProgress(frames, steps, () => {});
+      const progress = new RenderProgress(frames, countWindowSteps(job.windows), () => {});
       const { device: name } = await studio.denoisingEngine();
       await renderClip({ job, scene, networks, writer, progress, watch, device: name });
       await writer.finish();

@@ -6,6 +6,8 @@ import { patchDecoderFlops, patchEncoderFlops } from '../models/patch-transform.
 import { describePoseGuider } from '../models/pose-guider.ts';
 import { describeReferenceUnet } from '../models/reference-unet.ts';
 import { describeVae } from '../models/vae.ts';
+import { countWindowSteps } from '../pipeline/context-windows.ts';
+import type { Job } from '../pipeline/open-job.ts';
 import { memoryWeights } from '../weights/memory-weights.ts';
 import type { Contender } from './contenders.ts';
 import type { Work } from './report.ts';
@@ -13,7 +15,10 @@ import type { Work } from './report.ts';
 /** What the work depends on besides the contender. */
 export interface ClipSize {
   readonly frames: number;
-  readonly windows: number;
+  /** Windows of all steps together. */
+  readonly windowSteps: number;
+  /** Runs of the pose guider, where it does not run at every step. */
+  readonly poseRuns: number;
   readonly windowFrames: number;
   /** Frames that are decoded in one run; the last run may hold fewer and costs the same. */
   readonly decodeFrames: number;
@@ -87,12 +92,11 @@ function codecWork(
 
 /** The work of a whole clip. */
 export function contenderWork(
-  { form, steps, halves }: Pick<Contender, 'form' | 'steps' | 'halves'>,
+  { form, halves }: Pick<Contender, 'form' | 'halves'>,
   network: NetworkWork,
-  { frames, windows, decodeFrames }: ClipSize,
+  { frames, windowSteps, poseRuns, decodeFrames }: Omit<ClipSize, 'windowFrames'>,
 ): Work {
   const decode = Math.ceil(frames / decodeFrames) * network.decoder;
-  const windowSteps = windows * steps;
   if (form === 'published') {
     return {
       reference: network.encoder + network.embedding + network.referenceBanks,
@@ -103,7 +107,7 @@ export function contenderWork(
   }
   return {
     reference: network.encoder + network.embedding + network.referenceKeys,
-    pose: windows * network.poseGuider,
+    pose: poseRuns * network.poseGuider,
     denoise: windowSteps * (network.conditional + (halves === 2 ? network.unconditional : 0)),
     decode,
   };
@@ -111,11 +115,11 @@ export function contenderWork(
 
 /** Evaluations of the denoiser for a contender's clip, guidance halves counted singly. */
 export function evaluationsOf({
-  contender: { steps, halves },
+  contender: { halves },
   job: { windows },
 }: {
-  readonly contender: Pick<Contender, 'steps' | 'halves'>;
-  readonly job: { readonly windows: readonly unknown[] };
+  readonly contender: Pick<Contender, 'halves'>;
+  readonly job: Pick<Job, 'windows'>;
 }): number {
-  return windows.length * steps * halves;
+  return countWindowSteps(windows) * halves;
 }

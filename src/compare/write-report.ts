@@ -5,7 +5,9 @@ import { FaceFinder } from '../face/face-finder.ts';
 import { loadImage } from '../image/load-image.ts';
 import { type Box, boxAround, unionOf } from '../metrics/picture.ts';
 import { spreadOf } from '../metrics/series.ts';
+import { countWindowSteps } from '../pipeline/context-windows.ts';
 import type { DrivenFace } from '../pipeline/framed-face.ts';
+import { countPoseRuns } from '../pipeline/open-job.ts';
 import type { Scene } from '../pipeline/scene.ts';
 import type { PreparedClip, Studio } from '../pipeline/studio.ts';
 import { Engine } from '../runtime/engine.ts';
@@ -67,7 +69,7 @@ function faceBox(driven: readonly DrivenFace[], { width, height }: Scene): Box {
 }
 
 function settingsOf({ contender }: Entrant): ContenderSettings {
-  const { preset: _, halves: __, ...settings } = contender;
+  const { preset: _, halves: __, ownWindows: ___, ...settings } = contender;
   return { ...settings, loras: contender.loras.map(({ part, scale }) => `${part} × ${scale}`) };
 }
 
@@ -95,8 +97,9 @@ function contenderReport(parts: ReportParts, { entrant, findings }: Measured): C
   const { contender, job, repeats, loaded } = entrant;
   const size = {
     frames: job.frames,
-    windows: job.windows.length,
-    windowFrames: job.windows[0]!.frames.length,
+    windowSteps: countWindowSteps(job.windows),
+    poseRuns: countPoseRuns(job),
+    windowFrames: job.windows[0]![0]!.frames.length,
     decodeFrames: loaded.networks.decodeFrames,
   };
   const network = networkWork(job.bundle.description, size);
@@ -278,8 +281,8 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
       duration: job.frames / job.fps,
       width: scene.width,
       height: scene.height,
-      windows: job.windows.length,
-      windowFrames: job.windows[0]!.frames.length,
+      windows: job.windows[0]!.length,
+      windowFrames: job.windows[0]![0]!.frames.length,
       face,
     },
     repeats,

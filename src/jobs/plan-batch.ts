@@ -6,7 +6,7 @@ import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { estimateJob } from '../pipeline/estimate-job.ts';
-import { countEvaluations, type Job, planFrames } from '../pipeline/open-job.ts';
+import { countEvaluations, countPoseRuns, type Job, planFrames } from '../pipeline/open-job.ts';
 import { Studio } from '../pipeline/studio.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
 import { contentKey, FileHashes } from './content-key.ts';
@@ -145,11 +145,11 @@ class Planner {
     const { bundle, sampling } = job;
     const fps = options.fps ?? bundle.description.fps;
     const frames = frameCount(await this.#duration(options.audio, job), fps);
-    const { keyFrames, windows } = planFrames(bundle, job.options, sampling, frames);
-    const windowFrames = windows[0]!.frames.length;
-    const steps = sampling.scheduler.timesteps.length;
+    const { keyFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
+    const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });
-    const size = { bundle, windowFrames, windows: windows.length, evaluations, frames, pixels };
+    const poseRuns = countPoseRuns({ bundle, keyFrames, windows });
+    const size = { bundle, windowFrames, poseRuns, evaluations, frames, pixels };
     const estimatedSeconds = await this.#estimate(size);
     const duration = frames / fps;
     this.outputBytes += frames * pixels * VIDEO_BYTES_PER_PIXEL + duration * AUDIO_BYTES_PER_SECOND;
@@ -158,9 +158,9 @@ class Planner {
     this.checkpointSizes.push(
       checkpointBytes({
         frames: keyFrames.length,
-        windows: windows.length,
+        windows: windows.at(-1)!.length,
         windowFrames,
-        steps,
+        steps: windows.length,
         frameValues,
       }),
     );

@@ -74,6 +74,13 @@ export type PoseConditions =
   | { readonly type: 'drawing-and-warp' }
   | { readonly type: 'drawing'; readonly variant: PoseGuiderVariant };
 
+/**
+ * How a clip is cut into windows. `overlapping`: the same windows at every step, each sharing some frames with the next;
+ * `moving`: windows side by side that begin elsewhere at each step; `loop`: overlapping ones that go round the end of the
+ * clip to its beginning, as AniPortrait's do.
+ */
+export type WindowLayout = 'overlapping' | 'moving' | 'loop';
+
 /** A named way of sampling. */
 export interface BundlePreset {
   readonly sampler: 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
@@ -82,11 +89,15 @@ export interface BundlePreset {
   readonly guidance: number;
   /** Adapters to merge into the denoising UNet. */
   readonly loras: readonly { readonly part: BundlePart; readonly scale: number }[];
-  /** `loop`: windows go round the end of the clip to its beginning, as AniPortrait's do. @defaultValue 'open' */
-  readonly windows?: 'open' | 'loop';
+  /** @defaultValue 'overlapping' */
+  readonly windows?: WindowLayout;
+  /** Denoises every nth frame only, and blends those between. @defaultValue 1 */
+  readonly denoiseEvery?: number;
+  /** `int8` where there is a calibration and a processor that gains, else as if it were left out. @defaultValue 'auto' */
+  readonly precision?: 'auto' | 'float32' | 'float16' | 'int8';
   /**
-   * What overlapping windows' predictions become without guidance: their mean, or their sum, as in AniPortrait, which
-   * divides with guidance only.
+   * What looped windows' predictions become without guidance where they overlap: their mean, or their sum, as in
+   * AniPortrait, which divides with guidance only.
    *
    * @defaultValue 'mean'
    */
@@ -94,7 +105,7 @@ export interface BundlePreset {
 }
 
 /** Names of presets; a bundle has at least one of them. */
-export type BundlePresetName = 'fast' | 'original';
+export type BundlePresetName = 'fast' | 'faster' | 'original';
 
 /** Contents of `bundle.json`. */
 export interface BundleDescription {

@@ -143,7 +143,9 @@ const preset = z.object({
   steps: count,
   guidance: z.number().min(1),
   loras: z.array(z.object({ part, scale: z.number() })),
-  windows: z.enum(['open', 'loop']).optional(),
+  windows: z.enum(['overlapping', 'moving', 'loop']).optional(),
+  denoiseEvery: z.int().min(1).max(8).optional(),
+  precision: z.enum(['auto', 'float32', 'float16', 'int8']).optional(),
   unguidedOverlap: z.enum(['mean', 'sum']).optional(),
 });
 
@@ -171,7 +173,7 @@ const fields = z.object({
   poseGuider,
   poseConditions,
   motion,
-  presets: z.partialRecord(z.enum(['fast', 'original']), preset),
+  presets: z.partialRecord(z.enum(['fast', 'faster', 'original']), preset),
   files: z.partialRecord(part, file),
 });
 
@@ -185,7 +187,8 @@ const schema = fields.check(({ value, issues }) => {
   for (const name of requiredParts(value)) {
     if (value.files[name] === undefined) fail(['files', name], 'expected a file, got none');
   }
-  if (Object.keys(value.presets).length === 0) fail(['presets'], 'expected fast or original, got neither');
+  if (Object.keys(value.presets).length === 0)
+    fail(['presets'], 'expected fast, faster or original, got none');
   if (value.contextOverlap >= value.contextFrames) {
     fail(['contextOverlap'], `expected less than contextFrames, ${value.contextFrames}`);
   }

@@ -53,6 +53,11 @@ export interface PoseGuiderConfig {
   readonly normNumGroups?: number;
 }
 
+/** Whether a frame's features depend on that frame alone, not on the others of its window. */
+export function posesByFrame({ norm, batchStatistics }: PoseGuiderConfig): boolean {
+  return norm === 'none' || !batchStatistics;
+}
+
 const ATTENTION = { numHeads: 16, headDim: 88 };
 
 /** AniPortrait's pose guider. Source: `PoseGuider(noise_latent_channels=320, use_ca=True)`. */

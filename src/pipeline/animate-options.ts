@@ -1,5 +1,8 @@
 /** What the main job takes, reports and returns. */
+import type { WindowLayout } from '../models/bundle-description.ts';
 import type { LoraFile } from '../weights/lora.ts';
+
+export type { WindowLayout } from '../models/bundle-description.ts';
 
 /** Samplers that a clip can be denoised with. */
 export type SamplerName = 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
@@ -12,8 +15,11 @@ export type DeviceName = 'auto' | 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
 export type PrecisionChoice = 'auto' | 'float32' | 'float16' | 'int8';
 /** `paste-back` keeps the photo's size and background; `crop` returns the square around the face. */
 export type Framing = 'paste-back' | 'crop';
-/** Named settings of a bundle: few steps with LCM-LoRA, or the original sampler. */
-export type PresetName = 'fast' | 'original';
+/**
+ * Named settings of a bundle: few steps with LCM-LoRA; the same with all that makes a clip faster at little cost in the
+ * picture; the original sampler.
+ */
+export type PresetName = 'fast' | 'faster' | 'original';
 
 /** Options of {@link animate}. */
 export interface AnimateOptions {
@@ -29,7 +35,7 @@ export interface AnimateOptions {
   readonly bundleStore?: string;
   /** LoRAs to merge into the denoising UNet, after those of the preset. @defaultValue none */
   readonly loras?: readonly LoraFile[];
-  /** Starting point for `sampler`, `steps`, `guidance` and LoRA. @defaultValue 'fast' */
+  /** Starting point for sampler, steps, guidance, windows, precision and LoRA. @defaultValue 'fast' */
   readonly preset?: PresetName;
   /** @defaultValue the preset's */
   readonly sampler?: SamplerName;
@@ -39,16 +45,21 @@ export interface AnimateOptions {
   readonly guidance?: number;
   /**
    * Denoises every nth frame only, 1 to 8, and blends the latents of those between; about n times as fast where denoising is
-   * most of the work. @defaultValue 1
+   * most of the work. @defaultValue the preset's
    */
   readonly denoiseEvery?: number;
+  /**
+   * `overlapping` windows are the same at every step; `moving` ones lie side by side and begin elsewhere at each step, which is
+   * less work; `loop` is AniPortrait's way. @defaultValue the preset's
+   */
+  readonly windows?: WindowLayout;
   /** Seed of noise, head motion and blinks, 0 to 2^53 − 1. @defaultValue 42 */
   readonly seed?: number;
   /** Frames a second, 1 to 120. @defaultValue the bundle's */
   readonly fps?: number;
   /** @defaultValue 'auto' */
   readonly device?: DeviceName;
-  /** @defaultValue 'auto' */
+  /** @defaultValue the preset's, or 'auto' where it cannot be had */
   readonly precision?: PrecisionChoice;
   /** Threads of the engine, 1 to 256. @defaultValue one for each core */
   readonly threads?: number;
@@ -124,6 +135,8 @@ export interface AnimateResult {
   readonly steps: number;
   readonly guidance: number;
   readonly seed: number;
+  readonly windowLayout: WindowLayout;
+  readonly precision: PrecisionChoice;
   /** Of `frames`; the others were blended. */
   readonly denoisedFrames: number;
   /** Evaluations of the denoiser, guidance halves counted singly. */
@@ -138,7 +151,10 @@ export interface AnimationPlan {
   readonly duration: number;
   /** Of `frames`; the others are blended. */
   readonly denoisedFrames: number;
+  /** Windows of the step that has most. */
   readonly windows: number;
+  readonly windowLayout: WindowLayout;
+  readonly precision: PrecisionChoice;
   readonly width: number;
   readonly height: number;
   readonly device: string;

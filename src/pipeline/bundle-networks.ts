@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import { posesByFrame } from '../models/pose-guider.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -109,6 +110,10 @@ export abstract class BundleNetworks implements ClipNetworks {
     const network = this.#networks.get(name);
     if (network === undefined) throw new Error(`${name} was not loaded`);
     return network;
+  }
+
+  get posesByFrame(): boolean {
+    return posesByFrame(this.bundle.description.poseGuider);
   }
 
   get frameShape(): readonly [number, number, number] {

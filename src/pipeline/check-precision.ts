@@ -1,8 +1,9 @@
 /** Whether a precision that was asked for can be had; told before heavy work. */
 import { InvalidOptionError } from '../errors.ts';
-import type { Bundle } from '../models/bundle.ts';
+import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import type { Engine } from '../runtime/engine.ts';
-import type { PrecisionChoice } from './animate-options.ts';
+import { integersGain } from '../runtime/integer-instructions.ts';
+import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 
 function refuse(precision: PrecisionChoice, expected: string, got: string): InvalidOptionError {
   return new InvalidOptionError(
@@ -37,4 +38,58 @@ export function checkDevicePrecision(
       `${device}, which is not; leave it out`,
     );
   }
+}
+
+/**
+ * What is asked of a bundle: the caller's choice, or the preset's where the bundle has it.
+ *
+ * @throws {@link InvalidOptionError} if the caller asks for what the bundle does not have.
+ */
+export function bundlePrecision(
+  bundle: Bundle,
+  { precision }: Pick<AnimateOptions, 'precision'>,
+  preset: BundlePreset,
+  notice: (message: string) => void,
+): PrecisionChoice {
+  if (precision !== undefined) {
+    checkBundlePrecision(precision, bundle);
+    return precision;
+  }
+  const wanted = preset.precision ?? 'auto';
+  if (wanted !== 'int8' || bundle.description.files.calibration !== undefined) return wanted;
+  notice(fellBack(`bundle ${bundle.description.name} has no calibration for int8`));
+  return 'auto';
+}
+
+/**
+ * What a clip is rendered in on a device: `precision`, or `auto` where that is a preset's choice and cannot be had there, or
+ * gains nothing.
+ *
+ * @throws {@link InvalidOptionError} if the caller asks for what the device does not have.
+ */
+export function devicePrecision(
+  precision: PrecisionChoice,
+  { precision: asked }: Pick<AnimateOptions, 'precision'>,
+  engine: Pick<Engine, 'device' | 'precision'>,
+  notice: (message: string) => void,
+  gains: () => boolean = integersGain,
+): PrecisionChoice {
+  const { device, precision: best } = engine;
+  if (asked !== undefined) {
+    checkDevicePrecision(precision, engine);
+    return precision;
+  }
+  if (precision === 'int8' && device !== 'cpu') notice(fellBack(`device ${device} has no integer kernels`));
+  else if (precision === 'int8' && !gains()) {
+    notice(
+      fellBack(
+        'this processor is not known to be faster in 8-bit integers; --precision int8 takes them all the same',
+      ),
+    );
+  } else if (precision !== 'float16' || best === 'float16') return precision;
+  return 'auto';
+}
+
+function fellBack(why: string): string {
+  return `the preset's precision is left out: ${why}`;
 }

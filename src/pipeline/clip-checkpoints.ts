@@ -4,8 +4,9 @@ import type { ResumePoint, SavePoint } from './denoise-clip.ts';
 /** The clip that checkpoints are for; what was saved for another shape is of no use. */
 export interface ClipShape {
   readonly frames: number;
+  /** Of the last step. */
   readonly windows: number;
-  /** Denoising steps of each window. */
+  /** Denoising steps of each frame. */
   readonly steps: number;
   /** `[channels, height, width]` of one frame's latents. */
   readonly frameShape: readonly [channels: number, height: number, width: number];

@@ -22,6 +22,8 @@ export interface ClipNetworks {
   readonly frameShape: readonly [channels: number, height: number, width: number];
   /** Frames that one call of {@link ClipNetworks.decode} takes at most. */
   readonly decodeFrames: number;
+  /** Whether a frame's pose features depend on that frame alone, not on those that share a run with it. */
+  readonly posesByFrame: boolean;
   /** Whether decoding needs the conditions of a frame again. */
   readonly decodesOverBase: boolean;
   /** What the reference UNet takes of a portrait: its `latents`, and `image_embeds` where the bundle has an image encoder. */

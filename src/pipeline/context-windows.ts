@@ -1,9 +1,10 @@
 /**
- * Context windows: how a clip of any length is cut into overlapping pieces that the motion modules can see, and how
- * their predictions are put together again.
+ * Context windows: how a clip of any length is cut into pieces that the motion modules can see, and how their predictions
+ * are put together again.
  *
  * Source: the looped schedule is that of AnimateAnyone-style long pipelines (`uniform` in AniPortrait's
- * `src/pipelines/context.py`); the one without wrapping, and both sets of weights, are our own.
+ * `src/pipelines/context.py`), which also knows windows that move from step to step, but moves them by a part of the
+ * clip; the ones without wrapping, and their weights, are our own.
  */
 import { assertIntegerInRange } from '../errors.ts';
 import { roundHalfToEven } from '../schedulers/timesteps.ts';
@@ -22,6 +23,9 @@ export interface ContextWindow {
   /** All frames below this one are complete once this window and those before it are done. */
   readonly finalUntil: number;
 }
+
+/** The windows of each step of the sampler, first step first; steps that have the same windows share one list. */
+export type WindowPlan = readonly (readonly ContextWindow[])[];
 
 /** Options of {@link planContextWindows}. */
 export interface ContextOptions {
@@ -51,6 +55,70 @@ export function planContextWindows(frames: number, options: ContextOptions): Con
     starts.map((start) => Array.from({ length }, (_, i) => start + i)),
     (i) => Math.min(i + 1, length - i, contextOverlap + 1),
   );
+}
+
+/** Options of {@link planMovingWindows}. */
+export interface MovingContextOptions {
+  /** Frames in a window, 1 or more. */
+  readonly contextFrames: number;
+  /** Steps of the sampler, 1 or more. */
+  readonly steps: number;
+}
+
+/** Places that seams need at least: with fewer, they would come back to a frame every other step. */
+const MIN_PLACES = 3;
+
+/**
+ * Windows side by side, which begin elsewhere at each step: what a seam leaves is evened out by a window that lies across it
+ * a step later. Each frame is denoised once a step, but for a few at the clip's ends, where windows keep their length and
+ * their predictions are averaged. A clip shorter than a window is one short window.
+ *
+ * Seams have as many places as the windows that the clip needs anyway have frames to spare, or a window's length of places,
+ * at the price of one more window, where those are too few. Neither many steps nor long clips need frames of more than
+ * about a window for each step at once.
+ *
+ * @returns the windows of each step.
+ * @throws {@link InvalidOptionError} if `frames` or an option is out of range.
+ * @example
+ * planMovingWindows(36, { contextFrames: 12, steps: 2 }).map((windows) => windows.map(({ frames }) => frames[0]));
+ * // [[0, 12, 24], [0, 5, 17, 24]]
+ */
+export function planMovingWindows(
+  frames: number,
+  { contextFrames, steps }: MovingContextOptions,
+): ContextWindow[][] {
+  assertContext(frames, { contextFrames, contextOverlap: 0 });
+  assertIntegerInRange('steps', steps, 1, MAX_FRAMES);
+  const length = Math.min(contextFrames, frames);
+  const spare = Math.ceil(frames / length) * length - frames;
+  const enough = frames === length || spare + 1 >= MIN_PLACES;
+  const order = goldenOrder(enough ? spare + 1 : length);
+  return Array.from({ length: steps }, (_, step) => {
+    const starts: number[] = [];
+    for (let start = -order[step % order.length]!; start + length < frames; start += length) {
+      starts.push(Math.max(0, start));
+    }
+    starts.push(frames - length);
+    return finishWindows(
+      frames,
+      starts.map((start) => Array.from({ length }, (_, i) => start + i)),
+      (i) => Math.min(i + 1, length - i),
+    );
+  });
+}
+
+/**
+ * The numbers below `count`, each once, so that those that follow each other are far apart, however few of them are taken:
+ * in the order that the golden section visits places of an interval in.
+ *
+ * @example
+ * goldenOrder(6); // [0, 4, 2, 5, 3, 1]
+ */
+function goldenOrder(count: number): number[] {
+  const golden = (Math.sqrt(5) - 1) / 2;
+  const positions = Array.from({ length: count }, (_, i) => (i * golden) % 1);
+  const rising = [...positions].sort((a, b) => a - b);
+  return positions.map((position) => rising.indexOf(position));
 }
 
 /** Options of {@link planLoopedWindows}. */
@@ -103,11 +171,20 @@ export function planLoopedWindows(frames: number, options: LoopedContextOptions)
   return planned.map((window) => ({ ...window, weights: window.weights.map(() => 1) }));
 }
 
+/** The same windows at every step. */
+export function atEveryStep(windows: readonly ContextWindow[], steps: number): WindowPlan {
+  return new Array<readonly ContextWindow[]>(steps).fill(windows);
+}
+
+/** Evaluations that a plan takes: one for each window of each step. */
+export function countWindowSteps(plan: WindowPlan): number {
+  return plan.reduce((sum, windows) => sum + windows.length, 0);
+}
+
 /** One denoising step of one window. */
 export interface WindowStep {
   readonly stepIndex: number;
-  /** Index into the planned windows. */
-  readonly window: number;
+  readonly window: ContextWindow;
 }
 
 /**
@@ -115,19 +192,21 @@ export interface WindowStep {
  * frames are complete after the step before. A clip then needs latents for a few windows only, whatever its length.
  *
  * @example
- * // three windows, two steps
- * [...orderWindowSteps(windows, 2)]; // steps and windows 0/0, 0/1, 1/0, 0/2, 1/1, 1/2
+ * // three windows a, b, c, two steps
+ * [...orderWindowSteps(atEveryStep([a, b, c], 2))]; // steps and windows 0/a, 0/b, 1/a, 0/c, 1/b, 1/c
  */
-export function* orderWindowSteps(windows: readonly ContextWindow[], steps: number): Generator<WindowStep> {
+export function* orderWindowSteps(plan: WindowPlan): Generator<WindowStep> {
   // done[s] windows have taken step s; the frames below finalUntil of the last of them are complete.
-  const done = new Array<number>(steps).fill(0);
-  const needed = windows.map(({ frames }) => frames.reduce((last, frame) => Math.max(last, frame + 1), 0));
+  const done = new Array<number>(plan.length).fill(0);
   const advance = function* (stepIndex: number): Generator<WindowStep> {
-    if (stepIndex >= steps) return;
+    const windows = plan[stepIndex];
+    if (windows === undefined) return;
     const complete =
-      stepIndex === 0 ? Number.POSITIVE_INFINITY : windows[done[stepIndex - 1]! - 1]!.finalUntil;
-    while (done[stepIndex]! < windows.length && needed[done[stepIndex]!]! <= complete) {
-      yield { stepIndex, window: done[stepIndex]! };
+      stepIndex === 0 ? Number.POSITIVE_INFINITY : plan[stepIndex - 1]![done[stepIndex - 1]! - 1]!.finalUntil;
+    for (;;) {
+      const window = windows[done[stepIndex]!];
+      if (window === undefined || window.frames.some((frame) => frame >= complete)) return;
+      yield { stepIndex, window };
       done[stepIndex]!++;
       yield* advance(stepIndex + 1);
     }

@@ -8,15 +8,15 @@ import { NumericalError } from '../errors.ts';
 import { applyGuidance } from '../schedulers/guidance.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import { elementCount, firstNonFinite, type Tensor } from '../tensor/tensor.ts';
-import { type ContextWindow, orderWindowSteps } from './context-windows.ts';
+import { type ContextWindow, orderWindowSteps, type WindowPlan, type WindowStep } from './context-windows.ts';
 import { ClipNoise, type NoisePurpose } from './noise.ts';
 
 /** The denoiser, guidance halves apart. */
 export interface Denoiser {
-  /** Prediction of the half that sees the reference, for latents [1, C, frames, h, w] of window `window`. */
-  conditional(latents: Tensor, timestep: number, window: number): Promise<Tensor>;
+  /** Prediction of the half that sees the reference, for latents [1, C, frames, h, w] of a window. */
+  conditional(latents: Tensor, timestep: number, window: ContextWindow): Promise<Tensor>;
   /** Prediction of the half without it; needed where guidance is above 1. */
-  unconditional?(latents: Tensor, timestep: number, window: number): Promise<Tensor>;
+  unconditional?(latents: Tensor, timestep: number, window: ContextWindow): Promise<Tensor>;
 }
 
 /** Options of {@link denoiseClip}. */
@@ -25,7 +25,8 @@ export interface DenoiseClipOptions {
   readonly scheduler: Scheduler;
   /** Weight of classifier-free guidance; 1 is off. */
   readonly guidanceScale: number;
-  readonly windows: readonly ContextWindow[];
+  /** Those of each of the scheduler's steps. */
+  readonly windows: WindowPlan;
   /** `[channels, height, width]` of one frame's latents. */
   readonly frameShape: readonly [channels: number, height: number, width: number];
   readonly seed: number;
@@ -36,8 +37,8 @@ export interface DenoiseClipOptions {
   /** Noise of one frame, [1, C, 1, h, w]. @defaultValue drawn by seed, purpose, step and frame number */
   readonly noise?: ((purpose: NoisePurpose, step: number, frame: number) => Tensor) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called after each evaluated step of a window; `lastOfWindow` when the window is done. */
-  readonly onStep?: ((window: number, lastOfWindow: boolean) => void) | undefined;
+  /** Called after each evaluated step of a window. */
+  readonly onStep?: ((step: WindowStep) => void) | undefined;
   /** Where an earlier run of the same clip was; the frames that it had finished are yielded first. */
   readonly resume?: ResumePoint | undefined;
   /** Called where a clip may be gone on with, see {@link SavePoint}; denoising goes on afterwards. */
@@ -178,7 +179,8 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   let savePoint = 0;
   let stepsSince = 0;
   let finished: DenoisedFrame[] = [];
-  for (const { stepIndex, window } of orderWindowSteps(windows, steps)) {
+  for (const step of orderWindowSteps(windows)) {
+    const { stepIndex, window } = step;
     stepsSince += 1;
     const isSavePoint = stepIndex === steps - 1 || stepsSince === SAVE_POINT_ROUNDS * steps;
     const index = savePoint;
@@ -188,7 +190,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     }
     if (place++ < doneBefore) continue;
     signal?.throwIfAborted();
-    const { frames, weights, finalUntil } = windows[window]!;
+    const { frames, weights, finalUntil } = window;
     const timestep = scheduler.timesteps[stepIndex]!;
     const scale = scheduler.inputScale(stepIndex);
     const inputs: Float32Array[] = [];
@@ -231,7 +233,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     }
     await nextTurn();
     state.done++;
-    onStep?.(window, stepIndex === steps - 1);
+    onStep?.(step);
 
     const firstFinal = finalBefore[stepIndex]!;
     for (; finalBefore[stepIndex]! < finalUntil; finalBefore[stepIndex]!++) {

@@ -33,7 +33,8 @@ export interface JobSize {
   readonly bundle: Bundle;
   readonly engine: Engine;
   readonly windowFrames: number;
-  readonly windows: number;
+  /** Of the pose guider. */
+  readonly poseRuns: number;
   /** Evaluations of the denoiser. */
   readonly evaluations: number;
   readonly frames: number;
@@ -80,7 +81,7 @@ async function timeOperation(engine: Engine): Promise<number> {
 /** The networks of a job with how often each runs. */
 function networksOf(
   { description }: Bundle,
-  { windowFrames, windows, evaluations, frames }: JobSize,
+  { windowFrames, poseRuns, evaluations, frames }: JobSize,
 ): readonly { readonly network: NetworkDescription; readonly runs: number }[] {
   const { denoisingUnet, poseGuider, imageEncoder, codec, resolution } = description;
   const latents = latentSize(description);
@@ -96,7 +97,7 @@ function networksOf(
   const vae = codec.type === 'autoencoder-kl' ? describeVae(codec, picture) : undefined;
   return [
     { network: denoiser, runs: evaluations },
-    { network: guider, runs: windows },
+    { network: guider, runs: poseRuns },
     { network: describeReferenceUnet(denoisingUnet, latents), runs: 1 },
     ...(imageEncoder === null ? [] : [{ network: describeClipVision(imageEncoder), runs: 1 }]),
     ...(vae === undefined

@@ -11,14 +11,28 @@ import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, type BundlePreset, loraFilesOf, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
+import { posesByFrame } from '../models/pose-guider.ts';
 import { createScheduler } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import { cacheFolder } from '../weights/cache-folder.ts';
 import type { LoraFile } from '../weights/lora.ts';
-import type { AnimateOptions, PresetName, SamplerName } from './animate-options.ts';
-import { checkBundlePrecision } from './check-precision.ts';
-import { type ContextWindow, planContextWindows, planLoopedWindows } from './context-windows.ts';
+import type {
+  AnimateOptions,
+  PrecisionChoice,
+  PresetName,
+  SamplerName,
+  WindowLayout,
+} from './animate-options.ts';
+import { bundlePrecision } from './check-precision.ts';
+import {
+  atEveryStep,
+  countWindowSteps,
+  planContextWindows,
+  planLoopedWindows,
+  planMovingWindows,
+  type WindowPlan,
+} from './context-windows.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import { planKeyFrames } from './key-frames.ts';
 import {
@@ -39,6 +53,10 @@ export interface Sampling {
   /** Adapters of the denoising UNet: the preset's, then the caller's. */
   readonly loras: readonly LoraFile[];
   readonly scheduler: Scheduler;
+  readonly windows: WindowLayout;
+  /** Every nth frame is denoised. */
+  readonly denoiseEvery: number;
+  readonly precision: PrecisionChoice;
 }
 
 /** All that is known before anything is rendered. */
@@ -54,8 +72,8 @@ export interface Job {
   readonly frames: number;
   /** Numbers of the frames that are denoised. */
   readonly keyFrames: readonly number[];
-  /** Windows over the key frames, counted from 0. */
-  readonly windows: readonly ContextWindow[];
+  /** Windows over the key frames, counted from 0, for each step. */
+  readonly windows: WindowPlan;
 }
 
 /** @throws {@link InvalidOptionError} if the bundle has no preset of the name. */
@@ -69,7 +87,11 @@ export function presetOf({ description: { name, presets } }: Bundle, wanted: Pre
   );
 }
 
-function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
+function chooseSampling(
+  bundle: Bundle,
+  options: ResolvedOptions,
+  notice: (message: string) => void,
+): Sampling {
   const { schedule } = bundle.description;
   const preset = presetOf(bundle, options.preset);
   const sampler = options.sampler ?? preset.sampler;
@@ -94,13 +116,17 @@ function chooseSampling(bundle: Bundle, options: ResolvedOptions): Sampling {
     ...loraFilesOf(bundle, preset),
     ...(options.loras ?? []).map(({ path: file, scale }) => ({ path: path.resolve(file), scale })),
   ];
-  return { sampler, steps, guidance, halves, loras, scheduler };
+  const windows = options.windows ?? preset.windows ?? 'overlapping';
+  const denoiseEvery = options.denoiseEvery ?? preset.denoiseEvery ?? 1;
+  const precision = bundlePrecision(bundle, options, preset, notice);
+  return { sampler, steps, guidance, halves, loras, scheduler, windows, denoiseEvery, precision };
 }
 
 /** Checks the caller's LoRAs before heavy work; nothing of the network is read. */
 function checkLoras(
   { description }: Bundle,
-  { loras = [], precision }: ResolvedOptions,
+  { loras = [] }: ResolvedOptions,
+  precision: PrecisionChoice,
   notice: (message: string) => void,
 ): void {
   if (loras.length === 0) return;
@@ -120,28 +146,39 @@ function checkLoras(
   }
 }
 
-/** Key frames as the options, and windows over them as the preset asks for them. */
+/** What decides which frames are denoised, and in which windows. */
+export type Cut = Pick<Sampling, 'steps' | 'halves' | 'windows' | 'denoiseEvery'>;
+
+/** Key frames, and windows over them for each step. */
 export function planFrames(
   bundle: Bundle,
-  options: ResolvedOptions,
-  sampling: Pick<Sampling, 'halves'>,
+  preset: PresetName,
+  cut: Cut,
   frames: number,
 ): Pick<Job, 'keyFrames' | 'windows'> {
-  const keyFrames = planKeyFrames(frames, options.denoiseEvery);
-  return { keyFrames, windows: planWindows(bundle, options, sampling, keyFrames.length) };
+  const keyFrames = planKeyFrames(frames, cut.denoiseEvery);
+  return { keyFrames, windows: planWindows(bundle, preset, cut, keyFrames.length) };
 }
 
 function planWindows(
   bundle: Bundle,
-  options: ResolvedOptions,
-  { halves }: Pick<Sampling, 'halves'>,
+  preset: PresetName,
+  { steps, halves, windows }: Cut,
   frames: number,
-): ContextWindow[] {
+): WindowPlan {
   const { contextFrames, contextOverlap } = bundle.description;
-  const { windows = 'open', unguidedOverlap = 'mean' } = presetOf(bundle, options.preset);
   const size = { contextFrames, contextOverlap };
-  if (windows === 'open') return planContextWindows(frames, size);
-  return planLoopedWindows(frames, { ...size, overlap: halves === 2 ? 'mean' : unguidedOverlap });
+  switch (windows) {
+    case 'overlapping':
+      return atEveryStep(planContextWindows(frames, size), steps);
+    case 'moving':
+      return planMovingWindows(frames, { contextFrames, steps });
+    case 'loop': {
+      const { unguidedOverlap = 'mean' } = presetOf(bundle, preset);
+      const overlap = halves === 2 ? 'mean' : unguidedOverlap;
+      return atEveryStep(planLoopedWindows(frames, { ...size, overlap }), steps);
+    }
+  }
 }
 
 /** The folder of the user's bundles, as the environment says. */
@@ -180,9 +217,8 @@ export async function openJob(
     inputs: [picture, audio],
   });
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
-  checkBundlePrecision(resolved.precision, bundle);
-  const sampling = chooseSampling(bundle, resolved);
-  checkLoras(bundle, resolved, notice);
+  const sampling = chooseSampling(bundle, resolved, notice);
+  checkLoras(bundle, resolved, sampling.precision, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
   const ffmpeg = await locateFfmpeg({ env });
   const { resolution } = bundle.description;
@@ -198,7 +234,7 @@ export async function openJob(
     const { pcm, duration } = await readAudio(audio, { ffmpeg, signal, onNotice: notice });
     const fps = resolved.fps ?? bundle.description.fps;
     const frames = frameCount(duration, fps);
-    const planned = planFrames(bundle, resolved, sampling, frames);
+    const planned = planFrames(bundle, resolved.preset, sampling, frames);
     const samples = pcm.length;
     const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, ...planned };
     return { job, portrait, pcm };
@@ -210,5 +246,17 @@ export async function openJob(
 
 /** Evaluations of the denoiser, guidance halves counted singly. */
 export function countEvaluations({ windows, sampling }: Pick<Job, 'windows' | 'sampling'>): number {
-  return windows.length * sampling.scheduler.timesteps.length * sampling.halves;
+  return countWindowSteps(windows) * sampling.halves;
+}
+
+/** Runs of the pose guider over a clip. */
+export function countPoseRuns({
+  bundle,
+  keyFrames,
+  windows,
+}: Pick<Job, 'bundle' | 'keyFrames' | 'windows'>): number {
+  if (posesByFrame(bundle.description.poseGuider)) {
+    return Math.ceil(keyFrames.length / windows[0]![0]!.frames.length);
+  }
+  return countWindowSteps([...new Set(windows)]);
 }

@@ -1,8 +1,8 @@
 /** Tells what a job will take, without doing it. */
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
-import { checkDevicePrecision } from './check-precision.ts';
+import { devicePrecision } from './check-precision.ts';
 import { estimateJob } from './estimate-job.ts';
-import { countEvaluations } from './open-job.ts';
+import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { Studio } from './studio.ts';
 
 /**
@@ -25,13 +25,15 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
     const { bundle, sampling, frames, fps, windows } = job;
     const { width, height } = portrait.info;
     const engine = await studio.denoisingEngine();
-    checkDevicePrecision(job.options.precision, engine);
+    const precision = devicePrecision(sampling.precision, job.options, engine, (message) =>
+      observed.onProgress?.({ type: 'notice', message }),
+    );
     const evaluations = countEvaluations(job);
     const estimate = await estimateJob({
       bundle,
       engine,
-      windowFrames: windows[0]!.frames.length,
-      windows: windows.length,
+      windowFrames: windows[0]![0]!.frames.length,
+      poseRuns: countPoseRuns(job),
       evaluations,
       frames,
       pixels: width * height,
@@ -42,7 +44,9 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       fps,
       duration: frames / fps,
       denoisedFrames: job.keyFrames.length,
-      windows: windows.length,
+      windows: Math.max(...windows.map(({ length }) => length)),
+      windowLayout: sampling.windows,
+      precision,
       width,
       height,
       device: engine.device,

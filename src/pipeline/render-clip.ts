@@ -3,7 +3,12 @@ import PQueue from 'p-queue';
 import type { VideoWriter } from '../media/video-writer.ts';
 import type { ClipCheckpoints } from './clip-checkpoints.ts';
 import type { ClipNetworks, FrameToDecode } from './clip-networks.ts';
-import { type ContextWindow, orderWindowSteps } from './context-windows.ts';
+import {
+  type ContextWindow,
+  countWindowSteps,
+  orderWindowSteps,
+  type WindowStep,
+} from './context-windows.ts';
 import { type DenoisedFrame, type Denoiser, denoiseClip } from './denoise-clip.ts';
 import { fillBetween } from './key-frames.ts';
 import type { Job } from './open-job.ts';
@@ -24,7 +29,7 @@ export interface ClipParts {
   readonly writer: VideoWriter;
   readonly progress: RenderProgress;
   readonly watch: Stopwatch;
-  /** Where the denoiser runs. */
+  /** Where the denoiser runs, and how: what was saved in between on another is of no use. */
   readonly device: string;
   readonly checkpoints?: ClipCheckpoints | undefined;
   /** Waits for the denoiser and binds the reference; called when what can be done without it has begun. */
@@ -34,16 +39,11 @@ export interface ClipParts {
 }
 
 /** The networks as {@link denoiseClip} calls them: each window with its own pose features. */
-export function denoiserOf(
-  networks: ClipNetworks,
-  conditions: WindowConditions,
-  windows: readonly ContextWindow[],
-  watch: Stopwatch,
-): Denoiser {
+export function denoiserOf(networks: ClipNetworks, conditions: WindowConditions, watch: Stopwatch): Denoiser {
   const half =
     (name: 'conditional' | 'unconditional'): Denoiser['conditional'] =>
-    async (latents, timestep, index) => {
-      const pose = await conditions.pose(index, windows[index]!);
+    async (latents, timestep, window) => {
+      const pose = await conditions.pose(window);
       return watch.time('denoise', () => networks.denoise(name, latents, timestep, pose));
     };
   return { conditional: half('conditional'), unconditional: half('unconditional') };
@@ -59,7 +59,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
   const { job, scene, networks, writer, progress, watch, device, checkpoints, onDenoised } = parts;
   const { options, bundle, sampling, keyFrames, windows } = job;
   const { signal } = options;
-  const conditions = new WindowConditions(scene, networks, keyFrames, watch, signal);
+  const conditions = new WindowConditions({ scene, networks, keyFrames, windows, watch, signal });
   const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
     signal?.throwIfAborted();
     const taken: FrameToDecode[] = [];
@@ -91,32 +91,34 @@ export async function renderClip(parts: ClipParts): Promise<void> {
     if (failure !== undefined) throw failure.error;
   };
 
-  const steps = sampling.scheduler.timesteps.length;
   try {
     const resume = await checkpoints?.load({
       frames: keyFrames.length,
-      windows: windows.length,
-      steps,
+      windows: windows.at(-1)!.length,
+      steps: windows.length,
       frameShape: networks.frameShape,
       device,
     });
     const stepsBefore = resume?.state.done ?? 0;
-    let stepsLeft = windows.length * steps - stepsBefore;
-    const first = firstWindow(windows, steps, stepsBefore);
-    if (first !== undefined) conditions.prefetch(first, windows[first]);
+    let stepsLeft = countWindowSteps(windows) - stepsBefore;
+    const order = [...orderWindowSteps(windows)];
+    let place = stepsBefore;
+    conditions.prefetch(order[place]?.window);
     await parts.takeDenoiser?.();
     progress.begin(stepsBefore);
     if (stepsLeft === 0) onDenoised?.();
 
-    const denoiser = denoiserOf(networks, conditions, windows, watch);
+    const denoiser = denoiserOf(networks, conditions, watch);
     let batch: DenoisedFrame[] = [];
     const denoised = denoiseClip({
       denoiser: {
         ...denoiser,
-        conditional: (latents, timestep, index) => {
-          const prediction = denoiser.conditional(latents, timestep, index);
+        conditional: (latents, timestep, window) => {
+          const prediction = denoiser.conditional(latents, timestep, window);
           // Asked for after this window's own: made while the denoiser runs on this one.
-          conditions.prefetch(index + 1, windows[index + 1]);
+          place += 1;
+          conditions.prefetch(order[place]?.window);
+          conditions.prefetch(nextBegun(order, place, windows.length));
           return prediction;
         },
       },
@@ -128,8 +130,8 @@ export async function renderClip(parts: ClipParts): Promise<void> {
       frameNumbers: keyFrames,
       sharedFraction: bundle.description.noise.sharedFraction,
       signal,
-      onStep: (index, lastOfWindow) => {
-        if (lastOfWindow) conditions.forgetPose(index);
+      onStep: (step) => {
+        conditions.stepDone(step);
         progress.stepDone();
         stepsLeft -= 1;
         if (stepsLeft === 0) onDenoised?.();
@@ -154,9 +156,8 @@ export async function renderClip(parts: ClipParts): Promise<void> {
   }
 }
 
-/** The window that is denoised first when `done` steps of windows are done already. */
-function firstWindow(windows: readonly ContextWindow[], steps: number, done: number): number | undefined {
-  let place = 0;
-  for (const { window } of orderWindowSteps(windows, steps)) if (place++ === done) return window;
-  return undefined;
+/** The next window that takes its first step; its frames have been seen least. */
+function nextBegun(order: readonly WindowStep[], from: number, steps: number): ContextWindow | undefined {
+  // Between two of them, others take their steps, each window's worth of which is as long as there are steps.
+  return order.slice(from, from + 2 * steps).find(({ stepIndex }) => stepIndex === 0)?.window;
 }

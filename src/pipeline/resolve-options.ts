@@ -8,6 +8,7 @@ import type {
   PrecisionChoice,
   PresetName,
   SamplerName,
+  WindowLayout,
 } from './animate-options.ts';
 import { closestName } from './closest-name.ts';
 import { MAX_DENOISE_EVERY } from './key-frames.ts';
@@ -18,10 +19,8 @@ export type NameOf = (key: keyof AnimateOptions) => string;
 type Defaulted =
   | 'bundle'
   | 'preset'
-  | 'denoiseEvery'
   | 'seed'
   | 'device'
-  | 'precision'
   | 'framing'
   | 'expressionScale'
   | 'mouthScale'
@@ -60,7 +59,8 @@ const DEVICES: Record<DeviceName, true> = {
 };
 const PRECISIONS: Record<PrecisionChoice, true> = { auto: true, float32: true, float16: true, int8: true };
 const FRAMINGS: Record<Framing, true> = { 'paste-back': true, crop: true };
-const PRESETS: Record<PresetName, true> = { fast: true, original: true };
+const PRESETS: Record<PresetName, true> = { fast: true, faster: true, original: true };
+const WINDOWS: Record<WindowLayout, true> = { overlapping: true, moving: true, loop: true };
 
 /** Containers that hold H.264 and AAC. */
 const OUTPUT_EXTENSIONS: readonly string[] = ['.mp4', '.m4v', '.mov'];
@@ -97,6 +97,7 @@ const CHECKS: { readonly [Key in keyof Required<AnimateOptions>]: Check } = {
   steps: integer(1, 100),
   guidance: number(1, 20),
   denoiseEvery: integer(1, MAX_DENOISE_EVERY),
+  windows: oneOf(WINDOWS),
   seed: integer(0, Number.MAX_SAFE_INTEGER, '2^53 − 1'),
   fps: number(1, 120),
   device: oneOf(DEVICES),
@@ -149,10 +150,8 @@ export function resolveOptions(
   return {
     bundle: 'tiny',
     preset: 'fast',
-    denoiseEvery: 1,
     seed: 42,
     device: 'auto',
-    precision: 'auto',
     framing: 'paste-back',
     expressionScale: 1,
     mouthScale: 1,

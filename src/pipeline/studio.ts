@@ -10,8 +10,9 @@ import { Engine, type NetworkProfile } from '../runtime/engine.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
-import { checkBundlePrecision, checkDevicePrecision } from './check-precision.ts';
+import { checkBundlePrecision, checkDevicePrecision, devicePrecision } from './check-precision.ts';
 import type { ClipCheckpoints } from './clip-checkpoints.ts';
+import { countWindowSteps } from './context-windows.ts';
 import type { FrameProfile } from './frame-protocol.ts';
 import { FrameThread } from './frame-thread.ts';
 import { NetworksCache, type NetworksLease } from './networks-cache.ts';
@@ -87,14 +88,14 @@ function takePlace(queue: PQueue): Promise<() => void> {
 }
 
 /** What decides which networks a job needs. */
-export function networksOf({ options, bundle, windows, sampling }: Job): NetworksChoice {
+export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
   return {
     bundle,
-    windowFrames: windows[0]!.frames.length,
+    windowFrames: windows[0]![0]!.frames.length,
     loras: sampling.loras,
     guided: sampling.halves === 2,
     embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,
-    precision: options.precision,
+    precision: sampling.precision,
   };
 }
 
@@ -240,12 +241,14 @@ export class Studio {
       // A device that does not work, or not in this precision, is told before the motion is made.
       try {
         const { denoising } = await this.#openEngines();
-        checkDevicePrecision(opened.job.options.precision, denoising);
+        const { options: given, sampling } = opened.job;
+        const notice = (message: string): void => report({ type: 'notice', message });
+        const precision = devicePrecision(sampling.precision, given, denoising, notice);
+        return { ...opened, job: { ...opened.job, sampling: { ...sampling, precision } } };
       } catch (error) {
         await opened.portrait.dispose();
         throw error;
       }
-      return opened;
     });
     try {
       report({ type: 'stage', stage: 'motion' });
@@ -324,14 +327,11 @@ export class Studio {
         beforePublish: hooks.beforePublish,
         signal,
       });
-      const progress = new RenderProgress(
-        frames,
-        windows.length * sampling.scheduler.timesteps.length,
-        report,
-      );
+      const progress = new RenderProgress(frames, countWindowSteps(windows), report);
       const { device } = await this.denoisingEngine();
       await renderClip({
-        ...{ job, scene, networks, writer, progress, watch, device },
+        ...{ job, scene, networks, writer, progress, watch },
+        device: sampling.precision === 'int8' ? `${device} in int8` : device,
         checkpoints: hooks.checkpoints,
         takeDenoiser: async () => {
           watch.pause();
@@ -363,6 +363,8 @@ export class Studio {
         steps: sampling.steps,
         guidance: sampling.guidance,
         seed: options.seed,
+        windowLayout: sampling.windows,
+        precision: sampling.precision,
         denoisedFrames: job.keyFrames.length,
         denoiserEvaluations: countEvaluations(job),
         times: watch.report(),

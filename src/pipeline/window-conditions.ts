@@ -1,109 +1,175 @@
 /** What the networks are told about each frame, made when a window first needs it. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { ClipNetworks } from './clip-networks.ts';
-import type { ContextWindow } from './context-windows.ts';
+import type { ClipNetworks, NamedInputs } from './clip-networks.ts';
+import type { ContextWindow, WindowPlan, WindowStep } from './context-windows.ts';
 import type { FrameConditions, Scene } from './scene.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 /** Pose features that are kept at once; a window of AniPortrait's has 63 MB. */
 const MAX_KEPT_BYTES = 1e9;
 
+/** What {@link WindowConditions} works on. */
+export interface WindowConditionsOptions {
+  readonly scene: Scene;
+  readonly networks: ClipNetworks;
+  /** Numbers of the frames that the windows count. */
+  readonly keyFrames: readonly number[];
+  readonly windows: WindowPlan;
+  readonly watch: Stopwatch;
+  /** No new work begins after it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Frames whose features are made by one run of the pose guider. */
+interface Group {
+  /** The window where its frames belong together, else the group's number. */
+  readonly key: ContextWindow | number;
+  /** As many as a window has, counted as the windows count them. */
+  readonly frames: readonly number[];
+}
+
 /**
  * Renders the conditions of each window when it is first needed, and forgets them when they are not needed any more.
+ *
+ * Where a frame's pose features depend on that frame alone, each is made once, a window's length of frames at a time, and
+ * windows gather theirs; else every window has features of its own.
  */
 export class WindowConditions {
-  readonly #scene: Scene;
-  readonly #networks: ClipNetworks;
-  readonly #watch: Stopwatch;
-  readonly #signal: AbortSignal | undefined;
-  readonly #keyFrames: readonly number[];
+  readonly #options: WindowConditionsOptions;
+  readonly #groupFrames: number;
   readonly #frames = new Map<number, Promise<FrameConditions>>();
-  readonly #poses = new Map<number, Promise<Record<string, Tensor>>>();
-  readonly #bytes = new Map<number, number>();
+  readonly #features = new Map<Group['key'], Promise<NamedInputs>>();
+  readonly #bytes = new Map<Group['key'], number>();
   #keptBytes = 0;
+  /** Nothing asks for the frames below this one any more. */
+  #complete = 0;
 
-  /**
-   * @param keyFrames - numbers of the frames that the windows count.
-   * @param signal - no new work begins after it aborts.
-   */
-  constructor(
-    scene: Scene,
-    networks: ClipNetworks,
-    keyFrames: readonly number[],
-    watch: Stopwatch,
-    signal?: AbortSignal,
-  ) {
-    this.#scene = scene;
-    this.#networks = networks;
-    this.#keyFrames = keyFrames;
-    this.#watch = watch;
-    this.#signal = signal;
+  constructor(options: WindowConditionsOptions) {
+    this.#options = options;
+    this.#groupFrames = options.windows[0]![0]!.frames.length;
   }
 
   #frame(frame: number): Promise<FrameConditions> {
     let conditions = this.#frames.get(frame);
     if (conditions === undefined) {
-      conditions = this.#scene.conditions(frame);
+      conditions = this.#options.scene.conditions(frame);
       this.#frames.set(frame, conditions);
     }
     return conditions;
   }
 
-  async #makePose(window: ContextWindow): Promise<Record<string, Tensor>> {
-    const frames = window.frames.map((index) => this.#keyFrames[index]!);
-    return this.#watch.time('pose', async () => {
+  async #make(indices: readonly number[]): Promise<NamedInputs> {
+    const { keyFrames, networks, watch, signal } = this.#options;
+    const frames = indices.map((index) => keyFrames[index]!);
+    return watch.time('pose', async () => {
       const conditions = await Promise.all(frames.map((frame) => this.#frame(frame)));
-      this.#signal?.throwIfAborted();
+      signal?.throwIfAborted();
       // Nobody asks for them again but the decoder; a neighbouring window draws a few anew.
-      if (!this.#networks.decodesOverBase) for (const frame of frames) this.#frames.delete(frame);
-      return this.#networks.poseFeatures(conditions);
+      if (!networks.decodesOverBase) for (const frame of frames) this.#frames.delete(frame);
+      return networks.poseFeatures(conditions);
     });
   }
 
-  /** Pose features of window `index`. */
-  async pose(index: number, window: ContextWindow): Promise<Record<string, Tensor>> {
-    let pose = this.#poses.get(index);
-    if (pose === undefined) {
-      pose = this.#makePose(window);
-      if (this.#keptBytes < MAX_KEPT_BYTES) this.#keep(index, pose);
+  /** The groups that a window's frames are in, in order. */
+  #groupsOf(window: ContextWindow): Group[] {
+    if (!this.#options.networks.posesByFrame) return [{ key: window, frames: window.frames }];
+    const size = this.#groupFrames;
+    const last = this.#options.keyFrames.length - 1;
+    const numbers = new Set(window.frames.map((frame) => Math.floor(frame / size)));
+    return Array.from(numbers, (key) => ({
+      key,
+      // The network takes a whole group: the clip's last frame fills what is missing.
+      frames: Array.from({ length: size }, (_, i) => Math.min(key * size + i, last)),
+    }));
+  }
+
+  /** Pose features of a window. */
+  async pose(window: ContextWindow): Promise<NamedInputs> {
+    const groups = this.#groupsOf(window);
+    for (const group of groups) this.#begin(group);
+    const features = groups.map(({ key }) => this.#features.get(key));
+    // Beyond what is kept, a window's own frames are less work than all groups that they are in.
+    const pose = await (features.includes(undefined)
+      ? this.#make(window.frames)
+      : this.#gather(window, groups, await Promise.all(features as Promise<NamedInputs>[])));
+    this.#options.signal?.throwIfAborted();
+    return pose;
+  }
+
+  async #gather(
+    { frames }: ContextWindow,
+    groups: readonly Group[],
+    features: readonly NamedInputs[],
+  ): Promise<NamedInputs> {
+    const places = frames.map((frame) => {
+      const group = groups.findIndex((candidate) => candidate.frames.includes(frame));
+      return { group, index: groups[group]!.frames.indexOf(frame) };
+    });
+    if (groups.length === 1 && places.every(({ index }, i) => index === i)) return features[0]!;
+    const gathered: Record<string, Tensor> = {};
+    for (const [name, { dims }] of Object.entries(features[0]!)) {
+      gathered[name] = gatherFrames(
+        features.map((group) => group[name]!),
+        places,
+        dims,
+      );
+      // They may be a hundred megabytes: timers and signals get their turn.
+      await nextTurn();
     }
-    const features = await pose;
-    this.#signal?.throwIfAborted();
-    return features;
+    return gathered;
   }
 
   /**
-   * Keeps features for the window's later steps. Windows that go round the clip all wait for each other: of a long clip,
-   * those beyond the limit are made again at every step.
+   * Begins to make a group's features unless there are some, and keeps them for later windows and steps. Windows that go
+   * round the clip all wait for each other: of a long clip, those beyond the limit are made again at every step.
    */
-  #keep(index: number, pose: Promise<Record<string, Tensor>>): void {
-    this.#poses.set(index, pose);
-    const count = (features: Record<string, Tensor>): void => {
+  #begin({ key, frames }: Group): void {
+    if (this.#features.has(key) || this.#keptBytes >= MAX_KEPT_BYTES) return;
+    const made = this.#make(frames);
+    this.#features.set(key, made);
+    const count = (features: NamedInputs): void => {
       const bytes = Object.values(features).reduce((sum, { data }) => sum + data.byteLength, 0);
-      if (this.#poses.get(index) !== pose) return;
-      this.#bytes.set(index, bytes);
+      if (this.#features.get(key) !== made) return;
+      this.#bytes.set(key, bytes);
       this.#keptBytes += bytes;
     };
     // Whoever awaits the features is told why there are none.
-    pose.then(count, () => {});
+    made.then(count, () => {});
   }
 
-  /** Begins to make the pose features of window `index`, which will be wanted soon; there may be no such window. */
-  prefetch(index: number, window: ContextWindow | undefined): void {
-    if (window === undefined || this.#poses.has(index) || this.#keptBytes >= MAX_KEPT_BYTES) return;
-    if (!this.#signal?.aborted) this.#keep(index, this.#makePose(window));
+  /** Begins to make the pose features of a window that will be wanted soon; there may be no such window. */
+  prefetch(window: ContextWindow | undefined): void {
+    if (window === undefined || this.#options.signal?.aborted) return;
+    for (const group of this.#groupsOf(window)) {
+      if (!this.#isComplete(group.key)) this.#begin(group);
+    }
   }
 
   /** Waits until nothing is being made. */
   async settle(): Promise<void> {
-    await Promise.allSettled(this.#poses.values());
+    await Promise.allSettled(this.#features.values());
   }
 
-  /** To be called when a window has taken its last step. */
-  forgetPose(index: number): void {
-    this.#poses.delete(index);
-    this.#keptBytes -= this.#bytes.get(index) ?? 0;
-    this.#bytes.delete(index);
+  #isComplete(key: Group['key']): boolean {
+    return typeof key === 'number' && (key + 1) * this.#groupFrames <= this.#complete;
+  }
+
+  #forget(key: Group['key']): void {
+    this.#features.delete(key);
+    this.#keptBytes -= this.#bytes.get(key) ?? 0;
+    this.#bytes.delete(key);
+  }
+
+  /** To be called when a window has taken a step: forgets the features that no later step asks for. */
+  stepDone({ stepIndex, window }: WindowStep): void {
+    const { windows } = this.#options;
+    if (windows[stepIndex] !== windows[stepIndex + 1]) this.#forget(window);
+    if (stepIndex < windows.length - 1) return;
+    this.#complete = Math.max(this.#complete, window.finalUntil);
+    for (const key of this.#features.keys()) {
+      if (this.#isComplete(key)) this.#forget(key);
+    }
   }
 
   /** The conditions of a finished frame; the frame is forgotten. */
@@ -112,4 +178,22 @@ export class WindowConditions {
     this.#frames.delete(frame);
     return conditions;
   }
+}
+
+/** Frames of several tensors `[1, C, frames, h, w]` in one. */
+function gatherFrames(
+  from: readonly Tensor[],
+  places: readonly { readonly group: number; readonly index: number }[],
+  dims: readonly number[],
+): Tensor {
+  const [batch, channels, size, height, width] = dims as [number, number, number, number, number];
+  const plane = height * width;
+  const data = new Float32Array(batch * channels * places.length * plane);
+  for (let channel = 0; channel < batch * channels; channel++) {
+    places.forEach(({ group, index }, i) => {
+      const begin = (channel * size + index) * plane;
+      data.set(from[group]!.data.subarray(begin, begin + plane), (channel * places.length + i) * plane);
+    });
+  }
+  return { data, dims: [batch, channels, places.length, height, width] };
 }

@@ -1,58 +1,82 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commonWindows } from '../../src/compare/common-windows.ts';
-import { type Bundle, openBundle } from '../../src/models/bundle.ts';
-import { planContextWindows, planLoopedWindows } from '../../src/pipeline/context-windows.ts';
+import type { ContenderSpec } from '../../src/compare/contender-spec.ts';
+import { chooseContenders } from '../../src/compare/contenders.ts';
+import { type Bundle, type BundlePreset, openBundle } from '../../src/models/bundle.ts';
+import {
+  atEveryStep,
+  planContextWindows,
+  planLoopedWindows,
+  planMovingWindows,
+} from '../../src/pipeline/context-windows.ts';
 import { planKeyFrames } from '../../src/pipeline/key-frames.ts';
-import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
 
 const tiny = await openBundle('tiny');
 const { fast, original } = tiny.description.presets;
-const options = resolveOptions({ portrait: 'a.jpg', audio: 'a.wav', output: 'a.mp4' });
 const frames = 30;
 const size = { contextFrames: 12, contextOverlap: 2 };
-const contenders = [
-  { preset: 'fast', halves: 1, every: 1 },
-  { preset: 'original', halves: 2, every: 1 },
-] as const;
 
-function plan(changes: Record<'fast' | 'original', object>) {
+function plan(
+  changes: Record<'fast' | 'original', Partial<BundlePreset>>,
+  added: readonly ContenderSpec[] = [],
+) {
   const presets = {
     fast: { ...fast, ...changes.fast },
     original: { ...original, ...changes.original },
   };
   const bundle = { ...tiny, description: { ...tiny.description, presets } } as Bundle;
-  const { framesOf, notes } = commonWindows({ bundle, options, frames }, contenders);
-  return { windows: framesOf(contenders[0]).windows, framesOf, notes };
+  const { contenders } = chooseContenders(bundle, added, []);
+  const { framesOf, notes } = commonWindows({ bundle, frames }, contenders);
+  const cut = (id: string) => framesOf(contenders.find((contender) => contender.id === id)!);
+  return { windows: cut('fast').windows, original: cut('original').windows, cut, notes };
 }
 
 test('contenders have the windows that all their presets ask for', () => {
   const open = planContextWindows(frames, size);
-  const both = plan({ fast: {}, original: { windows: 'open' } });
-  assert.deepEqual(both.windows, open);
+  const both = plan({ fast: {}, original: { windows: 'overlapping' } });
+  assert.deepEqual(both.windows, atEveryStep(open, 4));
   assert.deepEqual(both.notes, []);
   const looped = planLoopedWindows(frames, { ...size, overlap: 'mean' });
   assert.notDeepEqual(looped, open);
-  const loop = { windows: 'loop' };
-  assert.deepEqual(plan({ fast: loop, original: loop }).windows, looped);
+  const loop = { windows: 'loop' } as const;
+  assert.deepEqual(plan({ fast: loop, original: loop }).windows, atEveryStep(looped, 4));
 });
 
-test('where presets lay windows differently, or add them up differently, all contenders have open ones', () => {
+test('where presets lay windows differently, or add them up differently, all contenders have overlapping ones', () => {
   const windows = planContextWindows(frames, size);
   for (const changes of [
     { fast: {}, original: { windows: 'loop' } },
     { fast: { windows: 'loop', unguidedOverlap: 'sum' }, original: { windows: 'loop' } },
-  ]) {
+  ] as const) {
     const common = plan(changes);
-    assert.deepEqual(common.windows, windows);
+    assert.deepEqual(common.windows, atEveryStep(windows, 4));
+    assert.deepEqual(common.original, atEveryStep(windows, 25));
     assert.match(common.notes.join(), /presets of the bundle tiny lay their windows differently/);
   }
 });
 
 test('a contender that denoises fewer frames has windows over those, of the same kind', () => {
-  const loop = { windows: 'loop' };
-  const { framesOf } = plan({ fast: loop, original: loop });
-  const { keyFrames, windows } = framesOf({ ...contenders[0], every: 2 });
+  const loop = { windows: 'loop' } as const;
+  const { cut } = plan({ fast: loop, original: loop }, [{ every: 2 }]);
+  const { keyFrames, windows } = cut('lcm-4-every-2');
   assert.deepEqual(keyFrames, planKeyFrames(frames, 2));
-  assert.deepEqual(windows, planLoopedWindows(keyFrames.length, { ...size, overlap: 'mean' }));
+  const expected = planLoopedWindows(keyFrames.length, { ...size, overlap: 'mean' });
+  assert.deepEqual(windows, atEveryStep(expected, 4));
+});
+
+test('moving windows, and others that a contender is asked for, are its own', () => {
+  const moving = planMovingWindows(frames, { contextFrames: 12, steps: 4 });
+  const added = [{ windows: 'moving' }, { windows: 'loop' }] as const;
+  const asked = plan({ fast: {}, original: {} }, added);
+  assert.deepEqual(asked.notes, []);
+  assert.deepEqual(asked.cut('lcm-4-moving').windows, moving);
+  assert.deepEqual(
+    asked.cut('lcm-4-loop').windows,
+    atEveryStep(planLoopedWindows(frames, { ...size, overlap: 'mean' }), 4),
+  );
+  assert.deepEqual(asked.windows, atEveryStep(planContextWindows(frames, size), 4));
+  const preset = plan({ fast: { windows: 'moving' }, original: { windows: 'loop' } });
+  assert.deepEqual(preset.notes, []);
+  assert.deepEqual(preset.windows, moving);
 });

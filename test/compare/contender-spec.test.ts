@@ -23,7 +23,7 @@ for (const [text, message] of [
   ['strength=1', /settings like sampler=dpmpp,steps=8,guidance=2.5, got "strength=1"/],
   ['', /settings like/],
   ['precision=int4', /precision auto, float32, float16, int8, got int4/],
-  ['preset=slow', /preset fast or original, got slow/],
+  ['preset=slow', /preset fast, faster or original, got slow/],
 ] as const) {
   test(`the contender ${JSON.stringify(text)} is refused`, () => {
     assert.throws(

@@ -26,6 +26,7 @@ function contender(
     steps,
     guidance: 1,
     every: 1,
+    windows: 'overlapping',
     loras: [],
     form: 'lean',
     swept: false,

@@ -2,22 +2,26 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { contenderWork, evaluationsOf, networkWork } from '../../src/compare/work.ts';
 import { openBundle } from '../../src/models/bundle.ts';
+import { atEveryStep, planContextWindows } from '../../src/pipeline/context-windows.ts';
 
 const { description } = await openBundle('tiny');
-const size = { frames: 33, windows: 4, windowFrames: 12, decodeFrames: 4 };
+const size = { frames: 33, windowSteps: 100, poseRuns: 3, windowFrames: 12, decodeFrames: 4 };
 const network = networkWork(description, size);
-const original = { form: 'lean', steps: 25, halves: 2 } as const;
+const original = { form: 'lean', halves: 2 } as const;
 
 test('evaluations of the original preset are 12.5 times those of the fast one', () => {
-  const job = { windows: [1, 2, 3, 4] };
-  assert.equal(evaluationsOf({ contender: { steps: 25, halves: 2 }, job }), 200);
-  assert.equal(evaluationsOf({ contender: { steps: 4, halves: 1 }, job }), 16);
+  const windows = planContextWindows(33, { contextFrames: 12, contextOverlap: 2 });
+  assert.equal(windows.length, 4);
+  const of = (halves: 1 | 2, steps: number): number =>
+    evaluationsOf({ contender: { halves }, job: { windows: atEveryStep(windows, steps) } });
+  assert.equal(of(2, 25), 200);
+  assert.equal(of(1, 4), 16);
 });
 
 test('work of a clip is that of its runs', () => {
-  const fast = contenderWork({ form: 'lean', steps: 4, halves: 1 }, network, size);
+  const fast = contenderWork({ form: 'lean', halves: 1 }, network, { ...size, windowSteps: 16 });
   assert.equal(fast.denoise, 16 * network.conditional);
-  assert.equal(fast.pose, 4 * network.poseGuider);
+  assert.equal(fast.pose, 3 * network.poseGuider);
   assert.equal(fast.decode, 9 * network.decoder); // 33 frames, four at a time
   const lean = contenderWork(original, network, size);
   assert.equal(lean.denoise, 100 * (network.conditional + network.unconditional));

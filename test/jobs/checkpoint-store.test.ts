@@ -4,9 +4,12 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { CheckpointStore, checkpointBytes, folderBytes } from '../../src/jobs/checkpoint-store.ts';
 import {
-  type ContextWindow,
+  atEveryStep,
+  countWindowSteps,
   planContextWindows,
   planLoopedWindows,
+  planMovingWindows,
+  type WindowPlan,
 } from '../../src/pipeline/context-windows.ts';
 import { type Denoiser, denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { createScheduler, type Sampler } from '../../src/schedulers/create-scheduler.ts';
@@ -34,14 +37,16 @@ interface Run {
   readonly store?: CheckpointStore | undefined;
   readonly sampler?: Sampler;
   readonly steps?: number;
-  readonly windows?: readonly ContextWindow[];
+  /** Those of each step. */
+  readonly windows?: WindowPlan;
   /** Evaluations of the denoiser after which the run is killed. */
   readonly killAfter?: number;
 }
 
 /** Renders, or goes on rendering, and returns all frames with the number of evaluations that it took. */
 async function render(run: Run) {
-  const { store, sampler = 'lcm', steps = 4, windows = WINDOWS, killAfter = Number.POSITIVE_INFINITY } = run;
+  const { store, sampler = 'lcm', steps = 4, killAfter = Number.POSITIVE_INFINITY } = run;
+  const { windows = atEveryStep(WINDOWS, steps) } = run;
   const scheduler = createScheduler({
     sampler,
     numInferenceSteps: steps,
@@ -51,7 +56,7 @@ async function render(run: Run) {
   });
   const resume = await store?.load({
     frames: FRAMES,
-    windows: windows.length,
+    windows: windows.at(-1)!.length,
     steps,
     frameShape: FRAME_SHAPE,
     device: 'cpu',
@@ -105,18 +110,26 @@ function assertSameBits(actual: readonly Float32Array[], expected: readonly Floa
   assert.ok(bytes(actual).equals(bytes(expected)), 'the bits differ');
 }
 
-for (const [sampler, steps] of [
-  ['lcm', 4],
-  ['ddim', 7],
-  ['dpmsolver', 5], // has a history
+for (const [sampler, steps, layout] of [
+  ['lcm', 4, 'overlapping'],
+  ['ddim', 7, 'overlapping'],
+  ['dpmsolver', 5, 'overlapping'], // has a history
+  ['lcm', 4, 'moving'],
+  ['ddim', 9, 'moving'], // more steps than places
+  ['dpmsolver', 5, 'moving'],
 ] as const) {
-  test(`${sampler}: killed after any evaluation, a clip goes on to the same bits`, async () => {
-    const whole = await render({ sampler, steps });
-    assert.equal(whole.evaluations, WINDOWS.length * steps);
+  test(`${sampler}, ${layout} windows: killed after any evaluation, a clip goes on to the same bits`, async () => {
+    const windows =
+      layout === 'moving'
+        ? planMovingWindows(FRAMES, { contextFrames: 6, steps })
+        : atEveryStep(WINDOWS, steps);
+    const run = { sampler, steps, windows };
+    const whole = await render(run);
+    assert.equal(whole.evaluations, countWindowSteps(windows));
     let saved = 0;
     for (let killAfter = 0; killAfter < whole.evaluations; killAfter += 3) {
-      const where = await killedRun(killAfter, { sampler, steps });
-      const resumed = await render({ store: storeIn(where), sampler, steps });
+      const where = await killedRun(killAfter, run);
+      const resumed = await render({ ...run, store: storeIn(where) });
       assertSameBits(resumed.frames, whole.frames);
       saved += whole.evaluations - resumed.evaluations;
     }
@@ -126,7 +139,7 @@ for (const [sampler, steps] of [
 
 test('windows that wrap around finish at the very end: the steps before are kept all the same', async () => {
   const windows = planLoopedWindows(FRAMES, { contextFrames: 8, contextOverlap: 2 });
-  const run = { windows, sampler: 'ddim', steps: 6 } as const;
+  const run = { windows: atEveryStep(windows, 6), sampler: 'ddim', steps: 6 } as const;
   const whole = await render(run);
   const killAfter = whole.evaluations - windows.length - 1; // none has taken its last step
   const where = await killedRun(killAfter, run);

@@ -5,12 +5,13 @@
 import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClipRenderer, PreparedRender } from '../../src/jobs/clip-renderer.ts';
-import { planContextWindows } from '../../src/pipeline/context-windows.ts';
+import { atEveryStep, countWindowSteps, planContextWindows } from '../../src/pipeline/context-windows.ts';
 import { denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
 
 const FRAMES = 42;
+const SIZE = { contextFrames: 6, contextOverlap: 2 };
 const FRAME_SHAPE = [2, 3, 4] as const;
 const STEPS = 3;
 
@@ -19,12 +20,17 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
   return {
     async prepare({ options, checkpoints, beforePublish }): Promise<PreparedRender> {
       const { output, seed = 42, signal, onProgress, overwrite } = options;
-      const windows = planContextWindows(FRAMES, { contextFrames: 6, contextOverlap: 2 });
+      const windows = atEveryStep(planContextWindows(FRAMES, SIZE), STEPS);
       return {
         ...{ frames: FRAMES, fps: 25, width: 3, height: 4 },
         async render() {
           onProgress?.({ type: 'stage', stage: 'render' });
-          const shape = { frames: FRAMES, windows: windows.length, steps: STEPS, frameShape: FRAME_SHAPE };
+          const shape = {
+            frames: FRAMES,
+            windows: windows[0]!.length,
+            steps: STEPS,
+            frameShape: FRAME_SHAPE,
+          };
           let stepsDone = 0;
           const latents: Uint8Array[] = [];
           const frames = denoiseClip({
@@ -55,7 +61,7 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
               onProgress?.({
                 type: 'frames',
                 ...{ framesDone: latents.length, framesTotal: FRAMES, framesPerSecond: 1 },
-                ...{ stepsDone, stepsTotal: windows.length * STEPS },
+                ...{ stepsDone, stepsTotal: countWindowSteps(windows) },
               });
             },
           });
@@ -70,6 +76,7 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
           return {
             ...{ output, frames: FRAMES, fps: 25, duration: FRAMES / 25, width: 3, height: 4, device: 'cpu' },
             ...{ bundle: 'tiny', sampler: 'lcm' as const, steps: STEPS, guidance: 1, seed },
+            ...{ windowLayout: 'overlapping' as const, precision: 'auto' as const },
             denoisedFrames: 1,
             denoiserEvaluations: stepsDone,
             times: {

@@ -49,6 +49,8 @@ export function fakeRenderer({ onPrepare, onRender, onDispose }: FakeBehaviour =
                 steps: 4,
                 guidance: 1,
                 seed: 42,
+                windowLayout: 'overlapping' as const,
+                precision: 'auto' as const,
                 denoisedFrames: 1,
                 denoiserEvaluations: 4,
               },

@@ -14,7 +14,7 @@ import { attentionSites } from '../../src/models/unet-config.ts';
 import { WeightReader } from '../../src/models/weight-reader.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
 import type { ClipNetworks } from '../../src/pipeline/clip-networks.ts';
-import { planLoopedWindows } from '../../src/pipeline/context-windows.ts';
+import { atEveryStep, planLoopedWindows } from '../../src/pipeline/context-windows.ts';
 import { denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { denoiserOf } from '../../src/pipeline/render-clip.ts';
 import type { Scene } from '../../src/pipeline/scene.ts';
@@ -115,6 +115,7 @@ test('the reference UNet ends with its last bank: what comes after is neither re
 
 test('pose features are made once for each window, whatever the steps', async () => {
   const windows = planLoopedWindows(20, { contextFrames: 8, contextOverlap: 2 });
+  const plan = atEveryStep(windows, 5);
   let made = 0;
   let drawn = 0;
   const features = { 'pose.0': tensor(new Float32Array(1), [1]) };
@@ -136,15 +137,11 @@ test('pose features are made once for each window, whatever the steps', async ()
     },
   } as unknown as Scene;
   const watch = new Stopwatch();
-  const conditions = new WindowConditions(
-    scene,
-    networks,
-    windows
-      .flatMap(({ frames }) => frames)
-      .sort((a, b) => a - b)
-      .filter((f, i, all) => f !== all[i - 1]),
-    watch,
-  );
+  const keyFrames = Array.from({ length: 20 }, (_, frame) => frame);
+  const conditions = new WindowConditions({
+    ...{ scene, networks, keyFrames, watch },
+    windows: plan,
+  });
   const scheduler = createScheduler({
     sampler: 'ddim',
     numInferenceSteps: 5,
@@ -153,10 +150,10 @@ test('pose features are made once for each window, whatever the steps', async ()
     timestepSpacing: 'trailing',
   });
   const clip = denoiseClip({
-    denoiser: denoiserOf(networks, conditions, windows, watch),
+    denoiser: denoiserOf(networks, conditions, watch),
     scheduler,
     guidanceScale: 3.5,
-    windows,
+    windows: plan,
     frameShape: [1, 2, 2],
     seed: 1,
     sharedFraction: 0,

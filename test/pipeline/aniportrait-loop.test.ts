@@ -9,7 +9,7 @@ import { buildPoseGuider } from '../../src/models/pose-guider.ts';
 import { buildReferenceUnet } from '../../src/models/reference-unet.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../../src/models/vae.ts';
 import type { GraphBuilder } from '../../src/onnx/graph.ts';
-import { type ContextWindow, planLoopedWindows } from '../../src/pipeline/context-windows.ts';
+import { atEveryStep, type ContextWindow, planLoopedWindows } from '../../src/pipeline/context-windows.ts';
 import { type Denoiser, denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { createScheduler, type Sampler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
@@ -121,8 +121,10 @@ async function denoise(inputs: Inputs, run: Run): Promise<Tensor[]> {
     'guider',
     buildPoseGuider(SMALL_POSE_GUIDER, weightsOf('pose_guider'), { ...SIZE, frames }),
   );
-  const features: Record<string, Tensor>[] = [];
-  for (const window of windows) features.push(await guider.run({ pictures: posePictures(poses, window) }));
+  const features = new Map<ContextWindow, Record<string, Tensor>>();
+  for (const window of windows) {
+    features.set(window, await guider.run({ pictures: posePictures(poses, window) }));
+  }
   const options = { ...CELLS, frames, poseFeatures: true } as const;
   const conditional = await loadOrtNetwork(
     'conditional',
@@ -163,14 +165,14 @@ async function denoise(inputs: Inputs, run: Run): Promise<Tensor[]> {
   const denoiser: Denoiser = {
     conditional: async (latents, timestep, window) => {
       const step = scheduler.timesteps.indexOf(timestep);
-      windows[window]!.frames.forEach((frame, i) => {
+      window.frames.forEach((frame, i) => {
         note(step, frame, frameOf(latents, i));
       });
-      const inputs = { latents, timestep: tensor(Float32Array.of(timestep), [1]), ...features[window] };
+      const inputs = { latents, timestep: tensor(Float32Array.of(timestep), [1]), ...features.get(window) };
       return (await conditional.run({ ...inputs, ...reference })).model_output!;
     },
     unconditional: async (latents, timestep, window) => {
-      const inputs = { latents, timestep: tensor(Float32Array.of(timestep), [1]), ...features[window] };
+      const inputs = { latents, timestep: tensor(Float32Array.of(timestep), [1]), ...features.get(window) };
       return (await unconditional.run(inputs)).model_output!;
     },
   };
@@ -178,7 +180,7 @@ async function denoise(inputs: Inputs, run: Run): Promise<Tensor[]> {
     denoiser,
     scheduler,
     guidanceScale: run.guidance,
-    windows,
+    windows: atEveryStep(windows, run.steps),
     frameShape: [4, CELLS.height, CELLS.width],
     seed: 0,
     sharedFraction: 0,

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NumericalError } from '../../src/errors.ts';
-import { planContextWindows } from '../../src/pipeline/context-windows.ts';
+import {
+  atEveryStep,
+  type ContextWindow,
+  planContextWindows,
+  planMovingWindows,
+  type WindowPlan,
+} from '../../src/pipeline/context-windows.ts';
 import { type Denoiser, denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { noiseForFrames } from '../../src/pipeline/noise.ts';
 import { createScheduler, type Sampler } from '../../src/schedulers/create-scheduler.ts';
@@ -11,6 +17,7 @@ import { assertAllClose } from '../helpers/assert-close.ts';
 
 const FLOAT32 = { rtol: 1e-5, atol: 1e-5 }; // sums over windows are rounded in another order
 const FRAME_SHAPE = [2, 3, 4] as const;
+const SIZE = { contextFrames: 6, contextOverlap: 2 };
 const SEED = 7;
 const SHARED = 0.5;
 
@@ -39,13 +46,14 @@ async function collect(
   steps: number,
   denoiser: Denoiser,
   guidanceScale: number,
+  windows: WindowPlan = atEveryStep(planContextWindows(frames, SIZE), steps),
 ) {
   const result: Float32Array[] = [];
   for await (const { frame, latents } of denoiseClip({
     denoiser,
     scheduler: schedulerOf(sampler, steps),
     guidanceScale,
-    windows: planContextWindows(frames, { contextFrames: 6, contextOverlap: 2 }),
+    windows,
     frameShape: FRAME_SHAPE,
     seed: SEED,
     sharedFraction: SHARED,
@@ -56,15 +64,19 @@ async function collect(
   return result;
 }
 
-for (const [sampler, steps, guidanceScale] of [
-  ['lcm', 4, 1],
-  ['ddim', 5, 3.5],
-  ['dpmsolver', 6, 2],
+for (const [sampler, steps, guidanceScale, layout] of [
+  ['lcm', 4, 1, 'overlapping'],
+  ['ddim', 5, 3.5, 'overlapping'],
+  ['dpmsolver', 6, 2, 'overlapping'],
+  ['lcm', 4, 1, 'moving'],
+  ['ddim', 9, 3.5, 'moving'],
+  ['dpmsolver', 6, 2, 'moving'],
 ] as const) {
-  test(`${sampler} over windows equals a plain loop over the whole clip`, async () => {
+  test(`${sampler} over ${layout} windows equals a plain loop over the whole clip`, async () => {
     const denoiser = { conditional: pointwise(0.3), unconditional: pointwise(-0.2) };
     const frames = 15;
-    const actual = await collect(frames, sampler, steps, denoiser, guidanceScale);
+    const windows = layout === 'moving' ? planMovingWindows(frames, { contextFrames: 6, steps }) : undefined;
+    const actual = await collect(frames, sampler, steps, denoiser, guidanceScale, windows);
     assert.equal(actual.length, frames);
 
     const scheduler = schedulerOf(sampler, steps);
@@ -113,8 +125,12 @@ test('the unconditional half is not evaluated without guidance', async () => {
 });
 
 test('a prediction that is not finite is an error that names frames and timestep', async () => {
-  const conditional = async ({ data, dims }: Tensor, timestep: number, window: number): Promise<Tensor> => ({
-    data: data.map((x, i) => (window === 1 && timestep < 999 && i === 5 ? Number.NaN : x)),
+  const conditional = async (
+    { data, dims }: Tensor,
+    timestep: number,
+    { frames }: ContextWindow,
+  ): Promise<Tensor> => ({
+    data: data.map((x, i) => (frames[0] === 4 && timestep < 999 && i === 5 ? Number.NaN : x)),
     dims,
   });
   await assert.rejects(collect(10, 'lcm', 4, { conditional }, 1), (error) => {
@@ -132,7 +148,7 @@ test('an abort stops between steps with the reason of the signal', async () => {
       denoiser: { conditional: pointwise(0) },
       scheduler: schedulerOf('lcm', 4),
       guidanceScale: 1,
-      windows: planContextWindows(40, { contextFrames: 6, contextOverlap: 2 }),
+      windows: atEveryStep(planContextWindows(40, SIZE), 4),
       frameShape: FRAME_SHAPE,
       seed: SEED,
       sharedFraction: 0,

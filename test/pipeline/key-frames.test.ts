@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidOptionError } from '../../src/errors.ts';
-import { planContextWindows } from '../../src/pipeline/context-windows.ts';
+import { atEveryStep, planContextWindows } from '../../src/pipeline/context-windows.ts';
 import { denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { fillBetween, planKeyFrames } from '../../src/pipeline/key-frames.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
@@ -34,7 +34,7 @@ async function render(frames: number, every: number): Promise<Float32Array[]> {
       timestepSpacing: 'trailing',
     }),
     guidanceScale: 1,
-    windows: planContextWindows(keyFrames.length, { contextFrames: 6, contextOverlap: 2 }),
+    windows: atEveryStep(planContextWindows(keyFrames.length, { contextFrames: 6, contextOverlap: 2 }), 4),
     frameShape: [3, 4, 4],
     seed: 7,
     sharedFraction: 0.5,

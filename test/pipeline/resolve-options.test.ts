@@ -24,10 +24,8 @@ test('the required options alone get the documented defaults, and nothing from a
     ...REQUIRED,
     bundle: 'tiny',
     preset: 'fast',
-    denoiseEvery: 1,
     seed: 42,
     device: 'auto',
-    precision: 'auto',
     framing: 'paste-back',
     expressionScale: 1,
     mouthScale: 1,
@@ -127,7 +125,7 @@ test('values of the wrong type are named by kind, long strings are cut', () => {
   const bad = { ...REQUIRED, still: 'yes', signal: {}, onProgress: [], bundle: 7, preset: 'x'.repeat(200) };
   assert.deepEqual(messages(bad), [
     'Cannot use bundle: expected the name of an embedded or installed bundle, or the path of a bundle folder, got 7',
-    `Cannot use preset: expected fast or original, got "${'x'.repeat(75)}…"`,
+    `Cannot use preset: expected fast, faster or original, got "${'x'.repeat(75)}…"`,
     'Cannot use still: expected true or false, got "yes"',
     'Cannot use signal: expected an AbortSignal, got an object',
     'Cannot use onProgress: expected a function, got an array',

@@ -1,63 +1,87 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClipNetworks } from '../../src/pipeline/clip-networks.ts';
-import { planContextWindows } from '../../src/pipeline/context-windows.ts';
+import {
+  atEveryStep,
+  orderWindowSteps,
+  planContextWindows,
+  planLoopedWindows,
+  planMovingWindows,
+  type WindowPlan,
+} from '../../src/pipeline/context-windows.ts';
 import type { FrameConditions, Scene } from '../../src/pipeline/scene.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
 
-const FRAMES = Array.from({ length: 20 }, (_, frame) => frame);
-const windows = planContextWindows(FRAMES.length, { contextFrames: 12, contextOverlap: 4 });
+const COUNT = 20;
+const STEPS = 3;
+const windows = planContextWindows(COUNT, { contextFrames: 12, contextOverlap: 4 });
+const CHANNELS = 2;
 
-/** Conditions of a clip whose scene and networks only count. */
-function counted(signal?: AbortSignal) {
+interface Counted {
+  readonly plan?: WindowPlan;
+  readonly frames?: number;
+  /** Frame numbers of the clip lie this far apart. */
+  readonly every?: number;
+  readonly posesByFrame?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Conditions of a clip whose scene and networks count, and whose features name the frames that they are of. */
+function counted({ frames = COUNT, every = 1, posesByFrame = false, signal, ...rest }: Counted = {}) {
+  const { plan = atEveryStep(windows, STEPS) } = rest;
   const drawn: number[] = [];
   let posed = 0;
   const scene: Pick<Scene, 'conditions'> = {
     conditions: async (frame) => {
       drawn.push(frame);
-      return {} as FrameConditions;
+      return { conditions: Float32Array.of(frame) };
     },
   };
-  const networks: Pick<ClipNetworks, 'poseFeatures' | 'decodesOverBase'> = {
+  const networks: Pick<ClipNetworks, 'poseFeatures' | 'decodesOverBase' | 'posesByFrame'> = {
     decodesOverBase: true,
-    poseFeatures: async (frames) => {
+    posesByFrame,
+    poseFeatures: async (of: readonly FrameConditions[]) => {
       posed += 1;
-      return { pose: { data: Float32Array.of(frames.length), dims: [1] } };
+      const data = Array.from({ length: CHANNELS }, (_, c) =>
+        of.flatMap(({ conditions }) => [conditions[0]! + 1000 * c, -conditions[0]!]),
+      ).flat();
+      return { pose: { data: Float32Array.from(data), dims: [1, CHANNELS, of.length, 1, 2] } };
     },
   };
-  const conditions = new WindowConditions(
-    scene as Scene,
-    networks as ClipNetworks,
-    FRAMES,
-    new Stopwatch(),
+  const conditions = new WindowConditions({
+    scene: scene as Scene,
+    networks: networks as ClipNetworks,
+    keyFrames: Array.from({ length: frames }, (_, frame) => frame * every),
+    windows: plan,
+    watch: new Stopwatch(),
     signal,
-  );
+  });
   return { conditions, drawn, posed: () => posed };
 }
 
 test('what was made ahead is what a window gets, and is made once', async () => {
   const { conditions, drawn, posed } = counted();
-  conditions.prefetch(0, windows[0]);
-  conditions.prefetch(0, windows[0]);
-  const { pose } = await conditions.pose(0, windows[0]!);
-  assert.equal(pose!.data[0], windows[0]!.frames.length);
+  conditions.prefetch(windows[0]);
+  conditions.prefetch(windows[0]);
+  const { pose } = await conditions.pose(windows[0]!);
+  assert.equal(pose!.dims[2], windows[0]!.frames.length);
   assert.equal(posed(), 1);
-  conditions.prefetch(1, windows[1]);
-  conditions.prefetch(2, windows[2]); // there is none
+  conditions.prefetch(windows[1]);
+  conditions.prefetch(windows[2]); // there is none
   await conditions.settle();
   assert.equal(posed(), 2);
   assert.deepEqual(
     drawn.sort((a, b) => a - b),
-    FRAMES,
+    Array.from({ length: COUNT }, (_, frame) => frame),
   );
-  await conditions.pose(1, windows[1]!);
+  await conditions.pose(windows[1]!);
   assert.equal(posed(), 2);
 });
 
 test('nothing is made ahead after an abort', async () => {
-  const { conditions, drawn } = counted(AbortSignal.abort());
-  conditions.prefetch(0, windows[0]);
+  const { conditions, drawn } = counted({ signal: AbortSignal.abort() });
+  conditions.prefetch(windows[0]);
   await conditions.settle();
   assert.deepEqual(drawn, []);
 });
@@ -65,7 +89,54 @@ test('nothing is made ahead after an abort', async () => {
 test('a window that was made ahead and cannot be is told to who asks for it, and settles', async () => {
   const { conditions } = counted();
   const broken = { ...windows[0]!, frames: undefined as never };
-  conditions.prefetch(0, broken);
+  conditions.prefetch(broken);
   await conditions.settle();
-  await assert.rejects(conditions.pose(0, windows[0]!), TypeError);
+  await assert.rejects(conditions.pose(broken), TypeError);
+});
+
+const plans: Readonly<Record<string, (frames: number) => WindowPlan>> = {
+  overlapping: (frames) =>
+    atEveryStep(planContextWindows(frames, { contextFrames: 12, contextOverlap: 2 }), STEPS),
+  moving: (frames) => planMovingWindows(frames, { contextFrames: 12, steps: STEPS }),
+  looped: (frames) => atEveryStep(planLoopedWindows(frames, { contextFrames: 12, contextOverlap: 4 }), STEPS),
+};
+
+for (const [kind, planOf] of Object.entries(plans)) {
+  test(`${kind} windows: features of single frames are made once, and each window gets its own frames'`, async () => {
+    for (const frames of [1, 7, 12, 13, 24, 31, 50]) {
+      const plan = planOf(frames);
+      const { conditions, drawn, posed } = counted({ plan, frames, every: 2, posesByFrame: true });
+      for (const step of orderWindowSteps(plan)) {
+        const { pose } = await conditions.pose(step.window);
+        const expected = [0, 1].flatMap((c) =>
+          step.window.frames.flatMap((frame) => [2 * frame + 1000 * c, -2 * frame]),
+        );
+        assert.deepEqual([...pose!.data], expected, `${frames} frames, from ${step.window.frames[0]}`);
+        assert.deepEqual(pose!.dims, [1, CHANNELS, step.window.frames.length, 1, 2]);
+        conditions.stepDone(step);
+      }
+      assert.equal(posed(), Math.ceil(frames / 12));
+      assert.equal(drawn.length, frames, 'each frame is drawn once');
+      // All was forgotten: asked again, it is made again.
+      await conditions.pose(plan[0]![0]!);
+      assert.ok(posed() > Math.ceil(frames / 12));
+    }
+  });
+}
+
+test('features that depend on the whole window are made once for each window of each place', async () => {
+  const plan = planMovingWindows(50, { contextFrames: 12, steps: STEPS });
+  const { conditions, posed } = counted({ plan, frames: 50 });
+  let taken = 0;
+  for (const step of orderWindowSteps(plan)) {
+    const { pose } = await conditions.pose(step.window);
+    assert.deepEqual(
+      [...pose!.data].filter((_, i) => i % 2 === 0).slice(0, step.window.frames.length),
+      step.window.frames,
+    );
+    await conditions.pose(step.window); // the other half of guidance
+    taken += 1;
+    assert.equal(posed(), taken);
+    conditions.stepDone(step);
+  }
 });
