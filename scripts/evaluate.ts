@@ -2,7 +2,7 @@
  * How well held-out people speak held-out speech: renders them, with the networks and by the warp alone, and looks at the
  * result with the project's own landmarker. The sheet has two rows for each person: whole, and warp alone.
  *
- *   node --import=tsx scripts/evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|original]
+ *   node --import=tsx scripts/evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|faster|original]
  *       [--steps N] [--bundle NAME] [--threads N] [--sheet OUT.png] [--output scripts/results/evaluation.md]
  *
  * FOLDER holds portraits/, speech/ and talking/ with their index.tsv, as for training. Identity needs a network that is no
@@ -43,9 +43,9 @@ const { values } = parseArgs({
 const people = Number(values.people);
 const seconds = Number(values.seconds);
 const { data, split, preset } = values;
-if (data === undefined || !(people >= 1) || !(seconds > 0) || !['fast', 'original'].includes(preset)) {
+if (data === undefined || !(people >= 1) || !(seconds > 0) || !['fast', 'faster', 'original'].includes(preset)) {
   console.error(
-    'usage: evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|original] [--steps N]\n' +
+    'usage: evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|faster|original] [--steps N]\n' +
       '           [--bundle NAME] [--threads N] [--sheet OUT.png] [--output OUT.md]',
   );
   process.exit(2);

@@ -19,6 +19,7 @@ import { median } from '../src/metrics/series.ts';
 import { openBundle } from '../src/models/bundle.ts';
 import { buildMatrixProbe, matrixProbeFlops } from '../src/models/matrix-probe.ts';
 import { type NetworkName, openBundleGraph } from '../src/pipeline/bundle-graphs.ts';
+import { countPoseRuns } from '../src/pipeline/open-job.ts';
 import { Studio } from '../src/pipeline/studio.ts';
 import { Engine, type Network } from '../src/runtime/engine.ts';
 import { RandomStream } from '../src/tensor/random.ts';
@@ -92,7 +93,7 @@ async function timeJob(
     const { times, frames: count, denoiserEvaluations } = await studio.render(clip);
     const flops =
       denoiserEvaluations * work.conditional +
-      clip.job.windows.length * work.poseGuider +
+      countPoseRuns(clip.job) * work.poseGuider +
       Math.ceil(count / DECODE_FRAMES) * work.decoder;
     return { wall: times.total, networks: times.denoise + times.decode, flops };
   } finally {

@@ -40,7 +40,7 @@ export function addCompareFlags(command: Command): Command {
   return command
     .option(
       `${WITH} <settings>`,
-      'another contender, e.g. sampler=dpmpp,steps=8,guidance=2.5 or every=2; may be repeated',
+      'another contender, e.g. sampler=dpmpp,steps=8, every=2,windows=moving or preset=faster; may be repeated',
       collect,
     )
     .option(`${SWEEP} <values>`, 'the preset fast with several values, e.g. steps=1,2,4,8', collect)

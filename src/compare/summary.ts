@@ -60,8 +60,8 @@ export function wantedFigures(report: CompareReport): WantedFigure[] {
       {
         name: 'Denoiser evaluations',
         found: `÷ ${figures(evaluations)}`,
-        wanted: '÷ 12.5 exactly',
-        met: evaluations === 12.5,
+        wanted: '≥ 12.5',
+        met: evaluations >= 12.5,
       },
       {
         name: 'Denoising time',

@@ -74,20 +74,25 @@ export function devicePrecision(
   notice: (message: string) => void,
   gains: () => boolean = integersGain,
 ): PrecisionChoice {
-  const { device, precision: best } = engine;
   if (asked !== undefined) {
     checkDevicePrecision(precision, engine);
     return precision;
   }
-  if (precision === 'int8' && device !== 'cpu') notice(fellBack(`device ${device} has no integer kernels`));
-  else if (precision === 'int8' && !gains()) {
-    notice(
-      fellBack(
-        'this processor is not known to be faster in 8-bit integers; --precision int8 takes them all the same',
-      ),
+  const { device, precision: best } = engine;
+  const fallBack = (why: string): PrecisionChoice => {
+    notice(fellBack(why));
+    return 'auto';
+  };
+  if (precision === 'int8' && device !== 'cpu') return fallBack(`device ${device} has no integer kernels`);
+  if (precision === 'int8' && !gains()) {
+    return fallBack(
+      'this processor is not known to be faster in 8-bit integers; --precision int8 takes them all the same',
     );
-  } else if (precision !== 'float16' || best === 'float16') return precision;
-  return 'auto';
+  }
+  if (precision === 'float16' && best !== 'float16') {
+    return fallBack(`device ${device} is not faster in half precision`);
+  }
+  return precision;
 }
 
 function fellBack(why: string): string {

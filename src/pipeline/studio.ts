@@ -125,6 +125,8 @@ export class Studio {
   readonly #cache: NetworksCache;
   /** What the engines had to say and nobody was told yet. */
   readonly #notices: string[] = [];
+  /** What was said of the machine. */
+  readonly #told = new Set<string>();
   #engines: Promise<Engines> | undefined;
   #frames: FrameThread | undefined;
 
@@ -242,7 +244,11 @@ export class Studio {
       try {
         const { denoising } = await this.#openEngines();
         const { options: given, sampling } = opened.job;
-        const notice = (message: string): void => report({ type: 'notice', message });
+        // What the machine lacks is told of the first clip; it lacks it for all.
+        const notice = (message: string): void => {
+          if (!this.#told.has(message)) report({ type: 'notice', message });
+          this.#told.add(message);
+        };
         const precision = devicePrecision(sampling.precision, given, denoising, notice);
         return { ...opened, job: { ...opened.job, sampling: { ...sampling, precision } } };
       } catch (error) {

@@ -89,7 +89,8 @@ test('a preset’s own LoRA is fused and leaves the presets and files; the other
   const result = await fuseBundle(tiny, given);
   const { presets, files, name } = result.description;
   assert.equal(name, 'fused');
-  assert.deepEqual(presets.fast, { sampler: 'lcm', steps: 4, guidance: 1, loras: [] });
+  assert.deepEqual(presets.fast, { ...tiny.description.presets.fast, loras: [] });
+  assert.deepEqual(presets.faster, { ...tiny.description.presets.faster, loras: [] }); // has the same LoRA
   assert.equal(files.lcmLora, undefined);
   assert.deepEqual(files.calibration, tiny.description.files.calibration); // measured with this LoRA, too
   const bundle = await openBundle('fused', given.store);
@@ -105,13 +106,16 @@ test('a preset that the LoRAs are not for is left out, with a notice, and asking
     onProgress: (event) => event.type === 'notice' && notices.push(event.message),
   });
   const { description } = await fuseBundle(tiny, given);
-  assert.deepEqual(Object.keys(description.presets), ['fast']);
+  assert.deepEqual(Object.keys(description.presets), ['fast', 'faster']);
   assert.match(
     notices.join('\n'),
     /no preset original: .*bundle tiny .*still has it .*--sampler ddim --steps 25/,
   );
   const fused = await openBundle('fused', given.store);
-  assert.throws(() => presetOf(fused, 'original'), /expected one of bundle fused, fast, got original/);
+  assert.throws(
+    () => presetOf(fused, 'original'),
+    /expected one of bundle fused, fast, faster, got original/,
+  );
   const { contenders, notes } = chooseContenders(fused, [], []);
   assert.deepEqual(
     contenders.map(({ preset }) => preset),

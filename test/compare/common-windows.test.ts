@@ -22,7 +22,7 @@ function plan(
   added: readonly ContenderSpec[] = [],
 ) {
   const presets = {
-    fast: { ...fast, ...changes.fast },
+    fast: { ...fast, windows: 'overlapping', ...changes.fast },
     original: { ...original, ...changes.original },
   };
   const bundle = { ...tiny, description: { ...tiny.description, presets } } as Bundle;

@@ -20,7 +20,7 @@ test('the presets take part, the original one also as it was published', () => {
   assert.deepEqual(
     contenders.map(({ id, title, form, steps }) => [id, title, form, steps]),
     [
-      ['fast', 'LCM, 4 steps', 'lean', 4],
+      ['fast', 'LCM, 4 steps, moving windows', 'lean', 4],
       ['original', 'DDIM, 25 steps, guidance 3.5', 'lean', 25],
       ['original-as-published', 'DDIM, 25 steps, guidance 3.5, as published', 'published', 25],
     ],
@@ -62,7 +62,7 @@ test('a preset whose LoRA is not there is compared without it, and says so', () 
   assert.deepEqual(
     contenders.map(({ id, title, loras }) => [id, title, loras.length]),
     [
-      ['fast', 'LCM, 4 steps, without its LoRA', 0],
+      ['fast', 'LCM, 4 steps, moving windows, without its LoRA', 0],
       ['original', 'DDIM, 25 steps, guidance 3.5', 0],
       ['original-as-published', 'DDIM, 25 steps, guidance 3.5, as published', 0],
     ],
@@ -80,7 +80,7 @@ test('a LoRA that is fused into the weights is in all contenders, and that is sa
   const { fast, original } = tiny.description.presets;
   const fused = bundleWith({ presets: { original, fast: { ...fast, loras: [] } } });
   const { contenders, notes } = chooseContenders(fused, [], [], 'style.safetensors:0.8');
-  assert.equal(contenders[0]!.title, 'LCM, 4 steps');
+  assert.equal(contenders[0]!.title, 'LCM, 4 steps, moving windows');
   assert.equal(notes.length, 1);
   assert.match(notes[0]!, /has style\.safetensors:0\.8 fused into it, and all contenders run on it/);
   assert.equal(fusedLoras(tiny), undefined);

@@ -6,8 +6,11 @@ import { after, before, test } from 'node:test';
 import { FaceError, MediaError } from '../../src/errors.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
-import { atEveryStep, planContextWindows } from '../../src/pipeline/context-windows.ts';
-import { networksOf, type PreparedClip, Studio } from '../../src/pipeline/studio.ts';
+import type { ProgressEvent } from '../../src/pipeline/animate-options.ts';
+import { atEveryStep, planContextWindows, planMovingWindows } from '../../src/pipeline/context-windows.ts';
+import type { Job } from '../../src/pipeline/open-job.ts';
+import { type ClipOptions, networksOf, type PreparedClip, Studio } from '../../src/pipeline/studio.ts';
+import { integersGain } from '../../src/runtime/integer-instructions.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
 import { ROOT } from '../helpers/run-program.ts';
@@ -45,6 +48,13 @@ function options(name: string, frames: number, file: string) {
     framing: 'crop' as const,
     overwrite: true,
   };
+}
+
+/** The job of a clip that is prepared, and let go. */
+async function jobOf(changes: Partial<ClipOptions>): Promise<Job> {
+  const clip = await studio.prepare({ ...options('ada', 15, 'job.mp4'), ...changes });
+  await clip.dispose();
+  return clip.job;
 }
 
 async function framesOf(file: string): Promise<Uint8Array[]> {
@@ -145,12 +155,34 @@ test('a job that cannot be prepared, or is stopped, leaves the studio usable', a
 });
 
 test('a clip of one window and one of several choose their windows by length', async () => {
-  const clip = await studio.prepare(options('ada', 15, 'windows.mp4'));
-  const { contextFrames, contextOverlap } = clip.job.bundle.description;
-  assert.deepEqual(
-    clip.job.windows,
-    atEveryStep(planContextWindows(15, { contextFrames, contextOverlap }), 4),
-  );
-  assert.equal(networksOf(clip.job).windowFrames, contextFrames);
-  await clip.dispose();
+  for (const windows of ['moving', 'overlapping'] as const) {
+    const clip = await studio.prepare({ ...options('ada', 15, 'windows.mp4'), steps: 3, windows });
+    const { contextFrames, contextOverlap } = clip.job.bundle.description;
+    assert.deepEqual(
+      clip.job.windows,
+      windows === 'moving'
+        ? planMovingWindows(15, { contextFrames, steps: 3 })
+        : atEveryStep(planContextWindows(15, { contextFrames, contextOverlap }), 3),
+    );
+    assert.equal(networksOf(clip.job).windowFrames, contextFrames);
+    await clip.dispose();
+  }
+});
+
+test('a preset brings windows, precision and fewer frames; what is asked for goes before', async () => {
+  const { sampling: fast } = await jobOf({});
+  assert.deepEqual([fast.windows, fast.denoiseEvery, fast.precision], ['moving', 1, 'auto']);
+  const asked = { windows: 'overlapping', denoiseEvery: 1, precision: 'float32' } as const;
+  const { sampling, keyFrames } = await jobOf({ preset: 'faster', ...asked });
+  assert.deepEqual([sampling.windows, sampling.precision, keyFrames.length], ['overlapping', 'float32', 15]);
+  const notices: string[] = [];
+  const onProgress = (event: ProgressEvent): void => {
+    if (event.type === 'notice') notices.push(event.message);
+  };
+  const faster = await jobOf({ preset: 'faster', onProgress });
+  assert.deepEqual([faster.sampling.windows, faster.keyFrames.length], ['moving', 8]);
+  const gains = integersGain();
+  assert.equal(faster.sampling.precision, gains ? 'int8' : 'auto');
+  await jobOf({ preset: 'faster', onProgress });
+  assert.equal(notices.length, gains ? 0 : 1, 'said once');
 });
