@@ -19,6 +19,12 @@ export type {
   BenchReport,
   BenchRow,
 } from './compare/bench-options.ts';
+export {
+  type CalibrateEvent,
+  type CalibrateOptions,
+  type CalibrateResult,
+  calibrate,
+} from './compare/calibrate.ts';
 export { compare } from './compare/compare.ts';
 export type { CompareEvent, CompareOptions, CompareStage } from './compare/compare-options.ts';
 export type { ContenderSpec, SweepSpec } from './compare/contender-spec.ts';

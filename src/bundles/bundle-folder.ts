@@ -24,6 +24,7 @@ import {
   writeAll,
   writeSafetensors,
 } from '../weights/safetensors-writer.ts';
+import { syncFolder } from '../weights/write-durably.ts';
 
 /** Opens a file to write; replaced in tests by one that fails. */
 export type CreateFile = (path: string) => Promise<Pick<FileHandle, 'write' | 'sync' | 'close'>>;
@@ -242,11 +243,4 @@ async function removeAbandoned(store: string, name: string): Promise<void> {
     if (old !== undefined && !(await exists(target))) await rename(path.join(store, entry), target);
     else await rm(path.join(store, entry), { recursive: true, force: true });
   }
-}
-
-/** Makes names in a folder last; not every system can do that, or needs it. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close();
 }

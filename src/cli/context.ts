@@ -1,5 +1,6 @@
 /** What the commands are given: streams, environment, and the parts of the program that are loaded only when needed. */
 import type { BenchOptions, BenchReport } from '../compare/bench-options.ts';
+import type { CalibrateOptions, CalibrateResult } from '../compare/calibrate.ts';
 import type { CompareOptions } from '../compare/compare-options.ts';
 import type { ProfileOptions, ProfileReport } from '../compare/profile-options.ts';
 import type { CompareReport } from '../compare/report.ts';
@@ -23,6 +24,7 @@ export interface Measuring {
   compare(options: CompareOptions): Promise<CompareReport>;
   bench(options: BenchOptions): Promise<BenchReport>;
   profile(options: ProfileOptions): Promise<ProfileReport>;
+  calibrate(options: CalibrateOptions): Promise<CalibrateResult>;
 }
 
 /** Many jobs, and single ones that can be gone on with, as the command line needs them. */

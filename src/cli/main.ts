@@ -17,6 +17,7 @@ await runThisProcess({
     ...(await import('../compare/compare.ts')),
     ...(await import('../compare/bench.ts')),
     ...(await import('../compare/profile.ts')),
+    ...(await import('../compare/calibrate.ts')),
   }),
   examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
 });

@@ -5,18 +5,22 @@ import { ModelError } from '../errors.ts';
 import type { BundlePreset } from '../models/bundle-description.ts';
 import type { CliContext } from './context.ts';
 import { formatBytes } from './format.ts';
+import { createCalibrateCommand } from './models-calibrate.ts';
 import { addCommonFlags, type CommonFlags, runWork, storeOf } from './models-context.ts';
 import { createFuseCommand, createImportCommand, printMade } from './models-make.ts';
 
 /** The command with its own commands, ready to be added to the program. */
 export function createModelsCommand(context: CliContext): Command {
-  const command = new Command('models').description('list, import, verify, fetch, fuse and remove bundles');
+  const command = new Command('models').description(
+    'list, import, verify, fetch, fuse, calibrate and remove bundles',
+  );
   const commands = [
     createListCommand(context),
     createImportCommand(context),
     createVerifyCommand(context),
     createPullCommand(context),
     createFuseCommand(context),
+    createCalibrateCommand(context),
     createRemoveCommand(context),
   ];
   for (const each of commands) command.addCommand(each);

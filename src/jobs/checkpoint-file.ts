@@ -8,6 +8,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { syncFolder } from '../weights/write-durably.ts';
 
 const MAGIC = Buffer.from('LCPCKPT1', 'latin1');
 const HASH_BYTES = 32;
@@ -106,19 +107,5 @@ export async function readCheckpointFile(file: string): Promise<CheckpointConten
 async function writeAll(handle: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
-  }
-}
-
-/** Makes names in a folder durable; not every file system lets a folder be opened. */
-export async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // The file itself is durable; its name may be lost with the power, and then its window is rendered again.
   }
 }

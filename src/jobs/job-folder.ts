@@ -2,10 +2,10 @@
  * What is remembered of one output, in a folder of its own under the batch's state folder: which clip it holds, and
  * checkpoints while it is rendered.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { syncFolder } from './checkpoint-file.ts';
+import { writeDurably } from '../weights/write-durably.ts';
 import { hashFile } from './content-key.ts';
 
 const FORMAT = 1;
@@ -122,25 +122,6 @@ export class JobFolder {
   async removeCheckpoints(): Promise<void> {
     await rm(this.checkpoints, { recursive: true, force: true });
   }
-}
-
-/** Replaces a text file in one step; after a power cut there is the old or the new text. */
-export async function writeDurably(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${randomBytes(4).toString('hex')}.partial`;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  }
-  await syncFolder(path.dirname(file));
 }
 
 async function realOrResolved(folder: string): Promise<string> {

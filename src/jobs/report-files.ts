@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { MediaError } from '../errors.ts';
+import { writeDurably } from '../weights/write-durably.ts';
 import type { BatchReport, JobReport } from './batch-events.ts';
-import { writeDurably } from './job-folder.ts';
 import { renderReportHtml } from './report-html.ts';
 import type { Thumbnails } from './thumbnail.ts';
 

@@ -19,7 +19,7 @@ export function checkBundlePrecision(precision: PrecisionChoice, { description }
   throw refuse(
     precision,
     'a bundle with a calibration',
-    `bundle ${description.name}, which has none; take float32, or measure one with scripts/calibrate.ts`,
+    `bundle ${description.name}, which has none; take float32, or measure one with: lcm-portrait models calibrate ${description.name}`,
   );
 }
 

@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { calibrate } from '../../src/compare/calibrate.ts';
 import { compare } from '../../src/compare/compare.ts';
 import { ModelError } from '../../src/errors.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { probeMedia } from '../../src/media/probe.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
+import { openBundle, verifyBundle } from '../../src/models/bundle.ts';
 import { planAnimation } from '../../src/pipeline/plan-animation.ts';
 import { type ClipOptions, Studio } from '../../src/pipeline/studio.ts';
 import { SMALL_RESOLUTION, writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
@@ -114,6 +116,32 @@ test('compared with itself as published: both halves at once give the same clip'
   assert.equal(savings.of, 'original');
   assert.ok(savings.largestLatentDifference! < 1e-3, `${savings.largestLatentDifference}`);
   assert.ok(savings.largestLevelDifference <= 1);
+});
+
+test('calibrated, the networks can be computed in integers', async () => {
+  const measured = path.join(folder, 'measured');
+  writeAniPortraitBundle(measured);
+  const options = { bundle: measured, framing: 'crop', steps: 1 } as const;
+  await assert.rejects(render('too-early', { ...options, precision: 'int8' }), /models calibrate/);
+  const plain = await render('plain', options);
+  const { layers } = await calibrate({
+    bundle: measured,
+    portraits: [PORTRAIT],
+    audios: [audio],
+    originalAudios: [],
+  });
+  assert.ok(layers.denoisingUnet! > 100 && layers.poseGuider! > 5, JSON.stringify(layers));
+  await verifyBundle(await openBundle(measured));
+  const integers = await render('integers', { ...options, precision: 'int8' });
+  const other = await render('other-noise', { ...options, seed: 7 });
+  // Weights by formula make noise of noise, so that rounding shows more than in a trained network.
+  for (const [i, frame] of plain.frames.entries()) {
+    const difference = meanDifference(integers.frames[i]!, frame);
+    assert.ok(
+      difference > 0 && difference < meanDifference(other.frames[i]!, frame) / 3,
+      `${i}: ${difference} ${meanDifference(other.frames[i]!, frame)}`,
+    );
+  }
 });
 
 test('a dry run counts windows and evaluations of the bundle', async () => {
