@@ -6,13 +6,13 @@ import { at, type Net } from '../src/models/layers.ts';
 import { ANIPORTRAIT_POSE_GUIDER, buildPoseGuider, describePoseGuider } from '../src/models/pose-guider.ts';
 import { buildReferenceUnet, describeReferenceUnet } from '../src/models/reference-unet.ts';
 import { ANIPORTRAIT_UNET, attentionSites, type UnetConfig } from '../src/models/unet-config.ts';
-import { WeightReader, type WeightSpec } from '../src/models/weight-reader.ts';
+import { WeightReader } from '../src/models/weight-reader.ts';
 import { GraphBuilder } from '../src/onnx/graph.ts';
 import { Engine, type Network } from '../src/runtime/engine.ts';
 import { RandomStream } from '../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../src/tensor/tensor.ts';
-import type { WeightSource } from '../src/weights/weight-source.ts';
 import { markdownTable } from './lib/markdown-table.ts';
+import { noiseWeights } from './lib/noise-weights.ts';
 import { plainCrossAttention } from './lib/plain-forms.ts';
 import { writeReport } from './lib/write-report.ts';
 
@@ -43,27 +43,6 @@ const guiderConfig = {
     })),
   })),
 };
-
-/** Noise of a trained network's scale, made when it is read. */
-function noiseWeights(specs: readonly WeightSpec[]): WeightSource {
-  const shapes = new Map(specs.map(({ key, dims }) => [key, dims]));
-  // One piece of noise for all: what it says does not matter, and drawing billions of numbers takes minutes.
-  const noise = new RandomStream([1]).fillNormal(new Float32Array(65536));
-  return {
-    path: 'noise',
-    keys: () => shapes.keys(),
-    has: (key) => shapes.has(key),
-    info: (key) => ({ dims: shapes.get(key)!, dtype: 'F32' }),
-    read: (key) => {
-      const dims = shapes.get(key)!;
-      const scale = dims.length < 2 ? 0.02 : 1 / Math.sqrt(elementCount(dims.slice(1)));
-      const offset = dims.length === 1 && key.endsWith('weight') ? 1 : 0;
-      const data = new Float32Array(elementCount(dims));
-      for (let i = 0; i < data.length; i++) data[i] = offset + scale * noise[(i * 7) & 65535]!;
-      return { data, dims };
-    },
-  };
-}
 
 const engine = await Engine.open({ device: 'cpu' });
 const denoiserOptions = { ...size, frames, poseFeatures: false, imageEmbeds: 'input' } as const;

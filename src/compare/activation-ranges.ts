@@ -58,7 +58,8 @@ export class ActivationRanges {
     );
   }
 
-  #add(part: CalibratedNetwork, ranges: NetworkRanges): void {
+  /** Takes the ranges of one run. */
+  add(part: CalibratedNetwork, ranges: NetworkRanges): void {
     this.#networks[part] ??= {};
     const known = this.#networks[part];
     for (const [layer, { input, output }] of Object.entries(ranges)) {
@@ -91,7 +92,7 @@ export class ActivationRanges {
           run: async (inputs, how) => {
             const { [RANGES_OUTPUT]: extremes, ...outputs } = await network.run(inputs, how);
             // Networks without a layer that can be computed in integers report nothing.
-            if (extremes !== undefined) this.#add(part, observer.ranges(extremes.data));
+            if (extremes !== undefined) this.add(part, observer.ranges(extremes.data));
             return outputs;
           },
         };
