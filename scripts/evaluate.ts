@@ -43,7 +43,12 @@ const { values } = parseArgs({
 const people = Number(values.people);
 const seconds = Number(values.seconds);
 const { data, split, preset } = values;
-if (data === undefined || !(people >= 1) || !(seconds > 0) || !['fast', 'faster', 'original'].includes(preset)) {
+if (
+  data === undefined ||
+  !(people >= 1) ||
+  !(seconds > 0) ||
+  !['fast', 'faster', 'original'].includes(preset)
+) {
   console.error(
     'usage: evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|faster|original] [--steps N]\n' +
       '           [--bundle NAME] [--threads N] [--sheet OUT.png] [--output OUT.md]',
