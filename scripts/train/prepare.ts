@@ -28,6 +28,7 @@ import { PortraitWarp } from '../../src/face/warp.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
+import { LEFT_EYE, OUTER_LIPS, RIGHT_EYE } from '../lib/feature-rings.ts';
 
 const SIZE = 256;
 /** Portraits are warped from somewhat more pixels than they are shown at, as when rendering. */
@@ -38,11 +39,6 @@ const FRAMES = 12;
 const OPENED_SHARE = 0.7;
 const LATENT = SIZE / 8;
 const POINTS = 468;
-const LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398];
-const RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173];
-const OUTER_LIPS = [
-  61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
-];
 
 interface Expression {
   readonly basis: Float32Array;

@@ -153,6 +153,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   const { denoiser, scheduler, guidanceScale, windows, frameShape, seed, sharedFraction, signal } = options;
   const { onStep, onSavePoint, resume } = options;
   const steps = scheduler.timesteps.length;
+  if (windows.length !== steps) throw new Error(`${windows.length} steps have windows, not ${steps}`);
   const dims = [1, frameShape[0], 1, frameShape[1], frameShape[2]];
   const elements = elementCount(dims);
   const state = resume?.state ?? beginDenoising(steps);

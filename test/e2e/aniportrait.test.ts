@@ -86,6 +86,22 @@ test('the fast preset: pasted back into the photo, at another frame rate', async
   }
 });
 
+for (const variant of ['P0', 'P2'] as const) {
+  test(`moving windows, poses as ${variant}: what a window's features depend on is made anew, or gathered`, async () => {
+    const posed = path.join(folder, variant);
+    writeAniPortraitBundle(posed, { variant });
+    const options = { bundle: posed, preset: 'original', steps: 2, framing: 'crop' } as const;
+    const moving = await render(`moving-${variant}`, { ...options, windows: 'moving' });
+    assert.equal(moving.result.windowLayout, 'moving');
+    // Two windows of 8 over 11 frames, two steps, two halves.
+    assert.equal(moving.result.denoiserEvaluations, 8);
+    assert.equal(moving.frames.length, FRAMES);
+    const overlapping = await render(`overlapping-${variant}`, { ...options, windows: 'overlapping' });
+    const difference = meanDifference(moving.frames[4]!, overlapping.frames[4]!);
+    assert.ok(difference > 0 && difference < 40, `${difference}`);
+  });
+}
+
 test('the same seed gives the same frames, another seed others', async () => {
   const options = { framing: 'crop', steps: 1 } as const;
   const [first, again, other] = [
