@@ -6,7 +6,7 @@ import { countWindowSteps } from '../pipeline/context-windows.ts';
 import type { Job } from '../pipeline/open-job.ts';
 import { renderClip } from '../pipeline/render-clip.ts';
 import { RenderProgress } from '../pipeline/render-progress.ts';
-import { Studio } from '../pipeline/studio.ts';
+import { networksOf, Studio } from '../pipeline/studio.ts';
 import { secondsSince } from './clock.ts';
 import type { Contender } from './contenders.ts';
 import { loadNetworks, samplingOf } from './entrant.ts';
@@ -30,7 +30,9 @@ export async function timeWholeJob(
     ...(threads !== undefined && { threads }),
   });
   try {
-    const clip = await studio.prepare({ ...clipOptions, ...(signal && { signal }) });
+    const clip = await studio.prepare({ ...clipOptions, ...(signal && { signal }) }, (job) =>
+      networksOf({ ...job, keyFrames, windows, sampling: samplingOf(job.bundle, contender) }),
+    );
     const sampling = samplingOf(clip.job.bundle, contender);
     const job = { ...clip.job, sampling, keyFrames, windows };
     const { scene, watch } = clip;

@@ -57,7 +57,10 @@ test('the presets are compared: report, page and videos, with equal output of th
   assert.match(stderr, /note: the clip has 5 frames, fewer than a window of 12/);
   const lines = stdout.split('\n');
   assert.equal(lines[0], path.join(output, 'report.html'));
-  assert.match(lines[1]!, /^LCM, 1 step, moving windows denoises .*× faster than DDIM, 2 steps, guidance 3\.5 and is /);
+  assert.match(
+    lines[1]!,
+    /^LCM, 1 step, moving windows denoises .*× faster than DDIM, 2 steps, guidance 3\.5 and is /,
+  );
   assert.deepEqual(readdirSync(output).sort(), ['report.html', 'report.json', 'side-by-side.mp4', 'videos']);
 
   const report = readReport(output);
