@@ -1,7 +1,6 @@
 /** A contender with its networks loaded, and what is measured of it from repeat to repeat. */
 import { readFile } from 'node:fs/promises';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
-import type { NetworksChoice } from '../pipeline/bundle-networks.ts';
 import type { ClipNetworks } from '../pipeline/clip-networks.ts';
 import type { Job, Sampling } from '../pipeline/open-job.ts';
 import { networksOf, type Studio } from '../pipeline/studio.ts';
