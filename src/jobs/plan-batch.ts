@@ -5,6 +5,7 @@ import { PipelineError } from '../errors.ts';
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import { devicePrecision } from '../pipeline/check-precision.ts';
 import { estimateJob } from '../pipeline/estimate-job.ts';
 import { countEvaluations, countPoseRuns, type Job, planFrames } from '../pipeline/open-job.ts';
 import { Studio } from '../pipeline/studio.ts';
@@ -149,7 +150,9 @@ class Planner {
     const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });
     const poseRuns = countPoseRuns({ bundle, keyFrames, windows });
-    const size = { bundle, windowFrames, poseRuns, evaluations, frames, pixels };
+    const engine = await this.#studio.denoisingEngine();
+    const precision = devicePrecision(sampling.precision, options, engine, () => {});
+    const size = { bundle, windowFrames, poseRuns, evaluations, precision, frames, pixels };
     const estimatedSeconds = await this.#estimate(size);
     const duration = frames / fps;
     this.outputBytes += frames * pixels * VIDEO_BYTES_PER_PIXEL + duration * AUDIO_BYTES_PER_SECOND;
@@ -197,8 +200,8 @@ class Planner {
   }
 
   async #estimate(size: Omit<Parameters<typeof estimateJob>[0], 'engine' | 'audioSamples'>): Promise<number> {
-    const { bundle, ...numbers } = size;
-    const key = JSON.stringify([bundle.folder, numbers]);
+    const { bundle, ...others } = size;
+    const key = JSON.stringify([bundle.folder, others]);
     let seconds = this.#estimates.get(key);
     if (seconds === undefined) {
       const engine = await this.#studio.denoisingEngine();

@@ -9,6 +9,7 @@ import { describeVae } from '../models/vae.ts';
 import { countParameters, type NetworkDescription } from '../models/weight-reader.ts';
 import { GraphBuilder } from '../onnx/graph.ts';
 import type { Engine } from '../runtime/engine.ts';
+import type { PrecisionChoice } from './animate-options.ts';
 
 /** Start-up, networks and threads; measured with the embedded bundle. */
 const BASE_SECONDS = 2.5;
@@ -18,6 +19,8 @@ const FRAME_SECONDS = 0.02;
 const PIXEL_SECONDS = 60e-9;
 /** The networks' FLOP/s against those of a plain convolution, which is what is timed; measured on two cores. */
 const NETWORK_SPEED = 0.6;
+/** What the denoiser gains by 8-bit integers: 1.4 to 1.7 times on two cores, see scripts/results/int8.md. */
+const INTEGER_GAIN = 1.5;
 /** A frame in its stages between drawing and encoder. */
 const BYTES_PER_PIXEL = 60;
 /** Large weights, as the engine arranges them, against their size in the file. */
@@ -37,6 +40,8 @@ export interface JobSize {
   readonly poseRuns: number;
   /** Evaluations of the denoiser. */
   readonly evaluations: number;
+  /** What the denoiser computes in. @defaultValue what the engine is best at */
+  readonly precision?: PrecisionChoice;
   readonly frames: number;
   /** Of one frame of the video. */
   readonly pixels: number;
@@ -81,7 +86,7 @@ async function timeOperation(engine: Engine): Promise<number> {
 /** The networks of a job with how often each runs. */
 function networksOf(
   { description }: Bundle,
-  { windowFrames, poseRuns, evaluations, frames }: JobSize,
+  { windowFrames, poseRuns, evaluations, frames, precision }: JobSize,
 ): readonly { readonly network: NetworkDescription; readonly runs: number }[] {
   const { denoisingUnet, poseGuider, imageEncoder, codec, resolution } = description;
   const latents = latentSize(description);
@@ -96,7 +101,7 @@ function networksOf(
   const guider = describePoseGuider(poseGuider, { ...picture, frames: windowFrames });
   const vae = codec.type === 'autoencoder-kl' ? describeVae(codec, picture) : undefined;
   return [
-    { network: denoiser, runs: evaluations },
+    { network: denoiser, runs: evaluations / (precision === 'int8' ? INTEGER_GAIN : 1) },
     { network: guider, runs: poseRuns },
     { network: describeReferenceUnet(denoisingUnet, latents), runs: 1 },
     ...(imageEncoder === null ? [] : [{ network: describeClipVision(imageEncoder), runs: 1 }]),

@@ -35,6 +35,7 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       windowFrames: windows[0]![0]!.frames.length,
       poseRuns: countPoseRuns(job),
       evaluations,
+      precision,
       frames,
       pixels: width * height,
       audioSamples: job.samples,
