@@ -119,6 +119,22 @@ function axisWeights(from: number, to: number): { index: Int32Array; second: Int
   return { index, second };
 }
 
+/** For each row the first and the last column that is not black; a black row has none, its last is -1. */
+function drawnColumns({ data, width, height }: RgbImage): { first: Int32Array; last: Int32Array } {
+  const first = new Int32Array(height).fill(width);
+  const last = new Int32Array(height).fill(-1);
+  for (let y = 0; y < height; y++) {
+    let from = y * width * 3;
+    let to = (y + 1) * width * 3 - 1;
+    while (from <= to && data[from] === 0) from++;
+    if (from > to) continue;
+    while (data[to] === 0) to--;
+    first[y] = Math.floor(from / 3) - y * width;
+    last[y] = Math.floor(to / 3) - y * width;
+  }
+  return { first, last };
+}
+
 /**
  * Resizes a drawing bilinearly without antialiasing, in OpenCV's integer arithmetic; returns `image` itself when the
  * size is already right.
@@ -133,11 +149,20 @@ export function resizePoseImage(image: RgbImage, width: number, height: number):
   const rows = axisWeights(image.height, height);
   const source = image.data;
   const data = new Uint8Array(width * height * 3);
-  for (let y = 0, at = 0; y < height; y++) {
-    const top = rows.index[y]! * image.width * 3;
-    const bottom = Math.min(rows.index[y]! + 1, image.height - 1) * image.width * 3;
+  const drawn = drawnColumns(image);
+  for (let y = 0; y < height; y++) {
+    const topRow = rows.index[y]!;
+    const bottomRow = Math.min(topRow + 1, image.height - 1);
+    const top = topRow * image.width * 3;
+    const bottom = bottomRow * image.width * 3;
     const below = rows.second[y]!;
-    for (let x = 0; x < width; x++) {
+    // Black stays black, and most of a drawing is.
+    const first = Math.min(drawn.first[topRow]!, drawn.first[bottomRow]!);
+    const last = Math.max(drawn.last[topRow]!, drawn.last[bottomRow]!);
+    const from = Math.max(0, Math.floor(((first - 1) * width) / image.width) - 1);
+    const to = Math.min(width - 1, Math.ceil(((last + 1) * width) / image.width) + 1);
+    if (last < 0) continue;
+    for (let x = from, at = (y * width + from) * 3; x <= to; x++) {
       const left = columns.index[x]! * 3;
       const right = Math.min(columns.index[x]! + 1, image.width - 1) * 3;
       const beside = columns.second[x]!;

@@ -48,12 +48,14 @@ interface Scale {
  * landmarks (but for that scale) the result is the source, resampled.
  */
 export class PortraitWarp {
-  readonly #source: RgbImage;
+  readonly #source: PackedImage;
   readonly #triangles: Int32Array;
   readonly #isLining: Uint8Array;
   readonly #sourcePoints: Float64Array;
   readonly #sourceMouthArea: number;
   readonly #mouth: MouthInterior;
+  /** The source at the size that was asked for last. */
+  #rest: RgbImage | undefined;
 
   /**
    * @param source - the portrait; kept, not copied.
@@ -61,7 +63,7 @@ export class PortraitWarp {
    * @param triangles - the face mesh's, counter-clockwise or clockwise throughout.
    */
   constructor(source: RgbImage, sourcePoints: ArrayLike<number>, triangles: Triangles) {
-    this.#source = source;
+    this.#source = packPixels(source);
     const count = sourcePoints.length / 2;
     const ring = FACE_OVAL.length;
     this.#sourcePoints = new Float64Array((count + 2 * ring) * 2);
@@ -143,102 +145,199 @@ export class PortraitWarp {
    * @param height - of the target.
    */
   render(landmarks: ArrayLike<number>, width: number, height: number): WarpedPortrait {
-    const scale: Scale = { x: width / this.#source.width, y: height / this.#source.height };
-    const target = this.#targetPoints(landmarks, scale);
-    const source = this.#sourcePoints;
-    const areaScale = scale.x * scale.y;
-
-    // For each pixel of the target its place in the source; at rest where no triangle reaches.
-    const mapX = new Float32Array(width * height);
-    const mapY = new Float32Array(width * height);
     const reliability = new Uint8Array(width * height).fill(255);
-    const lining = new Uint8Array(width * height);
-    for (let y = 0, i = 0; y < height; y++) {
-      for (let x = 0; x < width; x++, i++) {
-        mapX[i] = (x + 0.5) / scale.x;
-        mapY[i] = (y + 0.5) / scale.y;
-      }
-    }
-
-    const triangles = this.#triangles;
-    for (let t = 0; t < triangles.length; t += 3) {
-      const i0 = triangles[t]! * 2;
-      const i1 = triangles[t + 1]! * 2;
-      const i2 = triangles[t + 2]! * 2;
-      const x0 = target[i0]!;
-      const y0 = target[i0 + 1]!;
-      const x1 = target[i1]!;
-      const y1 = target[i1 + 1]!;
-      const x2 = target[i2]!;
-      const y2 = target[i2 + 1]!;
-      const area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0);
-      const u0 = source[i0]!;
-      const v0 = source[i0 + 1]!;
-      const u1 = source[i1]!;
-      const v1 = source[i1 + 1]!;
-      const u2 = source[i2]!;
-      const v2 = source[i2 + 1]!;
-      const sourceArea = ((u1 - u0) * (v2 - v0) - (u2 - u0) * (v1 - v0)) * areaScale;
-      if (Math.abs(area) < 1e-6) continue;
-      const isLining = this.#isLining[t / 3]!;
-      // A triangle that turned over since the portrait shows what was hidden; a stretched one was seen in part.
-      const seen = isLining ? 1 : Math.max(0, Math.min(1, sourceArea / area));
-      const seenByte = Math.round(seen * 255);
-      const inverse = 1 / area;
-      const firstRow = Math.max(0, Math.ceil(Math.min(y0, y1, y2) - 0.5));
-      const lastRow = Math.min(height - 1, Math.floor(Math.max(y0, y1, y2) - 0.5));
-      const firstColumn = Math.max(0, Math.ceil(Math.min(x0, x1, x2) - 0.5));
-      const lastColumn = Math.min(width - 1, Math.floor(Math.max(x0, x1, x2) - 0.5));
-      for (let row = firstRow; row <= lastRow; row++) {
-        const py = row + 0.5;
-        for (let column = firstColumn; column <= lastColumn; column++) {
-          const px = column + 0.5;
-          const w1 = ((px - x0) * (y2 - y0) - (x2 - x0) * (py - y0)) * inverse;
-          const w2 = ((x1 - x0) * (py - y0) - (px - x0) * (y1 - y0)) * inverse;
-          const w0 = 1 - w1 - w2;
-          if (w0 < -1e-9 || w1 < -1e-9 || w2 < -1e-9) continue;
-          const i = row * width + column;
-          mapX[i] = w0 * u0 + w1 * u1 + w2 * u2;
-          mapY[i] = w0 * v0 + w1 * v1 + w2 * v2;
-          reliability[i] = seenByte;
-          lining[i] = isLining;
-        }
-      }
-    }
-
-    const mouthArea = polygonArea(landmarks, INNER_LIPS);
-    const opened = (mouthArea + CLOSED_MOUTH_AREA) / (this.#sourceMouthArea * areaScale + CLOSED_MOUTH_AREA);
-    const image = this.#sample(mapX, mapY, width, height);
-    this.#mouth.draw(image, landmarks);
-    if (opened > 1) {
-      const byte = Math.round(255 / opened);
-      for (let i = 0; i < lining.length; i++) if (lining[i] === 1) reliability[i] = byte;
-    }
-    return { image, reliability };
+    return { image: this.#draw(landmarks, width, height, reliability), reliability };
   }
 
-  #sample(mapX: Float32Array, mapY: Float32Array, width: number, height: number): RgbImage {
-    const { data: source, width: sourceWidth, height: sourceHeight } = this.#source;
-    const data = new Uint8Array(width * height * 3);
-    const maxX = sourceWidth - 1;
-    const maxY = sourceHeight - 1;
-    for (let i = 0, o = 0; i < mapX.length; i++, o += 3) {
-      const x = Math.min(maxX, Math.max(0, mapX[i]! - 0.5));
-      const y = Math.min(maxY, Math.max(0, mapY[i]! - 0.5));
-      const left = x | 0;
-      const top = y | 0;
-      const fx = x - left;
-      const fy = y - top;
-      const a = (top * sourceWidth + left) * 3;
-      const right = left < maxX ? 3 : 0;
-      const below = top < maxY ? sourceWidth * 3 : 0;
-      for (let c = 0; c < 3; c++) {
-        const p = a + c;
-        const upper = source[p]! + (source[p + right]! - source[p]!) * fx;
-        const lower = source[p + below]! + (source[p + below + right]! - source[p + below]!) * fx;
-        data[o + c] = upper + (lower - upper) * fy + 0.5;
-      }
+  /** The picture of {@link PortraitWarp.render} alone. */
+  renderImage(landmarks: ArrayLike<number>, width: number, height: number): RgbImage {
+    return this.#draw(landmarks, width, height);
+  }
+
+  #draw(landmarks: ArrayLike<number>, width: number, height: number, reliability?: Uint8Array): RgbImage {
+    const scale: Scale = { x: width / this.#source.width, y: height / this.#source.height };
+    const target = this.#targetPoints(landmarks, scale);
+    const areaScale = scale.x * scale.y;
+    const mouthArea = polygonArea(landmarks, INNER_LIPS);
+    const opened = (mouthArea + CLOSED_MOUTH_AREA) / (this.#sourceMouthArea * areaScale + CLOSED_MOUTH_AREA);
+    const liningByte = opened > 1 ? Math.round(255 / opened) : 255;
+
+    const image = { data: this.#atRest(width, height).slice(), width, height };
+    for (let t = 0; t < this.#isLining.length; t++) {
+      this.#drawTriangle(t, target, areaScale, liningByte, image, reliability);
     }
-    return { data, width, height };
+    this.#mouth.draw(image, landmarks);
+    return image;
+  }
+
+  /** Draws triangle `t` at the corners that `target` gives it. */
+  #drawTriangle(
+    t: number,
+    target: Float64Array,
+    areaScale: number,
+    liningByte: number,
+    image: RgbImage,
+    reliability: Uint8Array | undefined,
+  ): void {
+    const source = this.#source;
+    const points = this.#sourcePoints;
+    const { width, height } = image;
+    const i0 = this.#triangles[3 * t]! * 2;
+    const i1 = this.#triangles[3 * t + 1]! * 2;
+    const i2 = this.#triangles[3 * t + 2]! * 2;
+    const x0 = target[i0]!;
+    const y0 = target[i0 + 1]!;
+    const x1 = target[i1]!;
+    const y1 = target[i1 + 1]!;
+    const x2 = target[i2]!;
+    const y2 = target[i2 + 1]!;
+    const area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0);
+    if (Math.abs(area) < 1e-6) return;
+    const u0 = points[i0]!;
+    const v0 = points[i0 + 1]!;
+    const u1 = points[i1]!;
+    const v1 = points[i1 + 1]!;
+    const u2 = points[i2]!;
+    const v2 = points[i2 + 1]!;
+    const sourceArea = ((u1 - u0) * (v2 - v0) - (u2 - u0) * (v1 - v0)) * areaScale;
+    // A triangle that turned over since the portrait shows what was hidden; a stretched one was seen in part.
+    const seen = Math.max(0, Math.min(1, sourceArea / area));
+    const seenByte = this.#isLining[t] === 1 ? liningByte : Math.round(seen * 255);
+    const inverse = 1 / area;
+    const firstRow = Math.max(0, Math.ceil(Math.min(y0, y1, y2) - 0.5));
+    const lastRow = Math.min(height - 1, Math.floor(Math.max(y0, y1, y2) - 0.5));
+    const firstColumn = Math.max(0, Math.ceil(Math.min(x0, x1, x2) - 0.5));
+    const lastColumn = Math.min(width - 1, Math.floor(Math.max(x0, x1, x2) - 0.5));
+    // The place in the source is linear in column and row.
+    const uStep = ((y2 - y0) * (u1 - u0) - (y1 - y0) * (u2 - u0)) * inverse;
+    const vStep = ((y2 - y0) * (v1 - v0) - (y1 - y0) * (v2 - v0)) * inverse;
+    const uRowStep = ((x1 - x0) * (u2 - u0) - (x2 - x0) * (u1 - u0)) * inverse;
+    const vRowStep = ((x1 - x0) * (v2 - v0) - (x2 - x0) * (v1 - v0)) * inverse;
+    // So are the weights of the corners; where one is 0, a row enters or leaves the triangle.
+    const step1 = (y2 - y0) * inverse;
+    const step2 = (y0 - y1) * inverse;
+    const step0 = -step1 - step2;
+    const columns1 = 1 / step1;
+    const columns2 = 1 / step2;
+    const columns0 = 1 / step0;
+    const px = firstColumn + 0.5 - x0;
+    for (let row = firstRow; row <= lastRow; row++) {
+      const py = row + 0.5 - y0;
+      const across1 = (x2 - x0) * py;
+      const across2 = (x1 - x0) * py;
+      const w1 = (px * (y2 - y0) - across1) * inverse;
+      const w2 = (across2 - px * (y1 - y0)) * inverse;
+      const w0 = 1 - w1 - w2;
+      let enter = 0;
+      let leave = lastColumn - firstColumn;
+      if (step1 > 0) enter = Math.max(enter, -w1 * columns1);
+      else if (step1 < 0) leave = Math.min(leave, -w1 * columns1);
+      if (step2 > 0) enter = Math.max(enter, -w2 * columns2);
+      else if (step2 < 0) leave = Math.min(leave, -w2 * columns2);
+      if (step0 > 0) enter = Math.max(enter, -w0 * columns0);
+      else if (step0 < 0) leave = Math.min(leave, -w0 * columns0);
+      // Pixels on an edge, or nearly so, are inside.
+      let from = firstColumn + Math.ceil(enter - 1e-3);
+      let to = firstColumn + Math.floor(leave + 1e-3);
+      while (from <= to && !isInside(from + 0.5 - x0, across1, across2, y2 - y0, y1 - y0, inverse)) from++;
+      while (from <= to && !isInside(to + 0.5 - x0, across1, across2, y2 - y0, y1 - y0, inverse)) to--;
+      if (from > to) continue;
+      const start = row * width + from;
+      if (reliability !== undefined)
+        for (let i = start; i <= start + to - from; i++) reliability[i] = seenByte;
+      const u = u0 + (from + 0.5 - x0) * uStep + py * uRowStep;
+      const v = v0 + (from + 0.5 - x0) * vStep + py * vRowStep;
+      sampleRun(image.data, start, to - from + 1, source, u, v, uStep, vStep);
+    }
+  }
+
+  /** Where no triangle reaches, nothing moves. */
+  #atRest(width: number, height: number): Uint8Array {
+    if (this.#rest?.width !== width || this.#rest.height !== height) {
+      const data = new Uint8Array(width * height * 3);
+      const source = this.#source;
+      const [scaleX, scaleY] = [width / source.width, height / source.height];
+      for (let y = 0; y < height; y++) {
+        sampleRun(data, y * width, width, source, 0.5 / scaleX, (y + 0.5) / scaleY, 1 / scaleX, 0);
+      }
+      this.#rest = { data, width, height };
+    }
+    return this.#rest.data;
+  }
+}
+
+/** Whether a pixel is inside a triangle or, but for rounding, on its edge. */
+function isInside(
+  px: number,
+  across1: number,
+  across2: number,
+  dy2: number,
+  dy1: number,
+  inverse: number,
+): boolean {
+  const w1 = (px * dy2 - across1) * inverse;
+  const w2 = (across2 - px * dy1) * inverse;
+  return 1 - w1 - w2 >= -1e-9 && w1 >= -1e-9 && w2 >= -1e-9;
+}
+
+/** A picture with a pixel in each number, red in its lowest byte: read faster than three bytes are. */
+interface PackedImage {
+  readonly pixels: Uint32Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+function packPixels({ data, width, height }: RgbImage): PackedImage {
+  const pixels = new Uint32Array(width * height);
+  for (let i = 0; i < pixels.length; i++) {
+    pixels[i] = data[3 * i]! | (data[3 * i + 1]! << 8) | (data[3 * i + 2]! << 16);
+  }
+  return { pixels, width, height };
+}
+
+/**
+ * Gives `count` pixels of `data`, from pixel `start` on, the colours that the source has along a line, bilinearly; beyond its
+ * edges those of the edge. Places are rounded to float32, in which the networks' training data were warped.
+ */
+function sampleRun(
+  data: Uint8Array,
+  start: number,
+  count: number,
+  { pixels, width, height }: PackedImage,
+  u: number,
+  v: number,
+  uStep: number,
+  vStep: number,
+): void {
+  const maxX = width - 1;
+  const maxY = height - 1;
+  for (let k = 0, o = start * 3; k < count; k++, o += 3) {
+    let x = Math.fround(u + k * uStep) - 0.5;
+    let y = Math.fround(v + k * vStep) - 0.5;
+    if (x < 0) x = 0;
+    else if (x > maxX) x = maxX;
+    if (y < 0) y = 0;
+    else if (y > maxY) y = maxY;
+    const left = x | 0;
+    const top = y | 0;
+    const fx = x - left;
+    const fy = y - top;
+    const at = top * width + left;
+    const right = left < maxX ? 1 : 0;
+    const below = top < maxY ? at + width : at;
+    const a = pixels[at]!;
+    const b = pixels[at + right]!;
+    const c = pixels[below]!;
+    const d = pixels[below + right]!;
+    // One channel after another: a loop over them takes longer.
+    let upper = (a & 255) + ((b & 255) - (a & 255)) * fx;
+    let lower = (c & 255) + ((d & 255) - (c & 255)) * fx;
+    data[o] = (upper + (lower - upper) * fy + 0.5) | 0;
+    upper = ((a >>> 8) & 255) + (((b >>> 8) & 255) - ((a >>> 8) & 255)) * fx;
+    lower = ((c >>> 8) & 255) + (((d >>> 8) & 255) - ((c >>> 8) & 255)) * fx;
+    data[o + 1] = (upper + (lower - upper) * fy + 0.5) | 0;
+    upper = (a >>> 16) + ((b >>> 16) - (a >>> 16)) * fx;
+    lower = (c >>> 16) + ((d >>> 16) - (c >>> 16)) * fx;
+    data[o + 2] = (upper + (lower - upper) * fy + 0.5) | 0;
   }
 }

@@ -84,13 +84,19 @@ export class FrameComposer {
     return axis;
   }
 
-  #addDifference({ data, width, height }: RgbImage, difference: Float32Array, mask: CellMask): void {
+  #addDifference({ data, width }: RgbImage, difference: Float32Array, mask: CellMask): void {
     const size = this.#portrait.resolution;
     const { low, high, fraction, fade } = this.#axis;
     const pixels = size * size;
     const { cells } = mask;
     const across = this.#maskAxis(cells);
-    for (let y = 0; y < height; y++) {
+    const box = boxOf(mask);
+    // A pixel between a cell of the box and one outside is still changed.
+    const first = (limit: number): number => across.high.findIndex((cell) => cell >= limit);
+    const last = (limit: number): number => across.low.findLastIndex((cell) => cell <= limit);
+    const [left, right] = [first(box.left), last(box.right)];
+    const bottomRow = last(box.bottom);
+    for (let y = first(box.top); y <= bottomRow; y++) {
       const top = low[y]! * size;
       const bottom = high[y]! * size;
       const fy = fraction[y]!;
@@ -98,10 +104,7 @@ export class FrameComposer {
       const maskTop = across.low[y]! * cells;
       const maskBottom = across.high[y]! * cells;
       const maskY = across.fraction[y]!;
-      for (let x = 0; x < width; x++) {
-        const l = low[x]!;
-        const h = high[x]!;
-        const fx = fraction[x]!;
+      for (let x = left; x <= right; x++) {
         const ml = across.low[x]!;
         const mh = across.high[x]!;
         const mx = across.fraction[x]!;
@@ -109,18 +112,37 @@ export class FrameComposer {
         const maskLower = mask.data[maskBottom + ml]! * (1 - mx) + mask.data[maskBottom + mh]! * mx;
         const strength = rowFade * fade[x]! * (maskUpper * (1 - maskY) + maskLower * maskY);
         if (strength === 0) continue;
+        const fx = fraction[x]!;
+        let a = top + low[x]!;
+        let b = top + high[x]!;
+        let c = bottom + low[x]!;
+        let d = bottom + high[x]!;
         const at = (y * width + x) * 3;
-        for (let c = 0; c < 3; c++) {
-          const plane = c * pixels;
-          const upper =
-            difference[plane + top + l]! + (difference[plane + top + h]! - difference[plane + top + l]!) * fx;
-          const lower =
-            difference[plane + bottom + l]! +
-            (difference[plane + bottom + h]! - difference[plane + bottom + l]!) * fx;
-          const value = data[at + c]! + (upper + (lower - upper) * fy) * strength;
-          data[at + c] = value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5;
+        for (let channel = at; channel < at + 3; channel++) {
+          const upper = difference[a]! + (difference[b]! - difference[a]!) * fx;
+          const lower = difference[c]! + (difference[d]! - difference[c]!) * fx;
+          const value = data[channel]! + (upper + (lower - upper) * fy) * strength;
+          data[channel] = value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5;
+          a += pixels;
+          b += pixels;
+          c += pixels;
+          d += pixels;
         }
       }
     }
   }
+}
+
+/** The cells that are not zero lie in these columns and rows, both ends included. */
+function boxOf({ cells, data }: CellMask): { left: number; right: number; top: number; bottom: number } {
+  const box = { left: cells, right: -1, top: cells, bottom: -1 };
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] === 0) continue;
+    const [x, y] = [i % cells, Math.floor(i / cells)];
+    box.left = Math.min(box.left, x);
+    box.right = Math.max(box.right, x);
+    box.top = Math.min(box.top, y);
+    box.bottom = Math.max(box.bottom, y);
+  }
+  return box;
 }

@@ -106,12 +106,8 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       return addMotion(request);
     case 'conditions': {
       const result = await sceneOf(request.clip).conditions(request.frame);
-      return {
-        result,
-        transfer: [result.conditions, result.base].flatMap((array) =>
-          array ? [array.buffer as ArrayBuffer] : [],
-        ),
-      };
+      // The base is part of the conditions, where there is one, and moves with them.
+      return { result, transfer: [result.conditions.buffer as ArrayBuffer] };
     }
     case 'driven-face':
       return { result: await sceneOf(request.clip).drivenFace(request.frame) };

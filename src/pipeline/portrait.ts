@@ -34,12 +34,16 @@ export interface AnimatedPortraitOptions {
   readonly framing: Framing;
 }
 
+/** A byte as the networks see it, in [−1, 1]. */
+const BYTE_AS_FLOAT = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
+
 /** Planar floats in [−1, 1] from interleaved bytes. */
 export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, offset = 0): Float32Array {
   const pixels = width * height;
-  for (let c = 0; c < CHANNELS; c++) {
-    const start = offset + c * pixels;
-    for (let i = 0; i < pixels; i++) out[start + i] = data[i * CHANNELS + c]! / 127.5 - 1;
+  for (let i = 0, from = 0, to = offset; i < pixels; i++, from += CHANNELS, to++) {
+    out[to] = BYTE_AS_FLOAT[data[from]!]!;
+    out[to + pixels] = BYTE_AS_FLOAT[data[from + 1]!]!;
+    out[to + 2 * pixels] = BYTE_AS_FLOAT[data[from + 2]!]!;
   }
   return out;
 }
@@ -114,10 +118,10 @@ export class AnimatedPortrait {
     const warped = this.#networkWarp.render(points, size, size);
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
     toPlanar(drawing, conditions);
-    const base = toPlanar(warped.image, new Float32Array(CHANNELS * pixels));
-    conditions.set(base, CHANNELS * pixels);
-    for (let i = 0; i < pixels; i++) conditions[6 * pixels + i] = warped.reliability[i]! / 127.5 - 1;
-    return { conditions, base };
+    toPlanar(warped.image, conditions, CHANNELS * pixels);
+    const { reliability } = warped;
+    for (let i = 0; i < pixels; i++) conditions[6 * pixels + i] = BYTE_AS_FLOAT[reliability[i]!]!;
+    return { conditions, base: conditions.subarray(CHANNELS * pixels, 2 * CHANNELS * pixels) };
   }
 
   /** What the motion of one frame asks of the face. */
@@ -133,6 +137,6 @@ export class AnimatedPortrait {
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
   renderBase(motion: FrameMotion): RgbImage {
     const size = this.displaySize;
-    return this.#displayWarp.render(this.#framed.posedPoints(motion, size), size, size).image;
+    return this.#displayWarp.renderImage(this.#framed.posedPoints(motion, size), size, size);
   }
 }

@@ -10,7 +10,10 @@ import type { DrivenFace, MotionSource } from './framed-face.ts';
 export interface FrameConditions {
   /** [C, S, S]: what the pose guider sees. */
   readonly conditions: Float32Array;
-  /** [3, S, S] in [−1, 1]: the picture that a decoded difference belongs to, where the networks decode one. */
+  /**
+   * [3, S, S] in [−1, 1]: the picture that a decoded difference belongs to, where the networks decode one; a view of
+   * part of the conditions.
+   */
   readonly base?: Float32Array;
 }
 
