@@ -1,5 +1,5 @@
 /** Renders jobs in a studio. */
-import { Studio, type StudioOptions } from '../pipeline/studio.ts';
+import { networksOf, Studio, type StudioOptions } from '../pipeline/studio.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 
 /** A studio as jobs see it; disposing of it ends the studio. */
@@ -7,7 +7,7 @@ export function studioRenderer(options: StudioOptions): ClipRenderer {
   const studio = new Studio(options);
   return {
     async prepare({ options: clipOptions, checkpoints, beforePublish }) {
-      const clip = await studio.prepare(clipOptions);
+      const clip = await studio.prepare(clipOptions, networksOf);
       const { frames, fps } = clip.job;
       const { width, height } = clip.scene;
       return {

@@ -167,11 +167,11 @@ async function inspect(file: string): Promise<Pick<FfmpegInfo, 'version' | 'h264
       throw new Error(`does not run (${(error as Error).message.split('\n')[0]})`, { cause: error });
     }
   };
+  const asking = ask('-hide_banner', '-encoders');
+  asking.catch(() => {}); // awaited below
   const version = /^ffmpeg version (\S+)/.exec(await ask('-version'))?.[1];
   if (version === undefined) throw new Error('is not ffmpeg');
-  const listed = new Set(
-    (await ask('-hide_banner', '-encoders')).split('\n').map((line) => line.trim().split(/\s+/)[1]),
-  );
+  const listed = new Set((await asking).split('\n').map((line) => line.trim().split(/\s+/)[1]));
   const h264Encoder = H264_ENCODERS.find((name) => listed.has(name));
   if (h264Encoder === undefined) throw new Error(`has no H.264 encoder (${H264_ENCODERS.join(' or ')})`);
   if (!listed.has('aac')) throw new Error('has no AAC encoder');

@@ -1,6 +1,6 @@
 /** The main job: a portrait and a speech recording become a talking video. */
 import type { AnimateOptions, AnimateResult } from './animate-options.ts';
-import { type PreparedClip, Studio } from './studio.ts';
+import { networksOf, type PreparedClip, Studio } from './studio.ts';
 
 /**
  * Renders a talking video. Nothing appears under the output's name until it is complete; on any error, and when
@@ -21,7 +21,7 @@ export async function animate(options: AnimateOptions): Promise<AnimateResult> {
   const studio = Studio.forOptions(options);
   let clip: PreparedClip | undefined;
   try {
-    clip = await studio.prepare(options);
+    clip = await studio.prepare(options, networksOf);
     return await studio.render(clip);
   } finally {
     await clip?.dispose();

@@ -42,6 +42,9 @@ export interface LoadNetworksOptions extends NetworksChoice {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Bundles up to this size have their networks loaded side by side; the memory of larger ones takes them one by one. */
+const MAX_BYTES_AT_ONCE = 256e6;
+
 /** Base of the networks of every kind of bundle. */
 export abstract class BundleNetworks implements ClipNetworks {
   abstract readonly decodeFrames: number;
@@ -64,16 +67,23 @@ export abstract class BundleNetworks implements ClipNetworks {
   protected async load(others: readonly NetworkName[], options: LoadNetworksOptions): Promise<void> {
     const { guided, embeddedGuidance, signal } = options;
     const names: NetworkName[] = [
-      ...others,
-      'pose-guider',
       'denoising-unet',
       ...(guided ? (['unconditional-denoising-unet'] as const) : []),
+      ...others,
+      'pose-guider',
     ];
+    const loadOne = async (name: NetworkName): Promise<void> => {
+      signal?.throwIfAborted();
+      this.#networks.set(name, await this.#loadOne(name, options));
+    };
     try {
-      for (const name of names) {
-        signal?.throwIfAborted();
-        this.#networks.set(name, await this.#loadOne(name, options));
-      }
+      const { files } = this.bundle.description;
+      const bytes = Object.values(files).reduce((sum, file) => sum + (file?.bytes ?? 0), 0);
+      if (bytes <= MAX_BYTES_AT_ONCE) {
+        // One is built while others are opened, in the two engines; all come to an end before an error is told.
+        const ends = await Promise.allSettled(names.map(loadOne));
+        for (const end of ends) if (end.status === 'rejected') throw end.reason;
+      } else for (const name of names) await loadOne(name);
       const { timeCondProjDim } = this.bundle.description.denoisingUnet;
       if (timeCondProjDim && embeddedGuidance !== null) {
         const data = Float32Array.from(guidanceEmbedding(embeddedGuidance, timeCondProjDim));

@@ -65,6 +65,11 @@ export class NetworksCache {
     this.#cacheFolder = cacheFolder;
   }
 
+  /** Whether no networks are loaded or being loaded. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
   /**
    * @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph.
    * @throws `signal.reason` if it aborts.

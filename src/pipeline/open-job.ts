@@ -167,11 +167,13 @@ export interface OpenedJob {
  * Opens and checks every input; nothing heavy happens before all of this is right.
  *
  * @param frameThread - called when the options are known to be right.
+ * @param onPlanned - called when the frames are counted, while the face is being looked for.
  */
 export async function openJob(
   options: AnimateOptions,
   frameThread: () => FrameThread,
   notice: (message: string) => void,
+  onPlanned?: (job: Job) => void,
 ): Promise<OpenedJob> {
   const resolved = resolveOptions(options);
   const { portrait: picture, audio, framing, signal } = resolved;
@@ -184,24 +186,37 @@ export async function openJob(
   const sampling = chooseSampling(bundle, resolved);
   checkLoras(bundle, resolved, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
-  const ffmpeg = await locateFfmpeg({ env });
-  const { resolution } = bundle.description;
-  const portrait = await frameThread().openPortrait({
+  // The face is found while the sound is read; of what is wrong with both, the face is told.
+  const finding = frameThread().openPortrait({
     path: picture,
-    resolution,
+    resolution: bundle.description.resolution,
     framing,
     view: sceneViewOf(bundle.description),
     onNotice: notice,
     signal,
   });
-  try {
-    const { pcm, duration } = await readAudio(audio, { ffmpeg, signal, onNotice: notice });
+  const stop = new AbortController();
+  const plan = async () => {
+    const ffmpeg = await locateFfmpeg({ env });
+    const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
+    const { pcm, duration } = await readAudio(audio, { ffmpeg, signal: either, onNotice: notice });
     const fps = resolved.fps ?? bundle.description.fps;
     const frames = frameCount(duration, fps);
     const planned = planFrames(bundle, resolved, sampling, frames);
     const samples = pcm.length;
     const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, ...planned };
-    return { job, portrait, pcm };
+    onPlanned?.(job);
+    return { job, pcm };
+  };
+  const planning = plan();
+  planning.catch(() => {}); // awaited below
+  const portrait = await finding.catch(async (error) => {
+    stop.abort();
+    await Promise.allSettled([planning]);
+    throw error;
+  });
+  try {
+    return { ...(await planning), portrait };
   } catch (error) {
     await portrait.dispose();
     throw error;

@@ -216,32 +216,43 @@ export class Studio {
   }
 
   /** Checks all inputs, face included, before anything heavy. The portrait is the caller's to dispose of. */
-  openJob(options: ClipOptions): Promise<OpenedJob> {
+  openJob(options: ClipOptions, onPlanned?: (job: Job) => void): Promise<OpenedJob> {
     const report = reporter(options);
     return openJob(
       options,
       () => this.#frameThread(),
       (message) => report({ type: 'notice', message }),
+      onPlanned,
     );
   }
 
   /**
    * Checks all inputs, finds the face and makes the motion. May run while another clip renders.
    *
+   * @param networks - those that the clip will be rendered with, if they are known before: they are loaded in the meantime
+   *   where no others are.
    * @throws what `animate` throws before it renders.
    */
-  async prepare(options: ClipOptions): Promise<PreparedClip> {
+  async prepare(options: ClipOptions, networks?: (job: Job) => NetworksChoice): Promise<PreparedClip> {
     const watch = new Stopwatch(this.#options.profile?.onStage);
     const report = reporter(options);
     options.signal?.throwIfAborted();
     report({ type: 'stage', stage: 'prepare' });
+    const stop = new AbortController();
+    const ahead = (job: Job): void => {
+      if (networks !== undefined && this.#cache.isEmpty) this.#loadAhead(networks(job), stop.signal);
+    };
     const { job, portrait, pcm } = await watch.time('prepare', async () => {
-      const opened = await this.openJob(options);
+      const opened = await this.openJob(options, ahead).catch((error) => {
+        stop.abort();
+        throw error;
+      });
       // A device that does not work, or not in this precision, is told before the motion is made.
       try {
         const { denoising } = await this.#openEngines();
         checkDevicePrecision(opened.job.options.precision, denoising);
       } catch (error) {
+        stop.abort();
         await opened.portrait.dispose();
         throw error;
       }
@@ -258,9 +269,17 @@ export class Studio {
       watch.pause();
       return { job, scene, watch, dispose: () => portrait.dispose() };
     } catch (error) {
+      stop.abort();
       await portrait.dispose();
       throw error;
     }
+  }
+
+  /** Begins to load networks; whoever loads them afterwards gets these, or is told why they cannot be loaded. */
+  #loadAhead(choice: NetworksChoice, signal: AbortSignal): void {
+    this.loadNetworks(choice, signal)
+      .then((lease) => lease.release())
+      .catch(() => {});
   }
 
   /**
