@@ -86,17 +86,24 @@ export function sampleRegion(
   };
   for (let j = 0, at = 0; j < size; j++) {
     for (let i = 0; i < size; i++, at += 3) {
-      let [red, green, blue] = [0, 0, 0];
+      // Scalars instead of pairs: this runs once or twice in a process, before the compiler sees through them.
+      let red = 0;
+      let green = 0;
+      let blue = 0;
       for (let tap = 0; tap < taps * taps; tap++) {
         const u = i + ((tap % taps) + 0.5) / taps - size / 2;
         const v = j + (Math.floor(tap / taps) + 0.5) / taps - size / 2;
         // Pixel centres lie at half coordinates.
         const x = region.centerX + u * cos - v * sin - 0.5;
         const y = region.centerY + u * sin + v * cos - 0.5;
-        const [x0, y0] = [Math.floor(x), Math.floor(y)];
-        const [fx, fy] = [x - x0, y - y0];
-        const [w00, w10] = [(1 - fx) * (1 - fy), fx * (1 - fy)];
-        const [w01, w11] = [(1 - fx) * fy, fx * fy];
+        const x0 = Math.floor(x);
+        const y0 = Math.floor(y);
+        const fx = x - x0;
+        const fy = y - y0;
+        const w00 = (1 - fx) * (1 - fy);
+        const w10 = fx * (1 - fy);
+        const w01 = (1 - fx) * fy;
+        const w11 = fx * fy;
         if (x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height) {
           const p = (y0 * width + x0) * 3;
           const q = p + width * 3;

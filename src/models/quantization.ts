@@ -65,7 +65,10 @@ export function rowScales(weights: Float32Array, rows: number): Float32Array {
   const size = weights.length / rows;
   return Float32Array.from({ length: rows }, (_, row) => {
     let largest = 0;
-    for (let i = row * size; i < (row + 1) * size; i++) largest = Math.max(largest, Math.abs(weights[i]!));
+    for (let i = row * size; i < (row + 1) * size; i++) {
+      const magnitude = Math.abs(weights[i]!);
+      if (magnitude > largest) largest = magnitude;
+    }
     return largest === 0 ? 1 : largest / MAX_S8;
   });
 }
@@ -73,10 +76,15 @@ export function rowScales(weights: Float32Array, rows: number): Float32Array {
 /** Weights as integers, in the order of `weights`. */
 export function quantizeRows(weights: Float32Array, scales: Float32Array): Int8Array {
   const size = weights.length / scales.length;
-  return Int8Array.from(weights, (value, i) => {
-    const scaled = Math.round(value / scales[Math.floor(i / size)]!);
-    return Math.min(MAX_S8, Math.max(-MAX_S8, scaled));
-  });
+  const integers = new Int8Array(weights.length);
+  for (let row = 0, i = 0; row < scales.length; row++) {
+    const scale = scales[row]!;
+    for (const end = i + size; i < end; i++) {
+      const scaled = Math.round(weights[i]! / scale);
+      integers[i] = scaled > MAX_S8 ? MAX_S8 : scaled < -MAX_S8 ? -MAX_S8 : scaled;
+    }
+  }
+  return integers;
 }
 
 function transposed(values: Int8Array, rows: number): Int8Array {

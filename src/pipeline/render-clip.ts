@@ -70,6 +70,16 @@ export async function renderClip(parts: ClipParts): Promise<void> {
       });
     }
     const decoded = await watch.time('decode', () => networks.decode(taken));
+    await composed;
+    composed = compose(batch, decoded);
+    composed.catch(() => {}); // whoever waits for it is told
+  };
+  // One batch is composed and encoded while the next is decoded.
+  let composed = Promise.resolve();
+  const compose = async (
+    batch: readonly DenoisedFrame[],
+    decoded: readonly Float32Array[],
+  ): Promise<void> => {
     for (const [i, { frame }] of batch.entries()) {
       signal?.throwIfAborted();
       const picture = await watch.time('decode', () => scene.compose(frame, decoded[i]!));
@@ -147,9 +157,11 @@ export async function renderClip(parts: ClipParts): Promise<void> {
     if (batch.length > 0) await hand(batch);
     await queue.onIdle();
     if (failure !== undefined) throw failure.error;
+    await composed;
   } finally {
     queue.clear();
     await queue.onIdle();
+    await Promise.allSettled([composed]);
     await conditions.settle();
   }
 }

@@ -93,3 +93,21 @@ test('the target may have another size than the portrait', () => {
     assert(Math.abs(value - expected.data[i]!) <= 3);
   });
 });
+
+test('no pixel of a face that moves as a whole is left where it was', () => {
+  const from = facePoints(SIZE, 5);
+  const [dx, dy] = [6.25, -4.5];
+  const to = from.map((value, i) => value + (i % 2 === 0 ? dx : dy));
+  const warp = new PortraitWarp(coordinates(SIZE), from, triangles);
+  const { image } = warp.render(to, SIZE, SIZE);
+  // Cheek to cheek and forehead to chin, all inside the oval.
+  const [left, right, top, bottom] = [to[50 * 2]!, to[280 * 2]!, to[10 * 2 + 1]!, to[152 * 2 + 1]!];
+  for (let y = Math.ceil(top) + 1; y < Math.floor(bottom) - 1; y++) {
+    for (let x = Math.ceil(left); x < Math.floor(right); x++) {
+      const [red, green] = image.data.subarray((y * SIZE + x) * 3);
+      assert(Math.abs(red! - ((x - dx) * 255) / SIZE) < 2, `red ${red} at ${x}, ${y}`);
+      assert(Math.abs(green! - ((y - dy) * 255) / SIZE) < 2, `green ${green} at ${x}, ${y}`);
+    }
+  }
+  assert.deepEqual(warp.renderImage(to, SIZE, SIZE), image);
+});
