@@ -1,6 +1,7 @@
 /** A contender with its networks loaded, and what is measured of it from repeat to repeat. */
 import { readFile } from 'node:fs/promises';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
+import type { NetworksChoice } from '../pipeline/bundle-networks.ts';
 import type { ClipNetworks } from '../pipeline/clip-networks.ts';
 import type { Job, Sampling } from '../pipeline/open-job.ts';
 import { networksOf, type Studio } from '../pipeline/studio.ts';
@@ -68,6 +69,11 @@ export interface LoadWatch {
   readonly onNotice?: ((message: string) => void) | undefined;
 }
 
+/** The networks of a contender. */
+export function choiceOf(job: Job, { precision }: Contender, sampling: Sampling): NetworksChoice {
+  return { ...networksOf({ ...job, sampling }), ...(precision && { precision }) };
+}
+
 /**
  * Loads what one contender needs into the studio's engines; networks that another one holds already are shared and cost no time.
  *
@@ -76,15 +82,15 @@ export interface LoadWatch {
 export async function loadNetworks(
   studio: Studio,
   job: Job,
-  { form, precision }: Contender,
+  contender: Contender,
   sampling: Sampling,
   { signal, onNotice }: LoadWatch,
 ): Promise<LoadedNetworks> {
-  const choice = { ...networksOf({ ...job, sampling }), ...(precision && { precision }) };
+  const choice = choiceOf(job, contender, sampling);
   const begin = performance.now();
   const lease = await studio.loadNetworks(choice, signal);
   const leanSeconds = secondsSince(begin);
-  if (form === 'lean')
+  if (contender.form === 'lean')
     return { networks: lease.networks, seconds: leanSeconds, release: () => lease.release() };
   try {
     const start = performance.now();

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { MediaError } from '../errors.ts';
 import { onProcessExit } from '../media/exit-cleanup.ts';
 import { partialPath } from '../media/prepare-output.ts';
-import { type PreparedClip, Studio, type StudioProfiles } from '../pipeline/studio.ts';
+import { networksOf, type PreparedClip, Studio, type StudioProfiles } from '../pipeline/studio.ts';
 import { Engine, type NetworkProfile } from '../runtime/engine.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { examineMachine } from './machine-facts.ts';
@@ -69,13 +69,16 @@ export async function profile(options: ProfileOptions): Promise<ProfileReport> {
     let prepared: PreparedClip | undefined;
     try {
       const origin = monotonicNow();
-      prepared = await studio.prepare({
-        ...SAMPLE,
-        ...clip,
-        output: path.join(folder.path, 'clip.mp4'),
-        ...(signal !== undefined && { signal }),
-        onProgress: (event) => (event.type === 'notice' ? report(event.message) : onProgress?.(event)),
-      });
+      prepared = await studio.prepare(
+        {
+          ...SAMPLE,
+          ...clip,
+          output: path.join(folder.path, 'clip.mp4'),
+          ...(signal !== undefined && { signal }),
+          onProgress: (event) => (event.type === 'notice' ? report(event.message) : onProgress?.(event)),
+        },
+        networksOf,
+      );
       const result = await studio.render(prepared);
       const traced = await gather(await studio.takeProfiles(), report);
       const machine = examineMachine(result.device, threads, prepared.job.ffmpeg);

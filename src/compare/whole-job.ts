@@ -8,7 +8,7 @@ import { RenderProgress } from '../pipeline/render-progress.ts';
 import { Studio } from '../pipeline/studio.ts';
 import { secondsSince } from './clock.ts';
 import type { Contender } from './contenders.ts';
-import { loadNetworks, samplingOf } from './entrant.ts';
+import { choiceOf, loadNetworks, samplingOf } from './entrant.ts';
 
 /**
  * Runs one job in a studio of its own, both forms by the same steps, and removes its video.
@@ -29,7 +29,9 @@ export async function timeWholeJob(
     ...(threads !== undefined && { threads }),
   });
   try {
-    const clip = await studio.prepare({ ...clipOptions, ...(signal && { signal }) });
+    const clip = await studio.prepare({ ...clipOptions, ...(signal && { signal }) }, (job) =>
+      choiceOf({ ...job, keyFrames, windows }, contender, samplingOf(job.bundle, contender)),
+    );
     const sampling = samplingOf(clip.job.bundle, contender);
     const job = { ...clip.job, sampling, keyFrames, windows };
     const { scene, watch } = clip;
