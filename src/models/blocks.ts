@@ -268,22 +268,6 @@ export function downsample(net: Net, x: FeatureMap): FeatureMap {
   return conv(net, x, 'conv', { out: x.channels, kernel: 3, stride: 2 });
 }
 
-/** Nearest neighbour to a size, source index ⌊i · from / to⌋, then a 3×3 convolution. */
-export function upsample(
-  net: Net,
-  x: FeatureMap,
-  { height, width }: { readonly height: number; readonly width: number },
-): FeatureMap {
-  const { graph } = net;
-  const sizes = graph.int64([x.count, x.channels, height, width]);
-  const value = graph.op('Resize', [x.value, undefined, undefined, sizes], {
-    mode: 'nearest',
-    coordinate_transformation_mode: 'asymmetric',
-    nearest_mode: 'floor',
-  });
-  return conv(net, { ...x, value, height, width }, 'conv', { out: x.channels, kernel: 3 });
-}
-
 /**
  * Sinusoids of the timestep, cosines first, `ω_k = 10000^(−k / half)`.
  *

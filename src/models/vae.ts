@@ -7,7 +7,7 @@ import { InvalidOptionError } from '../errors.ts';
 import { GraphBuilder, type Precision, type Value } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
-import { resnet, upsample } from './blocks.ts';
+import { resnet } from './blocks.ts';
 import {
   add,
   at,
@@ -23,6 +23,7 @@ import {
   toTokens,
 } from './layers.ts';
 import type { SpatialSize } from './unet-config.ts';
+import { upsample } from './upsample.ts';
 import { type NetworkDescription, WeightReader } from './weight-reader.ts';
 
 /** Architecture of an autoencoder as plain JSON. */
