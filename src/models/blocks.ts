@@ -5,14 +5,15 @@
  * reference attention of AniPortrait, commit 7f6593f.
  */
 import type { Value } from '../onnx/graph.ts';
+import { feedForwardOnGrid, gatedFeedForward, prefersGrid } from './feed-forward.ts';
 import {
+  activatedGroupNorm,
   add,
   at,
   attention,
   conv,
   type FeatureMap,
   fromTokens,
-  gatedFeedForward,
   groupNorm,
   layerNorm,
   linear,
@@ -42,17 +43,15 @@ export interface ResnetOptions {
 /** Norm, SiLU, convolution (+ time), norm, SiLU, convolution, + input through a 1×1 convolution if widths differ. */
 export function resnet(net: Net, x: FeatureMap, { out, groups, epsilon, time }: ResnetOptions): FeatureMap {
   const { graph } = net;
-  const activated = (map: FeatureMap, path: string): FeatureMap => {
-    const normed = groupNorm(net, map, path, groups, epsilon);
-    return { ...normed, value: silu(net, normed.value) };
-  };
-  let hidden = conv(net, activated(x, 'norm1'), 'conv1', { out, kernel: 3 });
+  const normed = (map: FeatureMap, norm: string, next: string): FeatureMap =>
+    activatedGroupNorm(net, map, norm, next, groups, epsilon);
+  let hidden = conv(net, normed(x, 'norm1', 'conv1'), 'conv1', { out, kernel: 3 });
   if (time !== undefined) {
     const shift = linear(net, time.value, 'time_emb_proj', { rows: 1, in: time.width, out });
     const column = graph.op('Reshape', [shift, graph.int64([1, out, 1, 1])]);
     hidden = { ...hidden, value: add(net, hidden.value, column) };
   }
-  hidden = conv(net, activated(hidden, 'norm2'), 'conv2', { out, kernel: 3 });
+  hidden = conv(net, normed(hidden, 'norm2', 'conv2'), 'conv2', { out, kernel: 3 });
   const shortcut = x.channels === out ? x : conv(net, x, 'conv_shortcut', { out, kernel: 1 });
   return { ...hidden, value: add(net, shortcut.value, hidden.value) };
 }
@@ -191,6 +190,14 @@ export function spatialTransformer(net: Net, x: FeatureMap, options: SpatialTran
   } else if (context !== undefined) {
     tokens = addContext(block, tokens, { count, length, channels: inner }, context);
   }
+  if (prefersGrid(net, inner)) {
+    const value = feedForwardOnGrid(block, {
+      ...{ tokens, norm: 'norm3', inner },
+      grid: [count, x.height, x.width],
+      projection: { net, out: channels, convolution: true },
+    });
+    return { ...x, value: add(net, value, x.value) };
+  }
   const fed = gatedFeedForward(block, layerNorm(block, tokens, 'norm3', inner), 'ff', rows, inner);
   tokens = linear(net, add(net, tokens, fed), 'proj_out', {
     rows,
@@ -254,34 +261,27 @@ export function motionModule(outer: Net, x: FeatureMap, options: MotionModuleOpt
     });
     tokens = add(net, tokens, linear(attend, mixed, 'to_out.0', square));
   }
+  const turn = (value: Value, perm: readonly number[]): FeatureMap => {
+    const turned = graph.op('Transpose', [value], { perm });
+    const images = graph.op('Reshape', [turned, graph.int64([count, channels, height, width])]);
+    return { ...x, value: add(net, images, x.value) };
+  };
+  if (prefersGrid(net, channels)) {
+    const value = feedForwardOnGrid(block, {
+      ...{ tokens, norm: 'ff_norm', inner: channels },
+      grid: [batch, pixels, frames],
+      projection: { net, out: channels },
+    });
+    return turn(value, [0, 3, 1, 2]);
+  }
   const fed = gatedFeedForward(block, layerNorm(block, tokens, 'ff_norm', channels), 'ff', rows, channels);
   tokens = linear(net, add(net, tokens, fed), 'proj_out', square);
-
-  const restored = graph.op('Reshape', [tokens, graph.int64([batch, pixels, frames, channels])]);
-  const turned = graph.op('Transpose', [restored], { perm: [0, 2, 3, 1] });
-  const images = graph.op('Reshape', [turned, graph.int64([count, channels, height, width])]);
-  return { ...x, value: add(net, images, x.value) };
+  return turn(graph.op('Reshape', [tokens, graph.int64([batch, pixels, frames, channels])]), [0, 2, 3, 1]);
 }
 
 /** 3×3 convolution with stride 2: the size is halved, rounded up. */
 export function downsample(net: Net, x: FeatureMap): FeatureMap {
   return conv(net, x, 'conv', { out: x.channels, kernel: 3, stride: 2 });
-}
-
-/** Nearest neighbour to a size, source index ⌊i · from / to⌋, then a 3×3 convolution. */
-export function upsample(
-  net: Net,
-  x: FeatureMap,
-  { height, width }: { readonly height: number; readonly width: number },
-): FeatureMap {
-  const { graph } = net;
-  const sizes = graph.int64([x.count, x.channels, height, width]);
-  const value = graph.op('Resize', [x.value, undefined, undefined, sizes], {
-    mode: 'nearest',
-    coordinate_transformation_mode: 'asymmetric',
-    nearest_mode: 'floor',
-  });
-  return conv(net, { ...x, value, height, width }, 'conv', { out: x.channels, kernel: 3 });
 }
 
 /**

@@ -11,16 +11,15 @@ import { assertDims, type Tensor } from '../tensor/tensor.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import { type ReferenceTokens, spatialTransformer } from './blocks.ts';
 import {
+  activatedGroupNorm,
   add,
   at,
   conv,
   type FeatureMap,
   framesToImages,
-  groupNorm,
   imagesToFrames,
   type Net,
   opsetFor,
-  silu,
 } from './layers.ts';
 import type { Activations } from './quantization.ts';
 import { runUnet, timeEmbedding, UNET_EPSILON } from './unet.ts';
@@ -135,8 +134,7 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     : undefined;
   const time = timeEmbedding(net, timestep, config, condition);
   const x = runUnet(course, framesToImages(net, latents, video), time);
-  const normed = groupNorm(net, x, 'conv_norm_out', groups, UNET_EPSILON);
-  const activated = { ...normed, value: silu(net, normed.value) };
+  const activated = activatedGroupNorm(net, x, 'conv_norm_out', 'conv_out', groups, UNET_EPSILON);
   const prediction = conv(net, activated, 'conv_out', { out: outChannels, kernel: 3 });
   graph.output('model_output', imagesToFrames(net, prediction, batch), [
     batch,

@@ -56,7 +56,7 @@ export function weight(
 }
 
 /** Weights `path.weight` and, unless `bias` is false, `path.bias`, for a layer that may run in integers. */
-function layerWeights(net: Net, path: string, stored: readonly number[], bias: boolean): LayerWeights {
+export function layerWeights(net: Net, path: string, stored: readonly number[], bias = true): LayerWeights {
   const { read } = net.weights.take(`${path}.weight`, stored);
   const name = net.weights.name(path);
   return {
@@ -69,7 +69,7 @@ function layerWeights(net: Net, path: string, stored: readonly number[], bias: b
 const MIN_INTEGER_ROWS = 16;
 
 /** A linear layer with `rows` rows of input, in the form that the net asks for. */
-function matrixProduct(net: Net, x: Value, layer: LayerWeights, rows: number): Value {
+export function matrixProduct(net: Net, x: Value, layer: LayerWeights, rows: number): Value {
   const { graph, activations } = net;
   const { name, dims, weight: read, bias } = layer;
   if (rows >= MIN_INTEGER_ROWS) {
@@ -119,7 +119,7 @@ export function conv(net: Net, x: FeatureMap, path: string, options: ConvOptions
     Math.floor((length + before + after - kernel) / stride) + 1;
   const height = size(x.height, pads[0]!, pads[2]!);
   const width = size(x.width, pads[1]!, pads[3]!);
-  const layer = layerWeights(net, path, [out, x.channels, kernel, kernel], true);
+  const layer = layerWeights(net, path, [out, x.channels, kernel, kernel]);
   const value = convolution(net, x.value, layer, {
     kernel_shape: [kernel, kernel],
     strides: [stride, stride],
@@ -167,6 +167,18 @@ export function instanceNorm(net: Net, x: Value, scale: Value, bias: Value, epsi
   return graph.cast(normed, graph.precision);
 }
 
+/** Group norm over each image by itself, without scale and bias. */
+function groupNormAlone(net: Net, x: FeatureMap, groups: number, epsilon: number): FeatureMap {
+  const { graph } = net;
+  const { count, channels, height, width } = x;
+  // The engine has no kernel for GroupNormalization; an instance norm over the groups is the fastest form it has.
+  const ones = graph.weight(`ones:${groups}`, new Float32Array(groups).fill(1), [groups]);
+  const zeros = graph.weight(`zeros:${groups}`, new Float32Array(groups), [groups]);
+  const grouped = graph.op('Reshape', [x.value, graph.int64([count, groups, -1])]);
+  const normed = instanceNorm(net, grouped, ones, zeros, epsilon);
+  return { ...x, value: graph.op('Reshape', [normed, graph.int64([count, channels, height, width])]) };
+}
+
 /** Group norm over each image by itself; weights `path.weight` and `path.bias`, both [channels]. */
 export function groupNorm(
   net: Net,
@@ -176,16 +188,45 @@ export function groupNorm(
   epsilon: number,
 ): FeatureMap {
   const { graph } = net;
-  const { count, channels, height, width } = x;
-  // The engine has no kernel for GroupNormalization; an instance norm over the groups is the fastest form it has.
-  const ones = graph.weight(`ones:${groups}`, new Float32Array(groups).fill(1), [groups]);
-  const zeros = graph.weight(`zeros:${groups}`, new Float32Array(groups), [groups]);
-  const grouped = graph.op('Reshape', [x.value, graph.int64([count, groups, -1])]);
-  const normed = instanceNorm(net, grouped, ones, zeros, epsilon);
-  const image = graph.op('Reshape', [normed, graph.int64([count, channels, height, width])]);
-  const scaled = graph.op('Mul', [image, weight(net, `${path}.weight`, [channels], [channels, 1, 1])]);
+  const { channels } = x;
+  const { value: normed } = groupNormAlone(net, x, groups, epsilon);
+  const scaled = graph.op('Mul', [normed, weight(net, `${path}.weight`, [channels], [channels, 1, 1])]);
   const value = graph.op('Add', [scaled, weight(net, `${path}.bias`, [channels], [channels, 1, 1])]);
   return { ...x, value };
+}
+
+/** Whether the engine computes float32 convolutions of so many channels in blocks of 16 of them, its fastest layout. */
+export function isBlocked({ device, graph }: Net, channels: number): boolean {
+  return device === 'cpu' && graph.precision === 'float32' && channels % 16 === 0;
+}
+
+/** Group norm and SiLU, as they come before the 3×3 convolution `next`. */
+export function activatedGroupNorm(
+  net: Net,
+  x: FeatureMap,
+  path: string,
+  next: string,
+  groups: number,
+  epsilon: number,
+): FeatureMap {
+  const { graph, weights, activations } = net;
+  const { channels } = x;
+  const inIntegers = activations?.kind === 'quantize' && activations.hasConv(weights.name(next));
+  if (inIntegers || !isBlocked(net, channels)) {
+    const { value } = groupNorm(net, x, path, groups, epsilon);
+    return { ...x, value: silu(net, value) };
+  }
+  // Scale and bias as a convolution of each channel by itself: one pass, in the layout of the next, instead of two.
+  const scaled = graph.op(
+    'Conv',
+    [
+      groupNormAlone(net, x, groups, epsilon).value,
+      weight(net, `${path}.weight`, [channels], [channels, 1, 1, 1]),
+      weight(net, `${path}.bias`, [channels]),
+    ],
+    { kernel_shape: [1, 1], group: channels },
+  );
+  return { ...x, value: silu(net, scaled) };
 }
 
 /** Layer norm over the last axis, eps 1e-5. */
@@ -195,33 +236,6 @@ export function layerNorm(net: Net, x: Value, path: string, width: number): Valu
     [x, weight(net, `${path}.weight`, [width]), weight(net, `${path}.bias`, [width])],
     { axis: -1, epsilon: floatAttribute(1e-5) },
   );
-}
-
-/**
- * Feed-forward with a gated GELU, `(x·V) · gelu(x·G)` and a projection back; GELU by the error function. Weights
- * `net.0.proj`, values first, and `net.2` below `path`.
- */
-export function gatedFeedForward(net: Net, x: Value, path: string, rows: number, width: number): Value {
-  const { graph } = net;
-  const inner = 4 * width;
-  const key = `${path}.net.0.proj`;
-  // Two products instead of one that would have to be split: each has its half of the weight.
-  const { weight: read, bias: readBias } = layerWeights(net, key, [2 * inner, width], true);
-  const half = (part: string, index: number): Value => {
-    const of = (whole: () => Float32Array, size: number) => () =>
-      whole().subarray(index * size, (index + 1) * size);
-    const layer = {
-      name: net.weights.name(`${key}.${part}`),
-      dims: [inner, width],
-      weight: of(read, inner * width),
-      bias: of(readBias!, inner),
-    };
-    return matrixProduct(net, x, layer, rows);
-  };
-  const [value, gate] = [half('value', 0), half('gate', 1)];
-  net.cost.flops += 2 * rows * width * 2 * inner;
-  const gated = graph.op('Mul', [value, graph.op('Gelu', [gate])]);
-  return linear(net, gated, `${path}.net.2`, { rows, in: inner, out: width });
 }
 
 /** Shape of an attention; `count` sequences of `queries` rows that look at `keys` rows. */

@@ -11,10 +11,10 @@ import {
   type TimeCondition,
   timeMlp,
   timestepSinusoids,
-  upsample,
 } from './blocks.ts';
 import { at, conv, type FeatureMap, type Net, silu } from './layers.ts';
 import type { UnetConfig } from './unet-config.ts';
+import { upsample } from './upsample.ts';
 
 /** eps of the group norms in residual blocks and before conv_out. */
 export const UNET_EPSILON = 1e-5;

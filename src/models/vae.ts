@@ -7,8 +7,9 @@ import { InvalidOptionError } from '../errors.ts';
 import { GraphBuilder, type Precision, type Value } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
-import { resnet, upsample } from './blocks.ts';
+import { resnet } from './blocks.ts';
 import {
+  activatedGroupNorm,
   add,
   at,
   attention,
@@ -19,10 +20,10 @@ import {
   linear,
   type Net,
   opsetFor,
-  silu,
   toTokens,
 } from './layers.ts';
 import type { SpatialSize } from './unet-config.ts';
+import { upsample } from './upsample.ts';
 import { type NetworkDescription, WeightReader } from './weight-reader.ts';
 
 /** Architecture of an autoencoder as plain JSON. */
@@ -103,8 +104,9 @@ function middle(course: VaeCourse, path: string, x: FeatureMap): FeatureMap {
 }
 
 function ending({ net, config }: VaeCourse, side: string, x: FeatureMap, out: number): FeatureMap {
-  const normed = groupNorm(net, x, `${side}.conv_norm_out`, config.normNumGroups, EPSILON);
-  return conv(net, { ...normed, value: silu(net, normed.value) }, `${side}.conv_out`, { out, kernel: 3 });
+  const [norm, last] = [`${side}.conv_norm_out`, `${side}.conv_out`];
+  const activated = activatedGroupNorm(net, x, norm, last, config.normNumGroups, EPSILON);
+  return conv(net, activated, last, { out, kernel: 3 });
 }
 
 function begin(name: string, weights: WeightReader, config: VaeConfig, options: VaeOptions): VaeCourse {

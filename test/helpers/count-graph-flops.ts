@@ -53,8 +53,8 @@ export async function countGraphFlops(
     const [first, second] = [shapes.get(input[0]!), shapes.get(input[1] ?? '')];
     const out = shapes.get(output[0]!);
     switch (opType) {
-      case 'Conv': // every output value reads the kernel once
-        flops += 2 * product(out) * product(second!.slice(1));
+      case 'Conv': // every output value reads the kernel once; one of a single value is a norm's scale
+        if (product(second!.slice(1)) > 1) flops += 2 * product(out) * product(second!.slice(1));
         break;
       case 'Gemm':
       case 'MatMul': // every output value reads a row as long as the first operand's

@@ -8,7 +8,6 @@ import {
   timeMlp,
   timestepSinusoids,
   transformerTokens,
-  upsample,
 } from '../../src/models/blocks.ts';
 import {
   at,
@@ -19,6 +18,7 @@ import {
   type Net,
   silu,
 } from '../../src/models/layers.ts';
+import { upsample } from '../../src/models/upsample.ts';
 import { WeightReader } from '../../src/models/weight-reader.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts';
