@@ -15,6 +15,11 @@ MIXTURES = {
 HALVES = {'OY': ('AO', 'IY')}
 LAGS = np.arange(-6, 7) * 4  # in 10 ms
 BILABIAL = ('P', 'B', 'M')
+VOWELS = ('AA', 'AE', 'AH', 'AO', 'AW', 'AY', 'EH', 'ER', 'EY', 'IH', 'IY', 'OW', 'OY', 'UH', 'UW')
+# Inner lips are at least this far apart in a vowel, in cm.
+LEAST_VOWEL = 0.36
+# Lips are asked to pass each other by this much, in cm: what is learnt falls short, and rendering lets them meet.
+PRESSED = 0.02
 
 
 def read_phones(path):
@@ -53,6 +58,22 @@ def phone_features(phones, count):
     return np.concatenate([onehot[40 + lag:40 + lag + count] for lag in LAGS], 1)
 
 
+def bumps(phones, count, names, reach):
+    """[count] at 100 Hz: 1 in the core of the phones of these names, falling to 0 until `reach` seconds beside them."""
+    t = np.arange(count) / RATE
+    inside = np.zeros(count)
+    for start, end, phone in phones:
+        if phone in names:
+            middle, half = (start + end) / 2, max((end - start) / 2, 0.03)
+            inside = np.maximum(inside, np.clip(1.35 - np.abs(t - middle) / (half + reach), 0, 1))
+    return inside * inside * (3 - 2 * inside)
+
+
+def closures(phones, count):
+    """[count] at 100 Hz: 1 where lips meet for P, B and M, falling to 0 on both sides."""
+    return bumps(phones, count, BILABIAL, 0.035)
+
+
 class PhoneTeacher:
     def __init__(self, examples, gap, ridge=30.0):
         """examples: [(phones, coefficients [n, K] at 100 Hz)]; gap [K]: lip opening per unit of each coefficient."""
@@ -72,13 +93,11 @@ class PhoneTeacher:
         if not sharpen:
             return y
         t = np.arange(count) / RATE
-        for start, end, phone in phones:
-            if phone in BILABIAL:
-                middle, half = (start + end) / 2, max((end - start) / 2, 0.03)
-                bump = np.clip(1.35 - np.abs(t - middle) / (half + 0.035), 0, 1)
-                bump = bump * bump * (3 - 2 * bump)
-                opening = y @ self.gap
-                y = y - (np.maximum(opening, 0) * bump)[:, None] * self.close
+        # A linear map of phones draws short vowels towards their neighbours: lips part in all of them.
+        short = np.maximum(LEAST_VOWEL - y @ self.gap, 0) * bumps(phones, count, VOWELS, 0)
+        y = y + short[:, None] * self.close
+        pressed = np.maximum(y @ self.gap, 0) + PRESSED
+        y = y - (pressed * closures(phones, count))[:, None] * self.close
         loud = np.zeros(count, bool)
         for start, end, phone in phones:
             if phone not in ('SIL', 'SP'):
@@ -87,5 +106,5 @@ class PhoneTeacher:
             return y * 0
         times = t[loud]
         nearest = np.abs(t[:, None] - times[np.clip(np.searchsorted(times, t)[:, None] + [-1, 0], 0, len(times) - 1)]).min(1)
-        rest = np.clip((nearest - 0.12) / 0.12, 0, 1)
+        rest = np.clip((nearest - 0.07) / 0.1, 0, 1)
         return y * (1 - rest * rest * (3 - 2 * rest))[:, None]
