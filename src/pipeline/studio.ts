@@ -239,8 +239,9 @@ export class Studio {
     options.signal?.throwIfAborted();
     report({ type: 'stage', stage: 'prepare' });
     const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]);
     const ahead = (job: Job): void => {
-      if (networks !== undefined && this.#cache.isEmpty) this.#loadAhead(networks(job), stop.signal);
+      if (networks !== undefined && this.#cache.isEmpty) this.#loadAhead(networks(job), signal);
     };
     const { job, portrait, pcm } = await watch.time('prepare', async () => {
       const opened = await this.openJob(options, ahead).catch((error) => {
