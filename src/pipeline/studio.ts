@@ -242,8 +242,9 @@ export class Studio {
     options.signal?.throwIfAborted();
     report({ type: 'stage', stage: 'prepare' });
     const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]);
     const ahead = (job: Job): void => {
-      if (networks !== undefined && this.#cache.isEmpty) this.#loadAhead(job, networks, stop.signal);
+      if (networks !== undefined && this.#cache.isEmpty) this.#loadAhead(job, networks, signal);
     };
     const { job, portrait, pcm } = await watch.time('prepare', async () => {
       const opened = await this.openJob(options, ahead).catch((error) => {
