@@ -149,11 +149,9 @@ export abstract class BundleNetworks implements ClipNetworks {
     pose: NamedInputs,
   ): Promise<Tensor> {
     const name = half === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
-    const outputs = await this.network(name).run({
-      latents,
-      timestep: { data: Float32Array.of(timestep), dims: [1] },
-      ...pose,
-    });
+    const inputs = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
+    // A window's features are megabytes, and the same at every step.
+    const outputs = await this.network(name).run(inputs, { held: pose });
     return outputs.model_output!;
   }
 

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NetworkPrecision } from '../models/quantization.ts';
-import type { InputOptions, NamedTensors, Network, TensorInfo } from '../runtime/engine.ts';
+import type { InputOptions, NamedTensors, Network, RunOptions, TensorInfo } from '../runtime/engine.ts';
 import { firstNonFinite, type Tensor } from '../tensor/tensor.ts';
 
 /** Options of {@link HalfPrecisionNetwork}. */
@@ -36,10 +36,10 @@ export class HalfPrecisionNetwork implements Network {
   }
 
   /** See {@link Network.run}; outputs of float32 may be not finite either. */
-  async run(inputs: NamedTensors, options?: InputOptions): Promise<Record<string, Tensor>> {
+  async run(inputs: NamedTensors, options?: RunOptions): Promise<Record<string, Tensor>> {
     if (this.#exact === undefined) {
       // Copied, whatever the options say: they may be needed again.
-      const outputs = await this.#half.run(inputs);
+      const outputs = await this.#half.run(inputs, { ...options, transfer: false });
       if (await areFinite(outputs)) return outputs;
       this.#exact ??= this.#fallBack();
     }

@@ -18,6 +18,7 @@ import {
   type DeviceChoice,
   HALF_PRECISION_DEVICES,
 } from './device.ts';
+import { HeldInputs } from './held-inputs.ts';
 import type { Request, Results, TensorInfo, WireTensor } from './protocol.ts';
 import { ThreadClient } from './thread-client.ts';
 import type { TimeSpan } from './time-span.ts';
@@ -55,10 +56,19 @@ export interface NetworkProfile {
   readonly runs: readonly TimeSpan[];
 }
 
-/** Options of {@link Engine.load}, {@link Network.run} and {@link Network.bind}. */
+/** Options of {@link Engine.load} and {@link Network.bind}. */
 export interface InputOptions {
   /** Moves the arrays to the worker instead of copying them; they are empty afterwards. @defaultValue false */
   readonly transfer?: boolean | undefined;
+}
+
+/** Options of {@link Network.run}. */
+export interface RunOptions extends InputOptions {
+  /**
+   * Further inputs, which other runs of networks of the same engine share: the worker keeps them for runs with the same
+   * object. Their arrays stay the caller's and must not change.
+   */
+  readonly held?: NamedTensors | undefined;
 }
 
 /** Options of {@link Engine.load}. */
@@ -81,7 +91,7 @@ export interface Network {
    * @throws {@link ShapeError} if an input is missing, unknown or of another shape.
    * @throws {@link ModelError} if the network fails; `cause` is the runtime's error.
    */
-  run(inputs: NamedTensors, options?: InputOptions): Promise<Record<string, Tensor>>;
+  run(inputs: NamedTensors, options?: RunOptions): Promise<Record<string, Tensor>>;
   /** Keeps `inputs` in the worker for all later runs; inputs of {@link Network.run} take precedence. */
   bind(inputs: NamedTensors, options?: InputOptions): Promise<void>;
   /** Frees the network after the runs that are queued; may be called twice. */
@@ -130,11 +140,18 @@ class WorkerNetwork implements Network {
   readonly outputs: readonly TensorInfo[];
   readonly #client: EngineThread;
   readonly #id: number;
+  readonly #held: HeldInputs;
   readonly #bound = new Set<string>();
   #disposed: Promise<void> | undefined;
 
-  constructor(client: EngineThread, id: number, name: string, info: Results['load']) {
+  constructor(
+    { client, held }: { readonly client: EngineThread; readonly held: HeldInputs },
+    id: number,
+    name: string,
+    info: Results['load'],
+  ) {
     this.#client = client;
+    this.#held = held;
     this.#id = id;
     this.name = name;
     this.inputs = info.inputs;
@@ -176,17 +193,41 @@ class WorkerNetwork implements Network {
     }
   }
 
-  async run(inputs: NamedTensors, { transfer = false }: InputOptions = {}): Promise<Record<string, Tensor>> {
-    this.#check(inputs);
-    const missing = this.inputs.filter(({ name }) => !(name in inputs) && !this.#bound.has(name));
+  async run(
+    inputs: NamedTensors,
+    { transfer = false, held }: RunOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    const all = { ...held, ...inputs };
+    this.#check(all);
+    const missing = this.inputs.filter(({ name }) => !(name in all) && !this.#bound.has(name));
     if (missing.length > 0) {
       throw new ShapeError(
         `Cannot run ${this.name}: expected inputs ${missing.map((input) => input.name).join(', ')}, got none`,
       );
     }
     const { tensors, buffers } = pack(inputs, transfer);
-    const outputs = await this.#request({ kind: 'run', network: this.#id, tensors }, buffers, 'run');
+    const group = held && this.#hold(held);
+    const outputs = await this.#request(
+      { kind: 'run', network: this.#id, tensors, held: group },
+      buffers,
+      'run',
+    );
     return Object.fromEntries(outputs.map(({ name, data, dims }) => [name, { data, dims }]));
+  }
+
+  /** The number of a group that the worker has when it comes to the next request. */
+  #hold(group: NamedTensors): number {
+    const { id, isNew, dropped } = this.#held.admit(group);
+    const send = (request: Request, transfer: readonly ArrayBuffer[] = []): void => {
+      // Whoever runs the network is told why that fails.
+      this.#client.request(request, { transfer }).catch(() => {});
+    };
+    if (dropped.length > 0) send({ kind: 'drop', groups: dropped });
+    if (isNew) {
+      const { tensors, buffers } = pack(group, false);
+      send({ kind: 'hold', group: id, tensors }, buffers);
+    }
+    return id;
   }
 
   async bind(inputs: NamedTensors, { transfer = false }: InputOptions = {}): Promise<void> {
@@ -215,6 +256,7 @@ export class Engine {
   readonly #client: EngineThread;
   readonly #threads: number | undefined;
   readonly #profileFolder: string | undefined;
+  readonly #held = new HeldInputs();
   /** Names of networks and prefixes of their profiles, by number. */
   readonly #profiled = new Map<number, Pick<NetworkProfile, 'name' | 'prefix'>>();
   #nextNetwork = 1;
@@ -306,7 +348,7 @@ export class Engine {
         },
         { transfer: buffers },
       );
-      return new WorkerNetwork(this.#client, id, name, info);
+      return new WorkerNetwork({ client: this.#client, held: this.#held }, id, name, info);
     } catch (error) {
       throw new ModelError(`Cannot load ${name}: ${messageOf(error)}`, name, { cause: error });
     }

@@ -33,7 +33,15 @@ export type Request =
     }
   | { readonly kind: 'take-profiles' }
   | { readonly kind: 'bind'; readonly network: number; readonly tensors: readonly WireTensor[] }
-  | { readonly kind: 'run'; readonly network: number; readonly tensors: readonly WireTensor[] }
+  | {
+      readonly kind: 'run';
+      readonly network: number;
+      readonly tensors: readonly WireTensor[];
+      /** Group of further inputs, for any network. */
+      readonly held: number | undefined;
+    }
+  | { readonly kind: 'hold'; readonly group: number; readonly tensors: readonly WireTensor[] }
+  | { readonly kind: 'drop'; readonly groups: readonly number[] }
   | { readonly kind: 'release'; readonly network: number };
 
 /** What a network that was loaded with `profile` has done. */
@@ -50,6 +58,8 @@ export interface Results {
   readonly load: { readonly inputs: readonly TensorInfo[]; readonly outputs: readonly TensorInfo[] };
   readonly 'take-profiles': readonly SessionProfile[];
   readonly bind: undefined;
+  readonly hold: undefined;
+  readonly drop: undefined;
   readonly run: readonly WireTensor[];
   readonly release: undefined;
 }

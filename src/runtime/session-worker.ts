@@ -19,6 +19,8 @@ interface Loaded {
 
 const networks = new Map<number, Loaded>();
 const profiles: SessionProfile[] = [];
+/** Groups of inputs that several runs share. */
+const held = new Map<number, readonly [name: string, value: ort.Tensor][]>();
 
 // Native code prints a provider's failure to load unless this is set before the first session.
 ort.env.logLevel = 'fatal';
@@ -115,9 +117,16 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       for (const [name, value] of toOrtTensors(request.tensors)) bound.set(name, value);
       return undefined;
     }
+    case 'hold':
+      held.set(request.group, toOrtTensors(request.tensors));
+      return undefined;
+    case 'drop':
+      for (const group of request.groups) held.delete(group);
+      return undefined;
     case 'run': {
       const { session, bound, runs } = find(request.network);
-      const feeds = Object.fromEntries([...bound, ...toOrtTensors(request.tensors)]);
+      const shared = request.held === undefined ? [] : held.get(request.held)!;
+      const feeds = Object.fromEntries([...bound, ...shared, ...toOrtTensors(request.tensors)]);
       const begin = runs && monotonicNow();
       const outputs = await session.run(feeds);
       if (begin !== undefined) runs?.push({ begin, end: monotonicNow() });

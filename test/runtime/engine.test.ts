@@ -84,6 +84,40 @@ test('keeps bound inputs, and those of a run take precedence', () =>
     await bound;
   }));
 
+test('holds inputs that runs of several networks share; those of a run take precedence', () =>
+  withEngine(async (engine) => {
+    const networks = [await engine.load('pair', pairGraph()), await engine.load('twin', pairGraph())];
+    const held = { b: pair(10, 20) };
+    for (const network of networks) {
+      for (const a of [pair(1, 2), pair(3, 4)]) {
+        const { sum } = await network.run({ a }, { held });
+        assert.deepEqual(sum, pair(a.data[0]! + 10, a.data[1]! + 20));
+      }
+    }
+    assert.deepEqual(held.b, pair(10, 20));
+    const [network] = networks;
+    assert.deepEqual((await network!.run({ a: pair(1, 2) }, { held: { b: pair(5, 5) } })).sum, pair(6, 7));
+    assert.deepEqual((await network!.run({ a: pair(1, 2), b: pair(0, 0) }, { held })).sum, pair(1, 2));
+    await assert.rejects(network!.run({ a: pair(1, 2) }), ShapeError);
+    await assert.rejects(network!.run({ a: pair(1, 2) }, { held: { c: pair(1, 2) } }), ShapeError);
+  }));
+
+test('holds any number of large groups, one after another', () =>
+  withEngine(async (engine) => {
+    const graph = new GraphBuilder('first');
+    const x = graph.input('x', [5_000_000]);
+    const first = graph.op('Slice', [x, graph.int64([0]), graph.int64([1])]);
+    graph.output('y', first, [1]);
+    const network = await engine.load('first', graph.toBytes());
+    // Four of 20 MB: one more than the worker keeps, so that the first is sent twice.
+    const groups = [1, 2, 3, 4].map((value) => ({
+      x: tensor(new Float32Array(5_000_000).fill(value), [5_000_000]),
+    }));
+    const seen: number[] = [];
+    for (const held of [...groups, groups[0]!]) seen.push((await network.run({}, { held })).y!.data[0]!);
+    assert.deepEqual(seen, [1, 2, 3, 4, 1]);
+  }));
+
 test('refuses inputs that do not fit, by name', () =>
   withEngine(async (engine) => {
     const network = await engine.load('pair', pairGraph());

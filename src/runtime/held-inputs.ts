@@ -1,0 +1,50 @@
+/** Which groups of inputs a worker thread has, so that those of many runs are sent to it once. */
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Kept beyond the latest group; one of the embedded bundle's windows has 4.6 MB. */
+const MAX_BYTES = 64e6;
+
+/** Inputs by name. */
+type Group = Readonly<Record<string, Tensor>>;
+
+/** What to do before a run. */
+export interface Admission {
+  readonly id: number;
+  /** Whether the group has to be sent. */
+  readonly isNew: boolean;
+  /** Groups that make room. */
+  readonly dropped: readonly number[];
+}
+
+/** Groups by their identity; those that were not used for longest go first. The caller's arrays are not kept alive. */
+export class HeldInputs {
+  readonly #ids = new WeakMap<Group, number>();
+  /** Bytes of what the worker has; used last, last. */
+  readonly #sizes = new Map<number, number>();
+  #bytes = 0;
+  #nextId = 1;
+
+  /** Notes that a run uses `group`, whose arrays do not change any more. */
+  admit(group: Group): Admission {
+    const known = this.#ids.get(group);
+    const size = known === undefined ? undefined : this.#sizes.get(known);
+    if (known !== undefined && size !== undefined) {
+      this.#sizes.delete(known);
+      this.#sizes.set(known, size);
+      return { id: known, isNew: false, dropped: [] };
+    }
+    const bytes = Object.values(group).reduce((sum, { data }) => sum + data.byteLength, 0);
+    const dropped: number[] = [];
+    for (const [other, held] of this.#sizes) {
+      if (this.#bytes + bytes <= MAX_BYTES) break;
+      this.#sizes.delete(other);
+      this.#bytes -= held;
+      dropped.push(other);
+    }
+    const id = this.#nextId++;
+    this.#ids.set(group, id);
+    this.#sizes.set(id, bytes);
+    this.#bytes += bytes;
+    return { id, isNew: true, dropped };
+  }
+}
