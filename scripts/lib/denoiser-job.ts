@@ -12,6 +12,11 @@ import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../../src/tensor/tensor.ts';
 import type { LoraFile } from '../../src/weights/lora.ts';
 
+/** What the denoiser may compute in. */
+export const JOB_PRECISIONS = ['float32', 'int8'] as const;
+/** One of {@link JOB_PRECISIONS}. */
+export type JobPrecision = (typeof JOB_PRECISIONS)[number];
+
 /** What is denoised, and how. */
 export interface DenoiserJob {
   readonly frames: number;
@@ -27,8 +32,8 @@ export interface DenoiserJob {
   readonly sites: readonly string[];
   /** `latents`, `noise.0`… of the steps, `pose.0`…, and `bank:<site>`, the reference's tokens. */
   readonly arrays: Readonly<Record<string, Tensor>>;
-  /** From noise to clean latents, [1, C, frames, h, w]. */
-  denoise(): Promise<Float32Array>;
+  /** From noise to clean latents, [1, C, frames, h, w]; a precision is loaded when it is first asked for. */
+  denoise(precision?: JobPrecision): Promise<Float32Array>;
 }
 
 function noise(seed: number, dims: readonly number[]): Tensor {
@@ -52,9 +57,9 @@ export async function openDenoiserJob(engine: Engine, name: string): Promise<Den
   const preset = description.presets.fast;
   if (preset === undefined) throw new Error(`Cannot measure ${name}: expected a preset fast, got none`);
   const loras = loraFilesOf(bundle, preset);
-  const load = (network: NetworkName): Promise<Network> => {
+  const load = (network: NetworkName, precision: JobPrecision = 'float32'): Promise<Network> => {
     const { graph, dispose } = openBundleGraph(bundle, network, {
-      ...{ windowFrames: frames, decodeFrames: frames, loras, device: engine.device, precision: 'float32' },
+      ...{ windowFrames: frames, decodeFrames: frames, loras, device: engine.device, precision },
     });
     try {
       return engine.load(network, graph.toBytes(), { transfer: true });
@@ -91,8 +96,16 @@ export async function openDenoiserJob(engine: Engine, name: string): Promise<Den
   const dims = [1, config.inChannels, frames, size.height, size.width];
   const begin = noise(3, dims);
   const fresh = scheduler.timesteps.slice(1).map((_, i) => noise(4 + i, dims));
-  const denoiser = await load('denoising-unet');
-  await denoiser.bind({ ...reference, ...pose });
+  const denoisers = new Map<JobPrecision, Network>();
+  const open = async (precision: JobPrecision): Promise<Network> => {
+    let denoiser = denoisers.get(precision);
+    if (denoiser === undefined) {
+      denoiser = await load('denoising-unet', precision);
+      await denoiser.bind({ ...reference, ...pose });
+      denoisers.set(precision, denoiser);
+    }
+    return denoiser;
+  };
   return {
     frames,
     timesteps: scheduler.timesteps,
@@ -107,7 +120,8 @@ export async function openDenoiserJob(engine: Engine, name: string): Promise<Den
       ...pose,
       ...banks,
     },
-    denoise: async () => {
+    denoise: async (precision = 'float32') => {
+      const denoiser = await open(precision);
       let latents = begin;
       for (const [stepIndex, timestep] of scheduler.timesteps.entries()) {
         const { model_output: modelOutput } = await denoiser.run({
