@@ -1,8 +1,11 @@
 /** Which groups of inputs a worker thread has, so that those of many runs are sent to it once. */
-import type { NamedTensors } from './engine.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 
 /** Kept beyond the latest group; one of the embedded bundle's windows has 4.6 MB. */
 const MAX_BYTES = 64e6;
+
+/** Inputs by name. */
+type Group = Readonly<Record<string, Tensor>>;
 
 /** What to do before a run. */
 export interface Admission {
@@ -15,14 +18,14 @@ export interface Admission {
 
 /** Groups by their identity; those that were not used for longest go first. The caller's arrays are not kept alive. */
 export class HeldInputs {
-  readonly #ids = new WeakMap<NamedTensors, number>();
+  readonly #ids = new WeakMap<Group, number>();
   /** Bytes of what the worker has; used last, last. */
   readonly #sizes = new Map<number, number>();
   #bytes = 0;
   #nextId = 1;
 
   /** Notes that a run uses `group`, whose arrays do not change any more. */
-  admit(group: NamedTensors): Admission {
+  admit(group: Group): Admission {
     const known = this.#ids.get(group);
     const size = known === undefined ? undefined : this.#sizes.get(known);
     if (known !== undefined && size !== undefined) {
