@@ -23,7 +23,7 @@ import { Engine } from '../src/runtime/engine.ts';
 import { openSafetensors } from '../src/weights/safetensors.ts';
 import { type HeldOutSpeech, listHeldOutVoices, type Phone } from './lib/held-out.ts';
 import { formatNumber, markdownTable } from './lib/markdown-table.ts';
-import { closures, measurePhones, phoneTargets } from './lib/phone-openings.ts';
+import { closures, measurePhones, partedOpenings, phoneTargets } from './lib/phone-openings.ts';
 import { parseSyntheticPhones } from './lib/synthetic-phones.ts';
 
 const { values } = parseArgs({
@@ -60,6 +60,8 @@ interface Measures {
   readonly targets: number[];
   readonly silence: number[];
   readonly closed: number[];
+  /** At other consonants. */
+  readonly parted: number[];
   readonly vowels: number[];
 }
 
@@ -94,7 +96,7 @@ const engine = await Engine.open({ device: 'cpu', threads: 1 });
 const network = await engine.load('motion', buildMotionNetwork({ config, weights }).toBytes());
 
 async function measure({ utterances }: Voice): Promise<Measures> {
-  const all: Measures = { openings: [], targets: [], silence: [], closed: [], vowels: [] };
+  const all: Measures = { openings: [], targets: [], silence: [], closed: [], parted: [], vowels: [] };
   for (const { path: file, phones } of utterances) {
     const { pcm: speech } = await readAudio(file, { ffmpeg, sampleRate: SAMPLE_RATE });
     const pcm = new Float32Array(speech.length + 2 * AROUND * SAMPLE_RATE);
@@ -115,9 +117,14 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     all.targets.push(...phoneTargets(frames, FPS, spoken));
     all.silence.push(measured.silence);
     all.closed.push(...closures(openings, FPS, spoken));
+    all.parted.push(...partedOpenings(openings, FPS, spoken));
     all.vowels.push(measured.vowels);
   }
   return all;
+}
+
+function shareClosed(gaps: readonly number[]): string {
+  return `${gaps.filter((gap) => gap < LOOKS_CLOSED).length} of ${gaps.length}`;
 }
 
 function row({ language, name, utterances }: Voice, found: Measures): string[] {
@@ -130,7 +137,8 @@ function row({ language, name, utterances }: Voice, found: Measures): string[] {
     formatNumber(bestLag(found.targets, found.openings, LAG_REACH), 0),
     formatNumber(10 * mean(found.silence), 1),
     formatNumber(10 * mean(closed), 1),
-    `${closed.filter((gap) => gap < LOOKS_CLOSED).length} of ${closed.length}`,
+    shareClosed(closed),
+    shareClosed(found.parted),
     formatNumber(10 * mean(found.vowels), 1),
   ];
 }
@@ -147,7 +155,7 @@ try {
     console.error(rows.at(-1)!.join('  '));
   }
   const table = markdownTable(
-    ['Language', 'voice', 'utterances', 'r', 'lag', 'silence', 'P B M', 'closed', 'vowels'],
+    ['Language', 'voice', 'utterances', 'r', 'lag', 'silence', 'P B M', 'closed', 'others closed', 'vowels'],
     rows,
   );
   const text = `# Other voices and languages
@@ -163,7 +171,8 @@ ${table}
 - **r**: correlation of the opening of the inner lips with what the phones say: 1 in vowels, 0 in silence and at sounds with closed
   lips; other sounds do not count. Wanted: ≥ 0.6. **Lag** in frames: the shift at which it is highest.
 - **Silence, P B M, vowels**: mean opening in mm; at sounds with closed lips the least within 40 ms of the sound. **Closed**: how many
-  of these sounds come nearer than ${10 * LOOKS_CLOSED} mm, where lips look closed.
+  of these sounds come nearer than ${10 * LOOKS_CLOSED} mm, where lips look closed. **Others closed**: the same of the middles of
+  other consonants that stand beside none of these and no pause; few are wanted.
 - Half a second of silence is put before and after each recording.
 `;
   console.log(text);

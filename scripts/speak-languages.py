@@ -1,10 +1,12 @@
 """Speaks sentences of several languages with two synthesisers, with the times of their phones.
 
-    python3 scripts/speak-languages.py OUT
+    python3 scripts/speak-languages.py OUT [val]
 
 Needs libespeak-ng and, for the second synthesiser, festival with the packages festvox-italp16k, festvox-itapc16k,
-festvox-czech-machac, festvox-ca-ona-hts and festvox-suopuhe-lj. No sentence and no voice of these is in training: of
-espeak-ng other variants than speech_corpus.py uses, and festival not at all. Writes OUT/LANGUAGE-VOICE-N.wav, 16 kHz, and
+festvox-czech-machac, festvox-ca-ona-hts and festvox-suopuhe-lj; for `val`, the voices to choose weights by, festvox-ru,
+festvox-te-nsk, festvox-mr-nsk, festvox-suopuhe-mv and festvox-czech-dita. No sentence and no voice of these is in training: of
+espeak-ng other variants than speech_corpus.py uses, and festival not at all; Mandarin, Hindi, Czech, Catalan and Finnish, and
+of `val` Portuguese, Polish, Russian, Telugu and Marathi, are in no training in any voice. Writes OUT/LANGUAGE-VOICE-N.wav, 16 kHz, and
 .phn beside it: start, end in seconds, name of the phone (IPA by espeak-ng, the voice's own names by festival).
 """
 import pathlib
@@ -17,7 +19,7 @@ import wave
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "train"))
-from speech_corpus import RATE, Espeak, resample  # noqa: E402
+from espeak import RATE, Espeak, resample  # noqa: E402
 
 SENTENCES = {
     "en-us": ["The market opens at seven, and by noon the bread is gone.", "Please bring both umbrellas, it may rain before supper.",
@@ -53,6 +55,28 @@ FESTIVAL = {
 }
 
 
+VAL_SENTENCES = {
+    "en-us": ["The farmer's market moved to a bigger place by the bridge.", "Maybe you should put the map back in my bag."],
+    "de": ["Der Papagei meiner Tante plappert den ganzen Abend.", "Im Oktober wird es am Berg schon früh dunkel."],
+    "fr": ["Le pompier a sauvé un petit chat du balcon.", "Demain matin, ma mère ira au marché avec son panier."],
+    "es": ["Mi primo compró una bicicleta vieja en el mercado.", "El domingo por la tarde vamos a pasear al parque."],
+    "it": ["Il bambino beve un bicchiere di latte prima di dormire.", "Mio padre compra sempre il pane al mattino."],
+    "pt": ["O menino comeu uma maçã e bebeu um copo de água.", "Amanhã vamos à praia com os meus primos."],
+    "pl": ["Mój brat kupił nowy rower i mapę miasta.", "Babcia piecze chleb w każdą sobotę po południu."],
+    "ru": ["Мама купила белый хлеб и большую рыбу.", "Мой брат живёт в большом доме у моря."],
+    "te": ["మా అమ్మ మంచి పండ్లు కొన్నది", "మేము బడికి పోతున్నాము"],
+    "mr": ["माझी आई बाजारात फळे आणते.", "आम्ही उद्या सकाळी पुण्याला जाणार आहोत."],
+    "fi": ["Isä ostaa torilta mansikoita ja perunoita.", "Koira juoksi pihan poikki ja haukkui postimiestä."],
+    "cs": ["Můj bratr koupil na trhu jablka a bílý chléb.", "Babička bydlí v malém domě u potoka."],
+}
+VAL_ESPEAK = {"female": ("+Andrea", 170, 60), "male": ("+paul", 160, 40)}
+VAL_ESPEAK_LANGUAGES = ("en-us", "de", "fr", "es", "it", "pt", "pl")
+VAL_FESTIVAL = {
+    "msu_ru_nsh_clunits": ("ru", "utf-8"), "telugu_NSK_diphone": ("te", "utf-8"), "marathi_NSK_diphone": ("mr", "utf-8"),
+    "hy_fi_mv_diphone": ("fi", "iso-8859-1"), "czech_dita": ("cs", "iso-8859-2"),
+}
+
+
 def festival(text, voice, encoding):
     """Audio, its rate and phones of one utterance."""
     with tempfile.TemporaryDirectory() as folder:
@@ -83,20 +107,20 @@ def write(folder, name, audio, rate, phones):
 
 
 def main():
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: speak-languages.py OUT")
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["val"]):
+        raise SystemExit("usage: speak-languages.py OUT [val]")
+    val = sys.argv[2:] == ["val"]
+    sentences, variants, voices = (VAL_SENTENCES, VAL_ESPEAK, VAL_FESTIVAL) if val else (SENTENCES, ESPEAK, FESTIVAL)
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     engine = Espeak(ipa=True)
-    for language in ESPEAK_LANGUAGES:
-        for kind, (variant, speed, pitch) in ESPEAK.items():
-            for index, text in enumerate(SENTENCES[language]):
-                uttered = engine.utter(text, ESPEAK_VOICES.get(language, language) + variant, speed, pitch)
-                if uttered is None:
-                    raise SystemExit(f"espeak-ng has no voice {language}{variant}")
-                write(folder, f"{language}-espeak_{kind}-{index + 1}", uttered[0], engine.rate, uttered[1])
-    for voice, (language, encoding) in FESTIVAL.items():
-        for index, text in enumerate(SENTENCES[language]):
+    for language in VAL_ESPEAK_LANGUAGES if val else ESPEAK_LANGUAGES:
+        for kind, (variant, speed, pitch) in variants.items():
+            for index, text in enumerate(sentences[language]):
+                audio, phones = engine.utter(text, ESPEAK_VOICES.get(language, language) + variant, speed, pitch)
+                write(folder, f"{language}-espeak_{kind}-{index + 1}", audio, engine.rate, phones)
+    for voice, (language, encoding) in voices.items():
+        for index, text in enumerate(sentences[language]):
             write(folder, f"{language}-festival_{voice}-{index + 1}", *festival(text, voice, encoding))
 
 

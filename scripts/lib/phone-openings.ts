@@ -66,6 +66,21 @@ export function closures(openings: readonly number[], fps: number, phones: reado
     });
 }
 
+/**
+ * The opening in the middle of each consonant that leaves the lips apart, away from closed lips and pauses: what comes near 0 is
+ * closed where it should not be. `phones` follow one another.
+ */
+export function partedOpenings(openings: readonly number[], fps: number, phones: readonly Phone[]): number[] {
+  const shut = (phone: Phone | undefined): boolean =>
+    phone === undefined || CLOSED.has(phone.name) || phone.name === 'SIL';
+  return phones
+    .filter(
+      (phone, i) => !shut(phone) && !VOWELS.has(phone.name) && !shut(phones[i - 1]) && !shut(phones[i + 1]),
+    )
+    .map(({ start, end }) => openings[Math.round(((start + end) / 2) * fps)] ?? Number.NaN)
+    .filter(Number.isFinite);
+}
+
 /** Openings at the phones of a clip whose frame `i` is at `i / fps` seconds. */
 export function measurePhones(
   openings: readonly number[],

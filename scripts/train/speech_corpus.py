@@ -6,14 +6,14 @@ Needs the programs flite and libespeak-ng. Writes WORK/tts.npz: audio (int16, 16
 phones of every utterance as rows (utterance, start, end, phone).
 """
 import argparse
-import ctypes
 import os
 import subprocess
 import tempfile
 
 import numpy as np
 
-RATE = 16000
+from espeak import RATE, Espeak, resample
+
 SENTENCES = '''
 A pleasure to measure the garage with usual vision.|Young judges choose fresh cheese for lunch.
 The boy enjoyed the noisy toys in the joint.|She sings a long song about spring things.
@@ -48,53 +48,50 @@ leave very never over have give of off fish phone laugh coffee thin think both m
 yes yellow young year yesterday hello who behind him her'''.split()
 LANGUAGES = {
     'es': ['Buenos días, me llamo Pablo y vivo en Madrid.', 'La mesa pequeña está en la ventana abierta.',
-           'Mañana por la mañana compramos pan, fruta y vino.', 'El perro corre mucho por el campo verde.'],
+           'Mañana por la mañana compramos pan, fruta y vino.', 'El perro corre mucho por el campo verde.',
+           'Mi hermano bebe un vaso de agua después de comer.', 'Bajamos rápido del barco y subimos al monte.'],
     'it': ['Buongiorno, mi chiamo Marco e abito a Roma.', 'La bella famiglia mangia la pasta con il pomodoro.',
-           'Domani andiamo tutti insieme al mare.', 'Il gatto dorme sopra il tavolo bianco.'],
+           'Domani andiamo tutti insieme al mare.', 'Il gatto dorme sopra il tavolo bianco.',
+           'Quel bambino ha perso la palla nel bosco.', 'Prima di partire beviamo sempre un caffè amaro.'],
     'de': ['Guten Morgen, mein Name ist Paul und ich wohne in Bremen.', 'Die schönen Blumen blühen im warmen Sommer.',
-           'Wir fahren heute mit dem Zug nach Hamburg.', 'Bitte bringen Sie mir ein Glas Wasser und etwas Brot.'],
-    'fr-fr': ['Bonjour, je m’appelle Paul et j’habite à Paris.', 'Ma petite maison blanche est au bord de la mer.',
-              'Nous mangeons du pain et du fromage chaque matin.', 'Vous voulez une tasse de thé ou de café?'],
+           'Wir fahren heute mit dem Zug nach Hamburg.', 'Bitte bringen Sie mir ein Glas Wasser und etwas Brot.',
+           'Mein Bruder spielt am Nachmittag gern Klavier.', 'Über die Brücke kommt man bequem zum Marktplatz.'],
+    'fr': ['Bonjour, je m’appelle Paul et j’habite à Paris.', 'Ma petite maison blanche est au bord de la mer.',
+           'Nous mangeons du pain et du fromage chaque matin.', 'Vous voulez une tasse de thé ou de café?',
+           'Ma sœur a peint un beau tableau pour son ami.', 'Il pleut beaucoup, mais le ciel redevient bleu.',
+           'Combien de pommes faut-il pour la compote?', 'Le boulanger du coin prépare un bon pain de campagne.'],
+    'nl': ['Goedemorgen, mijn naam is Jan en ik woon in Groningen.', 'Mijn broer speelt vanmiddag piano in het dorp.',
+           'De bomen bloeien in het voorjaar.', 'Breng mij alsjeblieft een glas water en een boterham.'],
+    'sv': ['God morgon, jag heter Björn och bor i Göteborg.', 'Min bror spelar piano på kvällen.',
+           'På sommaren badar vi i sjön bakom huset.', 'Mamma bakar bröd och kokar kaffe.'],
+    'ro': ['Bună dimineața, mă numesc Pavel și locuiesc la munte.', 'Mama cumpără pâine, mere și lapte.',
+           'Băiatul merge cu bicicleta pe lângă pădure.', 'Copiii beau apă proaspătă după masă.'],
+    'tr': ['Günaydın, benim adım Ömer ve ben bu köyde oturuyorum.', 'Annem pazardan peynir, ekmek ve portakal aldı.',
+           'Bu akşam beraber müzik dinleyelim mi?', 'Küçük kedi bahçede uyuyor.'],
+    'hu': ['Jó reggelt, a nevem Péter és a hegyen lakom.', 'Anyám almát, kenyeret és vajat vett a piacon.',
+           'Este moziba megyünk a barátaimmal.', 'A piros labda begurult a bokor alá.'],
+    'id': ['Selamat pagi, nama saya Budi dan saya tinggal di kampung.', 'Ibu membeli buah, ikan dan beras di pasar.',
+           'Bapak sedang membaca buku baru di depan rumah.', 'Besok kami pergi ke pantai bersama teman.'],
+    'el': ['Καλημέρα, με λένε Παύλο και μένω στο βουνό.', 'Η μητέρα μου πήρε ψωμί, μήλα και τυρί.',
+           'Το βράδυ πάμε μαζί στο θέατρο.', 'Το μικρό παιδί παίζει με την μπάλα.'],
+    'ja': ['おはようございます、ぼくのなまえはまことです。', 'ははは まいあさ ぱんと みるくを かいます。',
+           'こうえんで ともだちと ぼーるであそぶ。', 'ばんごはんは みそしると さかなです。'],
 }
+# Made-up words of any language that is written in these letters; closed lips meet every vowel in them.
+ONSETS = ['p', 'b', 'm'] * 3 + 't d k g f v s l r n h sp br pl mi ti ko da'.split() + ['']
+VOWELS = ['a', 'e', 'i', 'o', 'u']
+CODAS = [''] * 6 + ['n', 'm', 's', 'l', 'r', 'p']
+SPELT_WITH_LATIN = [name for name in LANGUAGES if name not in ('el', 'ja')]
+ENGLISH = ['en-us', 'en-us', 'en', 'en-gb-scotland']
 FLITE_VOICES = ['slt', 'slt', 'slt', 'rms', 'awb', 'kal16', 'kal', 'awb_time']
-ESPEAK_VARIANTS = ['', '+f1', '+f2', '+f3', '+f4', '+f5', '+m1', '+m2', '+m3', '+m4', '+m5', '+m7', '+steph', '+Annie',
-                   '+Alicia', '+linda', '+belinda', '+john', '+max', '+anika', '+Andy', '+boris', '+klatt']
-# Phones of the speech synthesisers, as ARPAbet.
+ESPEAK_VARIANTS = [
+    '', *(f'+{name}' for name in (
+        'f1 f2 f3 f4 f5 m1 m2 m3 m4 m5 m6 m7 steph Annie Alicia linda belinda john max anika Andy boris klatt Alex Denis Diogo '
+        'Gene Henrique Hugo Jacky Lee Marco Mike adam antonio aunty benjamin caleb david ed edward grandma grandpa gustave '
+        'iven marcelo michel miguel norbert pablo pedro quincy rob robert sandro steph2 steph3 travis victor zac klatt2 '
+        'klatt4').split())]
+# Phones of flite, as ARPAbet.
 FLITE = {'pau': 'SIL', 'ax': 'AH', 'axr': 'ER', 'dx': 'D', 'hv': 'HH', 'el': 'L', 'em': 'M', 'en': 'N', 'nx': 'N'}
-ESPEAK = {
-    'p': 'P', 'b': 'B', 't': 'T', 't#': 'T', 't2': 'T', 'd': 'D', 'd#': 'D', 'k': 'K', 'g': 'G', 'f': 'F', 'v': 'V',
-    'T': 'TH', 'D': 'DH', 's': 'S', 'z': 'Z', 'S': 'SH', 'Z': 'ZH', 'h': 'HH', 'm': 'M', 'n': 'N', 'N': 'NG', 'l': 'L',
-    'l^': 'L', 'l#': 'L', 'r': 'R', 'r-': 'R', 'R': 'K', 'R2': 'K', 'j': 'Y', 'w': 'W', 'tS': 'CH', 'dZ': 'JH', '?': 'T',
-    'x': 'K', 'C': 'HH', 'Q': 'G', 'B': 'V', 'n^': 'N', '*': 'D', '**': 'D', 'ts': 'S', 'pF': 'F', 'dz': 'Z', 'Ts': 'S',
-    ';': 'Y', 'Tj': 'CH', 'J': 'Y', 'w2': 'W', 'Y': 'UW', 'y': 'UW', 'y:': 'UW', 'W': 'UH', 'Y:': 'UW', '_': 'SIL',
-    '_:': 'SIL', '_|': 'SIL', '_!': 'SIL', '_::': 'SIL', '_;_': 'SIL',
-}
-# Espeak's vowels by their beginning; the longest match counts.
-ESPEAK_VOWELS = {
-    '@': 'AH', '@U': 'OW', '@L': 'L', '3': 'ER', '3:': 'ER', 'a': 'AE', 'a:': 'AA', 'A': 'AA', 'aI': 'AY', 'AI': 'AY',
-    'aU': 'AW', 'AU': 'AW', 'E': 'EH', 'E:': 'EH', 'e': 'EH', 'eI': 'EY', 'e:': 'EY', 'I': 'IH', 'i': 'IY', 'i:': 'IY',
-    'O': 'AO', 'OI': 'OY', 'OY': 'OY', 'o': 'AO', 'oU': 'OW', 'o:': 'OW', 'u': 'UW', 'u:': 'UW', 'U': 'UH', 'V': 'AH',
-    '0': 'AA', 'y': 'UW', 'Y': 'UW', 'W': 'UH', '&': 'AH',
-}
-
-
-def arpabet(name):
-    """ARPAbet phone of an espeak phoneme name, or None if it is unknown."""
-    if name in ESPEAK:
-        return ESPEAK[name]
-    for length in (3, 2, 1):
-        if name[:length] in ESPEAK_VOWELS:
-            return ESPEAK_VOWELS[name[:length]]
-    return ESPEAK.get(name[:1])
-
-
-def resample(audio, rate):
-    """int16 at 16 kHz by the spectrum."""
-    n = round(len(audio) * RATE / rate)
-    spectrum = np.fft.rfft(audio)
-    keep = n // 2 + 1
-    spectrum = spectrum[:keep] if keep <= len(spectrum) else np.pad(spectrum, (0, keep - len(spectrum)))
-    return np.clip(np.fft.irfft(spectrum, n) * (n / len(audio)), -32768, 32767).astype(np.int16)
 
 
 def flite(text, voice, stretch, pitch):
@@ -114,96 +111,54 @@ def flite(text, voice, stretch, pitch):
     return resample(audio, rate) if rate != RATE else audio.astype(np.int16), phones
 
 
-class Espeak:
-    """Espeak-ng through its C interface, which alone reports when phonemes are spoken."""
+def made_up_words(random, count):
+    """Words without a meaning, such as `pamibo`."""
+    def syllable():
+        return random.choice(ONSETS) + random.choice(VOWELS) + random.choice(CODAS)
 
-    class Id(ctypes.Union):
-        _fields_ = [('number', ctypes.c_int), ('name', ctypes.c_char_p), ('string', ctypes.c_char * 8)]
+    return [''.join(syllable() for _ in range(random.integers(1, 4))) for _ in range(count)]
 
-    class Event(ctypes.Structure):
-        pass
 
-    def __init__(self, ipa=False):
-        """`ipa`: phonemes are named in the International Phonetic Alphabet instead of espeak's own way."""
-        Event = self.Event
-        Event._fields_ = [('type', ctypes.c_int), ('uid', ctypes.c_uint), ('text_position', ctypes.c_int),
-                          ('length', ctypes.c_int), ('audio_position', ctypes.c_int), ('sample', ctypes.c_int),
-                          ('user_data', ctypes.c_void_p), ('id', self.Id)]
-        self.lib = ctypes.CDLL('libespeak-ng.so.1')
-        self.rate = self.lib.espeak_Initialize(1, 500, None, 3 if ipa else 1)
-        self.chunks, self.marks = [], []
+def english(random):
+    if random.random() < 0.35:
+        return SENTENCES[random.integers(len(SENTENCES))]
+    words = list(random.choice(WORDS, random.integers(5, 11)))
+    if random.random() < 0.5:
+        words[len(words) // 2] += ','
+    return ' '.join(words) + '.'
 
-        def receive(samples, count, events):
-            if samples and count > 0:
-                self.chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
-            i = 0
-            while events[i].type != 0:
-                if events[i].type == 7:
-                    self.marks.append((events[i].audio_position / 1000, events[i].id.string.decode('utf8', 'ignore')))
-                i += 1
-            return 0
 
-        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event))
-        self.callback = kind(receive)
-        self.lib.espeak_SetSynthCallback(self.callback)
-
-    def utter(self, text, voice, speed, pitch):
-        """Audio at `self.rate` and phonemes (start, end, name) of one utterance; None where the voice is unknown."""
-        self.chunks.clear()
-        self.marks.clear()
-        if self.lib.espeak_SetVoiceByName(voice.encode()) != 0:
-            return None
-        self.lib.espeak_SetParameter(1, speed, 0)
-        self.lib.espeak_SetParameter(3, pitch, 0)
-        data = text.encode()
-        self.lib.espeak_Synth(data, len(data) + 1, 0, 0, 0, 1, None, None)
-        self.lib.espeak_Synchronize()
-        audio = np.concatenate(self.chunks).astype(np.float64)
-        ends = [start for start, _ in self.marks[1:]] + [len(audio) / self.rate]
-        return audio, [(start, end, name) for (start, name), end in zip(self.marks, ends)]
-
-    def speak(self, text, voice, speed, pitch):
-        """Audio at 16 kHz and ARPAbet phones of one utterance; None where the voice or a phoneme is unknown."""
-        uttered = self.utter(text, voice, speed, pitch)
-        if uttered is None:
-            return None
-        audio, phonemes = uttered
-        phones = []
-        for start, end, name in phonemes:
-            phone = arpabet(name) if name else 'SIL'
-            if phone is None:
-                print('unknown phoneme', name)
-                return None
-            phones.append((start, end, phone))
-        return resample(audio, self.rate), phones
+def foreign(random, language):
+    """One of the language's sentences; or its words in another order, with made-up ones between them."""
+    sentences = LANGUAGES[language]
+    if random.random() < 0.35 or language not in SPELT_WITH_LATIN:
+        return str(random.choice(sentences))
+    words = [word.strip('.,?!').lower() for sentence in sentences for word in sentence.split()]
+    chosen = [*random.choice(words, random.integers(2, 5)), *made_up_words(random, random.integers(2, 5))]
+    random.shuffle(chosen)
+    return ' '.join(chosen) + '.'
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--work', required=True)
-    parser.add_argument('--utterances', type=int, default=240, help='of each synthesiser')
+    parser.add_argument('--flite', type=int, default=400, help='utterances of flite')
+    parser.add_argument('--espeak', type=int, default=1400, help='utterances of espeak-ng')
     args = parser.parse_args()
     random = np.random.default_rng(1)
 
-    def sentence():
-        if random.random() < 0.35:
-            return SENTENCES[random.integers(len(SENTENCES))]
-        words = list(random.choice(WORDS, random.integers(5, 11)))
-        if random.random() < 0.5:
-            words[len(words) // 2] += ','
-        return ' '.join(words) + '.'
-
     made = []
-    for i in range(args.utterances):
+    for i in range(args.flite):
         voice = FLITE_VOICES[i % len(FLITE_VOICES)]
         pitch = random.uniform(150, 240) if voice == 'slt' else random.uniform(80, 150)
-        made.append((f'flite-{voice}', *flite(sentence(), voice, random.uniform(0.85, 1.25), pitch)))
+        made.append((f'flite-{voice}', *flite(english(random), voice, random.uniform(0.85, 1.25), pitch)))
     engine = Espeak()
-    for i in range(args.utterances):
-        language = list(LANGUAGES)[i // 5 % 4] if i % 5 == 0 else ('en-us' if i % 2 else 'en-gb')
-        text = sentence() if language.startswith('en-') else str(random.choice(LANGUAGES[language]))
-        variant = ESPEAK_VARIANTS[random.integers(len(ESPEAK_VARIANTS))]
-        result = engine.speak(text, language + variant, int(random.integers(130, 210)), int(random.integers(25, 75)))
+    for i in range(args.espeak):
+        # A quarter in English, and French as often as two others: its vowels are the least like English ones.
+        language = str(random.choice(ENGLISH)) if i % 4 == 0 else str(random.choice([*LANGUAGES, 'fr']))
+        text = english(random) if language in ENGLISH else foreign(random, language)
+        variant = str(random.choice(ESPEAK_VARIANTS))
+        result = engine.speak(text, language + variant, int(random.integers(120, 230)), int(random.integers(15, 85)))
         if result is not None:
             made.append((f'espeak-{language}{variant}', *result))
     rows = [(i, start, end, phone) for i, (_, _, phones) in enumerate(made) for start, end, phone in phones]

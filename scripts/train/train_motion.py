@@ -15,15 +15,20 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+import safetensors_file
 from motion_data import LIP_BOTTOM, LIP_TOP, LIPS, read_audio, read_table, smoothstep
 from motion_network import CONFIG, MotionNetwork, context_frames, loudness_gain, mel_filters, predict, samples_before, samples_for
-from phone_teacher import BILABIAL, PhoneTeacher, read_phones
+from phone_teacher import BILABIAL, PhoneTeacher, closures, read_phones
 from speech_augment import RATE, degrade, random_noise, stretch
 
 VIDEO_FPS = 25
 OUTPUTS = 80
+VAL_SPEAKERS = ('sb-spk1', 'libri-1088')
 TEST_SPEAKERS = ('sb-spk2', 'libri-61', 'cv-22058264', 'cv-22058266', 'cv-22058267')
 SKIPPED_SPEAKERS = ('arctic-slt',)  # the voice of one of the speech synthesisers
+# Weights of the loss: of the time of P, B and M above other times; of openings on a logarithmic scale.
+CLOSURE_STRESS = 1.5
+TOUCH = 0.1
 WARPS = [0.82, 0.87, 0.92, 0.96, 1.0, 1.0, 1.05, 1.1, 1.16, 1.22, 1.28]
 
 
@@ -45,6 +50,8 @@ class Recording:
     def __init__(self, name, audio, curve=None, phones=None, weight=1.0):
         self.name, self.raw, self.curve, self.phones, self.weight = name, audio, curve, phones, weight
         self.audio = audio * loudness_gain(audio, CONFIG)
+        count = round(len(audio) / 160) + 2 if curve is None else len(curve)
+        self.closed = closures(phones or [], count)
 
 
 def load_recordings(args, motion):
@@ -59,14 +66,15 @@ def load_recordings(args, motion):
         talking[str(motion['splits'][i])].append(recording)
     held = {r.name for split in ('val', 'test') for r in talking[split]}
     seen = held | {r.name for r in talking['train']}
-    same, others, tests = [], [], []
+    same, others, vals, tests = [], [], [], []
     for row in read_table(os.path.join(args.data, 'speech', 'index.tsv')):
         name = row['file'][:-5]
         phones = os.path.join(args.data, 'speech', 'phn', f'{name}.phn')
         if not os.path.exists(phones) or row['speaker'] in SKIPPED_SPEAKERS or name[5:] in seen:
             continue
         recording = Recording(name, read_audio(os.path.join(args.data, 'speech', row['file'])), None, read_phones(phones))
-        group = same if row['speaker'] == 'grid-s1' else tests if row['speaker'] in TEST_SPEAKERS else others
+        speaker = row['speaker']
+        group = tests if speaker in TEST_SPEAKERS else vals if speaker in VAL_SPEAKERS else same if speaker == 'grid-s1' else others
         group.append(recording)
     with np.load(os.path.join(args.work, 'tts.npz')) as tts:
         offset, rows = 0, list(zip(tts['utterance'], tts['start'], tts['end'], tts['phone']))
@@ -78,7 +86,7 @@ def load_recordings(args, motion):
         for i, length in enumerate(tts['lengths']):
             synthetic.append(Recording(f"{tts['voices'][i]}:{i}", audio[offset:offset + length], None, phones[i]))
             offset += length
-    return talking, same, others, tests, synthetic
+    return talking, same, others, vals, tests, synthetic
 
 
 class Batches:
@@ -106,6 +114,7 @@ class Batches:
         position = np.clip(times * 100, 0, len(curve) - 1.001)
         index = position.astype(int)
         target = curve[index] + (curve[index + 1] - curve[index]) * (position - index)[:, None]
+        closed = recording.closed[np.minimum(index, len(recording.closed) - 1)] ** 2
         # Beyond its ends a recording is silent, and the mouth comes to rest.
         end = len(recording.audio) / RATE
         outside = np.maximum(np.maximum(-times, times - end), 0)
@@ -116,12 +125,12 @@ class Batches:
             audio[self.before + int(cut * RATE):] = 0
             rest = np.clip((np.arange(OUTPUTS) / rate - cut + 0.02) / 0.14, 0, 1)
             target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
-        return audio, target
+        return audio, target, closed
 
     def next(self):
         random = self.random
         shares = np.array([share for _, share in self.groups])
-        audios, targets, weights, warps = [], [], [], []
+        audios, targets, closed, weights, warps = [], [], [], [], []
         for _ in range(self.size):
             warps.append(random.integers(len(WARPS)))
             if random.random() < 0.1:
@@ -133,11 +142,12 @@ class Batches:
                     audio[max(off, 0):] = 0
                 audios.append(audio.astype(np.float32))
                 targets.append(np.zeros((OUTPUTS, self.components)))
+                closed.append(np.zeros(OUTPUTS))
                 weights.append(0.7)
                 continue
             group = self.groups[random.choice(len(shares), p=shares / shares.sum())][0]
             recording = group[random.integers(len(group))]
-            audio, target = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
+            audio, target, closes = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
             if random.random() < 0.9:
                 babble = None
                 if random.random() < 0.15:
@@ -146,9 +156,15 @@ class Batches:
                 audio = degrade(random, audio, babble)
             audios.append(audio.astype(np.float32))
             targets.append(target)
+            closed.append(closes)
             weights.append(recording.weight)
         return (torch.from_numpy(np.stack(audios)), torch.from_numpy(np.stack(targets).astype(np.float32)),
-                torch.tensor(weights, dtype=torch.float32), self.filters[torch.tensor(np.array(warps))])
+                torch.from_numpy(np.stack(closed).astype(np.float32)), torch.tensor(weights, dtype=torch.float32), self.filters[torch.tensor(np.array(warps))])
+
+
+def apart(opening):
+    """Openings in cm as the eye judges them: steep where lips part, and hardly changing where they pass each other."""
+    return torch.log1p(F.relu(opening) / 0.1) + torch.clamp(opening, max=0)
 
 
 class MotionLoss:
@@ -163,14 +179,18 @@ class MotionLoss:
         columns = [np.eye(len(basis)) / np.sqrt(variance.sum()), 1.4 * lips / np.sqrt((coefficients @ lips).var(0).sum()),
                    1.2 * gap[:, None] / (coefficients @ gap).std()]
         self.map = torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
-        self.gap = torch.from_numpy((gap / (coefficients @ gap).std()).astype(np.float32))
+        self.gap = torch.from_numpy(gap.astype(np.float32))
+        self.spread = float((coefficients @ gap).std())
 
-    def __call__(self, predicted, target, weight):
+    def __call__(self, predicted, target, closed, weight):
         error = (predicted - target) @ self.map
         # Closed lips during speech are what the eye notices: they count more.
-        opening = target @ self.gap
-        closed = 1 + 1.0 * torch.clamp(0.6 - opening, 0, 0.6)[..., None]
-        position = F.smooth_l1_loss(error * closed, torch.zeros_like(error), reduction='none', beta=0.3).mean((1, 2))
+        opening, wanted = predicted @ self.gap, target @ self.gap
+        stress = 1 + torch.clamp(0.6 - wanted / self.spread, 0, 0.6) + CLOSURE_STRESS * closed
+        position = F.smooth_l1_loss(error * stress[..., None], torch.zeros_like(error), reduction='none', beta=0.3).mean((1, 2))
+        # Whether lips touch is seen, half a millimetre more of a wide mouth is not: openings count by their logarithm, too.
+        touch = (apart(opening) - apart(wanted)) * (1 + CLOSURE_STRESS * closed)
+        position = position + TOUCH * F.smooth_l1_loss(touch, torch.zeros_like(touch), reduction='none', beta=0.3).mean(1)
         speed = (error[:, 1:] - error[:, :-1]) * 2
         change = F.smooth_l1_loss(speed, torch.zeros_like(speed), reduction='none', beta=0.3).mean((1, 2))
         return ((position + 0.5 * change) * weight).sum() / weight.sum()
@@ -226,14 +246,14 @@ def train(network, batches, loss_of, seconds, peak, report, average=0.998):
         rate = peak * min(1, step / 100) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
         for group in optimizer.param_groups:
             group['lr'] = rate
-        pcm, target, weight, filters = batches.next()
+        pcm, target, closed, weight, filters = batches.next()
         network.train()
         with torch.no_grad():
             features = network.features(pcm, filters)
             if step % 3 == 0:  # other microphones still: a random offset for each band
                 features = features + 0.1 * torch.randn(features.shape[0], features.shape[1], 1)
         predicted = network.temporal(features, dropout=0.08)
-        loss = loss_of(predicted, target, weight)
+        loss = loss_of(predicted, target, closed, weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -272,6 +292,7 @@ def main():
     parser.add_argument('--work', required=True)
     parser.add_argument('--minutes', type=float, default=20)
     parser.add_argument('--first-minutes', type=float, default=4)
+    parser.add_argument('--init', help="a bundle's motion.safetensors to go on from, instead of from nothing")
     parser.add_argument('--more', action='store_true', help='train the finished network for --minutes again')
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--output', required=True)
@@ -282,7 +303,7 @@ def main():
     motion = np.load(os.path.join(args.work, 'motion-data.npz'))
     basis = motion['basis'].astype(np.float64)
     gap = basis[:, LIP_TOP, 1] - basis[:, LIP_BOTTOM, 1]
-    talking, same, others, tests, synthetic = load_recordings(args, motion)
+    talking, same, others, vals, tests, synthetic = load_recordings(args, motion)
     print({k: len(v) for k, v in talking.items()}, len(same), 'more of the filmed speaker,', len(others), 'others,',
           len(tests), 'tests,', len(synthetic), 'synthetic')
     coefficients = np.concatenate([r.frames for r in talking['train']])
@@ -292,14 +313,19 @@ def main():
     def report(net):
         lips, spread, _, explained = evaluate(net, talking['val'], gap)
         text = f'val gap r {lips:.3f} (std ratio {spread:.2f}), explained {explained:.3f}'
-        if tests[0].curve is not None:
-            a = np.concatenate([predict(net, r.raw)[::2][:len(r.curve) // 4] @ gap for r in tests])
-            b = np.concatenate([(r.curve[::4][:len(r.curve) // 4] @ gap) for r in tests])
+        if vals[0].curve is not None:
+            # Lips do not pass through each other: what presses them counts as closed.
+            a = np.concatenate([np.maximum(0, predict(net, r.raw)[::2][:len(r.curve) // 4] @ gap) for r in vals])
+            b = np.concatenate([np.maximum(0, r.curve[::4][:len(r.curve) // 4] @ gap) for r in vals])
             text += f', others r {correlation(a, b):.3f}'
         return text
 
     first = os.path.join(args.work, 'motion-first.pt')
-    if os.path.exists(first):
+    if args.init:
+        tensors, _ = safetensors_file.read(args.init)
+        weights = {k.removeprefix('network.'): v.float() for k, v in tensors.items() if k.startswith('network.')}
+        network.load_state_dict(weights)
+    elif os.path.exists(first):
         network.load_state_dict(torch.load(first))
     else:
         train(network, Batches([(talking['train'], 1.0)], 1, args.batch), loss_of, args.first_minutes * 60, 2e-3, report)
@@ -317,7 +343,7 @@ def main():
         a = np.concatenate([teacher.curves(r.phones, len(r.curve), sharpen) @ gap for r in held])
         b = np.concatenate([r.curve @ gap for r in held])
         print(f'phone curves, {len(held)} held-out labelled clips, sharpen {sharpen}: gap r {correlation(a, b):.3f}')
-    for recording in others + tests + synthetic:
+    for recording in others + vals + tests + synthetic:
         recording.curve = teacher.curves(recording.phones, round(len(recording.audio) / 160) + 1)
         recording.weight = 0.5
     for recording in same:
@@ -329,7 +355,7 @@ def main():
     if args.more or not os.path.exists(final):
         if args.more:
             network.load_state_dict(torch.load(final))
-        groups = [(talking['train'], 0.45), (same, 0.03), (others, 0.12), (synthetic, 0.4)]
+        groups = [(talking['train'], 0.4), (same, 0.04), (others, 0.16), (synthetic, 0.4)]
         batches = Batches(groups, 3 if args.more else 2, args.batch)
         train(network, batches, loss_of, args.minutes * 60, 1.2e-3 if args.more else 2e-3, report)
         torch.save(network.state_dict(), final)
