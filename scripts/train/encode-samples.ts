@@ -1,22 +1,24 @@
 /**
- * Encodes one's own videos into samples for distil_checkpoint.py, with the networks of a bundle like AniPortrait's.
+ * Encodes one's own videos and portraits into samples for distil_checkpoint.py, with the networks of a bundle like AniPortrait's.
  *
- *   node --import=tsx scripts/train/encode-samples.ts VIDEOS SAMPLES --bundle NAME [--device auto] [--seconds 3] [--threads N]
+ *   node --import=tsx scripts/train/encode-samples.ts FOLDER SAMPLES --bundle NAME [--device auto] [--seconds 3] [--threads N]
  *
  * A video's first frame with a face is its portrait: the square around that face is cut out of every frame, and what the
  * networks see of portrait and frames is made by the code that renders. Each stretch of up to `--seconds` in which a face is seen
- * throughout becomes a file: `latents` [F, C, h, w], `reference_latents` [1, C, h, w], `pose.0`, `pose.1`, … [F, c, h, w], and
+ * throughout becomes a file. A still becomes one, too: a window in which the camera moves over it, its expression the same. In a file: `latents` [F, C, h, w], `reference_latents` [1, C, h, w], `pose.0`, `pose.1`, … [F, c, h, w], and
  * `image_embeds` [1, 1, width] where the bundle has an image encoder, in half precision. Files that exist are not made again.
  */
 import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Square } from '../../src/face/crop.ts';
 import { FaceFinder } from '../../src/face/face-finder.ts';
 import { fitFaceGeometry, projectMesh } from '../../src/face/geometry.ts';
 import { choosePortraitFace } from '../../src/face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../../src/face/pose-image.ts';
 import { cropSquare } from '../../src/image/crop.ts';
+import { loadImage } from '../../src/image/load-image.ts';
 import { pillowResize } from '../../src/image/pillow-resize.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
@@ -34,7 +36,9 @@ import type { Tensor } from '../../src/tensor/tensor.ts';
 import { cacheFolder } from '../../src/weights/cache-folder.ts';
 import { encodeSafetensors } from '../../src/weights/safetensors.ts';
 import { WeightCache } from '../../src/weights/weight-cache.ts';
+import { cameraSquares } from '../lib/moving-camera.ts';
 
+const PICTURES = new Set(['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.avif']);
 const VIDEOS = new Set(['.mp4', '.mov', '.mkv', '.webm', '.avi', '.m4v']);
 const CHANNELS = 3;
 
@@ -47,11 +51,11 @@ const { values, positionals } = parseArgs({
     threads: { type: 'string' },
   },
 });
-const [videos, samples] = positionals;
+const [folder, samples] = positionals;
 const seconds = Number(values.seconds);
-if (videos === undefined || samples === undefined || values.bundle === undefined || !(seconds > 0)) {
+if (folder === undefined || samples === undefined || values.bundle === undefined || !(seconds > 0)) {
   console.error(
-    'usage: encode-samples.ts VIDEOS SAMPLES --bundle NAME [--device auto] [--seconds 3] [--threads N]',
+    'usage: encode-samples.ts FOLDER SAMPLES --bundle NAME [--device auto] [--seconds 3] [--threads N]',
   );
   process.exit(2);
 }
@@ -152,13 +156,21 @@ interface SeenFrame {
   readonly drawing: Float32Array;
 }
 
-function seen(image: RgbImage, landmarks: Float64Array, { framed }: Portrait): SeenFrame {
-  const { x, y, side } = framed.square;
-  const cut = cropSquare(image, { x, y, size: side }, side);
+/** Of the square around the portrait's face, or of another, which need not lie on whole pixels. */
+function seen(
+  image: RgbImage,
+  landmarks: Float64Array,
+  { framed }: Portrait,
+  square: Square = framed.square,
+): SeenFrame {
+  const { x, y, side } = square;
+  const cut = cropSquare(image, { x, y, size: side }, Math.round(side));
   const pixels = CHANNELS * resolution * resolution;
   const picture = toPlanar(pillowResize(cut, resolution, resolution, 'lanczos'), new Float32Array(pixels));
   const { mesh, transform } = fitFaceGeometry(landmarks, image.width, image.height);
-  const points = framed.inSquare(projectMesh(mesh, transform, image.width, image.height), resolution);
+  const points = projectMesh(mesh, transform, image.width, image.height).map(
+    (value, i) => ((value - (i % 2 === 0 ? x : y)) * resolution) / side,
+  );
   const size = { width: resolution, height: resolution };
   const drawn = resizePoseImage(drawPoseImage(points, size), resolution, resolution);
   const drawing = toPlanar(drawn, new Float32Array(pixels));
@@ -195,6 +207,36 @@ async function writeSample(file: string, frames: readonly SeenFrame[], portrait:
   await rename(`${file}.partial`, file);
 }
 
+function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+function sampleFile(name: string, index: number): string {
+  return path.join(samples!, `${name}-${index}.safetensors`);
+}
+
+function summary(made: number, kept: number): string {
+  return `${made} samples made, ${kept} there already`;
+}
+
+async function encodePortrait(file: string, name: string): Promise<string> {
+  const out = sampleFile(name, 0);
+  if (await exists(out)) return summary(0, 1);
+  const image = await loadImage(file);
+  const faces = await finder.find(image);
+  const portrait = new Portrait(image, file, faces);
+  const squares = cameraSquares(portrait.framed.square, contextFrames, name);
+  await writeSample(
+    out,
+    squares.map((square) => seen(image, faces[0]!.landmarks, portrait, square)),
+    portrait,
+  );
+  return summary(1, 0);
+}
+
 async function encodeVideo(file: string, name: string): Promise<string> {
   let portrait: Portrait | undefined;
   let frames: SeenFrame[] = [];
@@ -203,12 +245,8 @@ async function encodeVideo(file: string, name: string): Promise<string> {
     const whole = frames.slice(0, Math.floor(frames.length / contextFrames) * contextFrames);
     frames = [];
     if (whole.length === 0) return;
-    const out = path.join(samples!, `${name}-${made + kept}.safetensors`);
-    const exists = await stat(out).then(
-      () => true,
-      () => false,
-    );
-    if (exists) kept += 1;
+    const out = sampleFile(name, made + kept);
+    if (await exists(out)) kept += 1;
     else {
       await writeSample(out, whole, portrait!);
       made += 1;
@@ -225,18 +263,23 @@ async function encodeVideo(file: string, name: string): Promise<string> {
     if (frames.length === clipFrames) await finish();
   }
   await finish();
-  return `${made} samples made, ${kept} there already`;
+  return summary(made, kept);
 }
 
 try {
   await mkdir(samples, { recursive: true });
-  const entries = await readdir(videos, { recursive: true });
-  for (const relative of entries.filter((entry) => VIDEOS.has(path.extname(entry).toLowerCase())).sort()) {
+  const taken = new Map<string, string>();
+  for (const relative of (await readdir(folder, { recursive: true })).sort()) {
+    const kind = path.extname(relative).toLowerCase();
+    if (!PICTURES.has(kind) && !VIDEOS.has(kind)) continue;
     const name = relative.replace(/\.[^.]*$/, '').replace(/[^\w.-]+/g, '_');
+    const other = taken.get(name);
+    if (other !== undefined)
+      throw new Error(`${relative} and ${other} would give the same files: rename one`);
+    taken.set(name, relative);
     const begun = performance.now();
-    const result = await encodeVideo(path.join(videos, relative), name).catch(
-      (error: Error) => error.message,
-    );
+    const encode = PICTURES.has(kind) ? encodePortrait : encodeVideo;
+    const result = await encode(path.join(folder, relative), name).catch((error: Error) => error.message);
     console.log(`${relative}: ${result}, ${((performance.now() - begun) / 1000).toFixed(0)} s`);
   }
 } finally {

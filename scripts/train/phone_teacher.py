@@ -15,6 +15,9 @@ MIXTURES = {
 HALVES = {'OY': ('AO', 'IY')}
 LAGS = np.arange(-6, 7) * 4  # in 10 ms
 BILABIAL = ('P', 'B', 'M')
+VOWELS = ('AA', 'AE', 'AH', 'AO', 'AW', 'AY', 'EH', 'ER', 'EY', 'IH', 'IY', 'OW', 'OY', 'UH', 'UW')
+# Inner lips are at least this far apart in a vowel, in cm.
+LEAST_VOWEL = 0.3
 # Lips are asked to pass each other by this much, in cm: what is learnt falls short, and rendering lets them meet.
 PRESSED = 0.02
 
@@ -55,15 +58,20 @@ def phone_features(phones, count):
     return np.concatenate([onehot[40 + lag:40 + lag + count] for lag in LAGS], 1)
 
 
+def bumps(phones, count, names, reach):
+    """[count] at 100 Hz: 1 in the core of the phones of these names, falling to 0 until `reach` seconds beside them."""
+    t = np.arange(count) / RATE
+    inside = np.zeros(count)
+    for start, end, phone in phones:
+        if phone in names:
+            middle, half = (start + end) / 2, max((end - start) / 2, 0.03)
+            inside = np.maximum(inside, np.clip(1.35 - np.abs(t - middle) / (half + reach), 0, 1))
+    return inside * inside * (3 - 2 * inside)
+
+
 def closures(phones, count):
     """[count] at 100 Hz: 1 where lips meet for P, B and M, falling to 0 on both sides."""
-    t = np.arange(count) / RATE
-    closed = np.zeros(count)
-    for start, end, phone in phones:
-        if phone in BILABIAL:
-            middle, half = (start + end) / 2, max((end - start) / 2, 0.03)
-            closed = np.maximum(closed, np.clip(1.35 - np.abs(t - middle) / (half + 0.035), 0, 1))
-    return closed * closed * (3 - 2 * closed)
+    return bumps(phones, count, BILABIAL, 0.035)
 
 
 class PhoneTeacher:
@@ -85,6 +93,9 @@ class PhoneTeacher:
         if not sharpen:
             return y
         t = np.arange(count) / RATE
+        # A linear map of phones draws short vowels towards their neighbours: lips part in all of them.
+        short = np.maximum(LEAST_VOWEL - y @ self.gap, 0) * bumps(phones, count, VOWELS, 0)
+        y = y + short[:, None] * self.close
         pressed = np.maximum(y @ self.gap, 0) + PRESSED
         y = y - (pressed * closures(phones, count))[:, None] * self.close
         loud = np.zeros(count, bool)

@@ -59,14 +59,15 @@ def samplers(settings, students):
                 table[name] = ("teacher", sampler, steps, guidance)
     for stage in students:
         for steps in settings["studentSteps"]:
-            table[f"{stage} lcm{steps}"] = (stage, "lcm", steps, 1)
+            for sampler in settings["studentSamplers"]:
+                table[f"{stage} {sampler}{steps}"] = (stage, sampler, steps, 1)
     return table
 
 
 @torch.no_grad()
 def draw_sheet(run):
     """settings: from (stages, the first that there is), students (stages, all LoRAs that there are), split, count, steps and
-    guidance of the teacher, studentSteps, original (whether the original's 25 guided steps are drawn too, which takes most of the time).
+    guidance of the teacher, studentSteps, studentSamplers, original (whether the original's 25 guided steps are drawn too, which takes most of the time).
     """
     model, settings = run.model, run.settings
     run.load_model(settings["from"])

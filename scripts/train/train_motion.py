@@ -293,6 +293,7 @@ def main():
     parser.add_argument('--minutes', type=float, default=20)
     parser.add_argument('--first-minutes', type=float, default=4)
     parser.add_argument('--init', help="a bundle's motion.safetensors to go on from, instead of from nothing")
+    parser.add_argument('--rate', type=float, help='highest learning rate of the last step; 2e-3, with --more 1.2e-3')
     parser.add_argument('--more', action='store_true', help='train the finished network for --minutes again')
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--output', required=True)
@@ -357,7 +358,7 @@ def main():
             network.load_state_dict(torch.load(final))
         groups = [(talking['train'], 0.4), (same, 0.04), (others, 0.16), (synthetic, 0.4)]
         batches = Batches(groups, 3 if args.more else 2, args.batch)
-        train(network, batches, loss_of, args.minutes * 60, 1.2e-3 if args.more else 2e-3, report)
+        train(network, batches, loss_of, args.minutes * 60, args.rate or (1.2e-3 if args.more else 2e-3), report)
         torch.save(network.state_dict(), final)
     network.load_state_dict(torch.load(final))
 

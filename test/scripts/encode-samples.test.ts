@@ -1,7 +1,7 @@
-/** Videos to samples for distillation, with a small bundle of AniPortrait's layout. */
+/** Videos and portraits to samples for distillation, with a small bundle of AniPortrait's layout. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
@@ -33,7 +33,7 @@ function encode(): string {
   return stdout;
 }
 
-test('a video becomes whole windows, seen as the renderer sees its portrait; what is there is kept', async () => {
+test('videos and portraits become whole windows, seen as the renderer sees them; what is there is kept', async () => {
   writeAniPortraitBundle(bundle);
   mkdirSync(videos);
   const ffmpeg = await locateFfmpeg({ env: process.env });
@@ -43,31 +43,38 @@ test('a video becomes whole windows, seen as the renderer sees its portrait; wha
   const camera = 'crop=iw-32:ih-32:3*n:2*n,format=rgb24';
   const args = ['-loop', '1', '-framerate', '30', '-i', still, '-vf', camera, '-t', duration, '-c:v', 'ffv1'];
   makeMedia(ffmpeg, path.join(videos, 'ada.mkv'), ...args);
-  assert.match(encode(), /ada\.mkv: 1 samples made, 0 there already/);
-  assert.deepEqual(readdirSync(samples), ['ada-0.safetensors']);
+  cpSync(path.join(ROOT, 'assets/portraits/ben.jpg'), path.join(videos, 'Ben 1.jpg'));
+  writeFileSync(path.join(videos, 'nobody.txt'), 'not a picture');
+  const report = encode();
+  assert.match(report, /ada\.mkv: 1 samples made, 0 there already/);
+  assert.match(report, /Ben 1\.jpg: 1 samples made, 0 there already/);
+  assert.deepEqual(readdirSync(samples).sort(), ['Ben_1-0.safetensors', 'ada-0.safetensors']);
 
-  const file = path.join(samples, 'ada-0.safetensors');
-  const weights = openSafetensors(file);
-  try {
-    const cells = SMALL_RESOLUTION / 8;
-    assert.deepEqual(weights.info('latents').dims, [FRAMES, 4, cells, cells]);
-    assert.deepEqual(weights.info('reference_latents').dims, [1, 4, cells, cells]);
-    assert.deepEqual(weights.info('image_embeds').dims, [1, 1, 32]);
-    assert.deepEqual(weights.info('pose.0').dims, [FRAMES, 32, cells, cells]);
-    // The portrait is the first frame; frames that move on differ more than rounding does.
-    const latents = weights.read('latents').data;
-    const size = 4 * cells * cells;
-    const reference = weights.read('reference_latents').data;
-    assertAllClose(latents.subarray(0, size), reference, HALF_PRECISION);
-    const differs = (data: Float32Array, length: number): number =>
-      Math.max(...data.subarray(0, length).map((value, i) => Math.abs(value - data.at(i - length)!)));
-    assert.ok(differs(latents, size) > MOVED, `latents: ${differs(latents, size)}`);
-    const pose = weights.read('pose.0').data;
-    assert.ok(differs(pose, pose.length / FRAMES) > MOVED, `pose: ${differs(pose, pose.length / FRAMES)}`);
-  } finally {
-    weights.dispose();
+  const cells = SMALL_RESOLUTION / 8;
+  const size = 4 * cells * cells;
+  const differs = (data: Float32Array, length: number): number =>
+    Math.max(...data.subarray(0, length).map((value, i) => Math.abs(value - data.at(i - length)!)));
+  for (const name of ['ada', 'Ben_1']) {
+    const weights = openSafetensors(path.join(samples, `${name}-0.safetensors`));
+    try {
+      assert.deepEqual(weights.info('latents').dims, [FRAMES, 4, cells, cells]);
+      assert.deepEqual(weights.info('reference_latents').dims, [1, 4, cells, cells]);
+      assert.deepEqual(weights.info('image_embeds').dims, [1, 1, 32]);
+      assert.deepEqual(weights.info('pose.0').dims, [FRAMES, 32, cells, cells]);
+      // The camera moves: the last frame differs from the first by more than rounding does.
+      const latents = weights.read('latents').data;
+      assert.ok(differs(latents, size) > MOVED, `latents: ${differs(latents, size)}`);
+      const pose = weights.read('pose.0').data;
+      assert.ok(differs(pose, pose.length / FRAMES) > MOVED, `pose: ${differs(pose, pose.length / FRAMES)}`);
+      // A video's portrait is its first frame.
+      const reference = weights.read('reference_latents').data;
+      if (name === 'ada') assertAllClose(latents.subarray(0, size), reference, HALF_PRECISION);
+    } finally {
+      weights.dispose();
+    }
   }
+  const file = path.join(samples, 'ada-0.safetensors');
   const { mtimeMs } = statSync(file);
-  assert.match(encode(), /0 samples made, 1 there already/);
+  assert.equal(encode().match(/0 samples made, 1 there already/g)?.length, 2);
   assert.equal(statSync(file).mtimeMs, mtimeMs);
 });
