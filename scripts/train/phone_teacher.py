@@ -17,7 +17,7 @@ LAGS = np.arange(-6, 7) * 4  # in 10 ms
 BILABIAL = ('P', 'B', 'M')
 VOWELS = ('AA', 'AE', 'AH', 'AO', 'AW', 'AY', 'EH', 'ER', 'EY', 'IH', 'IY', 'OW', 'OY', 'UH', 'UW')
 # Inner lips are at least this far apart in a vowel, in cm.
-LEAST_VOWEL = 0.3
+LEAST_VOWEL = 0.36
 # Lips are asked to pass each other by this much, in cm: what is learnt falls short, and rendering lets them meet.
 PRESSED = 0.02
 
@@ -106,5 +106,5 @@ class PhoneTeacher:
             return y * 0
         times = t[loud]
         nearest = np.abs(t[:, None] - times[np.clip(np.searchsorted(times, t)[:, None] + [-1, 0], 0, len(times) - 1)]).min(1)
-        rest = np.clip((nearest - 0.12) / 0.12, 0, 1)
+        rest = np.clip((nearest - 0.07) / 0.1, 0, 1)
         return y * (1 - rest * rest * (3 - 2 * rest))[:, None]

@@ -241,8 +241,9 @@ def silence_opening(recordings, opening_at):
 def train(network, batches, loss_of, seconds, peak, report, average=0.998):
     optimizer = torch.optim.AdamW(network.parameters(), peak, weight_decay=0.02)
     mean = {k: v.clone() for k, v in network.state_dict().items()}
-    begin, step, running = time.time(), 0, 0.0
-    while (progress := (time.time() - begin) / seconds) < 1:
+    # Computing time: a process that waits or is stopped does not skip the end of the schedule.
+    begin, step, running = time.process_time(), 0, 0.0
+    while (progress := (time.process_time() - begin) / seconds) < 1:
         rate = peak * min(1, step / 100) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
         for group in optimizer.param_groups:
             group['lr'] = rate
@@ -267,7 +268,7 @@ def train(network, batches, loss_of, seconds, peak, report, average=0.998):
         if step % 500 == 0:
             kept = {k: v.clone() for k, v in network.state_dict().items()}
             network.load_state_dict(mean)
-            print(f'{time.time() - begin:.0f} s, step {step}, loss {running:.4f}, {report(network)}', flush=True)
+            print(f'{time.process_time() - begin:.0f} s, step {step}, loss {running:.4f}, {report(network)}', flush=True)
             network.load_state_dict(kept)
     network.load_state_dict(mean)
 
@@ -356,7 +357,7 @@ def main():
     if args.more or not os.path.exists(final):
         if args.more:
             network.load_state_dict(torch.load(final))
-        groups = [(talking['train'], 0.4), (same, 0.04), (others, 0.16), (synthetic, 0.4)]
+        groups = [(talking['train'], 0.4), (same, 0.03), (others, 0.2), (synthetic, 0.37)]
         batches = Batches(groups, 3 if args.more else 2, args.batch)
         train(network, batches, loss_of, args.minutes * 60, args.rate or (1.2e-3 if args.more else 2e-3), report)
         torch.save(network.state_dict(), final)
