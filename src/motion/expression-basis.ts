@@ -25,8 +25,6 @@ export interface ExpressionBasis {
   readonly mouth: Float32Array;
   /** `[components]` change of the coefficients for each centimetre by which the inner lips open. */
   readonly opening: Float32Array;
-  /** `[components]` by how many centimetres a unit of each coefficient opens the inner lips. */
-  readonly openingRate: Float32Array;
 }
 
 /**
@@ -46,13 +44,9 @@ export function loadExpressionBasis(weights: WeightSource): ExpressionBasis {
     }
     return data;
   };
-  const basis = read('basis', components * MESH_VALUES);
   return {
     components,
-    basis,
-    openingRate: Float32Array.from({ length: components }, (_, k) =>
-      lipGap(basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)),
-    ),
+    basis: read('basis', components * MESH_VALUES),
     std: read('std', components),
     blink: read('blink', MESH_VALUES),
     mouth: read('mouth', MESH_VERTICES),

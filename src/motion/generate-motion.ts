@@ -11,7 +11,6 @@ import {
   lipOpening,
 } from './expression-basis.ts';
 import { createHeadMotion } from './head-motion.ts';
-import { closureMargin, deepenClosures } from './lip-closures.ts';
 import { loudnessGain, strengthAt, voiceStrength } from './loudness.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
@@ -90,12 +89,10 @@ export async function generateMotion({
 
   const gain = loudnessGain(pcm, config);
   const { outputRate, components } = config;
-  const margin = MARGIN + closureMargin(outputRate);
-  const first = Math.floor((firstFrame / fps) * outputRate) - margin;
-  const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + margin;
+  const first = Math.floor((firstFrame / fps) * outputRate) - MARGIN;
+  const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + MARGIN;
   const count = last - first + 1;
   const { data } = await predictExpression({ network, config, pcm, gain, first, count, signal });
-  deepenClosures(data, basis, outputRate);
 
   const strength = voiceStrength(pcm, gain, config);
   const headMotion = createHeadMotion({
