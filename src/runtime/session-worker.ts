@@ -37,10 +37,10 @@ function sessionOptions(
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-    // Idle thread pools would spin and take the cores from whoever works next.
+    // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.
     extra: {
       session: {
-        force_spinning_stop: '1',
+        'intra_op.allow_spinning': '0',
         ...(dataFolder !== undefined && { model_external_initializers_file_folder_path: dataFolder }),
       },
     },
