@@ -80,7 +80,7 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
   const { inChannels, outChannels, crossAttentionDim, normNumGroups: groups, timeCondProjDim } = config;
   if (config.motion !== null) assertIntegerInRange('frames', frames, 1, config.motion.positionalTableLength);
   const graph = new GraphBuilder('denoising-unet', { opset: opsetFor(device), precision });
-  const net: Net = { graph, weights, device, cost: { flops: 0 }, activations };
+  const net: Net = { graph, weights, device, cost: { flops: 0 }, activations, asPublished: published };
   const video = { batch, frames, channels: inChannels, height, width };
   const latents = graph.input('latents', [batch, inChannels, frames, height, width]);
   const timestep = graph.input('timestep', [1], { exact: true });

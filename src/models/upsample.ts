@@ -74,11 +74,11 @@ export function upsample(
   x: FeatureMap,
   { height, width }: Pick<FeatureMap, 'height' | 'width'>,
 ): FeatureMap {
-  const { graph, device, weights, activations } = net;
+  const { graph, device, weights, activations, asPublished = false } = net;
   const doubled = height === 2 * x.height && width === 2 * x.width;
   // Ranges are measured around the convolution as it is written.
   const ranged = activations?.kind === 'observe' || activations?.hasConv(weights.name('conv'));
-  if (device === 'cpu' && doubled && !ranged) return upsampleTwice(net, x);
+  if (device === 'cpu' && doubled && !ranged && !asPublished) return upsampleTwice(net, x);
   const sizes = graph.int64([x.count, x.channels, height, width]);
   const value = graph.op('Resize', [x.value, undefined, undefined, sizes], {
     mode: 'nearest',
