@@ -5,10 +5,9 @@
  * Layout: 8 bytes of magic, length of the description as uint32, the description as JSON, zeros up to a multiple of 4,
  * the arrays one after another, SHA-256 of everything before. Numbers are little-endian.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import path from 'node:path';
-import { syncFolder } from '../weights/write-durably.ts';
+import { createHash } from 'node:crypto';
+import { type FileHandle, readFile } from 'node:fs/promises';
+import { replaceDurably } from '../weights/write-durably.ts';
 
 const MAGIC = Buffer.from('LCPCKPT1', 'latin1');
 const HASH_BYTES = 32;
@@ -41,38 +40,26 @@ export async function writeCheckpointFile(file: string, contents: CheckpointCont
   head.writeUInt32LE(text.length, MAGIC.length);
   text.copy(head, HEAD_BYTES);
 
-  const temporary = `${file}.${randomBytes(4).toString('hex')}.partial`;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      const hash = createHash('sha256');
-      let waiting: Buffer[] = [head];
-      let waitingBytes = head.length;
-      const flush = async () => {
-        const piece = Buffer.concat(waiting);
-        hash.update(piece);
-        await writeAll(handle, piece);
-        waiting = [];
-        waitingBytes = 0;
-      };
-      for (const array of arrays) {
-        if (array.length !== elements) throw new Error('arrays of a checkpoint differ in length');
-        waiting.push(Buffer.from(array.buffer, array.byteOffset, array.byteLength));
-        waitingBytes += array.byteLength;
-        if (waitingBytes >= PIECE_BYTES) await flush();
-      }
-      if (waitingBytes > 0) await flush();
-      await writeAll(handle, hash.digest());
-      await handle.sync();
-    } finally {
-      await handle.close();
+  await replaceDurably(file, async (handle) => {
+    const hash = createHash('sha256');
+    let waiting: Buffer[] = [head];
+    let waitingBytes = head.length;
+    const flush = async () => {
+      const piece = Buffer.concat(waiting);
+      hash.update(piece);
+      await writeAll(handle, piece);
+      waiting = [];
+      waitingBytes = 0;
+    };
+    for (const array of arrays) {
+      if (array.length !== elements) throw new Error('arrays of a checkpoint differ in length');
+      waiting.push(Buffer.from(array.buffer, array.byteOffset, array.byteLength));
+      waitingBytes += array.byteLength;
+      if (waitingBytes >= PIECE_BYTES) await flush();
     }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  }
-  await syncFolder(path.dirname(file));
+    if (waitingBytes > 0) await flush();
+    await writeAll(handle, hash.digest());
+  });
 }
 
 /**
@@ -104,7 +91,7 @@ export async function readCheckpointFile(file: string): Promise<CheckpointConten
 }
 
 /** Writes all of it: a single write may take less, above all on a disk that is nearly full. */
-async function writeAll(handle: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
   }
