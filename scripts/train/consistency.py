@@ -141,6 +141,11 @@ def squared(x, y, weights=None):
     return (value if weights is None else value * weights).mean()
 
 
+def frame_changes(x, frames):
+    """[batch·frames, ...] to [batch, frames − 1, ...]: what changes from one frame of a window to the next."""
+    return x.unflatten(0, (-1, frames)).diff(dim=1)
+
+
 def guidance_embedding(w, width, dtype=torch.float32):
     """[batch] guidance weights to [batch, width]: the sinusoids of 1000·w, sines first (full LCM checkpoints)."""
     half = width // 2

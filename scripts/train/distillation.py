@@ -57,8 +57,8 @@ class Student:
 class Distillation:
     """settings: method (distil, finetune, trajectory), solver, gridSteps, phases, guidance [low, high], targetAverage, loss
     {name, c}, dataWeight, rollout (share of windows that begin at the student's own one-step result instead of the truth);
-    trajectories (numbers of sampling steps, one of which is drawn; method trajectory alone); and the student's: train, rank,
-    guidanceEmbedding.
+    trajectories (numbers of sampling steps, one of which is drawn) and steadiness (weight of the error's change from frame to
+    frame), both of method trajectory alone; and the student's: train, rank, guidanceEmbedding.
     """
 
     def __init__(self, teacher, student, settings, schedule, prediction_type):
@@ -152,7 +152,13 @@ class Distillation:
                 if not remaining.any():
                     break
                 x0, rows = said(remaining, z, t).to(latents.dtype), remaining
-        return self.distance(said(torch.ones_like(rows), z, t), latents, weights)
+        x0 = said(torch.ones_like(rows), z, t)
+        loss = self.distance(x0, latents, weights)
+        if self.settings["steadiness"] and frames:
+            changes = [consistency.frame_changes(x, frames) for x in (x0, latents)]
+            later = None if weights is None else weights.unflatten(0, (-1, frames))[:, 1:]
+            loss = loss + self.settings["steadiness"] * self.distance(*changes, later)
+        return loss
 
     def after_step(self, step):
         average = self.settings["targetAverage"]

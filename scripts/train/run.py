@@ -199,7 +199,7 @@ class Run:
             warm = min(1, (step + 1 - start) / WARM_UP_STEPS)
             rate = learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("scale", 1)
             optimiser.zero_grad(set_to_none=True)
             loss = step_function(step)
             loss.backward()

@@ -160,7 +160,7 @@ class Trajectory(unittest.TestCase):
         schedule = Schedule({"betaSchedule": "linear", "betaStart": 0.00085, "betaEnd": 0.012, "zeroTerminalSnr": True}, "cpu")
         unet = Constant(schedule)
         settings = {"method": "trajectory", "trajectories": [4], "guidance": [1, 1], "gridSteps": 50, "phases": 1, "train": "weights",
-                    "solver": "ddim", "loss": {"name": "l2"}}
+                    "solver": "ddim", "loss": {"name": "l2"}, "steadiness": 3}
         student = Student(unet, settings, "cpu")
         windows, frames = 6, 2
         latents = torch.zeros(windows * frames, 4, 32, 32)
@@ -183,6 +183,18 @@ class Trajectory(unittest.TestCase):
             mean = 5 * float(schedule.signal[last_t[row]]) if visited else 0
             self.assertAlmostEqual(float(last_z[row].mean()), mean, delta=0.1)
             self.assertAlmostEqual(float(last_z[row].std()), float(schedule.noise[last_t[row]]), delta=0.05)
+
+    def test_changes_from_frame_to_frame_count_by_their_own_weight(self):
+        schedule = Schedule({"betaSchedule": "linear", "betaStart": 0.00085, "betaEnd": 0.012, "zeroTerminalSnr": True}, "cpu")
+        unet = Constant(schedule)
+        settings = {"method": "trajectory", "trajectories": [1], "guidance": [1, 1], "gridSteps": 50, "phases": 1, "train": "weights",
+                    "solver": "ddim", "loss": {"name": "l2"}, "steadiness": 0.5}
+        latents = torch.tensor([0.0, 2.0]).repeat(3).view(-1, 1, 1, 1).expand(6, 4, 8, 8)
+        loss = Distillation(unet, Student(unet, settings, "cpu"), settings, schedule, "v_prediction").loss(
+            latents, [torch.arange(6).view(-1, 1, 1, 1)], [latents], 2, np.random.default_rng(3), 3, 0.5
+        )
+        # It says 5 of both frames: (25 + 9) / 2, and half of the 4 that it misses of their change.
+        self.assertAlmostEqual(loss.item(), 19, places=4)
 
 
 class Guidance(unittest.TestCase):
