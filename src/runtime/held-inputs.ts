@@ -1,8 +1,8 @@
 /** Which groups of inputs a worker thread has, so that those of many runs are sent to it once. */
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** Kept beyond the latest group; one of the embedded bundle's windows has 4.6 MB. */
-const MAX_BYTES = 64e6;
+/** Kept beyond the latest group: the windows that four steps have under way, of which one has 4.6 MB in the embedded bundle. */
+const MAX_BYTES = 24e6;
 
 /** Inputs by name. */
 type Group = Readonly<Record<string, Tensor>>;
