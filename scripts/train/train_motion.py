@@ -6,9 +6,12 @@ Needs WORK/motion-data.npz of motion_data.py and WORK/tts.npz of speech_corpus.p
 Three steps: the filmed speaker alone; phone curves learnt from that speaker; then all voices together.
 """
 import argparse
+import copy
 import json
 import os
 import struct
+import subprocess
+import tempfile
 import time
 
 import numpy as np
@@ -18,17 +21,22 @@ from torch.nn import functional as F
 import safetensors_file
 from motion_data import LIP_BOTTOM, LIP_TOP, LIPS, read_audio, read_table, smoothstep
 from motion_network import CONFIG, MotionNetwork, context_frames, loudness_gain, mel_filters, predict, samples_before, samples_for
-from phone_teacher import BILABIAL, PhoneTeacher, closures, read_phones
-from speech_augment import RATE, degrade, random_noise, stretch
+from phone_teacher import BILABIAL, REST_TAKES, PhoneTeacher, centre_on_dips, closures, read_phones
+from speech_augment import RATE, bursts, degrade, random_noise, stretch
 
 VIDEO_FPS = 25
 OUTPUTS = 80
-VAL_SPEAKERS = ('sb-spk1', 'libri-1088')
+VAL_SPEAKERS = ('sb-spk1', 'libri-1088', 'JFK')
 TEST_SPEAKERS = ('sb-spk2', 'libri-61', 'cv-22058264', 'cv-22058266', 'cv-22058267')
 SKIPPED_SPEAKERS = ('arctic-slt',)  # the voice of one of the speech synthesisers
 # Weights of the loss: of the time of P, B and M above other times; of openings on a logarithmic scale.
 CLOSURE_STRESS = 1.5
 TOUCH = 0.1
+# Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts beside a closure.
+PAUSES = 0.15
+PAUSE_REST_AFTER, PAUSE_STRESS = 0.03, 0.5
+CODECS = [('mp3', ['-c:a', 'libmp3lame', '-b:a', '24k']), ('mp3', ['-c:a', 'libmp3lame', '-b:a', '40k']),
+          ('ogg', ['-c:a', 'libopus', '-b:a', '10k']), ('ogg', ['-c:a', 'libopus', '-b:a', '20k'])]
 WARPS = [0.82, 0.87, 0.92, 0.96, 1.0, 1.0, 1.05, 1.1, 1.16, 1.22, 1.28]
 
 
@@ -45,23 +53,46 @@ def upsample(values, factor):
 
 
 class Recording:
-    """Audio at the target level, target curves at 100 Hz (or None), phones (or None)."""
+    """Audio at the target level, target curves at 100 Hz (or None), phones (or None) with P and B where the sound is weakest."""
 
-    def __init__(self, name, audio, curve=None, phones=None, weight=1.0):
-        self.name, self.raw, self.curve, self.phones, self.weight = name, audio, curve, phones, weight
+    def __init__(self, name, audio, curve=None, phones=None, speaker=None):
+        self.name, self.raw, self.curve, self.weight, self.speaker = name, audio, curve, 1.0, speaker
+        self.phones = phones and centre_on_dips(phones, audio)
         self.audio = audio * loudness_gain(audio, CONFIG)
         count = round(len(audio) / 160) + 2 if curve is None else len(curve)
-        self.closed = closures(phones or [], count)
+        self.closed = closures(self.phones or [], count)
+
+
+def coded(audio, random):
+    """What a lossy codec leaves of a recording, at the same times."""
+    suffix, options = CODECS[random.integers(len(CODECS))]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f'coded.{suffix}')
+        subprocess.run(['ffmpeg', '-v', 'error', '-f', 'f32le', '-ar', f'{RATE}', '-ac', '1', '-i', '-', *options, path], check=True,
+                       input=audio.astype(np.float32).tobytes())
+        out = read_audio(path)
+    # Some decoders begin with the coder's own delay: the sound is put back to where it was.
+    size = 1 << int(np.ceil(np.log2(len(audio) + len(out))))
+    lag = int(np.argmax(np.fft.irfft(np.fft.rfft(out, size) * np.conj(np.fft.rfft(audio, size)))[:RATE // 4]))
+    return np.pad(out[lag:], (0, len(audio)))[:len(audio)]
+
+
+def find_phones(args, name):
+    """Phones of align_speech.py, else those of the data, else None."""
+    for folder in (os.path.join(args.work, 'phn'), os.path.join(args.data, 'speech', 'phn')):
+        path = os.path.join(folder, f'{name}.phn')
+        if os.path.exists(path):
+            return read_phones(path)
+    return None
 
 
 def load_recordings(args, motion):
     starts = np.concatenate([[0], np.cumsum(motion['lengths'])])
     talking = {'train': [], 'val': [], 'test': []}
     for i, name in enumerate(motion['names']):
-        phones = os.path.join(args.data, 'speech', 'phn', f'grid_{name}.phn')
         coefficients = motion['coefficients'][starts[i]:starts[i + 1]]
         recording = Recording(str(name), read_audio(os.path.join(args.data, 'talking', f'{name}.mkv')),
-                              upsample(coefficients, 4), read_phones(phones) if os.path.exists(phones) else None)
+                              upsample(coefficients, 4), find_phones(args, f'grid_{name}'))
         recording.frames = coefficients
         talking[str(motion['splits'][i])].append(recording)
     held = {r.name for split in ('val', 'test') for r in talking[split]}
@@ -69,10 +100,10 @@ def load_recordings(args, motion):
     same, others, vals, tests = [], [], [], []
     for row in read_table(os.path.join(args.data, 'speech', 'index.tsv')):
         name = row['file'][:-5]
-        phones = os.path.join(args.data, 'speech', 'phn', f'{name}.phn')
-        if not os.path.exists(phones) or row['speaker'] in SKIPPED_SPEAKERS or name[5:] in seen:
+        phones = find_phones(args, name)
+        if phones is None or row['speaker'] in SKIPPED_SPEAKERS or name[5:] in seen:
             continue
-        recording = Recording(name, read_audio(os.path.join(args.data, 'speech', row['file'])), None, read_phones(phones))
+        recording = Recording(name, read_audio(os.path.join(args.data, 'speech', row['file'])), None, phones, row['speaker'])
         speaker = row['speaker']
         group = tests if speaker in TEST_SPEAKERS else vals if speaker in VAL_SPEAKERS else same if speaker == 'grid-s1' else others
         group.append(recording)
@@ -89,11 +120,40 @@ def load_recordings(args, motion):
     return talking, same, others, vals, tests, synthetic
 
 
+def shares_of(recordings):
+    """How often each is drawn: by its length, and many recordings of one speaker less often than their sum."""
+    seconds = np.array([len(r.raw) / RATE for r in recordings])
+    speakers = [r.speaker for r in recordings]
+    of_speaker = np.array([seconds[[other == speaker for other in speakers]].sum() for speaker in speakers])
+    shares = seconds / (1 if speakers[0] is None else np.sqrt(of_speaker))
+    return shares / shares.sum()
+
+
+def insert_pause(random, audio, target, closed, before):
+    """The same with a pause somewhere, in which the mouth comes to rest; `audio` begins `before` samples ahead of the target."""
+    step = RATE // CONFIG['outputRate']
+    length, at = random.integers(8, 32), random.integers(5, OUTPUTS - 8)  # outputs
+    cut, fade = before + at * step, random.integers(80, 960)
+    silence = np.zeros(length * step, np.float32)
+    first, second = audio[:cut].copy(), audio[cut:].copy()
+    first[-fade:] *= np.linspace(1, 0, fade)
+    fade = min(random.integers(80, 480), len(second))
+    second[:fade] *= np.linspace(0, 1, fade)
+    audio = np.concatenate([first, silence, second])[:len(audio)]
+    target = np.concatenate([target[:at], np.repeat(target[at - 1:at], length, 0), target[at:]])[:OUTPUTS]
+    closed = np.concatenate([closed[:at], np.zeros(length), closed[at:]])[:OUTPUTS]
+    t = np.arange(OUTPUTS)
+    inside = np.minimum(t - at + 0.5, at + length - 0.5 - t) / CONFIG['outputRate']
+    rest = smoothstep((inside - PAUSE_REST_AFTER) / REST_TAKES)
+    return audio, target * (1 - rest)[:, None], np.maximum(closed, PAUSE_STRESS * rest)
+
+
 class Batches:
     """Draws augmented pieces of recordings with their target curves."""
 
     def __init__(self, groups, seed, size):
         self.groups, self.size = groups, size  # [(recordings, share)]
+        self.drawn = [shares_of(recordings) for recordings, _ in groups]
         self.random = np.random.default_rng(seed)
         self.filters = torch.from_numpy(np.stack([mel_filters(CONFIG, w) for w in WARPS]))
         self.count, self.before = samples_for(CONFIG, OUTPUTS), samples_before(CONFIG)
@@ -136,6 +196,8 @@ class Batches:
             if random.random() < 0.1:
                 level = 10 ** random.uniform(-4, -0.8)
                 audio = random_noise(random, self.count) * level if random.random() < 0.9 else np.zeros(self.count)
+                if random.random() < 0.3:
+                    audio = audio + bursts(random, self.count) * 10 ** random.uniform(-3, -1)
                 if random.random() < 0.5:  # noise that sets in and stops is not speech either
                     on, off = np.sort(random.integers(-self.count // 2, self.count * 3 // 2, 2))
                     audio[:max(on, 0)] = 0
@@ -145,9 +207,11 @@ class Batches:
                 closed.append(np.zeros(OUTPUTS))
                 weights.append(0.7)
                 continue
-            group = self.groups[random.choice(len(shares), p=shares / shares.sum())][0]
-            recording = group[random.integers(len(group))]
+            chosen = random.choice(len(shares), p=shares / shares.sum())
+            recording = self.groups[chosen][0][random.choice(len(self.drawn[chosen]), p=self.drawn[chosen])]
             audio, target, closes = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
+            if random.random() < PAUSES:
+                audio, target, closes = insert_pause(random, audio, target, closes, self.before)
             if random.random() < 0.9:
                 babble = None
                 if random.random() < 0.15:
@@ -348,6 +412,13 @@ def main():
     for recording in others + vals + tests + synthetic:
         recording.curve = teacher.curves(recording.phones, round(len(recording.audio) / 160) + 1)
         recording.weight = 0.5
+    # The same recordings as they come from the net or the telephone.
+    random = np.random.default_rng(4)
+    for recording in [*others, *others, *random.choice(synthetic, 150, replace=False)]:
+        other = copy.copy(recording)
+        other.raw = coded(recording.raw, random)
+        other.audio = other.raw * loudness_gain(other.raw, CONFIG)
+        (others if recording.speaker else synthetic).append(other)
     for recording in same:
         recording.curve = teacher.curves(recording.phones, round(len(recording.audio) / 160) + 1, False)
         recording.weight = 0.3
@@ -357,7 +428,7 @@ def main():
     if args.more or not os.path.exists(final):
         if args.more:
             network.load_state_dict(torch.load(final))
-        groups = [(talking['train'], 0.4), (same, 0.03), (others, 0.2), (synthetic, 0.37)]
+        groups = [(talking['train'], 0.38), (same, 0.03), (others, 0.26), (synthetic, 0.33)]
         batches = Batches(groups, 3 if args.more else 2, args.batch)
         train(network, batches, loss_of, args.minutes * 60, args.rate or (1.2e-3 if args.more else 2e-3), report)
         torch.save(network.state_dict(), final)
