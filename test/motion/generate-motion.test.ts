@@ -58,6 +58,25 @@ test('after the speech has ended the mouth is closed', async () => {
   for (const opening of lipCurve(offsets).slice(38)) assert.ok(Math.abs(opening) < CLOSED_CM);
 });
 
+test('knocks beside a voice leave the mouth closed', async () => {
+  const pcm = new Float32Array(4 * 16000);
+  babble(1.1).forEach((sample, i) => {
+    pcm[i + 16000] = sample;
+  });
+  const knock = noise(1, 0.05).subarray(0, 800);
+  for (const time of [0.25, 0.6, 2.6, 3, 3.4]) {
+    knock.forEach((sample, i) => {
+      pcm[i + time * 16000]! += sample * Math.sin((Math.PI * i) / knock.length);
+    });
+  }
+  const { offsets } = await generateMotion({ ...motion, pcm, fps: 25, frames: 100, seed: 1 });
+  const curve = lipCurve(offsets);
+  for (const opening of [...curve.slice(0, 22), ...curve.slice(62)]) {
+    assert.ok(Math.abs(opening) < CLOSED_CM, `open by ${opening} cm`);
+  }
+  assert.ok(Math.max(...curve.slice(25, 50)) > 0.2);
+});
+
 for (const seconds of [0.01, 0.1, 0.13]) {
   test(`${seconds} s of speech gives finite motion`, async () => {
     const { offsets, pose } = await generateMotion({
