@@ -14,7 +14,7 @@ def random_noise(random, count):
     spectrum = random.standard_normal(count // 2 + 1) + 1j * random.standard_normal(count // 2 + 1)
     frequency = np.maximum(np.fft.rfftfreq(count, 1 / RATE), 30)
     noise = np.fft.irfft(spectrum * (frequency / 1000) ** -random.uniform(-0.2, 1.2), count)
-    if random.random() < 0.2:
+    if random.random() < 0.28:
         t = np.arange(count) / RATE
         base = random.choice([50.0, 60.0, random.uniform(80, 1000)])
         hum = sum(np.sin(2 * np.pi * base * k * t + random.uniform(0, 6.3)) / k for k in range(1, 6))
@@ -53,7 +53,7 @@ def transfer(random, count):
         response = response / (1 + (frequency / random.uniform(3000, 3700)) ** 12)
     elif choice < 0.35:
         response = response / (1 + (frequency / np.exp(random.uniform(np.log(1500), np.log(7000)))) ** random.choice([4, 8, 16]))
-    if random.random() < 0.35:
+    if random.random() < 0.45:
         tail = int(RATE * random.uniform(0.08, 0.5))
         decay = random.standard_normal(tail) * np.exp(-6.9 * np.arange(tail) / tail)
         decay *= 10 ** (-random.uniform(2, 18) / 20) / np.sqrt(np.sum(decay ** 2))

@@ -30,7 +30,7 @@ VAL_SPEAKERS = ('sb-spk1', 'libri-1088', 'JFK')
 TEST_SPEAKERS = ('sb-spk2', 'libri-61', 'cv-22058264', 'cv-22058266', 'cv-22058267')
 SKIPPED_SPEAKERS = ('arctic-slt',)  # the voice of one of the speech synthesisers
 # Weights of the loss: of the time of P, B and M above other times; of openings on a logarithmic scale.
-CLOSURE_STRESS = 1.5
+CLOSURE_STRESS = 2.0
 TOUCH = 0.1
 # Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts beside a closure.
 PAUSES = 0.15
@@ -360,6 +360,7 @@ def main():
     parser.add_argument('--init', help="a bundle's motion.safetensors to go on from, instead of from nothing")
     parser.add_argument('--rate', type=float, help='highest learning rate of the last step; 2e-3, with --more 1.2e-3')
     parser.add_argument('--more', action='store_true', help='train the finished network for --minutes again')
+    parser.add_argument('--seed', type=int, default=2, help='of what the last step draws')
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--output', required=True)
     parser.add_argument('--config', required=True)
@@ -411,7 +412,7 @@ def main():
         print(f'phone curves, {len(held)} held-out labelled clips, sharpen {sharpen}: gap r {correlation(a, b):.3f}')
     for recording in others + vals + tests + synthetic:
         recording.curve = teacher.curves(recording.phones, round(len(recording.audio) / 160) + 1)
-        recording.weight = 0.5
+        recording.weight = 0.7 if recording.speaker else 0.5
     # The same recordings as they come from the net or the telephone.
     random = np.random.default_rng(4)
     for recording in [*others, *others, *random.choice(synthetic, 150, replace=False)]:
@@ -429,7 +430,7 @@ def main():
         if args.more:
             network.load_state_dict(torch.load(final))
         groups = [(talking['train'], 0.38), (same, 0.03), (others, 0.26), (synthetic, 0.33)]
-        batches = Batches(groups, 3 if args.more else 2, args.batch)
+        batches = Batches(groups, args.seed, args.batch)
         train(network, batches, loss_of, args.minutes * 60, args.rate or (1.2e-3 if args.more else 2e-3), report)
         torch.save(network.state_dict(), final)
     network.load_state_dict(torch.load(final))
