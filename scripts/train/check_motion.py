@@ -20,8 +20,8 @@ import torch
 import safetensors_file
 from motion_data import LIP_BOTTOM, LIP_TOP, read_audio, read_table
 from motion_network import CONFIG, MotionNetwork, predict
+from motion_recordings import VAL_SPEAKERS, find_phones
 from phone_teacher import BILABIAL, VOWELS
-from train_motion import VAL_SPEAKERS, find_phones
 
 RATE, FPS, AROUND = 16000, 25, 0.5
 SHUT = (*BILABIAL, 'SIL', 'SP')

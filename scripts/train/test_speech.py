@@ -5,10 +5,12 @@ import unittest
 import numpy as np
 import torch
 
+from motion_batches import OUTPUTS, insert_pause, shares_of
 from motion_network import CONFIG, samples_before, samples_for
+from motion_recordings import Recording
 from phone_teacher import LEAST_VOWEL, PhoneTeacher, centre_on_dips, closures
 from speech_augment import RATE, bursts
-from train_motion import OUTPUTS, Recording, apart, insert_pause, shares_of
+from train_motion import apart
 
 try:
     ctypes.CDLL("libespeak-ng.so.1")

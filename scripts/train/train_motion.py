@@ -10,8 +10,6 @@ import copy
 import json
 import os
 import struct
-import subprocess
-import tempfile
 import time
 
 import numpy as np
@@ -19,211 +17,17 @@ import torch
 from torch.nn import functional as F
 
 import safetensors_file
-from motion_data import LIP_BOTTOM, LIP_TOP, LIPS, read_audio, read_table, smoothstep
-from motion_network import CONFIG, MotionNetwork, context_frames, loudness_gain, mel_filters, predict, samples_before, samples_for
-from phone_teacher import BILABIAL, REST_TAKES, PhoneTeacher, centre_on_dips, closures, read_phones
-from speech_augment import RATE, bursts, degrade, random_noise, stretch
+from motion_batches import Batches
+from motion_data import LIP_BOTTOM, LIP_TOP, LIPS, smoothstep
+from motion_network import CONFIG, MotionNetwork, loudness_gain, predict
+from motion_recordings import coded, load_recordings, upsample
+from phone_teacher import BILABIAL, PhoneTeacher
+from speech_augment import RATE
 
 VIDEO_FPS = 25
-OUTPUTS = 80
-VAL_SPEAKERS = ('sb-spk1', 'libri-1088', 'JFK')
-TEST_SPEAKERS = ('sb-spk2', 'libri-61', 'cv-22058264', 'cv-22058266', 'cv-22058267')
-SKIPPED_SPEAKERS = ('arctic-slt',)  # the voice of one of the speech synthesisers
 # Weights of the loss: of the time of P, B and M above other times; of openings on a logarithmic scale.
 CLOSURE_STRESS = 2.0
 TOUCH = 0.1
-# Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts beside a closure.
-PAUSES = 0.15
-PAUSE_REST_AFTER, PAUSE_STRESS = 0.03, 0.5
-CODECS = [('mp3', ['-c:a', 'libmp3lame', '-b:a', '24k']), ('mp3', ['-c:a', 'libmp3lame', '-b:a', '40k']),
-          ('ogg', ['-c:a', 'libopus', '-b:a', '10k']), ('ogg', ['-c:a', 'libopus', '-b:a', '20k'])]
-WARPS = [0.82, 0.87, 0.92, 0.96, 1.0, 1.0, 1.05, 1.1, 1.16, 1.22, 1.28]
-
-
-def upsample(values, factor):
-    """[F, K] -> [F * factor, K] by Catmull-Rom, first sample kept in place, ends held."""
-    p = np.concatenate([values[:1], values, values[-1:], values[-1:]])
-    out = []
-    for i in range(factor):
-        t = i / factor
-        w = [(-t + 2 * t * t - t ** 3) / 2, (2 - 5 * t * t + 3 * t ** 3) / 2, (t + 4 * t * t - 3 * t ** 3) / 2,
-             (-t * t + t ** 3) / 2]
-        out.append(sum(wi * p[k:k + len(values)] for k, wi in enumerate(w)))
-    return np.stack(out, 1).reshape(-1, values.shape[1])
-
-
-class Recording:
-    """Audio at the target level, target curves at 100 Hz (or None), phones (or None) with P and B where the sound is weakest."""
-
-    def __init__(self, name, audio, curve=None, phones=None, speaker=None):
-        self.name, self.raw, self.curve, self.weight, self.speaker = name, audio, curve, 1.0, speaker
-        self.phones = phones and centre_on_dips(phones, audio)
-        self.audio = audio * loudness_gain(audio, CONFIG)
-        count = round(len(audio) / 160) + 2 if curve is None else len(curve)
-        self.closed = closures(self.phones or [], count)
-
-
-def coded(audio, random):
-    """What a lossy codec leaves of a recording, at the same times."""
-    suffix, options = CODECS[random.integers(len(CODECS))]
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, f'coded.{suffix}')
-        subprocess.run(['ffmpeg', '-v', 'error', '-f', 'f32le', '-ar', f'{RATE}', '-ac', '1', '-i', '-', *options, path], check=True,
-                       input=audio.astype(np.float32).tobytes())
-        out = read_audio(path)
-    # Some decoders begin with the coder's own delay: the sound is put back to where it was.
-    size = 1 << int(np.ceil(np.log2(len(audio) + len(out))))
-    lag = int(np.argmax(np.fft.irfft(np.fft.rfft(out, size) * np.conj(np.fft.rfft(audio, size)))[:RATE // 4]))
-    return np.pad(out[lag:], (0, len(audio)))[:len(audio)]
-
-
-def find_phones(args, name):
-    """Phones of align_speech.py, else those of the data, else None."""
-    for folder in (os.path.join(args.work, 'phn'), os.path.join(args.data, 'speech', 'phn')):
-        path = os.path.join(folder, f'{name}.phn')
-        if os.path.exists(path):
-            return read_phones(path)
-    return None
-
-
-def load_recordings(args, motion):
-    starts = np.concatenate([[0], np.cumsum(motion['lengths'])])
-    talking = {'train': [], 'val': [], 'test': []}
-    for i, name in enumerate(motion['names']):
-        coefficients = motion['coefficients'][starts[i]:starts[i + 1]]
-        recording = Recording(str(name), read_audio(os.path.join(args.data, 'talking', f'{name}.mkv')),
-                              upsample(coefficients, 4), find_phones(args, f'grid_{name}'))
-        recording.frames = coefficients
-        talking[str(motion['splits'][i])].append(recording)
-    held = {r.name for split in ('val', 'test') for r in talking[split]}
-    seen = held | {r.name for r in talking['train']}
-    same, others, vals, tests = [], [], [], []
-    for row in read_table(os.path.join(args.data, 'speech', 'index.tsv')):
-        name = row['file'][:-5]
-        phones = find_phones(args, name)
-        if phones is None or row['speaker'] in SKIPPED_SPEAKERS or name[5:] in seen:
-            continue
-        recording = Recording(name, read_audio(os.path.join(args.data, 'speech', row['file'])), None, phones, row['speaker'])
-        speaker = row['speaker']
-        group = tests if speaker in TEST_SPEAKERS else vals if speaker in VAL_SPEAKERS else same if speaker == 'grid-s1' else others
-        group.append(recording)
-    with np.load(os.path.join(args.work, 'tts.npz')) as tts:
-        offset, rows = 0, list(zip(tts['utterance'], tts['start'], tts['end'], tts['phone']))
-        phones = [[] for _ in tts['lengths']]
-        for i, start, end, phone in rows:
-            phones[i].append((float(start), float(end), str(phone)))
-        audio = tts['audio'].astype(np.float32) / 32768
-        synthetic = []
-        for i, length in enumerate(tts['lengths']):
-            synthetic.append(Recording(f"{tts['voices'][i]}:{i}", audio[offset:offset + length], None, phones[i]))
-            offset += length
-    return talking, same, others, vals, tests, synthetic
-
-
-def shares_of(recordings):
-    """How often each is drawn: by its length, and many recordings of one speaker less often than their sum."""
-    seconds = np.array([len(r.raw) / RATE for r in recordings])
-    speakers = [r.speaker for r in recordings]
-    of_speaker = np.array([seconds[[other == speaker for other in speakers]].sum() for speaker in speakers])
-    shares = seconds / (1 if speakers[0] is None else np.sqrt(of_speaker))
-    return shares / shares.sum()
-
-
-def insert_pause(random, audio, target, closed, before):
-    """The same with a pause somewhere, in which the mouth comes to rest; `audio` begins `before` samples ahead of the target."""
-    step = RATE // CONFIG['outputRate']
-    length, at = random.integers(8, 32), random.integers(5, OUTPUTS - 8)  # outputs
-    cut, fade = before + at * step, random.integers(80, 960)
-    silence = np.zeros(length * step, np.float32)
-    first, second = audio[:cut].copy(), audio[cut:].copy()
-    first[-fade:] *= np.linspace(1, 0, fade)
-    fade = min(random.integers(80, 480), len(second))
-    second[:fade] *= np.linspace(0, 1, fade)
-    audio = np.concatenate([first, silence, second])[:len(audio)]
-    target = np.concatenate([target[:at], np.repeat(target[at - 1:at], length, 0), target[at:]])[:OUTPUTS]
-    closed = np.concatenate([closed[:at], np.zeros(length), closed[at:]])[:OUTPUTS]
-    t = np.arange(OUTPUTS)
-    inside = np.minimum(t - at + 0.5, at + length - 0.5 - t) / CONFIG['outputRate']
-    rest = smoothstep((inside - PAUSE_REST_AFTER) / REST_TAKES)
-    return audio, target * (1 - rest)[:, None], np.maximum(closed, PAUSE_STRESS * rest)
-
-
-class Batches:
-    """Draws augmented pieces of recordings with their target curves."""
-
-    def __init__(self, groups, seed, size):
-        self.groups, self.size = groups, size  # [(recordings, share)]
-        self.drawn = [shares_of(recordings) for recordings, _ in groups]
-        self.random = np.random.default_rng(seed)
-        self.filters = torch.from_numpy(np.stack([mel_filters(CONFIG, w) for w in WARPS]))
-        self.count, self.before = samples_for(CONFIG, OUTPUTS), samples_before(CONFIG)
-        self.components = CONFIG['components']
-
-    def piece(self, recording, ratio):
-        random, rate = self.random, CONFIG['outputRate']
-        span = self.count * ratio
-        start = random.uniform(-0.35, max(0.1, len(recording.audio) / RATE - 1.2)) * RATE - self.before
-        first, last = int(np.floor(start)), int(np.ceil(start + span)) + 2
-        source = np.zeros(last - first, np.float32)
-        a, b = max(first, 0), min(last, len(recording.audio))
-        if b > a:
-            source[a - first:b - first] = recording.audio[a:b]
-        audio = stretch(source, ratio, self.count)
-        times = (first + self.before * ratio) / RATE + np.arange(OUTPUTS) / rate * ratio
-        curve = recording.curve
-        position = np.clip(times * 100, 0, len(curve) - 1.001)
-        index = position.astype(int)
-        target = curve[index] + (curve[index + 1] - curve[index]) * (position - index)[:, None]
-        closed = recording.closed[np.minimum(index, len(recording.closed) - 1)] ** 2
-        # Beyond its ends a recording is silent, and the mouth comes to rest.
-        end = len(recording.audio) / RATE
-        outside = np.maximum(np.maximum(-times, times - end), 0)
-        rest = np.clip(outside / 0.15, 0, 1)
-        target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
-        if random.random() < 0.06:  # speech that stops dead
-            cut = random.uniform(0.3, 1.3)
-            audio[self.before + int(cut * RATE):] = 0
-            rest = np.clip((np.arange(OUTPUTS) / rate - cut + 0.02) / 0.14, 0, 1)
-            target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
-        return audio, target, closed
-
-    def next(self):
-        random = self.random
-        shares = np.array([share for _, share in self.groups])
-        audios, targets, closed, weights, warps = [], [], [], [], []
-        for _ in range(self.size):
-            warps.append(random.integers(len(WARPS)))
-            if random.random() < 0.1:
-                level = 10 ** random.uniform(-4, -0.8)
-                audio = random_noise(random, self.count) * level if random.random() < 0.9 else np.zeros(self.count)
-                if random.random() < 0.3:
-                    audio = audio + bursts(random, self.count) * 10 ** random.uniform(-3, -1)
-                if random.random() < 0.5:  # noise that sets in and stops is not speech either
-                    on, off = np.sort(random.integers(-self.count // 2, self.count * 3 // 2, 2))
-                    audio[:max(on, 0)] = 0
-                    audio[max(off, 0):] = 0
-                audios.append(audio.astype(np.float32))
-                targets.append(np.zeros((OUTPUTS, self.components)))
-                closed.append(np.zeros(OUTPUTS))
-                weights.append(0.7)
-                continue
-            chosen = random.choice(len(shares), p=shares / shares.sum())
-            recording = self.groups[chosen][0][random.choice(len(self.drawn[chosen]), p=self.drawn[chosen])]
-            audio, target, closes = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
-            if random.random() < PAUSES:
-                audio, target, closes = insert_pause(random, audio, target, closes, self.before)
-            if random.random() < 0.9:
-                babble = None
-                if random.random() < 0.15:
-                    other = self.groups[-1][0][random.integers(len(self.groups[-1][0]))]
-                    babble = np.resize(other.audio, self.count)
-                audio = degrade(random, audio, babble)
-            audios.append(audio.astype(np.float32))
-            targets.append(target)
-            closed.append(closes)
-            weights.append(recording.weight)
-        return (torch.from_numpy(np.stack(audios)), torch.from_numpy(np.stack(targets).astype(np.float32)),
-                torch.from_numpy(np.stack(closed).astype(np.float32)), torch.tensor(weights, dtype=torch.float32), self.filters[torch.tensor(np.array(warps))])
 
 
 def apart(opening):
