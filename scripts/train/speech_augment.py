@@ -14,7 +14,7 @@ def random_noise(random, count):
     spectrum = random.standard_normal(count // 2 + 1) + 1j * random.standard_normal(count // 2 + 1)
     frequency = np.maximum(np.fft.rfftfreq(count, 1 / RATE), 30)
     noise = np.fft.irfft(spectrum * (frequency / 1000) ** -random.uniform(-0.2, 1.2), count)
-    if random.random() < 0.2:
+    if random.random() < 0.28:
         t = np.arange(count) / RATE
         base = random.choice([50.0, 60.0, random.uniform(80, 1000)])
         hum = sum(np.sin(2 * np.pi * base * k * t + random.uniform(0, 6.3)) / k for k in range(1, 6))
@@ -23,6 +23,21 @@ def random_noise(random, count):
         points = np.exp(random.normal(0, 0.7, 12))
         noise = noise * np.interp(np.arange(count), np.linspace(0, count, 12), points)
     return (noise / (np.sqrt(np.mean(noise ** 2)) + 1e-9)).astype(np.float32)
+
+
+def bursts(random, count):
+    """Breaths, knocks and clicks: a few short noises, of unit power while they last."""
+    out = np.zeros(count, np.float32)
+    for _ in range(random.integers(1, 5)):
+        length = int(RATE * np.exp(random.uniform(np.log(0.005), np.log(0.35))))
+        at = random.integers(-length // 2, count - length // 2)
+        rise = random.uniform(0.02, 0.6) * length
+        t = np.arange(length)
+        shape = np.minimum(t / rise, 1) * np.exp(-random.uniform(1, 5) * np.maximum(t - rise, 0) / length)
+        noise = random_noise(random, length + 64)[:length] * shape * 10 ** (random.uniform(-12, 6) / 20)
+        first, last = max(at, 0), min(at + length, count)
+        out[first:last] += noise[first - at:last - at]
+    return out
 
 
 def transfer(random, count):
@@ -38,7 +53,7 @@ def transfer(random, count):
         response = response / (1 + (frequency / random.uniform(3000, 3700)) ** 12)
     elif choice < 0.35:
         response = response / (1 + (frequency / np.exp(random.uniform(np.log(1500), np.log(7000)))) ** random.choice([4, 8, 16]))
-    if random.random() < 0.35:
+    if random.random() < 0.45:
         tail = int(RATE * random.uniform(0.08, 0.5))
         decay = random.standard_normal(tail) * np.exp(-6.9 * np.arange(tail) / tail)
         decay *= 10 ** (-random.uniform(2, 18) / 20) / np.sqrt(np.sum(decay ** 2))
@@ -58,12 +73,14 @@ def degrade(random, speech, babble=None):
     out *= level / np.sqrt(np.mean(out ** 2) + 1e-12)
     reference = max(level, 0.02)
     kind = random.random()
-    if kind < 0.55:
-        out = out + random_noise(random, count) * reference * 10 ** (-random.uniform(3, 45) / 20)
-    elif kind < 0.65 and babble is not None:
+    if kind < 0.6:
+        out = out + random_noise(random, count) * reference * 10 ** (-random.uniform(-2, 42) / 20)
+    elif kind < 0.7 and babble is not None:
         out = out + babble / (np.sqrt(np.mean(babble ** 2)) + 1e-6) * reference * 10 ** (-random.uniform(12, 30) / 20)
     else:
         out = out + random.standard_normal(count) * 10 ** random.uniform(-6, -3)
+    if random.random() < 0.15:
+        out = out + bursts(random, count) * reference * 10 ** (-random.uniform(3, 30) / 20)
     if random.random() < 0.1:
         limit = random.uniform(1, 4) * reference
         out = limit * np.tanh(out / limit)

@@ -5,7 +5,11 @@ import unittest
 import numpy as np
 import torch
 
-from phone_teacher import LEAST_VOWEL, PhoneTeacher, closures
+from motion_batches import OUTPUTS, insert_pause, shares_of
+from motion_network import CONFIG, samples_before, samples_for
+from motion_recordings import Recording
+from phone_teacher import LEAST_VOWEL, PhoneTeacher, centre_on_dips, closures
+from speech_augment import RATE, bursts
 from train_motion import apart
 
 try:
@@ -49,6 +53,54 @@ class Closures(unittest.TestCase):
         self.assertLess(made[44], 0)
         self.assertGreater(made[30], 0.5)
         self.assertGreaterEqual(made[90], LEAST_VOWEL - 1e-6)
+
+
+    def test_p_and_b_are_looked_for_where_the_sound_is_weakest(self):
+        audio = 0.1 * np.random.default_rng(1).standard_normal(RATE).astype(np.float32)
+        audio[round(0.36 * RATE):round(0.42 * RATE)] *= 0.01
+        late = [(0.2, 0.42, "AA"), (0.42, 0.46, "P"), (0.46, 0.7, "AA")]
+        start, end, phone = centre_on_dips(late, audio)[1]
+        self.assertAlmostEqual((start + end) / 2, 0.39, delta=0.006)
+        self.assertAlmostEqual(end - start, 0.04)
+        self.assertEqual(phone, "P")
+        # Where nothing is weak, and for sounds that do not stop the voice, the label counts.
+        for phones in ([(0.6, 0.64, "P")], [(0.42, 0.46, "M")], [(0.42, 0.46, "AA")]):
+            self.assertEqual(centre_on_dips(phones, audio), phones)
+
+
+class Pauses(unittest.TestCase):
+    def test_a_pause_is_silent_and_the_mouth_rests_in_it(self):
+        before, random = samples_before(CONFIG), np.random.default_rng(1)
+        audio, target, closed = np.full(samples_for(CONFIG, OUTPUTS), 0.1, np.float32), np.ones((OUTPUTS, 2)), np.zeros(OUTPUTS)
+        step, shortest = RATE // CONFIG['outputRate'], 9
+        for _ in range(50):
+            heard, moved, stressed = insert_pause(random, audio, target, closed, before)
+            self.assertEqual((heard.shape, moved.shape, stressed.shape), (audio.shape, target.shape, closed.shape))
+            first, last = np.flatnonzero(heard == 0)[[0, -1]]
+            if last - first >= 0.25 * RATE and last < before + OUTPUTS * step:
+                shortest = min(shortest, (last - first) / RATE)
+                middle = ((first + last) // 2 - before) // step
+                self.assertEqual(moved[middle].tolist(), [0, 0])
+                self.assertGreater(stressed[middle], 0)
+            self.assertEqual(moved[0].tolist(), [1, 1])
+        self.assertLess(shortest, 0.35)
+
+    def test_bursts_leave_most_of_the_time_alone(self):
+        made = bursts(np.random.default_rng(2), 2 * RATE)
+        self.assertEqual(len(made), 2 * RATE)
+        self.assertTrue(np.isfinite(made).all() and made.any())
+        self.assertGreater(np.count_nonzero(made == 0), RATE)
+
+
+class Shares(unittest.TestCase):
+    def test_one_speaker_of_many_recordings_does_not_drown_the_others(self):
+        many = [Recording(f"a{i}", np.ones(RATE, np.float32), None, None, "a") for i in range(9)]
+        shares = shares_of([*many, Recording("b", np.ones(RATE, np.float32), None, None, "b")])
+        self.assertAlmostEqual(shares.sum(), 1)
+        self.assertAlmostEqual(shares[:9].sum(), 0.75)
+        # Without names all are of one speaker.
+        alone = shares_of([Recording("x", np.ones(n * RATE, np.float32)) for n in (1, 3)])
+        np.testing.assert_allclose(alone, [0.25, 0.75])
 
 
 class Apart(unittest.TestCase):

@@ -6,6 +6,7 @@ Needs WORK/motion-data.npz of motion_data.py and WORK/tts.npz of speech_corpus.p
 Three steps: the filmed speaker alone; phone curves learnt from that speaker; then all voices together.
 """
 import argparse
+import copy
 import json
 import os
 import struct
@@ -16,150 +17,17 @@ import torch
 from torch.nn import functional as F
 
 import safetensors_file
-from motion_data import LIP_BOTTOM, LIP_TOP, LIPS, read_audio, read_table, smoothstep
-from motion_network import CONFIG, MotionNetwork, context_frames, loudness_gain, mel_filters, predict, samples_before, samples_for
-from phone_teacher import BILABIAL, PhoneTeacher, closures, read_phones
-from speech_augment import RATE, degrade, random_noise, stretch
+from motion_batches import Batches
+from motion_data import LIP_BOTTOM, LIP_TOP, LIPS, smoothstep
+from motion_network import CONFIG, MotionNetwork, loudness_gain, predict
+from motion_recordings import coded, load_recordings, upsample
+from phone_teacher import BILABIAL, PhoneTeacher
+from speech_augment import RATE
 
 VIDEO_FPS = 25
-OUTPUTS = 80
-VAL_SPEAKERS = ('sb-spk1', 'libri-1088')
-TEST_SPEAKERS = ('sb-spk2', 'libri-61', 'cv-22058264', 'cv-22058266', 'cv-22058267')
-SKIPPED_SPEAKERS = ('arctic-slt',)  # the voice of one of the speech synthesisers
 # Weights of the loss: of the time of P, B and M above other times; of openings on a logarithmic scale.
-CLOSURE_STRESS = 1.5
+CLOSURE_STRESS = 2.0
 TOUCH = 0.1
-WARPS = [0.82, 0.87, 0.92, 0.96, 1.0, 1.0, 1.05, 1.1, 1.16, 1.22, 1.28]
-
-
-def upsample(values, factor):
-    """[F, K] -> [F * factor, K] by Catmull-Rom, first sample kept in place, ends held."""
-    p = np.concatenate([values[:1], values, values[-1:], values[-1:]])
-    out = []
-    for i in range(factor):
-        t = i / factor
-        w = [(-t + 2 * t * t - t ** 3) / 2, (2 - 5 * t * t + 3 * t ** 3) / 2, (t + 4 * t * t - 3 * t ** 3) / 2,
-             (-t * t + t ** 3) / 2]
-        out.append(sum(wi * p[k:k + len(values)] for k, wi in enumerate(w)))
-    return np.stack(out, 1).reshape(-1, values.shape[1])
-
-
-class Recording:
-    """Audio at the target level, target curves at 100 Hz (or None), phones (or None)."""
-
-    def __init__(self, name, audio, curve=None, phones=None, weight=1.0):
-        self.name, self.raw, self.curve, self.phones, self.weight = name, audio, curve, phones, weight
-        self.audio = audio * loudness_gain(audio, CONFIG)
-        count = round(len(audio) / 160) + 2 if curve is None else len(curve)
-        self.closed = closures(phones or [], count)
-
-
-def load_recordings(args, motion):
-    starts = np.concatenate([[0], np.cumsum(motion['lengths'])])
-    talking = {'train': [], 'val': [], 'test': []}
-    for i, name in enumerate(motion['names']):
-        phones = os.path.join(args.data, 'speech', 'phn', f'grid_{name}.phn')
-        coefficients = motion['coefficients'][starts[i]:starts[i + 1]]
-        recording = Recording(str(name), read_audio(os.path.join(args.data, 'talking', f'{name}.mkv')),
-                              upsample(coefficients, 4), read_phones(phones) if os.path.exists(phones) else None)
-        recording.frames = coefficients
-        talking[str(motion['splits'][i])].append(recording)
-    held = {r.name for split in ('val', 'test') for r in talking[split]}
-    seen = held | {r.name for r in talking['train']}
-    same, others, vals, tests = [], [], [], []
-    for row in read_table(os.path.join(args.data, 'speech', 'index.tsv')):
-        name = row['file'][:-5]
-        phones = os.path.join(args.data, 'speech', 'phn', f'{name}.phn')
-        if not os.path.exists(phones) or row['speaker'] in SKIPPED_SPEAKERS or name[5:] in seen:
-            continue
-        recording = Recording(name, read_audio(os.path.join(args.data, 'speech', row['file'])), None, read_phones(phones))
-        speaker = row['speaker']
-        group = tests if speaker in TEST_SPEAKERS else vals if speaker in VAL_SPEAKERS else same if speaker == 'grid-s1' else others
-        group.append(recording)
-    with np.load(os.path.join(args.work, 'tts.npz')) as tts:
-        offset, rows = 0, list(zip(tts['utterance'], tts['start'], tts['end'], tts['phone']))
-        phones = [[] for _ in tts['lengths']]
-        for i, start, end, phone in rows:
-            phones[i].append((float(start), float(end), str(phone)))
-        audio = tts['audio'].astype(np.float32) / 32768
-        synthetic = []
-        for i, length in enumerate(tts['lengths']):
-            synthetic.append(Recording(f"{tts['voices'][i]}:{i}", audio[offset:offset + length], None, phones[i]))
-            offset += length
-    return talking, same, others, vals, tests, synthetic
-
-
-class Batches:
-    """Draws augmented pieces of recordings with their target curves."""
-
-    def __init__(self, groups, seed, size):
-        self.groups, self.size = groups, size  # [(recordings, share)]
-        self.random = np.random.default_rng(seed)
-        self.filters = torch.from_numpy(np.stack([mel_filters(CONFIG, w) for w in WARPS]))
-        self.count, self.before = samples_for(CONFIG, OUTPUTS), samples_before(CONFIG)
-        self.components = CONFIG['components']
-
-    def piece(self, recording, ratio):
-        random, rate = self.random, CONFIG['outputRate']
-        span = self.count * ratio
-        start = random.uniform(-0.35, max(0.1, len(recording.audio) / RATE - 1.2)) * RATE - self.before
-        first, last = int(np.floor(start)), int(np.ceil(start + span)) + 2
-        source = np.zeros(last - first, np.float32)
-        a, b = max(first, 0), min(last, len(recording.audio))
-        if b > a:
-            source[a - first:b - first] = recording.audio[a:b]
-        audio = stretch(source, ratio, self.count)
-        times = (first + self.before * ratio) / RATE + np.arange(OUTPUTS) / rate * ratio
-        curve = recording.curve
-        position = np.clip(times * 100, 0, len(curve) - 1.001)
-        index = position.astype(int)
-        target = curve[index] + (curve[index + 1] - curve[index]) * (position - index)[:, None]
-        closed = recording.closed[np.minimum(index, len(recording.closed) - 1)] ** 2
-        # Beyond its ends a recording is silent, and the mouth comes to rest.
-        end = len(recording.audio) / RATE
-        outside = np.maximum(np.maximum(-times, times - end), 0)
-        rest = np.clip(outside / 0.15, 0, 1)
-        target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
-        if random.random() < 0.06:  # speech that stops dead
-            cut = random.uniform(0.3, 1.3)
-            audio[self.before + int(cut * RATE):] = 0
-            rest = np.clip((np.arange(OUTPUTS) / rate - cut + 0.02) / 0.14, 0, 1)
-            target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
-        return audio, target, closed
-
-    def next(self):
-        random = self.random
-        shares = np.array([share for _, share in self.groups])
-        audios, targets, closed, weights, warps = [], [], [], [], []
-        for _ in range(self.size):
-            warps.append(random.integers(len(WARPS)))
-            if random.random() < 0.1:
-                level = 10 ** random.uniform(-4, -0.8)
-                audio = random_noise(random, self.count) * level if random.random() < 0.9 else np.zeros(self.count)
-                if random.random() < 0.5:  # noise that sets in and stops is not speech either
-                    on, off = np.sort(random.integers(-self.count // 2, self.count * 3 // 2, 2))
-                    audio[:max(on, 0)] = 0
-                    audio[max(off, 0):] = 0
-                audios.append(audio.astype(np.float32))
-                targets.append(np.zeros((OUTPUTS, self.components)))
-                closed.append(np.zeros(OUTPUTS))
-                weights.append(0.7)
-                continue
-            group = self.groups[random.choice(len(shares), p=shares / shares.sum())][0]
-            recording = group[random.integers(len(group))]
-            audio, target, closes = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
-            if random.random() < 0.9:
-                babble = None
-                if random.random() < 0.15:
-                    other = self.groups[-1][0][random.integers(len(self.groups[-1][0]))]
-                    babble = np.resize(other.audio, self.count)
-                audio = degrade(random, audio, babble)
-            audios.append(audio.astype(np.float32))
-            targets.append(target)
-            closed.append(closes)
-            weights.append(recording.weight)
-        return (torch.from_numpy(np.stack(audios)), torch.from_numpy(np.stack(targets).astype(np.float32)),
-                torch.from_numpy(np.stack(closed).astype(np.float32)), torch.tensor(weights, dtype=torch.float32), self.filters[torch.tensor(np.array(warps))])
 
 
 def apart(opening):
@@ -296,6 +164,7 @@ def main():
     parser.add_argument('--init', help="a bundle's motion.safetensors to go on from, instead of from nothing")
     parser.add_argument('--rate', type=float, help='highest learning rate of the last step; 2e-3, with --more 1.2e-3')
     parser.add_argument('--more', action='store_true', help='train the finished network for --minutes again')
+    parser.add_argument('--seed', type=int, default=2, help='of what the last step draws')
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--output', required=True)
     parser.add_argument('--config', required=True)
@@ -347,7 +216,14 @@ def main():
         print(f'phone curves, {len(held)} held-out labelled clips, sharpen {sharpen}: gap r {correlation(a, b):.3f}')
     for recording in others + vals + tests + synthetic:
         recording.curve = teacher.curves(recording.phones, round(len(recording.audio) / 160) + 1)
-        recording.weight = 0.5
+        recording.weight = 0.7 if recording.speaker else 0.5
+    # The same recordings as they come from the net or the telephone.
+    random = np.random.default_rng(4)
+    for recording in [*others, *others, *random.choice(synthetic, 150, replace=False)]:
+        other = copy.copy(recording)
+        other.raw = coded(recording.raw, random)
+        other.audio = other.raw * loudness_gain(other.raw, CONFIG)
+        (others if recording.speaker else synthetic).append(other)
     for recording in same:
         recording.curve = teacher.curves(recording.phones, round(len(recording.audio) / 160) + 1, False)
         recording.weight = 0.3
@@ -357,8 +233,8 @@ def main():
     if args.more or not os.path.exists(final):
         if args.more:
             network.load_state_dict(torch.load(final))
-        groups = [(talking['train'], 0.4), (same, 0.03), (others, 0.2), (synthetic, 0.37)]
-        batches = Batches(groups, 3 if args.more else 2, args.batch)
+        groups = [(talking['train'], 0.38), (same, 0.03), (others, 0.26), (synthetic, 0.33)]
+        batches = Batches(groups, args.seed, args.batch)
         train(network, batches, loss_of, args.minutes * 60, args.rate or (1.2e-3 if args.more else 2e-3), report)
         torch.save(network.state_dict(), final)
     network.load_state_dict(torch.load(final))

@@ -1,0 +1,120 @@
+"""Draws pieces of recordings for the motion network, as other voices, rooms and lines would give them, with pauses put in."""
+import numpy as np
+import torch
+
+from motion_data import smoothstep
+from motion_network import CONFIG, mel_filters, samples_before, samples_for
+from phone_teacher import REST_TAKES
+from speech_augment import RATE, bursts, degrade, random_noise, stretch
+
+OUTPUTS = 80
+# Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts beside a closure.
+PAUSES = 0.15
+PAUSE_REST_AFTER, PAUSE_STRESS = 0.03, 0.5
+WARPS = [0.82, 0.87, 0.92, 0.96, 1.0, 1.0, 1.05, 1.1, 1.16, 1.22, 1.28]
+
+
+def shares_of(recordings):
+    """How often each is drawn: by its length, and many recordings of one speaker less often than their sum."""
+    seconds = np.array([len(r.raw) / RATE for r in recordings])
+    speakers = [r.speaker for r in recordings]
+    of_speaker = np.array([seconds[[other == speaker for other in speakers]].sum() for speaker in speakers])
+    shares = seconds / (1 if speakers[0] is None else np.sqrt(of_speaker))
+    return shares / shares.sum()
+
+
+def insert_pause(random, audio, target, closed, before):
+    """The same with a pause somewhere, in which the mouth comes to rest; `audio` begins `before` samples ahead of the target."""
+    step = RATE // CONFIG['outputRate']
+    length, at = random.integers(8, 32), random.integers(5, OUTPUTS - 8)  # outputs
+    cut, fade = before + at * step, random.integers(80, 960)
+    silence = np.zeros(length * step, np.float32)
+    first, second = audio[:cut].copy(), audio[cut:].copy()
+    first[-fade:] *= np.linspace(1, 0, fade)
+    fade = min(random.integers(80, 480), len(second))
+    second[:fade] *= np.linspace(0, 1, fade)
+    audio = np.concatenate([first, silence, second])[:len(audio)]
+    target = np.concatenate([target[:at], np.repeat(target[at - 1:at], length, 0), target[at:]])[:OUTPUTS]
+    closed = np.concatenate([closed[:at], np.zeros(length), closed[at:]])[:OUTPUTS]
+    t = np.arange(OUTPUTS)
+    inside = np.minimum(t - at + 0.5, at + length - 0.5 - t) / CONFIG['outputRate']
+    rest = smoothstep((inside - PAUSE_REST_AFTER) / REST_TAKES)
+    return audio, target * (1 - rest)[:, None], np.maximum(closed, PAUSE_STRESS * rest)
+
+
+class Batches:
+    """Draws augmented pieces of recordings with their target curves."""
+
+    def __init__(self, groups, seed, size):
+        self.groups, self.size = groups, size  # [(recordings, share)]
+        self.drawn = [shares_of(recordings) for recordings, _ in groups]
+        self.random = np.random.default_rng(seed)
+        self.filters = torch.from_numpy(np.stack([mel_filters(CONFIG, w) for w in WARPS]))
+        self.count, self.before = samples_for(CONFIG, OUTPUTS), samples_before(CONFIG)
+        self.components = CONFIG['components']
+
+    def piece(self, recording, ratio):
+        random, rate = self.random, CONFIG['outputRate']
+        span = self.count * ratio
+        start = random.uniform(-0.35, max(0.1, len(recording.audio) / RATE - 1.2)) * RATE - self.before
+        first, last = int(np.floor(start)), int(np.ceil(start + span)) + 2
+        source = np.zeros(last - first, np.float32)
+        a, b = max(first, 0), min(last, len(recording.audio))
+        if b > a:
+            source[a - first:b - first] = recording.audio[a:b]
+        audio = stretch(source, ratio, self.count)
+        times = (first + self.before * ratio) / RATE + np.arange(OUTPUTS) / rate * ratio
+        curve = recording.curve
+        position = np.clip(times * 100, 0, len(curve) - 1.001)
+        index = position.astype(int)
+        target = curve[index] + (curve[index + 1] - curve[index]) * (position - index)[:, None]
+        closed = recording.closed[np.minimum(index, len(recording.closed) - 1)] ** 2
+        # Beyond its ends a recording is silent, and the mouth comes to rest.
+        end = len(recording.audio) / RATE
+        outside = np.maximum(np.maximum(-times, times - end), 0)
+        rest = np.clip(outside / 0.15, 0, 1)
+        target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
+        if random.random() < 0.06:  # speech that stops dead
+            cut = random.uniform(0.3, 1.3)
+            audio[self.before + int(cut * RATE):] = 0
+            rest = np.clip((np.arange(OUTPUTS) / rate - cut + 0.02) / 0.14, 0, 1)
+            target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
+        return audio, target, closed
+
+    def next(self):
+        random = self.random
+        shares = np.array([share for _, share in self.groups])
+        audios, targets, closed, weights, warps = [], [], [], [], []
+        for _ in range(self.size):
+            warps.append(random.integers(len(WARPS)))
+            if random.random() < 0.1:
+                level = 10 ** random.uniform(-4, -0.8)
+                audio = random_noise(random, self.count) * level if random.random() < 0.9 else np.zeros(self.count)
+                if random.random() < 0.3:
+                    audio = audio + bursts(random, self.count) * 10 ** random.uniform(-3, -1)
+                if random.random() < 0.5:  # noise that sets in and stops is not speech either
+                    on, off = np.sort(random.integers(-self.count // 2, self.count * 3 // 2, 2))
+                    audio[:max(on, 0)] = 0
+                    audio[max(off, 0):] = 0
+                audios.append(audio.astype(np.float32))
+                targets.append(np.zeros((OUTPUTS, self.components)))
+                closed.append(np.zeros(OUTPUTS))
+                weights.append(0.7)
+                continue
+            chosen = random.choice(len(shares), p=shares / shares.sum())
+            recording = self.groups[chosen][0][random.choice(len(self.drawn[chosen]), p=self.drawn[chosen])]
+            audio, target, closes = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
+            if random.random() < PAUSES:
+                audio, target, closes = insert_pause(random, audio, target, closes, self.before)
+            if random.random() < 0.9:
+                babble = None
+                if random.random() < 0.15:
+                    other = self.groups[-1][0][random.integers(len(self.groups[-1][0]))]
+                    babble = np.resize(other.audio, self.count)
+                audio = degrade(random, audio, babble)
+            audios.append(audio.astype(np.float32))
+            targets.append(target)
+            closed.append(closes)
+            weights.append(recording.weight)
+        return (torch.from_numpy(np.stack(audios)), torch.from_numpy(np.stack(targets).astype(np.float32)),
+                torch.from_numpy(np.stack(closed).astype(np.float32)), torch.tensor(weights, dtype=torch.float32), self.filters[torch.tensor(np.array(warps))])
