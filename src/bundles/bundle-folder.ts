@@ -49,8 +49,8 @@ export class BundleFolder {
   }
 
   /**
-   * Begins a bundle in a store, which is made if there is none; what a process that was killed has left of the same
-   * bundle is removed.
+   * Begins a bundle in a store, which is made if there is none; what processes that were killed have left of this bundle
+   * and of others is removed.
    *
    * @param bytes - about what will be written; refused at once where there is no room.
    * @throws {@link EnvironmentError} if the store cannot be written, or the disk has less room.
@@ -228,19 +228,41 @@ export async function replaceFolder(made: string, target: string): Promise<void>
 /** Partial folders of this process that are being written. */
 const active = new Set<string>();
 
-/** Removes partial folders of this name whose process is gone, and brings back a bundle that it was about to replace. */
-async function removeAbandoned(store: string, name: string): Promise<void> {
-  const start = `.${name}.`;
+/** Milliseconds without a write after which a partial folder of another name is taken for given up. */
+const IDLE_MS = 600_000;
+
+/**
+ * Removes partial folders whose process is gone, and brings back bundles that they were about to replace.
+ *
+ * @param name - its folders go at once. Those of other names have to be idle, too: where machines share a store, they may
+ *   be another machine's, whose processes cannot be asked for from here.
+ * @returns whether there was any of that name.
+ */
+export async function removeAbandoned(store: string, name: string): Promise<boolean> {
+  let found = false;
   for (const entry of await readdir(store)) {
-    const match = entry.startsWith(start)
-      ? /^((\d+)-[0-9a-f]{8}\.partial)(\.old)?$/.exec(entry.slice(start.length))
-      : null;
+    const match = /^\.(.+)\.((\d+)-[0-9a-f]{8}\.partial)(\.old)?$/.exec(entry);
     if (match === null) continue;
-    const [, partial, pid, old] = match;
-    if (Number(pid) === process.pid ? active.has(path.join(store, start + partial)) : isRunning(Number(pid)))
-      continue;
-    const target = path.join(store, name);
+    const [, owner, partial, pid, old] = match as unknown as [string, string, string, string, string?];
+    const folder = path.join(store, `.${owner}.${partial}`);
+    if (Number(pid) === process.pid ? active.has(folder) : isRunning(Number(pid))) continue;
+    if (owner === name) found = true;
+    else if ((await lastWrite(path.join(store, entry))) > Date.now() - IDLE_MS) continue;
+    const target = path.join(store, owner);
     if (old !== undefined && !(await exists(target))) await rename(path.join(store, entry), target);
     else await rm(path.join(store, entry), { recursive: true, force: true });
   }
+  return found;
+}
+
+/** When something in a folder was written last, as `Date.now()` counts; 0 if it is gone. */
+async function lastWrite(folder: string): Promise<number> {
+  const files = await readdir(folder).catch(() => []);
+  const times = [folder, ...files.map((file) => path.join(folder, file))].map((each) =>
+    stat(each).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ),
+  );
+  return Math.max(...(await Promise.all(times)));
 }

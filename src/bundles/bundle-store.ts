@@ -3,7 +3,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError, ModelError } from '../errors.ts';
 import { type Bundle, EMBEDDED_BUNDLES, filesOf, listEmbeddedBundles, openBundle } from '../models/bundle.ts';
-import { exists, writeProblem } from './bundle-folder.ts';
+import { exists, removeAbandoned, writeProblem } from './bundle-folder.ts';
 
 /** What the place of the store depends on. */
 export interface StoreSurroundings {
@@ -98,7 +98,7 @@ export function bundleBytes(bundle: Bundle): number {
 }
 
 /**
- * Removes a bundle from a store.
+ * Removes a bundle from a store, and what processes that were killed have left of it.
  *
  * @returns the folder that was removed.
  * @throws {@link InvalidOptionError} if the package carries the bundle.
@@ -114,7 +114,9 @@ export async function removeBundle(store: string, name: string): Promise<string>
   }
   await assertBundleName('bundle', name);
   const folder = path.join(store, name);
+  const hadRemains = await removeRemains(store, name);
   if (!(await exists(folder))) {
+    if (hadRemains) return folder;
     const names = (await listBundles(store)).filter(({ embedded }) => !embedded).map((bundle) => bundle.name);
     throw new ModelError(
       `Cannot remove bundle ${name}: expected ${names.length === 0 ? 'an installed one, and there is none' : `one of ${names.join(', ')}`}`,
@@ -131,4 +133,12 @@ export async function removeBundle(store: string, name: string): Promise<string>
     throw writeProblem(store, error);
   }
   return folder;
+}
+
+async function removeRemains(store: string, name: string): Promise<boolean> {
+  try {
+    return (await exists(store)) && (await removeAbandoned(store, name));
+  } catch (error) {
+    throw writeProblem(store, error);
+  }
 }

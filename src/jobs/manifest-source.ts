@@ -170,7 +170,13 @@ function parseTable(text: string, name: string) {
         .map(([key, cell]) => [key, readCell(key, cell)]),
     ),
   );
-  return { value: { jobs }, placeOf: rowPlaces(rows.map(({ info }) => `line ${info.lines}`)), notices: [] };
+  const placeOfRow = rowPlaces(rows.map(({ info }) => `line ${info.lines}`));
+  return {
+    value: { jobs },
+    // The names of all rows' values are those of the columns.
+    placeOf: (path: ManifestPath, key?: 'key') => (key === undefined ? placeOfRow(path) : 'line 1'),
+    notices: [],
+  };
 }
 
 /** Columns that stay text, whatever they look like: a portrait may be called `1`. */

@@ -87,7 +87,7 @@ export async function loadManifest(
   const source = await readManifest(manifest);
   const problems: ManifestProblem[] = [];
   const jobs = await new Expansion(source, options, problems).expand();
-  if (problems.length === 0) await findOutputProblems(jobs, problems);
+  await findOutputProblems(jobs, problems);
   if (problems.length > 0) throw new ManifestError(source.name, problems);
   return { name: source.name, folder: source.folder, jobs, notices: source.notices };
 }
@@ -100,7 +100,7 @@ class Expansion {
   readonly #overwrite: boolean | undefined;
   readonly #problems: ManifestProblem[];
   readonly #files = new Map<string, Promise<string | undefined>>();
-  /** What is wrong with a default is so for each job, and told once. */
+  /** What is wrong with a default, or the name of a column, is so for each job, and told once. */
   readonly #told = new Set<string>();
 
   constructor(source: ManifestSource, options: LoadManifestOptions, problems: ManifestProblem[]) {
@@ -163,12 +163,19 @@ class Expansion {
     const loras = await this.#findLoras(values.loras, ownLoras ? [...at, 'loras'] : ['defaults', 'loras']);
     if (this.#problems.length > before) return;
 
+    const clip = { ...pick(values, CLIP_KEYS), loras, ...ANY_CLIP };
+    // A job may be at odds with the defaults, or these wrong in themselves, which was told with them.
+    const wrongOptions = findInvalidOptions(clip);
+    for (const { option, message } of wrongOptions) {
+      const inherited = entry[option] === undefined && defaults[option] !== undefined;
+      this.#fail(inherited ? ['defaults', option] : [...at, option], message);
+    }
+    const texts = [values.id, values.output];
+    if (wrongOptions.length > 0 || texts.some((text) => text !== undefined && typeof text !== 'string'))
+      return;
+
     const pattern = (values.output as string | undefined) ?? DEFAULT_OUTPUT;
-    const resolved = resolveOptions({
-      ...pick(values, CLIP_KEYS),
-      loras,
-      ...ANY_CLIP,
-    });
+    const resolved = resolveOptions(clip);
     const outputPlace = entry.output !== undefined ? [...at, 'output'] : at;
     const total = lists.portrait!.length * lists.audio!.length;
     for (const portrait of lists.portrait!) {
@@ -276,10 +283,11 @@ class Expansion {
   ): void {
     for (const key of Object.keys(values)) {
       if (values[key] === undefined || (known.includes(key) && !refused.includes(key))) continue;
-      const message = SHARED_OPTIONS.has(key)
-        ? `cannot use ${key} here: the jobs of a batch share it; set it for the batch`
-        : unknownKey(key, what, known);
-      this.#problems.push({ place: this.#source.placeOf([...at, key], 'key'), message });
+      let message = unknownKey(key, what, known);
+      if (SHARED_OPTIONS.has(key))
+        message = `cannot use ${key} here: the jobs of a batch share it; set it for the batch`;
+      if (refused.includes(key)) message = `cannot use ${key} here: expected it in a job, each has its own`;
+      this.#tell(this.#source.placeOf([...at, key], 'key'), message);
     }
   }
 
@@ -341,7 +349,10 @@ class Expansion {
   }
 
   #fail(at: ManifestPath, message: string): void {
-    const place = this.#source.placeOf(at);
+    this.#tell(this.#source.placeOf(at), message);
+  }
+
+  #tell(place: string, message: string): void {
     const text = `${place}: ${message}`;
     if (!this.#told.has(text)) this.#problems.push({ place, message });
     this.#told.add(text);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { assertRoom, BundleFolder } from '../../src/bundles/bundle-folder.ts';
@@ -72,11 +72,29 @@ test('a process that died while it replaced a bundle has not taken it away', asy
   mkdirSync(path.join(store, `${partial}.old`), { recursive: true });
   mkdirSync(path.join(store, partial));
   writeFileSync(path.join(store, `${partial}.old`, 'bundle.json'), 'the old one');
-  mkdirSync(path.join(store, `.other.${DEAD}-0123abcd.partial`));
   const bundle = await BundleFolder.begin(store, 'made', 100);
   await bundle.discard();
-  assert.deepEqual(readdirSync(store).sort(), [`.other.${DEAD}-0123abcd.partial`, 'made']);
+  assert.deepEqual(readdirSync(store), ['made']);
   assert.equal(readFileSync(path.join(store, 'made/bundle.json'), 'utf8'), 'the old one');
+});
+
+test('what dead processes left of other bundles goes once it is idle; of living ones nothing goes', async () => {
+  const store = path.join(folder, 'left');
+  const leave = (name: string, idle: boolean): void => {
+    const file = path.join(store, name, 'weights.safetensors');
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, '');
+    if (!idle) return;
+    utimesSync(file, 1e9, 1e9);
+    utimesSync(path.dirname(file), 1e9, 1e9);
+  };
+  const kept = [`.a.${DEAD}-0123abcd.partial`, `.b.${process.ppid}-0123abcd.partial`];
+  leave(kept[0]!, false);
+  leave(kept[1]!, true);
+  leave(`.c.${DEAD}-0123abcd.partial`, true);
+  leave(`.d.e.${DEAD}-0123abcd.partial.old`, true);
+  await (await BundleFolder.begin(store, 'made', 1)).discard();
+  assert.deepEqual(readdirSync(store).sort(), [...kept, 'd.e']);
 });
 
 test('two bundles of one name can be written at once; the second finds the name taken', async () => {

@@ -54,6 +54,14 @@ test('bundles are listed with what is wrong with them, opened by name, and remov
   assert.deepEqual(readdirSync(store).sort(), ['.half.1-00000000.partial', 'file']);
 });
 
+test('what a killed import left is removed by its name', async () => {
+  const store = path.join(folder, 'killed');
+  mkdirSync(path.join(store, '.half.4194999-00000000.partial'), { recursive: true });
+  assert.equal(await removeBundle(store, 'half'), path.join(store, 'half'));
+  assert.deepEqual(readdirSync(store), []);
+  await assert.rejects(removeBundle(store, 'half'), /there is none/);
+});
+
 test('the embedded bundle, and what is no bundle, cannot be removed', async () => {
   const store = path.join(folder, 'other');
   await assert.rejects(removeBundle(store, 'tiny'), /got one that the package carries/);

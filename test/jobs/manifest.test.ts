@@ -245,13 +245,31 @@ verison: 1
   ]);
 });
 
-test('lines of tables and JSON lines are those of the file', async () => {
-  const csv = write('.csv', 'portrait,audio,stps\nada.jpg,hello.wav,\n\nben.jpg,no.wav,4\n');
+test('what is wrong with the defaults alone is told with the rest, though each job by itself is right', async () => {
+  const text = `defaults: {preset: fastt, sampler: lcm,
+  output: 3, id: 4}
+jobs:
+  - {portrait: ada.jpg, audio: hello.wav}
+  - {portrait: ada.jpg, audio: hello.wav, steps: 60, output: one.mp4}
+  - {portrait: ben.jpg, audio: no.wav}
+`;
+  assert.deepEqual(await problemsOf(write('.yaml', text)), [
+    'line 2: cannot use id here: expected it in a job, each has its own',
+    'line 1: Cannot use preset: expected fast, faster or original, got "fastt"',
+    'line 2: cannot use id: expected text, got 4',
+    'line 2: cannot use output: expected text, got 3',
+    'line 5: Cannot use steps: expected at most 50 with sampler lcm, got 60; take another sampler for more',
+    'line 6: cannot read audio no.wav: expected a file, got nothing at this path',
+  ]);
+});
+
+test('lines of tables and JSON lines are those of the file; a column has its name on the first', async () => {
+  const csv = write('.csv', 'portrait,audio,stps\nada.jpg,hello.wav,4\n\nben.jpg,no.wav,4\n');
   const wanted = [
     'line 4: cannot use stps: expected a key of a job, got an unknown name; did you mean steps?',
     'line 4: cannot read audio no.wav: expected a file, got nothing at this path',
   ];
-  assert.deepEqual(await problemsOf(csv), wanted);
+  assert.deepEqual(await problemsOf(csv), [wanted[0]!.replace('4', '1'), wanted[1]]);
   const lines = `{"portrait":"ada.jpg","audio":"hello.wav"}\n\n\n{"portrait":"ben.jpg","audio":"no.wav","stps":4}\n`;
   assert.deepEqual(await problemsOf(write('.jsonl', lines)), wanted);
   const json = write('.json', '{\n "jobs": [\n  {"portrait": "ada.jpg",\n   "audio": "no.wav"}\n ]\n}');
@@ -291,6 +309,14 @@ test('two jobs with one output are refused, by whichever name it is reached', as
       'jobs[3]: cannot write /new/talk.mp4: expected another output for each job, got that of jobs[2] (as /',
     ],
   );
+});
+
+test('outputs are compared though something else is wrong', async () => {
+  const job = { portrait: 'ada.jpg', audio: 'hello.wav', output: 'one.mp4' };
+  const problems = await problemsOf({ jobs: [job, { ...job, seed: -1 }, { ...job, seed: 1 }] });
+  assert.equal(problems.length, 2);
+  assert.match(problems[0]!, /^jobs\[1\]\.seed: Cannot use seed/);
+  assert.match(problems[1]!, /^jobs\[2\]: cannot write .*one\.mp4: .* got that of jobs\[0\]/);
 });
 
 test('an output that is another job’s input is refused', async () => {

@@ -31,14 +31,16 @@ const jobs: JobReport[] = [
     ...{ frames: 50, fps: 25, duration: 2, width: 64, height: 48 },
   },
 ];
-const html = renderReportHtml(
-  {
-    ...{ formatVersion: 1, manifest: hostile, state: 'partial', startedAt: '2020-01-02T03:04:05.678Z' },
-    ...{ seconds: 3725, counts: countJobs(jobs), jobs },
-  },
-  new Map([[1, Uint8Array.of(1, 2, 3)]]),
-  '/v/report',
-);
+const render = (list: readonly JobReport[]): string =>
+  renderReportHtml(
+    {
+      ...{ formatVersion: 1, manifest: hostile, state: 'partial', startedAt: '2020-01-02T03:04:05.678Z' },
+      ...{ seconds: 3725, counts: countJobs(list), jobs: list },
+    },
+    new Map([[1, Uint8Array.of(1, 2, 3)]]),
+    '/v/report',
+  );
+const html = render(jobs);
 
 test('text stays text, wherever it comes from', () => {
   assert.ok(!html.includes('<script'));
@@ -52,4 +54,10 @@ test('the page says what became of each job and needs nothing else', () => {
   assert.match(html, /<a href="\.\.\/ein%20Film%20%231\.mp4">b<\/a>/);
   assert.match(html, /src="data:image\/jpeg;base64,AQID"/);
   assert.ok(!/(?:src|href)="https?:/.test(html));
+});
+
+test('jobs that a batch did not come to are not called missing: their videos may be there', () => {
+  const page = render([jobs[0]!, { ...jobs[1]!, state: 'cancelled', reused: false }]);
+  assert.match(page, /ended with its first failure, .* before it came to 1 of 2 jobs: run it again/);
+  assert.doesNotMatch(page, /missing/);
 });

@@ -41,13 +41,13 @@ const TOLERANCE = 2e-5;
 const SINUSOID_TOLERANCE = 7e-5;
 const golden = readGoldenFile('units');
 
-/** Runs one block on the video `x` of a case and on further inputs, and returns `out` and whatever it added. */
+/** Runs one block on the video `x`, of the case unless given, and on further inputs, and returns `out` and whatever it added. */
 async function runBlock(
   item: GoldenCase,
   build: (net: Net, x: FeatureMap, batch: number) => FeatureMap,
   further: Readonly<Record<string, Tensor>> = {},
+  x = goldenInput(item.inputs.x!),
 ): Promise<Record<string, Tensor>> {
-  const x = goldenInput(item.inputs.x!);
   const [batch, channels] = x.dims as [number, number];
   const video = x.dims.length === 5;
   const [height, width] = x.dims.slice(-2) as [number, number];
@@ -131,6 +131,36 @@ for (const name of ['transformer3d', 'transformer3d_small', 'transformer3d_ref']
     check(item, actual);
   });
 }
+
+test('transformer3d_cfg: a row without the bank and a row with it are those of the reference’s batch', async () => {
+  const item = goldenCase(golden, 'transformer3d_cfg');
+  const rowOf = ({ data, dims: [rows = 1, ...rest] }: Tensor, row: number): Tensor =>
+    tensor((data as Float32Array).slice((row * data.length) / rows, ((row + 1) * data.length) / rows), [
+      1,
+      ...rest,
+    ]);
+  const [x, tokens, banks] = ['x', 'encoder_hidden_states', 'bank'].map((name) =>
+    goldenInput(item.inputs[name]!),
+  );
+  const rows: number[] = [];
+  for (const row of [0, 1]) {
+    const token = tensor(rowOf(tokens!, row).data, [1, 32]);
+    const bank = rowOf(banks!, row);
+    const made = await runBlock(
+      item,
+      (net, input, batch) => {
+        const context = { width: 32, batch, token: net.graph.input('token', [1, 32]) };
+        const value = row === 1 ? net.graph.input('bank', bank.dims) : undefined;
+        const reference = value && ({ kind: 'bank', bank: value, length: 30 } as const);
+        return spatialTransformer(net, input, { heads: 8, groups: 32, context, reference });
+      },
+      row === 1 ? { token, bank } : { token },
+      rowOf(x!, row),
+    );
+    rows.push(...made.out!.data);
+  }
+  check(item, { out: tensor(Float32Array.from(rows), x!.dims) });
+});
 
 test('transformer2d_write: the stored tokens and the output of a batch of two match the reference', async () => {
   const item = goldenCase(golden, 'transformer2d_write');

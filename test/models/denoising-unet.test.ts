@@ -16,6 +16,7 @@ import {
 import { countParameters } from '../../src/models/weight-reader.ts';
 import type { GraphBuilder } from '../../src/onnx/graph.ts';
 import type { Device } from '../../src/runtime/device.ts';
+import { decodeHalf, encodeHalf } from '../../src/tensor/float16.ts';
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 import {
@@ -33,6 +34,8 @@ import { SMALL_UNET } from '../helpers/small-networks.ts';
 
 /** float32 against float32 with another order of summation. */
 const TOLERANCE = 5e-5;
+/** A value of the bank that lies between two halves may be rounded to the other. */
+const HALF_BANK_TOLERANCE = 1e-3;
 const golden = readGoldenFile('denoising_unet');
 const weights = goldenWeights(golden.namespace, golden.keys);
 const referenceFile = readGoldenFile('reference_unet');
@@ -106,6 +109,21 @@ for (const { name, reference, poseFeatures } of conditional) {
     assertGolden(golden, item.outputs.sample!, model_output!.data, TOLERANCE, name);
   });
 }
+
+test('ref_f5_fp16bank: with a bank that is rounded to half precision, the prediction matches', async () => {
+  const item = goldenCase(golden, 'ref_f5_fp16bank');
+  const inputs = inputsOf(item);
+  const banks = Object.entries(await referenceInputs(item, 'banks')).map(([name, { data, dims }]) => {
+    return [name, tensor(decodeHalf(encodeHalf(data, 'F16'), 'F16'), dims)] as const;
+  });
+  const graph = buildDenoisingUnet(
+    SMALL_UNET,
+    weights,
+    optionsOf(inputs, { reference: 'banks', imageEmbeds }),
+  );
+  const { model_output } = await runOnce(graph, { ...inputs, ...Object.fromEntries(banks) });
+  assertGolden(golden, item.outputs.sample!, model_output!.data, HALF_BANK_TOLERANCE, item.name);
+});
 
 for (const name of ['cfg_f5', 'cfg_f8']) {
   test(`${name}: the two halves of guidance match as separate graphs`, async () => {

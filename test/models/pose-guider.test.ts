@@ -42,6 +42,7 @@ const cases = [
   { name: 'p0_parity', scale: 1, batchStatistics: true },
   { name: 'p1_scaled_batchstats', scale: 1 / 255, batchStatistics: true },
   { name: 'p2_scaled_running', scale: 1 / 255, batchStatistics: false },
+  { name: 'p3_unscaled_running', scale: 1, batchStatistics: false },
   { name: 'p0_odd', scale: 1, batchStatistics: true },
 ];
 for (const { name, scale, batchStatistics } of cases) {
