@@ -5,7 +5,7 @@
 Needs libpocketsphinx.so.3 with its English model (Debian: pocketsphinx, pocketsphinx-en-us), flite and ffmpeg. The words of a
 recording are in the column `transcript` of DATA/speech/index.tsv, or in FILE: a name and its words a line, parted by a
 tab, or by | as in LJSpeech's metadata.csv. Writes WORK/phn/NAME.phn (start, end in seconds, phone) for every English
-recording that has none in DATA/speech/phn.
+recording that has none in DATA/speech/phn; with --all of the others, too, so that one aligner labels all.
 """
 import argparse
 import ctypes
