@@ -41,8 +41,7 @@ export function renderOverview(
   columns: number,
 ): string[] {
   const room = Math.max(0, columns - 1);
-  const left =
-    remaining === undefined ? '' : `, about ${formatSeconds(Math.max(1, Math.round(remaining)))} left`;
+  const left = describeLeft(remaining);
   const counts = countJobs(jobs);
   const lines = [`${counts.done} of ${counts.total} videos${left}: ${formatCounts(counts)}`];
   const inHand = jobs.filter(
@@ -81,6 +80,11 @@ function describeEnd({ name, state, reused, failures, seconds }: JobReport): str
     default:
       return undefined;
   }
+}
+
+function describeLeft(remaining: number | undefined): string {
+  // Videos are closed after their last frame: until then there is something left.
+  return remaining === undefined ? '' : `, about ${formatSeconds(Math.max(1, Math.round(remaining)))} left`;
 }
 
 /** Jobs as events have told of them. */
@@ -176,7 +180,7 @@ class BatchLines implements BatchDisplay {
     if (end === undefined) return;
     const { done, total } = countJobs(this.#state.jobs);
     const { remaining } = this.#state;
-    const left = remaining === undefined || done === total ? '' : `, about ${formatSeconds(remaining)} left`;
+    const left = done === total ? '' : describeLeft(remaining);
     this.#write(`${end} (${done} of ${total}${left})`);
   }
 
