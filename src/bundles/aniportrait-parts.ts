@@ -110,7 +110,7 @@ export const PART_SOURCES: readonly PartSource[] = [
   },
   {
     part: 'audio2mesh',
-    network: 'Audio2Mesh',
+    network: 'Audio2Mesh network',
     roles: ['audio2mesh'],
     hint: 'mesh',
     file: 'audio2mesh.safetensors',
@@ -120,7 +120,7 @@ export const PART_SOURCES: readonly PartSource[] = [
   },
   {
     part: 'audio2pose',
-    network: 'Audio2Pose',
+    network: 'Audio2Pose network',
     roles: ['audio2pose'],
     hint: 'pose',
     file: 'audio2pose.safetensors',

@@ -164,6 +164,11 @@ export class BundleFolder {
   }
 }
 
+/** Where the files of a bundle are fetched to; they stay there for the next run if one ends early. */
+export function pullFolder(store: string, name: string): string {
+  return path.join(store, `.${name}.pull`);
+}
+
 /** The error for a name that is taken. */
 export function alreadyThere(name: string, target: string): ModelError {
   return new ModelError(

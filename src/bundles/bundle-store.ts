@@ -3,7 +3,8 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError, ModelError } from '../errors.ts';
 import { type Bundle, EMBEDDED_BUNDLES, filesOf, listEmbeddedBundles, openBundle } from '../models/bundle.ts';
-import { exists, removeAbandoned, writeProblem } from './bundle-folder.ts';
+import { lockFile } from '../weights/file-lock.ts';
+import { exists, pullFolder, removeAbandoned, writeProblem } from './bundle-folder.ts';
 
 /** What the place of the store depends on. */
 export interface StoreSurroundings {
@@ -98,7 +99,7 @@ export function bundleBytes(bundle: Bundle): number {
 }
 
 /**
- * Removes a bundle from a store, and what processes that were killed have left of it.
+ * Removes a bundle from a store, and what imports and transfers that ended early have left of it.
  *
  * @returns the folder that was removed.
  * @throws {@link InvalidOptionError} if the package carries the bundle.
@@ -135,9 +136,20 @@ export async function removeBundle(store: string, name: string): Promise<string>
   return folder;
 }
 
+/** Removes what imports, and runs that fetched, have left of a bundle; waits for one that is fetching it. */
 async function removeRemains(store: string, name: string): Promise<boolean> {
   try {
-    return (await exists(store)) && (await removeAbandoned(store, name));
+    if (!(await exists(store))) return false;
+    const found = await removeAbandoned(store, name);
+    const fetched = pullFolder(store, name);
+    if (!(await exists(fetched))) return found;
+    const lock = await lockFile(`${fetched}.lock`);
+    try {
+      await rm(fetched, { recursive: true, force: true });
+    } finally {
+      lock.release();
+    }
+    return true;
   } catch (error) {
     throw writeProblem(store, error);
   }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describeFileProblem, EnvironmentError, ModelError } from '../errors.ts';
+import { describeFileProblem, EnvironmentError, InvalidOptionError, ModelError } from '../errors.ts';
 import {
   BUNDLE_FORMAT,
   type BundleDescription,
@@ -11,7 +11,14 @@ import {
 } from '../models/bundle-description.ts';
 import { parseBundleDescription } from '../models/bundle-schema.ts';
 import { lockFile } from '../weights/file-lock.ts';
-import { alreadyThere, assertRoom, exists, replaceFolder, writeProblem } from './bundle-folder.ts';
+import {
+  alreadyThere,
+  assertRoom,
+  exists,
+  pullFolder,
+  replaceFolder,
+  writeProblem,
+} from './bundle-folder.ts';
 import { assertBundleName } from './bundle-store.ts';
 import { assertHttp, type Downloaded, type DownloadOptions, download } from './download.ts';
 import type { ImportResult } from './import-aniportrait.ts';
@@ -85,7 +92,7 @@ export async function pullBundle(url: string, options: PullOptions): Promise<Imp
 
   const files = Object.entries(description.files) as [BundlePart, BundleFile][];
   const total = files.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-  const partial = path.join(store, `.${name}.pull`);
+  const partial = pullFolder(store, name);
   // Whoever comes second waits, and finds the bundle there.
   const lock = await lockFile(`${partial}.lock`, signal);
   try {
@@ -132,6 +139,7 @@ export async function pullBundle(url: string, options: PullOptions): Promise<Imp
  * Fetches one file, such as a LoRA, to `target`, which must not exist.
  *
  * @throws {@link ModelError} if the server fails for good, or if there is a file already.
+ * @throws {@link InvalidOptionError} if `sha256` is no hash in lower case.
  */
 export async function pullFile(
   url: string,
@@ -139,6 +147,14 @@ export async function pullFile(
   options: TransferOptions &
     Pick<DownloadOptions, 'sha256'> & { readonly onProgress?: PullOptions['onProgress'] } = {},
 ): Promise<Downloaded> {
+  const { sha256 } = options;
+  if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) {
+    throw new InvalidOptionError(
+      `Cannot use sha256: expected 64 hexadecimal digits, got ${JSON.stringify(sha256)}`,
+      'sha256',
+      sha256,
+    );
+  }
   if (await exists(target)) {
     throw new ModelError(`Cannot fetch to ${target}: expected a new file, got one that exists`, target);
   }

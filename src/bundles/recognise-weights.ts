@@ -44,8 +44,8 @@ const KINDS: readonly Kind[] = [
   { name: 'an autoencoder', has: [/(?:^|\.)decoder\.conv_in\.weight$/, /(?:^|\.)encoder\.conv_in\.weight$/] },
   { name: 'the image encoder', has: [/(?:^|\.)vision_model\.embeddings\.class_embedding$/] },
   { name: 'a text encoder', has: [/(?:^|\.)text_model\.embeddings\./] },
-  { name: 'Audio2Pose', has: [/^audio_encoder\./, /^transformer_decoder\./] },
-  { name: 'Audio2Mesh', has: [/^audio_encoder\./, /^out_fn\./] },
+  { name: 'an Audio2Pose network', has: [/^audio_encoder\./, /^transformer_decoder\./] },
+  { name: 'an Audio2Mesh network', has: [/^audio_encoder\./, /^out_fn\./] },
   { name: 'a wav2vec2 encoder alone', has: [/(?:^|\.)feature_extractor\.conv_layers\.0\.conv\.weight$/] },
 ];
 

@@ -1,5 +1,5 @@
 /** Progress of a batch: a few lines that are redrawn on a terminal, a line for each job elsewhere. */
-import type { BatchEvent, JobReport } from '../jobs/batch-events.ts';
+import type { BatchEvent, JobCounts, JobReport } from '../jobs/batch-events.ts';
 import { countJobs } from '../jobs/batch-events.ts';
 import { formatCounts } from './batch-format.ts';
 import { formatSeconds } from './format.ts';
@@ -41,9 +41,8 @@ export function renderOverview(
   columns: number,
 ): string[] {
   const room = Math.max(0, columns - 1);
-  const left =
-    remaining === undefined ? '' : `, about ${formatSeconds(Math.max(1, Math.round(remaining)))} left`;
   const counts = countJobs(jobs);
+  const left = describeLeft(counts, remaining);
   const lines = [`${counts.done} of ${counts.total} videos${left}: ${formatCounts(counts)}`];
   const inHand = jobs.filter(
     ({ state }) => state === 'preparing' || state === 'ready' || state === 'rendering',
@@ -81,6 +80,13 @@ function describeEnd({ name, state, reused, failures, seconds }: JobReport): str
     default:
       return undefined;
   }
+}
+
+function describeLeft(counts: JobCounts, remaining: number | undefined): string {
+  const unfinished = counts.waiting + counts.preparing + counts.ready + counts.rendering;
+  if (remaining === undefined || unfinished === 0) return '';
+  // Videos are closed after their last frame: until then there is something left.
+  return `, about ${formatSeconds(Math.max(1, Math.round(remaining)))} left`;
 }
 
 /** Jobs as events have told of them. */
@@ -174,10 +180,9 @@ class BatchLines implements BatchDisplay {
     if (event.type !== 'job') return;
     const end = describeEnd(event.job);
     if (end === undefined) return;
-    const { done, total } = countJobs(this.#state.jobs);
-    const { remaining } = this.#state;
-    const left = remaining === undefined || done === total ? '' : `, about ${formatSeconds(remaining)} left`;
-    this.#write(`${end} (${done} of ${total}${left})`);
+    const counts = countJobs(this.#state.jobs);
+    const left = describeLeft(counts, this.#state.remaining);
+    this.#write(`${end} (${counts.done} of ${counts.total}${left})`);
   }
 
   close(): void {}

@@ -1,7 +1,7 @@
 /** `lcm-portrait models`: the bundles that are here, and ways to get others. */
 import { Command } from 'commander';
 import type { StoredBundle } from '../bundles/bundle-store.ts';
-import { ModelError } from '../errors.ts';
+import { InvalidOptionError, ModelError } from '../errors.ts';
 import type { BundlePreset } from '../models/bundle-description.ts';
 import type { CliContext } from './context.ts';
 import { formatBytes } from './format.ts';
@@ -133,13 +133,20 @@ function createPullCommand(context: CliContext): Command {
     .argument('<url>', 'address of bundle.json, of its folder or repository, or with --output of a file')
     .option('--name <name>', "name of the bundle (default: the bundle's own)")
     .option('--output <file>', 'fetch one file, e.g. a LoRA, to this path')
-    .option('--sha256 <hex>', 'hash that the file must have')
+    .option('--sha256 <hex>', 'with --output: hash that the file must have')
     .option('--force', 'replace a bundle of that name');
   addCommonFlags(command);
   type PullFlags = CommonFlags & { name?: string; output?: string; sha256?: string; force?: true };
   return command.action(async (url: string, flags: PullFlags) => {
     const { pullBundle, pullFile } = await import('../bundles/pull-bundle.ts');
     const { output } = flags;
+    if (output === undefined && flags.sha256 !== undefined) {
+      throw new InvalidOptionError(
+        'Cannot use --sha256 without --output: expected one file to compare, got a bundle, whose bundle.json has a hash for each file',
+        '--sha256',
+        flags.sha256,
+      );
+    }
     if (output !== undefined) {
       const { bytes, sha256 } = await runWork(context, flags, 'Fetching', (work) =>
         pullFile(url, output, {

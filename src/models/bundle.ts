@@ -160,25 +160,29 @@ export interface VerifyOptions {
 /**
  * Reads every file of a bundle and compares its hash.
  *
- * @throws {@link ModelError} naming the first file that was changed.
+ * @throws {@link ModelError} naming every file that was changed.
  */
 export async function verifyBundle(bundle: Bundle, options: VerifyOptions = {}): Promise<void> {
   const { signal, onBytes } = options;
   for (const part of bundle.missing) bundle.pathOf(part); // throws
   let done = 0;
+  const changed: { readonly file: string; readonly text: string }[] = [];
   for (const [part, { sha256 }] of filesOf(bundle)) {
-    const { sha256: found } = await hashFile(bundle.pathOf(part), {
+    const file = bundle.pathOf(part);
+    const { sha256: found } = await hashFile(file, {
       signal,
       onBytes: (bytes) => {
         done += bytes;
         onBytes?.(done);
       },
     });
-    if (found !== sha256) {
-      throw new ModelError(
-        `Cannot use ${part} of bundle ${bundle.description.name}: expected SHA-256 ${sha256}, got ${found}; fetch the bundle again`,
-        bundle.pathOf(part),
-      );
-    }
+    if (found !== sha256) changed.push({ file, text: `${file} (expected SHA-256 ${sha256}, got ${found})` });
   }
+  const [first] = changed;
+  if (first === undefined) return;
+  throw new ModelError(
+    `Cannot use bundle ${bundle.description.name}: expected the files that its bundle.json describes, got changed ones: ` +
+      `${changed.map(({ text }) => text).join(', ')}; fetch or import the bundle again`,
+    first.file,
+  );
 }

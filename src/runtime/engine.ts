@@ -120,6 +120,12 @@ function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).trim();
 }
 
+/** Why a device does not open, without a full stop. */
+function whyUnusable(error: unknown): string {
+  const text = messageOf(error).replace(/\.+$/, '');
+  return text.includes('backend not found') ? `ONNX Runtime has no such device on ${process.platform}` : text;
+}
+
 /** Arrays for a message, and the buffers to move with it. */
 function pack(inputs: NamedTensors, transfer: boolean): { tensors: WireTensor[]; buffers: ArrayBuffer[] } {
   const buffers = new Set<ArrayBuffer>();
@@ -297,7 +303,7 @@ export class Engine {
       try {
         await client.request({ kind: 'probe', device: candidate, precision: 'float32' });
       } catch (error) {
-        failures.push(`${candidate}: ${messageOf(error)}`);
+        failures.push(`${candidate}: ${whyUnusable(error)}`);
         continue;
       }
       if (device === 'auto') {
@@ -401,7 +407,7 @@ export async function listExecutionProviders(): Promise<ExecutionProviderInfo[]>
         await client.request({ kind: 'probe', device, precision: 'float32' });
         infos.push({ device, bundled, usable: true });
       } catch (error) {
-        infos.push({ device, bundled, usable: false, reason: messageOf(error) });
+        infos.push({ device, bundled, usable: false, reason: whyUnusable(error) });
       }
     }
     return infos;

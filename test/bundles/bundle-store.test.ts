@@ -54,9 +54,10 @@ test('bundles are listed with what is wrong with them, opened by name, and remov
   assert.deepEqual(readdirSync(store).sort(), ['.half.1-00000000.partial', 'file']);
 });
 
-test('what a killed import left is removed by its name', async () => {
+test('what a killed import and an unfinished transfer left is removed by its name', async () => {
   const store = path.join(folder, 'killed');
   mkdirSync(path.join(store, '.half.4194999-00000000.partial'), { recursive: true });
+  mkdirSync(path.join(store, '.half.pull'));
   assert.equal(await removeBundle(store, 'half'), path.join(store, 'half'));
   assert.deepEqual(readdirSync(store), []);
   await assert.rejects(removeBundle(store, 'half'), /there is none/);

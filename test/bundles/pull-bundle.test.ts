@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { type PullOptions, pullBundle, pullFile, resolveHubAddress } from '../../src/bundles/pull-bundle.ts';
-import { ModelError } from '../../src/errors.ts';
+import { InvalidOptionError, ModelError } from '../../src/errors.ts';
 import { EMBEDDED_BUNDLES, openBundle, verifyBundle } from '../../src/models/bundle.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 import { type ServedFile, startServer } from '../helpers/unreliable-server.ts';
@@ -129,6 +129,10 @@ test('one file is fetched to a path that must be free', async () => {
   await assert.rejects(
     pullFile(`${server.url}/lora.safetensors`, target),
     /expected a new file, got one that exists/,
+  );
+  await assert.rejects(
+    pullFile(`${server.url}/lora.safetensors`, path.join(folder, 'other'), { sha256: 'abc' }),
+    InvalidOptionError,
   );
   const nowhere = path.join(folder, 'none/lora.safetensors');
   await assert.rejects(

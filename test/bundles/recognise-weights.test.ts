@@ -23,8 +23,8 @@ const PUBLISHED: Readonly<Record<string, string>> = {
   pose_guider: 'a pose guider',
   sd_vae_ft_mse: 'an autoencoder',
   image_encoder: 'the image encoder',
-  audio2mesh: 'Audio2Mesh',
-  audio2pose: 'Audio2Pose',
+  audio2mesh: 'an Audio2Mesh network',
+  audio2pose: 'an Audio2Pose network',
 };
 for (const [file, kind] of Object.entries(PUBLISHED)) {
   test(`the published ${file} is ${kind}`, () => {

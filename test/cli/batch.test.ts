@@ -157,4 +157,6 @@ test('the overview: sums first, then the jobs in hand, within the width of the t
   assert.ok(renderOverview(jobs, progress, 90, 40).every((line) => line.length < 40));
   const many = Array.from({ length: 30 }, (_, i) => job(i, 'ready'));
   assert.ok(renderOverview(many, new Map(), undefined, 80).length <= 10);
+  const over = [job(0, 'done'), job(1, 'failed')];
+  assert.deepEqual(renderOverview(over, new Map(), 90, 200), ['1 of 2 videos: 1 done, 1 failed']);
 });

@@ -84,3 +84,13 @@ test('a file that was cut is found on opening, one that was changed on verifying
   await assert.rejects(verifyBundle(changed), /expected SHA-256/);
   await verifyBundle(await openBundle(writeBundle('whole')));
 });
+
+test('all files that were changed are named, where they lie', async () => {
+  const files = { ...(TINY.files as Record<string, { sha256: string }>) };
+  for (const part of ['codec', 'motion']) files[part] = { ...files[part]!, sha256: '0'.repeat(64) };
+  const made = copyTiny('two-changed', { files });
+  const places = ['codec', 'motion'].map((part) =>
+    path.join(made, `${part}.safetensors`).replace(/[.\\]/g, '\\$&'),
+  );
+  await assert.rejects(verifyBundle(await openBundle(made)), new RegExp(places.join(' .*, ')));
+});

@@ -195,6 +195,7 @@ test('a device that does not exist or does not work is refused, without falling 
   await assert.rejects(Engine.open({ device: missing }), (error: Error) => {
     assert.ok(error instanceof EnvironmentError);
     assert.match(error.message, new RegExp(`Cannot use device ${missing}: .*${missing}: \\S+`));
+    assert.doesNotMatch(error.message, /\.\./);
     return true;
   });
 });
