@@ -150,7 +150,7 @@ export async function pullFile(
   const { sha256 } = options;
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) {
     throw new InvalidOptionError(
-      `Cannot use sha256: expected 64 hexadecimal digits, got ${JSON.stringify(sha256)}`,
+      `Cannot use sha256: expected 64 hexadecimal digits in lower case, got ${JSON.stringify(sha256)}`,
       'sha256',
       sha256,
     );
