@@ -4,11 +4,11 @@ import { type ContenderReport, TIMED_STAGES, type TimedStage } from '../report.t
 import { escapeText } from './markup.ts';
 
 const WIDTH = 760;
-const LABEL = 190;
 const NUMBER = 70;
+/** Height of the line above each bar: names are of any length, and have its whole width. */
+const LABEL = 20;
 const BAR = 22;
-const ROW = 40;
-const TOP = 8;
+const ROW = 56;
 /** Pixels below which a part has no room for its number. */
 const NUMBER_ROOM = 34;
 
@@ -20,10 +20,10 @@ export function stageClass(stage: TimedStage): string {
 /** One bar for each contender, its parts the stages; the longest fills the width. */
 export function stageBars(contenders: readonly ContenderReport[]): string {
   const longest = Math.max(...contenders.map(({ times }) => times.total.median));
-  const scale = (WIDTH - LABEL - NUMBER) / longest;
+  const scale = (WIDTH - NUMBER) / longest;
   const rows = contenders.map(({ id, title, times }, i) => {
-    const y = TOP + i * ROW;
-    let x = LABEL;
+    const y = i * ROW + LABEL;
+    let x = 0;
     const parts = TIMED_STAGES.map((stage) => {
       const seconds = times[stage].median;
       const width = seconds * scale;
@@ -38,12 +38,12 @@ export function stageBars(contenders: readonly ContenderReport[]): string {
       return part;
     });
     return (
-      `<text x="0" y="${y + 11}" class="strong">${escapeText(id)}</text>` +
-      `<text x="0" y="${y + 25}" class="faint">${escapeText(title.replace(', as published', ''))}</text>` +
+      `<text x="0" y="${y - 6}"><tspan class="strong">${escapeText(id)}</tspan>` +
+      `<tspan dx="8" class="faint">${escapeText(title.replace(', as published', ''))}</tspan></text>` +
       `${parts.join('')}<text x="${(x + 6).toFixed(1)}" y="${y + BAR / 2 + 4}">${figures(times.total.median)} s</text>`
     );
   });
-  const height = TOP + contenders.length * ROW;
+  const height = contenders.length * ROW;
   return (
     `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Seconds by stage for each contender">${rows.join('')}</svg></div>` +
     `<p class="legend">${TIMED_STAGES.map((stage) => `<span><i class="${stageClass(stage)}"></i>${stage}</span>`).join('')}</p>`
