@@ -45,7 +45,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   const resolved = resolveCompareOptions(options);
   const { signal } = resolved;
   signal?.throwIfAborted();
-  const bundle = await openBundle(resolved.bundle, defaultBundleStore());
+  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const { contenders, notes } = chooseContenders(
     bundle,
     resolved.contenders,
