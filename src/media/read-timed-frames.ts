@@ -3,7 +3,7 @@ import { MediaError, SubprocessError } from '../errors.ts';
 import { type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
-import { INPUT_OPTIONS } from './probe.ts';
+import { INPUT_OPTIONS, parseTimestamp } from './probe.ts';
 import { FrameSplitter } from './read-frames.ts';
 import type { VideoFrame } from './video-frame.ts';
 
@@ -21,6 +21,8 @@ export interface ReadTimedFramesOptions {
   readonly fps?: number | undefined;
   /** Seconds from time 0 after which nothing is read. @defaultValue all */
   readonly duration?: number | undefined;
+  /** Receives the seconds that the file says it has, if it does. */
+  readonly onDuration?: ((seconds: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,13 +45,17 @@ export async function* readTimedFrames(
   videoPath: string,
   options: ReadTimedFramesOptions,
 ): AsyncGenerator<TimedFrame> {
-  const { ffmpeg, signal } = options;
+  const { ffmpeg, onDuration, signal } = options;
   await assertReadableFile(videoPath, 'video');
   const times = new TimeList();
   const run = runFfmpeg(ffmpeg.path, timedFrameSpec(videoPath, options), {
     purpose: `read video ${videoPath}`,
     signal,
-    onStderrLine: (line) => times.read(line),
+    onStderrLine: (line) => {
+      times.read(line);
+      const stated = /\[info\] +Duration: (\S+),/.exec(line)?.[1];
+      if (stated !== undefined && stated !== 'N/A') onDuration?.(parseTimestamp(stated));
+    },
   });
   run.done.then(
     () => times.end(),

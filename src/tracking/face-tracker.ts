@@ -21,8 +21,8 @@ const SEARCH_INTERVAL = 3;
 const SHAPE_SCALE = 0.25;
 /** Landmarks that hardly move with expressions: nose, corners of the eyes, temples, cheekbones, forehead. */
 const STABLE = [
-  4, 5, 6, 10, 33, 50, 54, 67, 93, 97, 98, 117, 127, 129, 132, 133, 168, 197, 205, 234, 263, 280, 284, 297, 323,
-  326, 327, 346, 356, 358, 361, 362, 425, 454,
+  4, 5, 6, 10, 33, 50, 54, 67, 93, 97, 98, 117, 127, 129, 132, 133, 168, 197, 205, 234, 263, 280, 284, 297,
+  323, 326, 327, 346, 356, 358, 361, 362, 425, 454,
 ];
 
 /** The face of one picture. */
@@ -130,8 +130,7 @@ export class FaceTracker {
     const { face, onFirstSight } = this.#options;
     const wanted = face === undefined ? found[0] : fromLeft[face - 1];
     const chosen = wanted && usable(image, wanted.landmarks);
-    if (chosen !== undefined)
-      onFirstSight?.({ faces: found.length, chosen: fromLeft.indexOf(wanted!) + 1 });
+    if (chosen !== undefined) onFirstSight?.({ faces: found.length, chosen: fromLeft.indexOf(wanted!) + 1 });
     return chosen;
   }
 
