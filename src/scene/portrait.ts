@@ -50,7 +50,7 @@ export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, o
 }
 
 /** The square of the picture at the sizes that are needed. */
-interface Cuts {
+interface Crops {
   readonly framed: FramedFace;
   /** For the networks' warp. */
   readonly source: RgbImage;
@@ -77,10 +77,10 @@ export class AnimatedPortrait {
   readonly #networkWarp: PortraitWarp;
   readonly #displayWarp: PortraitWarp;
 
-  private constructor({ image, resolution, framing }: AnimatedPortraitOptions, cuts: Cuts) {
+  private constructor({ image, resolution, framing }: AnimatedPortraitOptions, crops: Crops) {
     this.image = image;
     this.resolution = resolution;
-    const { framed } = cuts;
+    const { framed } = crops;
     this.#framed = framed;
     this.#framing = framing;
     this.mesh = framed.mesh;
@@ -89,23 +89,23 @@ export class AnimatedPortrait {
     const { triangles } = loadFaceMesh();
     const warpOf = (source: RgbImage): PortraitWarp =>
       new PortraitWarp(source, framed.inSquare(framed.points, source.width), triangles);
-    this.#networkWarp = warpOf(cuts.source);
-    this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(cuts.display);
-    this.reference = toPlanar(cuts.reference, new Float32Array(CHANNELS * resolution * resolution));
+    this.#networkWarp = warpOf(crops.source);
+    this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(crops.display);
+    this.reference = toPlanar(crops.reference, new Float32Array(CHANNELS * resolution * resolution));
   }
 
-  /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
+  /** Crops the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
     const { image, face, resolution, framing } = options;
     const framed = new FramedFace(image, face);
     const { square } = framed;
-    const cut = async (size: number): Promise<RgbImage> => {
+    const crop = async (size: number): Promise<RgbImage> => {
       await nextTurn();
       return cropSquare(image, { x: square.x, y: square.y, size: square.side }, size);
     };
-    const source = await cut(resolution * SOURCE_OVERSAMPLING);
-    const display = framing === 'crop' ? source : await cut(square.side);
-    const reference = await cut(resolution);
+    const source = await crop(resolution * SOURCE_OVERSAMPLING);
+    const display = framing === 'crop' ? source : await crop(square.side);
+    const reference = await crop(resolution);
     await nextTurn();
     return new AnimatedPortrait(options, { framed, source, display, reference });
   }
