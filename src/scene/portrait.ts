@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Square } from '../face/crop.ts';
 import { type CellMask, faceMask } from '../face/face-mask.ts';
 import { loadFaceMesh } from '../face/face-mesh.ts';
+import { lowerFaceMask, type SoftMask } from '../face/lower-face-mask.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { PortraitWarp } from '../face/warp.ts';
@@ -29,7 +30,9 @@ export interface AnimatedPortraitOptions {
   /** The whole picture. */
   readonly image: RgbImage;
   /** The face of the picture that is animated. */
-  readonly face: PortraitFace;
+  readonly face: Pick<PortraitFace, 'mesh' | 'transform'>;
+  /** The square to animate, in whole pixels. @defaultValue the one that fits the face best */
+  readonly square?: Square;
   /** Side of the square that the networks see. */
   readonly resolution: number;
   readonly framing: Framing;
@@ -56,8 +59,6 @@ interface Crops {
   readonly source: RgbImage;
   /** For the viewer's warp. */
   readonly display: RgbImage;
-  /** For the reference UNet. */
-  readonly reference: RgbImage;
 }
 
 /** A portrait that can be posed. Holds no native memory. */
@@ -68,8 +69,6 @@ export class AnimatedPortrait {
   readonly square: Square;
   /** Side of {@link AnimatedPortrait.renderBase}'s pictures. */
   readonly displaySize: number;
-  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
-  readonly reference: Float32Array;
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
   readonly #framed: FramedFace;
@@ -91,13 +90,12 @@ export class AnimatedPortrait {
       new PortraitWarp(source, framed.inSquare(framed.points, source.width), triangles);
     this.#networkWarp = warpOf(crops.source);
     this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(crops.display);
-    this.reference = toPlanar(crops.reference, new Float32Array(CHANNELS * resolution * resolution));
   }
 
-  /** Crops the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
+  /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
     const { image, face, resolution, framing } = options;
-    const framed = new FramedFace(image, face);
+    const framed = new FramedFace(image, face, options.square);
     const { square } = framed;
     const crop = async (size: number): Promise<RgbImage> => {
       await nextTurn();
@@ -105,9 +103,22 @@ export class AnimatedPortrait {
     };
     const source = await crop(resolution * SOURCE_OVERSAMPLING);
     const display = framing === 'crop' ? source : await crop(square.side);
-    const reference = await crop(resolution);
     await nextTurn();
-    return new AnimatedPortrait(options, { framed, source, display, reference });
+    return new AnimatedPortrait(options, { framed, source, display });
+  }
+
+  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
+  referencePicture(): Float32Array {
+    const { resolution } = this;
+    const { x, y, side } = this.square;
+    const crop = cropSquare(this.image, { x, y, size: side }, resolution);
+    return toPlanar(crop, new Float32Array(CHANNELS * resolution * resolution));
+  }
+
+  /** The pixels of the picture that a clip may change where it moves the lower face alone. */
+  lowerFaceMask(motion: FrameMotion): SoftMask {
+    const { width, height } = this.image;
+    return lowerFaceMask([this.#framed.points, this.#framed.posedInPicture(motion)], width, height);
   }
 
   /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
