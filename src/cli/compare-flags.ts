@@ -1,7 +1,7 @@
 /** The flags of `lcm-portrait compare`, and the way from them to the options of the library. */
 import type { Command } from 'commander';
 import { type CompareOptions, findInvalidCompareOptions } from '../compare/compare-options.ts';
-import { parseContender, parseSweep } from '../compare/contender-spec.ts';
+import { parseSweep, parseVariant } from '../compare/variant-spec.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { keysOf, type OptionKey } from '../pipeline/options/clip-keys.ts';
 import { findStrayArguments } from './animate-flags.ts';
@@ -16,7 +16,7 @@ import {
   writeFlags,
 } from './option-flags.ts';
 
-/** Options of a clip that all contenders share. */
+/** Options of a clip that all variants share. */
 const SHARED_KEYS = keysOf('input', 'networks', 'clip', 'machine') satisfies readonly OptionKey[];
 
 /** Flags of the comparison alone. */
@@ -39,7 +39,7 @@ export function addCompareFlags(command: Command): Command {
   return command
     .option(
       `${WITH} <settings>`,
-      'another contender, e.g. sampler=dpmpp,steps=8, every=2,windows=moving or preset=faster; may be repeated',
+      'another variant, e.g. sampler=dpmpp,steps=8, every=2,windows=moving or preset=faster; may be repeated',
       collect,
     )
     .option(`${SWEEP} <values>`, 'the preset fast with several values, e.g. steps=1,2,4,8', collect)
@@ -73,7 +73,7 @@ export function readCompareFlags(command: Command): {
         return [];
       }
     });
-  options.contenders = parseAll(values.with, (text) => parseContender(text, WITH));
+  options.variants = parseAll(values.with, (text) => parseVariant(text, WITH));
   options.sweeps = parseAll(values.sweep, (text) => parseSweep(text, SWEEP));
   const read = options as unknown as CompareOptions;
   errors.push(...findInvalidCompareOptions(read).map((error) => error.writtenAs(writeFlags(NAMES))));

@@ -6,9 +6,9 @@ import type { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
 import type { KeysOfGroup } from '../pipeline/options/option-spec.ts';
 import { integer, path, refusalOf } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
-import { type ContenderSpec, checkContender, checkSweep, type SweepSpec } from './contender-spec.ts';
+import { checkSweep, checkVariant, type SweepSpec, type VariantSpec } from './variant-spec.ts';
 
-/** Options of a clip that all contenders share. */
+/** Options of a clip that all variants share. */
 export type SharedClipOptions = Pick<
   AnimateOptions,
   KeysOfGroup<typeof CLIP_OPTIONS, 'input' | 'networks' | 'clip' | 'machine'> | 'signal'
@@ -19,10 +19,10 @@ export interface CompareOptions extends SharedClipOptions {
   /** Folder of the report; made if it is not there. */
   readonly output: string;
   /** Contenders beside the bundle's presets. @defaultValue none */
-  readonly contenders?: readonly ContenderSpec[];
+  readonly variants?: readonly VariantSpec[];
   /** Settings of the preset `fast` to try several values of. @defaultValue none */
   readonly sweeps?: readonly SweepSpec[];
-  /** How often every contender renders the clip, 1 to 100. @defaultValue 3 */
+  /** How often every variant renders the clip, 1 to 100. @defaultValue 3 */
   readonly repeats?: number;
   /** Whether whole jobs are measured as well, stages overlapping, as often as `repeats`. @defaultValue false */
   readonly wholeJob?: boolean;
@@ -38,7 +38,7 @@ export type CompareStage = 'prepare' | 'load' | 'render' | 'whole-job' | 'look' 
 /** What {@link CompareOptions.onProgress} receives. */
 export type CompareEvent =
   | { readonly type: 'stage'; readonly stage: CompareStage }
-  /** Evaluations of the denoiser over all contenders and repeats. */
+  /** Evaluations of the denoiser over all variants and repeats. */
   | {
       readonly type: 'evaluations';
       readonly done: number;
@@ -49,14 +49,14 @@ export type CompareEvent =
 
 /** Options with their defaults. */
 export type ResolvedCompareOptions = CompareOptions &
-  Required<Pick<CompareOptions, 'bundle' | 'contenders' | 'sweeps' | 'repeats' | 'wholeJob' | 'overwrite'>>;
+  Required<Pick<CompareOptions, 'bundle' | 'variants' | 'sweeps' | 'repeats' | 'wholeJob' | 'overwrite'>>;
 
 const REPEATS = integer(1, 100);
 const FOLDER = path('the path of a folder for the report');
 
 const OWN_KEYS: Record<Exclude<keyof CompareOptions, keyof SharedClipOptions>, true> = {
   output: true,
-  contenders: true,
+  variants: true,
   sweeps: true,
   repeats: true,
   wholeJob: true,
@@ -79,7 +79,7 @@ export function findInvalidCompareOptions(options: CompareOptions): InvalidOptio
   const own: readonly string[] = keysOf('sampling');
   for (const key of own) {
     if (key in options) {
-      fail(key, options[key as never], 'contenders, which have settings of their own', 'a setting for all');
+      fail(key, options[key as never], 'variants, which have settings of their own', 'a setting for all');
     }
   }
   const shared = Object.fromEntries(
@@ -87,7 +87,7 @@ export function findInvalidCompareOptions(options: CompareOptions): InvalidOptio
   );
   // A video's name stands in for the folder's, which has its own check.
   errors.push(...findInvalidOptions({ ...shared, output: 'comparison.mp4' }));
-  const { output, repeats, contenders = [], sweeps = [] } = options;
+  const { output, repeats, variants = [], sweeps = [] } = options;
   const folder = refusalOf(FOLDER, output);
   if (folder !== undefined) {
     fail('output', output, folder.expected, output === undefined ? 'nothing' : folder.got);
@@ -95,7 +95,7 @@ export function findInvalidCompareOptions(options: CompareOptions): InvalidOptio
   const times = repeats === undefined ? undefined : refusalOf(REPEATS, repeats);
   if (times !== undefined) fail('repeats', repeats, times.expected, times.got);
   for (const check of [
-    ...contenders.map((spec) => () => checkContender(spec, 'contenders')),
+    ...variants.map((spec) => () => checkVariant(spec, 'variants')),
     ...sweeps.map((sweep) => () => checkSweep(sweep, 'sweeps')),
   ]) {
     try {
@@ -119,7 +119,7 @@ export function resolveCompareOptions(options: CompareOptions): ResolvedCompareO
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return {
     bundle: 'tiny',
-    contenders: [],
+    variants: [],
     sweeps: [],
     repeats: 3,
     wholeJob: false,

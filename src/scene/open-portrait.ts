@@ -51,5 +51,5 @@ export async function openPortrait(options: OpenPortraitOptions): Promise<SceneP
   const face = choosePortraitFace(image, faces, { path, onNotice });
   return view.type === 'warp'
     ? WarpPortrait.create({ image, face, resolution, framing })
-    : new DrawnPortrait({ image, face, resolution, framing, ...view });
+    : DrawnPortrait.of({ image, face, resolution, ...view }, framing);
 }

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Square } from '../face/crop.ts';
 import { type CellMask, faceMask } from '../face/face-mask.ts';
 import { loadFaceMesh } from '../face/face-mesh.ts';
+import { lowerFaceMask, type SoftMask } from '../face/lower-face-mask.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { PortraitWarp } from '../face/warp.ts';
@@ -29,7 +30,9 @@ export interface AnimatedPortraitOptions {
   /** The whole picture. */
   readonly image: RgbImage;
   /** The face of the picture that is animated. */
-  readonly face: PortraitFace;
+  readonly face: Pick<PortraitFace, 'mesh' | 'transform'>;
+  /** The square to animate, in whole pixels. @defaultValue the one that fits the face best */
+  readonly square?: Square;
   /** Side of the square that the networks see. */
   readonly resolution: number;
   readonly framing: Framing;
@@ -50,14 +53,12 @@ export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, o
 }
 
 /** The square of the picture at the sizes that are needed. */
-interface Cuts {
+interface Crops {
   readonly framed: FramedFace;
   /** For the networks' warp. */
   readonly source: RgbImage;
   /** For the viewer's warp. */
   readonly display: RgbImage;
-  /** For the reference UNet. */
-  readonly reference: RgbImage;
 }
 
 /** A portrait that can be posed. Holds no native memory. */
@@ -68,8 +69,6 @@ export class AnimatedPortrait {
   readonly square: Square;
   /** Side of {@link AnimatedPortrait.renderBase}'s pictures. */
   readonly displaySize: number;
-  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
-  readonly reference: Float32Array;
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
   readonly #framed: FramedFace;
@@ -77,10 +76,10 @@ export class AnimatedPortrait {
   readonly #networkWarp: PortraitWarp;
   readonly #displayWarp: PortraitWarp;
 
-  private constructor({ image, resolution, framing }: AnimatedPortraitOptions, cuts: Cuts) {
+  private constructor({ image, resolution, framing }: AnimatedPortraitOptions, crops: Crops) {
     this.image = image;
     this.resolution = resolution;
-    const { framed } = cuts;
+    const { framed } = crops;
     this.#framed = framed;
     this.#framing = framing;
     this.mesh = framed.mesh;
@@ -89,25 +88,37 @@ export class AnimatedPortrait {
     const { triangles } = loadFaceMesh();
     const warpOf = (source: RgbImage): PortraitWarp =>
       new PortraitWarp(source, framed.inSquare(framed.points, source.width), triangles);
-    this.#networkWarp = warpOf(cuts.source);
-    this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(cuts.display);
-    this.reference = toPlanar(cuts.reference, new Float32Array(CHANNELS * resolution * resolution));
+    this.#networkWarp = warpOf(crops.source);
+    this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(crops.display);
   }
 
   /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
     const { image, face, resolution, framing } = options;
-    const framed = new FramedFace(image, face);
+    const framed = new FramedFace(image, face, options.square);
     const { square } = framed;
-    const cut = async (size: number): Promise<RgbImage> => {
+    const crop = async (size: number): Promise<RgbImage> => {
       await nextTurn();
       return cropSquare(image, { x: square.x, y: square.y, size: square.side }, size);
     };
-    const source = await cut(resolution * SOURCE_OVERSAMPLING);
-    const display = framing === 'crop' ? source : await cut(square.side);
-    const reference = await cut(resolution);
+    const source = await crop(resolution * SOURCE_OVERSAMPLING);
+    const display = framing === 'crop' ? source : await crop(square.side);
     await nextTurn();
-    return new AnimatedPortrait(options, { framed, source, display, reference });
+    return new AnimatedPortrait(options, { framed, source, display });
+  }
+
+  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
+  referencePicture(): Float32Array {
+    const { resolution } = this;
+    const { x, y, side } = this.square;
+    const crop = cropSquare(this.image, { x, y, size: side }, resolution);
+    return toPlanar(crop, new Float32Array(CHANNELS * resolution * resolution));
+  }
+
+  /** The pixels of the picture that a clip may change where it moves the lower face alone. */
+  lowerFaceMask(motion: FrameMotion): SoftMask {
+    const { width, height } = this.image;
+    return lowerFaceMask([this.#framed.points, this.#framed.posedInPicture(motion)], width, height);
   }
 
   /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
