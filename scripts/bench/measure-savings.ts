@@ -121,13 +121,13 @@ const denoiser = (reference: 'none' | 'keys-values' | 'banks', batch = 1): Graph
   await closeAll();
 }
 
-// The original runs both halves as one batch, both with the bank, and then the first half's attention again.
+// The original runs both branches as one batch, both with the bank, and then the first half's attention again.
 {
   const together = await load('doubled batch', denoiser('banks', 2));
   const unconditional = await load('unconditional', denoiser('none'));
   const conditional = await load('conditional', denoiser('keys-values'));
   note(
-    'guidance halves apart, one without reference: both',
+    'guidance branches apart, one without reference: both',
     await compare([together], [unconditional, conditional]),
   );
   await closeAll();

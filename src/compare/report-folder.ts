@@ -20,7 +20,7 @@ export const REPORT_FILES = {
   videos: 'videos',
 } as const;
 
-/** Path of a contender's video, relative to the report. */
+/** Path of a variant's video, relative to the report. */
 export function videoOf(id: string): string {
   return `${REPORT_FILES.videos}/${id}.mp4`;
 }

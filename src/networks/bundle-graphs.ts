@@ -28,7 +28,7 @@ import type { WeightSource } from '../weights/weight-source.ts';
 
 /**
  * Networks of a clip. `unconditional` is the denoiser's guidance half without reference; `published` are the forms for both
- * halves at once, without what is saved elsewhere, for comparisons.
+ * branches at once, without what is saved elsewhere, for comparisons.
  */
 export type NetworkName =
   | 'image-encoder'

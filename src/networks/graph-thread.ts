@@ -20,7 +20,7 @@ export class GraphThread {
   /**
    * One network's graph.
    *
-   * @param how - `afresh` makes anew what was kept of it.
+   * @param how - `rebuild` makes anew what was kept of it.
    * @throws {@link ModelError} if a weight file is damaged or does not fit the bundle's description.
    * @throws {@link EnvironmentError} if there is no room to keep large weights.
    */
@@ -28,11 +28,11 @@ export class GraphThread {
     bundle: Bundle,
     network: NetworkName,
     options: GraphOptions,
-    { afresh = false }: { readonly afresh?: boolean } = {},
+    { rebuild = false }: { readonly rebuild?: boolean } = {},
   ): Promise<ReadyGraph> {
     const { folder } = bundle;
     const cacheFolder = this.#cacheFolder;
-    return this.#client.request({ kind: 'build', bundle: folder, network, options, cacheFolder, afresh });
+    return this.#client.request({ kind: 'build', bundle: folder, network, options, cacheFolder, rebuild });
   }
 
   /** Ends the thread after the graph that it is making; may be called twice. */

@@ -15,7 +15,7 @@ export interface GraphRequest {
   /** Where weights of large networks are kept. */
   readonly cacheFolder: string;
   /** Makes anew what is kept. */
-  readonly afresh: boolean;
+  readonly rebuild: boolean;
 }
 
 /** What a request is answered with. */
@@ -27,13 +27,13 @@ const bundles = new Map<string, Bundle>();
 
 serveThread<GraphRequest>({
   order: 'one-by-one',
-  handle: async ({ bundle: folder, network, options, cacheFolder, afresh }) => {
+  handle: async ({ bundle: folder, network, options, cacheFolder, rebuild }) => {
     const bundle = bundles.get(folder) ?? (await openBundle(folder));
     bundles.set(folder, bundle);
     const { graph, precision, weightsKey, dispose } = openBundleGraph(bundle, network, options);
     try {
       const cache = new WeightCache({ folder: cacheFolder });
-      const result = { ...(await writeGraph(graph, { cache, weightsKey, afresh })), precision };
+      const result = { ...(await writeGraph(graph, { cache, weightsKey, rebuild })), precision };
       return { result, transfer: [result.model.buffer as ArrayBuffer] };
     } finally {
       dispose();

@@ -134,7 +134,7 @@ export interface AnimateResult {
   readonly precision: PrecisionChoice;
   /** Of `frames`; the others were blended. */
   readonly denoisedFrames: number;
-  /** Evaluations of the denoiser, guidance halves counted singly. */
+  /** Evaluations of the denoiser, guidance branches counted singly. */
   readonly denoiserEvaluations: number;
   readonly times: StageTimes;
 }

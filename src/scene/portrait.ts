@@ -115,8 +115,8 @@ export class AnimatedPortrait {
   referencePicture(): Float32Array {
     const { resolution } = this;
     const { x, y, side } = this.square;
-    const cut = cropSquare(this.image, { x, y, size: side }, resolution);
-    return toPlanar(cut, new Float32Array(CHANNELS * resolution * resolution));
+    const crop = cropSquare(this.image, { x, y, size: side }, resolution);
+    return toPlanar(crop, new Float32Array(CHANNELS * resolution * resolution));
   }
 
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */

@@ -1,9 +1,10 @@
 /** Follows one face from picture to picture: found once, then looked for where it was last. */
-import type { FaceFinder, FoundFace } from '../face/face-finder.ts';
+import { type FaceFinder, type FaceLandmarks, type FoundFace, LANDMARK_SIZE } from '../face/face-finder.ts';
 import { type FaceGeometry, fitFaceGeometry } from '../face/geometry.ts';
-import { regionFromLandmarks } from '../face/region.ts';
+import { type FaceRegion, regionFromLandmarks } from '../face/region.ts';
 import { matrixToPose } from '../face/rotation.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { shrinkRegion } from './shrink-region.ts';
 
 /** Below this presence the region shows no face. Source: MediaPipe, face_landmark_front (tracking confidence). */
 const MIN_PRESENCE = 0.5;
@@ -104,13 +105,27 @@ export class FaceTracker {
 
   /** The face where it was last. */
   async #follow(image: RgbImage, last: Float64Array): Promise<TrackedFace | undefined> {
-    const { points, presence } = await this.#finder.landmarksInRegion(image, regionFromLandmarks(last));
+    const { points, presence } = await this.#landmarksIn(image, regionFromLandmarks(last));
     if (presence < MIN_PRESENCE) return undefined;
     const [before, now] = [extentOf(last), extentOf(points)];
     const step = Math.hypot(now.x - before.x, now.y - before.y);
     if (step > MAX_STEP * before.size || now.size < before.size / 2 || now.size > before.size * 2)
       return undefined;
     return usable(image, points);
+  }
+
+  /** As the finder's, at a fraction of the cost where the face is large. */
+  async #landmarksIn(image: RgbImage, region: FaceRegion): Promise<FaceLandmarks> {
+    const small = shrinkRegion(image, region, LANDMARK_SIZE);
+    if (small === undefined) return this.#finder.landmarksInRegion(image, region);
+    const { left, top, factor } = small;
+    const { points, presence } = await this.#finder.landmarksInRegion(small.image, small.region);
+    for (let i = 0; i < points.length; i += 3) {
+      points[i] = left + factor * points[i]!;
+      points[i + 1] = top + factor * points[i + 1]!;
+      points[i + 2]! *= factor;
+    }
+    return { points, presence };
   }
 
   /** The face among all that are seen. */

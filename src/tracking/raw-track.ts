@@ -100,9 +100,10 @@ export class RawTrack {
     const even = times.every((time, i) => {
       return i === 0 || Math.abs(time - times[i - 1]! - interval) <= Math.max(EVENNESS * interval, 0.0015);
     });
-    const usual = USUAL_RATES.find((rate) =>
-      even ? Math.abs(mean / rate - 1) < RATE_TOLERANCE : rate >= mean * (1 - RATE_TOLERANCE),
-    );
+    const byNearness = [...USUAL_RATES].sort((a, b) => Math.abs(a - mean) - Math.abs(b - mean));
+    const usual = even
+      ? byNearness.find((rate) => Math.abs(mean / rate - 1) < RATE_TOLERANCE)
+      : USUAL_RATES.find((rate) => rate >= mean * (1 - RATE_TOLERANCE));
     return Math.min(most, usual ?? mean);
   }
 

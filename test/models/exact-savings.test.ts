@@ -1,5 +1,5 @@
 /**
- * What this program leaves out of the original's work, against the work itself. The separate guidance halves are compared
+ * What this program leaves out of the original's work, against the work itself. The separate guidance branches are compared
  * with the original's doubled batch in denoising-unet.test.ts, its banks with the whole reference UNet's in
  * reference-unet.test.ts.
  */
@@ -137,9 +137,9 @@ test('pose features are made once for each window, whatever the steps', async ()
     },
   } as unknown as Scene;
   const watch = new Stopwatch();
-  const keyFrames = Array.from({ length: 20 }, (_, frame) => frame);
+  const denoisedFrames = Array.from({ length: 20 }, (_, frame) => frame);
   const conditions = new WindowConditions({
-    ...{ scene, networks, keyFrames, watch },
+    ...{ scene, networks, denoisedFrames, watch },
     windows: plan,
   });
   const scheduler = createScheduler({
