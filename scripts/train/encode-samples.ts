@@ -17,6 +17,7 @@ import { FaceFinder } from '../../src/face/face-finder.ts';
 import { fitFaceGeometry, projectMesh } from '../../src/face/geometry.ts';
 import { choosePortraitFace } from '../../src/face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../../src/face/pose-image.ts';
+import { cacheFolder } from '../../src/files/cache-folder.ts';
 import { cropSquare } from '../../src/image/crop.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import { pillowResize } from '../../src/image/pillow-resize.ts';
@@ -24,16 +25,15 @@ import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
 import { openBundle } from '../../src/models/bundle.ts';
-import { type NetworkName, openBundleGraph } from '../../src/pipeline/bundle-graphs.ts';
-import { DrawnPortrait } from '../../src/pipeline/drawn-scene.ts';
-import { FramedFace } from '../../src/pipeline/framed-face.ts';
-import { toPlanar } from '../../src/pipeline/portrait.ts';
-import { sceneViewOf } from '../../src/pipeline/scene.ts';
-import { writeGraph } from '../../src/pipeline/write-graph.ts';
+import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-graphs.ts';
+import { writeGraph } from '../../src/networks/write-graph.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { Engine, type Network } from '../../src/runtime/engine.ts';
+import { DrawnFace } from '../../src/scene/drawn-scene.ts';
+import { FramedFace } from '../../src/scene/framed-face.ts';
+import { toPlanar } from '../../src/scene/portrait.ts';
+import { sceneViewOf } from '../../src/scene/scene.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-import { cacheFolder } from '../../src/weights/cache-folder.ts';
 import { encodeSafetensors } from '../../src/weights/safetensors.ts';
 import { WeightCache } from '../../src/weights/weight-cache.ts';
 import { cameraSquares } from '../lib/moving-camera.ts';
@@ -122,14 +122,14 @@ async function encodePicture(picture: Float32Array): Promise<Tensor> {
 /** What belongs to a video's portrait. */
 class Portrait {
   readonly framed: FramedFace;
-  readonly #drawn: DrawnPortrait;
+  readonly #drawn: DrawnFace;
   #tensors: Promise<[string, Tensor][]> | undefined;
 
   constructor(image: RgbImage, file: string, faces: Awaited<ReturnType<FaceFinder['find']>>) {
     const face = choosePortraitFace(image, faces, { path: file });
     this.framed = new FramedFace(image, face);
     const { pixelDivisor, imageSize } = view as Extract<typeof view, { type: 'drawing' }>;
-    this.#drawn = new DrawnPortrait({ image, face, resolution, framing: 'crop', pixelDivisor, imageSize });
+    this.#drawn = new DrawnFace({ image, face, resolution, pixelDivisor, imageSize });
   }
 
   tensors(): Promise<[string, Tensor][]> {
@@ -138,7 +138,7 @@ class Portrait {
   }
 
   async #encode(): Promise<[string, Tensor][]> {
-    const { picture, encoderPicture } = this.#drawn.reference;
+    const { picture, encoderPicture } = this.#drawn.reference();
     const list: [string, Tensor][] = [['reference_latents', await encodePicture(picture)]];
     if (imageNetwork !== undefined) {
       const side = imageEncoder!.imageSize;

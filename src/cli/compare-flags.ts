@@ -1,7 +1,7 @@
 /** The flags of `lcm-portrait compare`, and the way from them to the options of the library. */
 import type { Command } from 'commander';
 import { type CompareOptions, findInvalidCompareOptions } from '../compare/compare-options.ts';
-import { parseContender, parseSweep } from '../compare/contender-spec.ts';
+import { parseSweep, parseVariant } from '../compare/variant-spec.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { CLIP_FLAGS, findStrayArguments } from './animate-flags.ts';
 
@@ -13,7 +13,7 @@ interface Flag {
 
 type SingleKey = Exclude<
   keyof CompareOptions,
-  'contenders' | 'sweeps' | 'ffmpegPath' | 'signal' | 'onProgress'
+  'variants' | 'sweeps' | 'ffmpegPath' | 'signal' | 'onProgress'
 >;
 
 /** Flags that are given once, in the order of the help. */
@@ -40,7 +40,7 @@ export function addCompareFlags(command: Command): Command {
   return command
     .option(
       `${WITH} <settings>`,
-      'another contender, e.g. sampler=dpmpp,steps=8, every=2,windows=moving or preset=faster; may be repeated',
+      'another variant, e.g. sampler=dpmpp,steps=8, every=2,windows=moving or preset=faster; may be repeated',
       collect,
     )
     .option(`${SWEEP} <values>`, 'the preset fast with several values, e.g. steps=1,2,4,8', collect)
@@ -74,7 +74,7 @@ export function readCompareFlags(command: Command): {
         return [];
       }
     });
-  options.contenders = parseAll(values.with, (text) => parseContender(text, WITH));
+  options.variants = parseAll(values.with, (text) => parseVariant(text, WITH));
   options.sweeps = parseAll(values.sweep, (text) => parseSweep(text, SWEEP));
   const read = options as unknown as CompareOptions;
   errors.push(

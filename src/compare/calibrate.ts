@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storeCalibration } from '../bundles/store-calibration.ts';
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import { openBundle } from '../models/bundle.ts';
 import { CALIBRATION_FORMAT } from '../models/calibration.ts';
-import { countWindowSteps } from '../pipeline/context-windows.ts';
-import { loadNetworks } from '../pipeline/load-networks.ts';
+import { loadNetworks } from '../networks/load-networks.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { networksOf, Studio } from '../pipeline/studio.ts';
@@ -57,7 +57,7 @@ export interface CalibrateResult {
 
 /**
  * Renders every portrait with every recording by the preset fast, and with the recordings for the original by that preset:
- * all timesteps, with and without LoRA, both halves of guidance. Presets that the bundle has not are left out. The same
+ * all timesteps, with and without LoRA, both branches of guidance. Presets that the bundle has not are left out. The same
  * files give the same ranges.
  *
  * @throws {@link InvalidOptionError} if there is nothing to render; {@link InvalidOptionsError} if `threads` is no number of

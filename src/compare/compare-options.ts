@@ -2,7 +2,7 @@
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { findInvalidOptions, type NameOf } from '../pipeline/resolve-options.ts';
-import { type ContenderSpec, checkContender, checkSweep, type SweepSpec } from './contender-spec.ts';
+import { checkSweep, checkVariant, type SweepSpec, type VariantSpec } from './variant-spec.ts';
 
 /** Options of a clip that a comparison shares with `animate`. */
 export type SharedClipOptions = Pick<
@@ -28,11 +28,11 @@ export type SharedClipOptions = Pick<
 export interface CompareOptions extends SharedClipOptions {
   /** Folder of the report; made if it is not there. */
   readonly output: string;
-  /** Contenders beside the bundle's presets. @defaultValue none */
-  readonly contenders?: readonly ContenderSpec[];
+  /** Variants beside the bundle's presets. @defaultValue none */
+  readonly variants?: readonly VariantSpec[];
   /** Settings of the preset `fast` to try several values of. @defaultValue none */
   readonly sweeps?: readonly SweepSpec[];
-  /** How often every contender renders the clip, 1 to 100. @defaultValue 3 */
+  /** How often every variant renders the clip, 1 to 100. @defaultValue 3 */
   readonly repeats?: number;
   /** Whether whole jobs are measured as well, stages overlapping, as often as `repeats`. @defaultValue false */
   readonly wholeJob?: boolean;
@@ -48,7 +48,7 @@ export type CompareStage = 'prepare' | 'load' | 'render' | 'whole-job' | 'look' 
 /** What {@link CompareOptions.onProgress} receives. */
 export type CompareEvent =
   | { readonly type: 'stage'; readonly stage: CompareStage }
-  /** Evaluations of the denoiser over all contenders and repeats. */
+  /** Evaluations of the denoiser over all variants and repeats. */
   | {
       readonly type: 'evaluations';
       readonly done: number;
@@ -59,13 +59,13 @@ export type CompareEvent =
 
 /** Options with their defaults. */
 export type ResolvedCompareOptions = CompareOptions &
-  Required<Pick<CompareOptions, 'bundle' | 'contenders' | 'sweeps' | 'repeats' | 'wholeJob' | 'overwrite'>>;
+  Required<Pick<CompareOptions, 'bundle' | 'variants' | 'sweeps' | 'repeats' | 'wholeJob' | 'overwrite'>>;
 
 const MAX_REPEATS = 100;
 
 const OWN_KEYS: Record<Exclude<keyof CompareOptions, keyof SharedClipOptions>, true> = {
   output: true,
-  contenders: true,
+  variants: true,
   sweeps: true,
   repeats: true,
   wholeJob: true,
@@ -90,7 +90,7 @@ export function findInvalidCompareOptions(options: CompareOptions, nameOf: NameO
   const own: readonly string[] = ['preset', 'sampler', 'steps', 'guidance', 'windows', 'precision'];
   for (const key of own) {
     if (key in options) {
-      fail(key, options[key as never], 'contenders, which have settings of their own', 'a setting for all');
+      fail(key, options[key as never], 'variants, which have settings of their own', 'a setting for all');
     }
   }
   const shared = Object.fromEntries(
@@ -98,7 +98,7 @@ export function findInvalidCompareOptions(options: CompareOptions, nameOf: NameO
   );
   // A video's name stands in for the folder's, which has its own check.
   errors.push(...findInvalidOptions({ ...shared, output: 'comparison.mp4' }, nameOf));
-  const { output, repeats, contenders = [], sweeps = [] } = options;
+  const { output, repeats, variants = [], sweeps = [] } = options;
   const name = nameOf('output');
   if (typeof output !== 'string' || output === '' || output.includes('\0')) {
     fail(
@@ -112,7 +112,7 @@ export function findInvalidCompareOptions(options: CompareOptions, nameOf: NameO
     fail(nameOf('repeats' as never), repeats, `an integer from 1 to ${MAX_REPEATS}`, String(repeats));
   }
   for (const check of [
-    ...contenders.map((spec) => () => checkContender(spec, 'contenders')),
+    ...variants.map((spec) => () => checkVariant(spec, 'variants')),
     ...sweeps.map((sweep) => () => checkSweep(sweep, 'sweeps')),
   ]) {
     try {
@@ -136,7 +136,7 @@ export function resolveCompareOptions(options: CompareOptions): ResolvedCompareO
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return {
     bundle: 'tiny',
-    contenders: [],
+    variants: [],
     sweeps: [],
     repeats: 3,
     wholeJob: false,

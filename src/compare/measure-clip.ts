@@ -1,4 +1,4 @@
-/** What is seen in a contender's frames by themselves: faces, mouth, flicker, identity. */
+/** What is seen in a variant's frames by themselves: faces, mouth, flicker, identity. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FaceEmbedder } from '../face/face-embedding.ts';
 import type { FaceFinder } from '../face/face-finder.ts';
@@ -8,7 +8,7 @@ import type { Box } from '../metrics/picture.ts';
 import { bestLag, correlation, cosine, deviation, mean } from '../metrics/series.ts';
 import { type Change, FlickerMeter } from '../metrics/temporal-change.ts';
 import { lipOpening } from '../motion/expression-basis.ts';
-import type { DrivenFace } from '../pipeline/framed-face.ts';
+import type { DrivenFace } from '../scene/framed-face.ts';
 import type { FrameSpool } from './frame-spool.ts';
 import type { MouthAgreement } from './report.ts';
 
@@ -17,7 +17,7 @@ const IDENTITY_SAMPLES = 6;
 /** Frames by which mouth and motion may be apart. */
 const LAG_REACH = 5;
 
-/** What all contenders are measured with. */
+/** What all variants are measured with. */
 export interface ClipMeasuring {
   readonly finder: FaceFinder;
   readonly embedder: FaceEmbedder | undefined;

@@ -1,20 +1,20 @@
 /**
- * A bundle's denoiser the way AniPortrait's program runs it, to measure what the exact savings save: both guidance halves
- * in one batch, the reference projected at every step for every frame, pose features of both halves at every step.
+ * A bundle's denoiser the way AniPortrait's program runs it, to measure what the exact savings save: both guidance branches
+ * in one batch, the reference projected at every step for every frame, pose features of both branches at every step.
  *
- * The program also runs the reference UNet for both halves and to its end; that comes once a clip and is left out here, as it
+ * The program also runs the reference UNet for both branches and to its end; that comes once a clip and is left out here, as it
  * would show in short clips only.
  */
 import type { Bundle } from '../models/bundle.ts';
+import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { NetworkPrecision } from '../models/quantization.ts';
-import { FLOAT32_NETWORKS, type NetworkName } from '../pipeline/bundle-graphs.ts';
-import type { NetworksChoice } from '../pipeline/bundle-networks.ts';
-import type { ClipNetworks, FrameToDecode, NamedInputs } from '../pipeline/clip-networks.ts';
-import { GraphThread } from '../pipeline/graph-thread.ts';
-import { openWithFallback } from '../pipeline/half-precision-network.ts';
+import { FLOAT32_NETWORKS, type NetworkName } from '../networks/bundle-graphs.ts';
+import type { NetworksChoice } from '../networks/bundle-networks.ts';
+import type { ClipNetworks, FrameToDecode, NamedInputs } from '../networks/clip-networks.ts';
+import { GraphThread } from '../networks/graph-thread.ts';
+import { openWithFallback } from '../networks/half-precision-network.ts';
+import { loadWritten } from '../networks/write-graph.ts';
 import { defaultCacheFolder } from '../pipeline/open-job.ts';
-import type { FrameConditions, SceneReference } from '../pipeline/scene.ts';
-import { loadWritten } from '../pipeline/write-graph.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { secondsSince } from './clock.ts';
@@ -29,7 +29,7 @@ export interface PublishedNetworksOptions extends Pick<NetworksChoice, 'bundle' 
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `[f0, f1, …]` twice over, for the two halves. */
+/** `[f0, f1, …]` twice over, for the two branches. */
 function doubled({ data, dims }: Tensor): Tensor {
   const twice = new Float32Array(2 * data.length);
   twice.set(data);
@@ -37,8 +37,8 @@ function doubled({ data, dims }: Tensor): Tensor {
   return { data: twice, dims: [2 * dims[0]!, ...dims.slice(1)] };
 }
 
-/** The embeddings of the two halves: the unconditional one sees zeros. */
-function halvesOf({ data, dims }: Tensor): Tensor {
+/** The embeddings of the two branches: the unconditional one sees zeros. */
+function bothBranches({ data, dims }: Tensor): Tensor {
   const both = new Float32Array(2 * data.length);
   both.set(data, data.length);
   return { data: both, dims: [2 * dims[0]!, ...dims.slice(1)] };
@@ -117,12 +117,12 @@ export class PublishedNetworks implements ClipNetworks {
     return this.#lean.encodePortrait(reference);
   }
 
-  /** The reference UNet's banks, and the image's embedding for both halves. */
+  /** The reference UNet's banks, and the image's embedding for both branches. */
   async makeReference(reference: SceneReference): Promise<NamedInputs> {
     const { latents, image_embeds } = await this.encodePortrait(reference);
     const embedding = image_embeds === undefined ? {} : { image_embeds };
     const banks = await this.#network('published-reference-unet').run({ latents: latents!, ...embedding });
-    return image_embeds === undefined ? banks : { ...banks, image_embeds: halvesOf(image_embeds) };
+    return image_embeds === undefined ? banks : { ...banks, image_embeds: bothBranches(image_embeds) };
   }
 
   async bindReference(reference: NamedInputs, options: { readonly transfer?: boolean } = {}): Promise<void> {

@@ -40,7 +40,7 @@ export interface DenoisingUnetOptions extends SpatialSize {
   readonly frames: number;
   /**
    * What self-attention reads of the reference: nothing (the unconditional graph), keys and values from
-   * `buildReferenceUnet` with `project`, or banks, projected in every run. `published`: both guidance halves in one run,
+   * `buildReferenceUnet` with `project`, or banks, projected in every run. `published`: both guidance branches in one run,
    * the unconditional one first, computed the way AniPortrait's program does; slower, for comparisons.
    */
   readonly reference: 'none' | 'keys-values' | 'banks' | 'published';

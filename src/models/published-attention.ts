@@ -15,7 +15,7 @@ export interface TokenSize {
   readonly inner: number;
 }
 
-/** The reference, as every image of both guidance halves is given it. */
+/** The reference, as every image of both guidance branches is given it. */
 export interface PublishedReference {
   readonly kind: 'published';
   /** [1, length, channels] */

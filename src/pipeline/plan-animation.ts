@@ -1,6 +1,7 @@
 /** Tells what a job will take, without doing it. */
+
+import { devicePrecision } from '../networks/check-precision.ts';
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
-import { devicePrecision } from './check-precision.ts';
 import { estimateJob } from './estimate-job.ts';
 import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { Studio } from './studio.ts';
@@ -44,7 +45,7 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       frames,
       fps,
       duration: frames / fps,
-      denoisedFrames: job.keyFrames.length,
+      denoisedFrames: job.denoisedFrames.length,
       windows: Math.max(...windows.map(({ length }) => length)),
       windowLayout: sampling.windows,
       precision,

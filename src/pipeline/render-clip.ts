@@ -1,19 +1,19 @@
 /** Renders a clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
 import PQueue from 'p-queue';
-import type { VideoWriter } from '../media/video-writer.ts';
-import type { ClipCheckpoints } from './clip-checkpoints.ts';
-import type { ClipNetworks, FrameToDecode } from './clip-networks.ts';
 import {
   type ContextWindow,
   countWindowSteps,
   orderWindowSteps,
   type WindowStep,
-} from './context-windows.ts';
-import { type DenoisedFrame, type Denoiser, denoiseClip } from './denoise-clip.ts';
-import { fillBetween } from './key-frames.ts';
+} from '../denoising/context-windows.ts';
+import { type DenoisedFrame, type Denoiser, denoiseClip } from '../denoising/denoise-clip.ts';
+import { fillBetween } from '../denoising/denoised-frames.ts';
+import type { VideoWriter } from '../media/video-writer.ts';
+import type { ClipNetworks, FrameToDecode } from '../networks/clip-networks.ts';
+import type { Scene } from '../scene/scene.ts';
+import type { ClipCheckpoints } from './clip-checkpoints.ts';
 import type { Job } from './open-job.ts';
 import type { RenderProgress } from './render-progress.ts';
-import type { Scene } from './scene.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import { WindowConditions } from './window-conditions.ts';
 
@@ -57,9 +57,9 @@ export function denoiserOf(networks: ClipNetworks, conditions: WindowConditions,
  */
 export async function renderClip(parts: ClipParts): Promise<void> {
   const { job, scene, networks, writer, progress, watch, device, checkpoints, onDenoised } = parts;
-  const { options, bundle, sampling, keyFrames, windows } = job;
+  const { options, bundle, sampling, denoisedFrames, windows } = job;
   const { signal } = options;
-  const conditions = new WindowConditions({ scene, networks, keyFrames, windows, watch, signal });
+  const conditions = new WindowConditions({ scene, networks, denoisedFrames, windows, watch, signal });
   const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
     signal?.throwIfAborted();
     const taken: FrameToDecode[] = [];
@@ -103,7 +103,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
 
   try {
     const resume = await checkpoints?.load({
-      frames: keyFrames.length,
+      frames: denoisedFrames.length,
       windows: windows.at(-1)!.length,
       steps: windows.length,
       frameShape: networks.frameShape,
@@ -133,11 +133,11 @@ export async function renderClip(parts: ClipParts): Promise<void> {
         },
       },
       scheduler: sampling.scheduler,
-      guidanceScale: sampling.halves === 2 ? sampling.guidance : 1,
+      guidanceScale: sampling.branches === 2 ? sampling.guidance : 1,
       windows,
       frameShape: networks.frameShape,
       seed: options.seed,
-      frameNumbers: keyFrames,
+      frameNumbers: denoisedFrames,
       sharedFraction: bundle.description.noise.sharedFraction,
       signal,
       onStep: (step) => {
@@ -149,7 +149,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
       resume,
       onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
     });
-    for await (const frame of fillBetween(denoised, keyFrames)) {
+    for await (const frame of fillBetween(denoised, denoisedFrames)) {
       batch.push(frame);
       if (batch.length === networks.decodeFrames) {
         await hand(batch);

@@ -1,9 +1,10 @@
 /** What the networks are told about each frame, made when a window first needs it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ContextWindow, WindowPlan, WindowStep } from '../denoising/context-windows.ts';
+import type { FrameConditions } from '../models/frame-conditions.ts';
+import type { ClipNetworks, NamedInputs } from '../networks/clip-networks.ts';
+import type { Scene } from '../scene/scene.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { ClipNetworks, NamedInputs } from './clip-networks.ts';
-import type { ContextWindow, WindowPlan, WindowStep } from './context-windows.ts';
-import type { FrameConditions, Scene } from './scene.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 /** Pose features that are kept at once; a window of AniPortrait's has 63 MB. */
@@ -14,7 +15,7 @@ export interface WindowConditionsOptions {
   readonly scene: Scene;
   readonly networks: ClipNetworks;
   /** Numbers of the frames that the windows count. */
-  readonly keyFrames: readonly number[];
+  readonly denoisedFrames: readonly number[];
   readonly windows: WindowPlan;
   readonly watch: Stopwatch;
   /** No new work begins after it aborts. */
@@ -60,8 +61,8 @@ export class WindowConditions {
   }
 
   async #make(indices: readonly number[]): Promise<NamedInputs> {
-    const { keyFrames, networks, watch, signal } = this.#options;
-    const frames = indices.map((index) => keyFrames[index]!);
+    const { denoisedFrames, networks, watch, signal } = this.#options;
+    const frames = indices.map((index) => denoisedFrames[index]!);
     return watch.time('pose', async () => {
       const conditions = await Promise.all(frames.map((frame) => this.#frame(frame)));
       signal?.throwIfAborted();
@@ -75,7 +76,7 @@ export class WindowConditions {
   #groupsOf(window: ContextWindow): Group[] {
     if (!this.#options.networks.posesByFrame) return [{ key: window, frames: window.frames }];
     const size = this.#groupFrames;
-    const last = this.#options.keyFrames.length - 1;
+    const last = this.#options.denoisedFrames.length - 1;
     const numbers = new Set(window.frames.map((frame) => Math.floor(frame / size)));
     return Array.from(numbers, (key) => ({
       key,

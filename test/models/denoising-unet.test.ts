@@ -126,7 +126,7 @@ test('ref_f5_fp16bank: with a bank that is rounded to half precision, the predic
 });
 
 for (const name of ['cfg_f5', 'cfg_f8']) {
-  test(`${name}: the two halves of guidance match as separate graphs`, async () => {
+  test(`${name}: the two branches of guidance match as separate graphs`, async () => {
     const item = goldenCase(golden, name);
     const inputs = inputsOf(item);
     const build = (options: Partial<DenoisingUnetOptions>): GraphBuilder =>
@@ -149,7 +149,7 @@ function twiceOver(data: Float32Array): Float32Array {
 }
 
 for (const name of ['cfg_f5', 'cfg_f8']) {
-  test(`${name}: both halves in one run, as AniPortrait computes them, match`, async () => {
+  test(`${name}: both branches in one run, as AniPortrait computes them, match`, async () => {
     const item = goldenCase(golden, name);
     const inputs = inputsOf(item);
     const graph = buildDenoisingUnet(
@@ -229,7 +229,7 @@ test('the published size has the keys, shapes, parameters and operations of the 
   const guidedPerFrame = guided.flops / frames / 1e9 + upsampling;
   const expected = gflops.denoising_unet_per_frame_with_reference! - 25.67 - 25.58;
   assert.ok(Math.abs(guidedPerFrame - expected) < 0.1, `${guidedPerFrame}`);
-  // As its program computes it: both halves with the reference, then the unconditional one's self-attention again (173.7).
+  // As its program computes it: both branches with the reference, then the unconditional one's self-attention again (173.7).
   const published = describeDenoisingUnet(ANIPORTRAIT_UNET, { ...options, reference: 'published' });
   const publishedPerFrame = published.flops / frames / 1e9;
   const both = 2 * gflops.denoising_unet_per_frame_with_reference! + 173.7;

@@ -1,25 +1,25 @@
 /**
- * What this program leaves out of the original's work, against the work itself. The separate guidance halves are compared
+ * What this program leaves out of the original's work, against the work itself. The separate guidance branches are compared
  * with the original's doubled batch in denoising-unet.test.ts, its banks with the whole reference UNet's in
  * reference-unet.test.ts.
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { plainCrossAttention } from '../../scripts/lib/plain-forms.ts';
+import { atEveryStep, planLoopedWindows } from '../../src/denoising/context-windows.ts';
+import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
 import { addContext } from '../../src/models/blocks.ts';
 import { buildDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { at, type Net } from '../../src/models/layers.ts';
 import { buildReferenceUnet, describeReferenceUnet } from '../../src/models/reference-unet.ts';
 import { attentionSites } from '../../src/models/unet-config.ts';
 import { WeightReader } from '../../src/models/weight-reader.ts';
+import type { ClipNetworks } from '../../src/networks/clip-networks.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
-import type { ClipNetworks } from '../../src/pipeline/clip-networks.ts';
-import { atEveryStep, planLoopedWindows } from '../../src/pipeline/context-windows.ts';
-import { denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { denoiserOf } from '../../src/pipeline/render-clip.ts';
-import type { Scene } from '../../src/pipeline/scene.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
+import type { Scene } from '../../src/scene/scene.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts';
@@ -137,9 +137,9 @@ test('pose features are made once for each window, whatever the steps', async ()
     },
   } as unknown as Scene;
   const watch = new Stopwatch();
-  const keyFrames = Array.from({ length: 20 }, (_, frame) => frame);
+  const denoisedFrames = Array.from({ length: 20 }, (_, frame) => frame);
   const conditions = new WindowConditions({
-    ...{ scene, networks, keyFrames, watch },
+    ...{ scene, networks, denoisedFrames, watch },
     windows: plan,
   });
   const scheduler = createScheduler({

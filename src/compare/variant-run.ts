@@ -1,0 +1,114 @@
+/** A variant with its networks loaded, and what is measured of it from repeat to repeat. */
+import { readFile } from 'node:fs/promises';
+import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
+import type { ClipNetworks } from '../networks/clip-networks.ts';
+import type { Job, Sampling } from '../pipeline/open-job.ts';
+import { networksOf, type Studio } from '../pipeline/studio.ts';
+import { createScheduler } from '../schedulers/create-scheduler.ts';
+import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
+import { secondsSince } from './clock.ts';
+import type { FrameSpool } from './frame-spool.ts';
+import type { RenderTimes } from './measure-render.ts';
+import { PublishedNetworks } from './published-networks.ts';
+import type { Variant } from './variants.ts';
+
+/** One repeat of one variant. */
+export interface Repeat extends RenderTimes {
+  encode: number;
+  /** If asked for. */
+  wholeJob?: number;
+}
+
+/** Networks, and the seconds that loading them took. */
+export interface LoadedNetworks {
+  readonly networks: ClipNetworks;
+  readonly seconds: number;
+  release(): Promise<void>;
+}
+
+/** A variant in the ring. */
+export interface VariantRun {
+  readonly variant: Variant;
+  /** The clip with this variant's sampling, denoised frames and windows. */
+  readonly job: Job;
+  readonly sampling: Sampling;
+  readonly loaded: LoadedNetworks;
+  readonly repeats: Repeat[];
+  /** Evaluations done in the repeat that is running. */
+  evaluationsDone: number;
+  /** Of the first repeat. */
+  frames: FrameSpool | undefined;
+  /** Clean latents by frame, of the first repeat; only where equality is to be shown. */
+  latents: Float32Array[] | undefined;
+}
+
+/** The sampler of a variant. */
+export function samplingOf(bundle: Bundle, variant: Variant): Sampling {
+  const { sampler, steps, guidance, branches, windows, every, precision = 'auto' } = variant;
+  const { schedule } = bundle.description;
+  const scheduler = createScheduler({
+    sampler,
+    numInferenceSteps: steps,
+    noiseSchedule: createNoiseSchedule(schedule),
+    predictionType: schedule.predictionType,
+    timestepSpacing: schedule.timestepSpacing,
+  });
+  return {
+    ...{ sampler, steps, guidance, branches, loras: loraFilesOf(bundle, variant), scheduler },
+    ...{ windows, denoiseEvery: every, precision },
+  };
+}
+
+/** Reads the bundle's files once, so that no variant pays for a disk that has not seen them. */
+export async function warmDisk(bundle: Bundle): Promise<void> {
+  for (const [part] of filesOf(bundle)) await readFile(bundle.pathOf(part));
+}
+
+/** Who follows the loading of networks. */
+export interface LoadWatch {
+  readonly signal?: AbortSignal | undefined;
+  /** Told which networks went over from half precision to float32. */
+  readonly onNotice?: ((message: string) => void) | undefined;
+}
+
+/**
+ * Loads what one variant needs into the studio's engines; networks that another one holds already are shared and cost no time.
+ *
+ * @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph.
+ */
+export async function loadNetworks(
+  studio: Studio,
+  job: Job,
+  { form }: Variant,
+  sampling: Sampling,
+  { signal, onNotice }: LoadWatch,
+): Promise<LoadedNetworks> {
+  const choice = networksOf({ ...job, sampling });
+  const begin = performance.now();
+  const lease = await studio.loadNetworks(choice, signal);
+  const leanSeconds = secondsSince(begin);
+  if (form === 'lean')
+    return { networks: lease.networks, seconds: leanSeconds, release: () => lease.release() };
+  try {
+    const start = performance.now();
+    const engine = await studio.denoisingEngine();
+    const { bundle, windowFrames } = choice;
+    const networks = await PublishedNetworks.load({
+      bundle,
+      windowFrames,
+      loras: sampling.loras,
+      engine,
+      lean: lease.networks,
+      onNotice,
+      signal,
+    });
+    const release = async (): Promise<void> => {
+      await networks.dispose();
+      await lease.release();
+    };
+    return { networks, seconds: secondsSince(start), release };
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+}

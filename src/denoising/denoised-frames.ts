@@ -1,0 +1,57 @@
+/**
+ * Fewer frames for the denoiser: it sees every nth, and the latents of those between are blended from their neighbours.
+ *
+ * AniPortrait's `-acc` denoises fewer frames, too, and makes the others from finished pictures with a network for frame
+ * interpolation. Here the decoder still runs for every frame: where a bundle's latents are what a warped portrait lacks, the
+ * warp moves the face in every frame and only that remainder is blended.
+ */
+import { assertIntegerInRange } from '../errors.ts';
+import type { DenoisedFrame } from './denoise-clip.ts';
+
+/** Most frames that one denoised frame may stand for. */
+export const MAX_DENOISE_EVERY = 8;
+
+/**
+ * Numbers of the frames that are denoised: every `every`th from the first, and the last.
+ *
+ * @throws {@link InvalidOptionError} if `frames` or `every` is out of range.
+ * @example
+ * planDenoisedFrames(6, 2); // [0, 2, 4, 5]
+ */
+export function planDenoisedFrames(frames: number, every: number): number[] {
+  assertIntegerInRange('frames', frames, 1, 2 ** 31 - 1);
+  assertIntegerInRange('denoiseEvery', every, 1, MAX_DENOISE_EVERY);
+  const denoisedFrames = Array.from({ length: Math.ceil(frames / every) }, (_, i) => i * every);
+  if (denoisedFrames.at(-1) !== frames - 1) denoisedFrames.push(frames - 1);
+  return denoisedFrames;
+}
+
+function blend(a: Float32Array, b: Float32Array, share: number): Float32Array {
+  return a.map((value, i) => value + share * (b[i]! - value));
+}
+
+/**
+ * Puts the frames between denoised frames into the stream, in order.
+ *
+ * @param denoised - denoised frames, `frame` counted among them.
+ * @param denoisedFrames - their numbers in the clip, rising from 0.
+ * @returns every frame of the clip with its number there.
+ */
+export async function* fillBetween(
+  denoised: AsyncIterable<DenoisedFrame>,
+  denoisedFrames: readonly number[],
+): AsyncGenerator<DenoisedFrame> {
+  let before: DenoisedFrame | undefined;
+  for await (const { frame: index, latents } of denoised) {
+    const frame = denoisedFrames[index]!;
+    if (before !== undefined) {
+      const distance = frame - before.frame;
+      for (let i = 1; i < distance; i++) {
+        const data = blend(before.latents.data, latents.data, i / distance);
+        yield { frame: before.frame + i, latents: { data, dims: latents.dims } };
+      }
+    }
+    before = { frame, latents };
+    yield before;
+  }
+}

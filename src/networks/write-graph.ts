@@ -1,0 +1,64 @@
+/** Writes graphs for the engine, and opens them: small ones whole, large ones with their weights in the cache. */
+import { ModelError } from '../errors.ts';
+import type { NetworkPrecision } from '../models/quantization.ts';
+import type { GraphBuilder } from '../onnx/graph.ts';
+import type { Engine, Network } from '../runtime/engine.ts';
+import type { WeightCache } from '../weights/weight-cache.ts';
+
+/** A graph that an engine can load. */
+export interface ReadyGraph {
+  readonly model: Uint8Array;
+  /** What it computes in, which is not what was asked for where a network keeps to another. */
+  readonly precision: NetworkPrecision;
+  /** Where its weights lie, if not in the model. */
+  readonly dataFolder?: string;
+}
+
+/** Options of {@link writeGraph}. */
+export interface WriteGraphOptions {
+  readonly cache: WeightCache;
+  /** Names the state of the graph's weights. */
+  readonly weightsKey: unknown;
+  /** Makes anew what the cache has. @defaultValue false */
+  readonly rebuild?: boolean;
+}
+
+/** The embedded bundle's networks, all below this, are read and merged in a second: keeping them would only fill the disk. */
+const MIN_CACHED_BYTES = 128e6;
+
+/**
+ * @throws {@link ModelError} if a weight file is damaged.
+ * @throws {@link EnvironmentError} if the cache is needed and cannot be written.
+ */
+export async function writeGraph(
+  graph: GraphBuilder,
+  { cache, weightsKey, rebuild = false }: WriteGraphOptions,
+): Promise<ReadyGraph> {
+  const bytes = graph.externalTensors().reduce((sum, { length }) => sum + length, 0);
+  if (bytes < MIN_CACHED_BYTES) return { model: graph.toBytes(), precision: graph.precision };
+  if (rebuild) await cache.discard(weightsKey);
+  const { model, folder } = await cache.store(weightsKey, graph);
+  return { model, precision: graph.precision, dataFolder: folder };
+}
+
+/**
+ * Opens a network in an engine; what was kept of it and turns out damaged is made anew.
+ *
+ * @param write - writes the graph, see {@link writeGraph}.
+ * @throws {@link ModelError} if the engine refuses the graph.
+ */
+export async function loadWritten(
+  engine: Pick<Engine, 'load'>,
+  name: string,
+  write: (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>,
+): Promise<Network> {
+  const { model, dataFolder } = await write({ rebuild: false });
+  try {
+    return await engine.load(name, model, { transfer: true, dataFolder });
+  } catch (error) {
+    if (dataFolder === undefined || !(error instanceof ModelError)) throw error;
+    // What was kept may be damaged where nobody looked.
+    const again = await write({ rebuild: true });
+    return engine.load(name, again.model, { transfer: true, dataFolder: again.dataFolder });
+  }
+}
