@@ -69,7 +69,7 @@ function frameSpec(videoPath: string, fps: number | undefined): FfmpegSpec {
 }
 
 /** Cuts a stream of binary PPM files, as ffmpeg writes them, into pictures. */
-class FrameSplitter {
+export class FrameSplitter {
   #header = '';
   #size: { width: number; height: number } | undefined;
   #data = new Uint8Array(0);
