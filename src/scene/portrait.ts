@@ -16,6 +16,7 @@ import type { FrameConditions } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import type { Framing } from './framed-face.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
+import { limitPose } from './limit-pose.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
 const SOURCE_OVERSAMPLING = 1.5;
@@ -122,7 +123,7 @@ export class AnimatedPortrait {
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */
   lowerFaceMask(motion: FrameMotion, strength = 1): SoftMask {
     const { width, height } = this.image;
-    return lowerFaceMask([this.#framed.points, this.#framed.posedInPicture(motion)], {
+    return lowerFaceMask([this.#framed.points, this.#framed.posedInPicture(limitPose(motion))], {
       width,
       height,
       strength,
@@ -133,7 +134,7 @@ export class AnimatedPortrait {
   renderConditions(motion: FrameMotion): FrameConditions {
     const size = this.resolution;
     const pixels = size * size;
-    const points = this.#framed.posedPoints(motion, size);
+    const points = this.#framed.posedPoints(limitPose(motion), size);
     const drawing = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
     const warped = this.#warpForNetworks().render(points, size, size);
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
@@ -146,17 +147,17 @@ export class AnimatedPortrait {
 
   /** What the motion of one frame asks of the face. */
   drivenFace(motion: FrameMotion): DrivenFace {
-    return this.#framed.drivenFace(motion, this.#framing, this.resolution);
+    return this.#framed.drivenFace(limitPose(motion), this.#framing, this.resolution);
   }
 
   /** Where the decoded difference of one frame counts. */
   maskOf(motion: FrameMotion): CellMask {
-    return faceMask(this.#framed.posedPoints(motion, this.resolution), this.resolution, MASK_CELL);
+    return faceMask(this.#framed.posedPoints(limitPose(motion), this.resolution), this.resolution, MASK_CELL);
   }
 
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
   renderBase(motion: FrameMotion): RgbImage {
     const size = this.displaySize;
-    return this.#warpForDisplay().renderImage(this.#framed.posedPoints(motion, size), size, size);
+    return this.#warpForDisplay().renderImage(this.#framed.posedPoints(limitPose(motion), size), size, size);
   }
 }
