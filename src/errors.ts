@@ -88,6 +88,26 @@ export class FaceError extends PipelineError {
   }
 }
 
+/** A span of a recording, in seconds. */
+export interface TimeSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A film does not show the face that is followed for too long. */
+export class FaceLostError extends PipelineError {
+  readonly code = 'FACE';
+  readonly path: string;
+  /** When it is out of sight. */
+  readonly spans: readonly TimeSpan[];
+
+  constructor(message: string, path: string, spans: readonly TimeSpan[], options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+    this.spans = spans;
+  }
+}
+
 /** An execution provider, a tool or a library that the work needs is missing. */
 export class EnvironmentError extends PipelineError {
   readonly code = 'ENVIRONMENT';
