@@ -13,7 +13,7 @@ import { resolveOptions } from '../pipeline/resolve-options.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
-export const RENDER_VERSION = 3;
+export const RENDER_VERSION = 4;
 
 /** Do not change a clip, only where it goes and what computes it. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
