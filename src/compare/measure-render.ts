@@ -7,8 +7,9 @@ import { type DenoisedFrame, type Denoiser, denoiseClip } from '../denoising/den
 import { fillBetween } from '../denoising/denoised-frames.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { ClipNetworks, FrameToDecode } from '../networks/clip-networks.ts';
-import type { Job, Sampling } from '../pipeline/open-job.ts';
+import type { Job } from '../pipeline/open-job.ts';
 import { denoiserOf } from '../pipeline/render-clip.ts';
+import type { Sampling } from '../pipeline/resolve-sampling.ts';
 import { Stopwatch } from '../pipeline/stopwatch.ts';
 import { WindowConditions } from '../pipeline/window-conditions.ts';
 import type { Scene } from '../scene/scene.ts';

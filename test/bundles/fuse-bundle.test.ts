@@ -8,7 +8,7 @@ import { type FuseOptions, fuseBundle } from '../../src/bundles/fuse-bundle.ts';
 import { chooseVariants } from '../../src/compare/variants.ts';
 import { EnvironmentError, InvalidOptionError, ModelError } from '../../src/errors.ts';
 import { type Bundle, openBundle, verifyBundle } from '../../src/models/bundle.ts';
-import { presetOf } from '../../src/pipeline/open-job.ts';
+import { presetOf } from '../../src/pipeline/resolve-sampling.ts';
 import { decodeHalf, encodeHalf } from '../../src/tensor/float16.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
