@@ -51,7 +51,7 @@ function checkLoras(
   }
   if (precision === 'int8') {
     notice(
-      'the ranges for int8 were measured without these LoRAs: activations that go beyond them are clipped; compare the picture with --precision float32',
+      'the ranges for int8 were measured without these LoRAs: activations that go beyond them are clipped; compare the picture with precision float32',
     );
   }
 }

@@ -158,7 +158,7 @@ test('nothing to fuse, a LoRA for another network, or a name that is taken is re
   await assert.rejects(fuseBundle(tiny, { ...given, loras }), /it was made for another network/);
   const own = { ...given, preset: 'fast' as const };
   await fuseBundle(tiny, own);
-  await assert.rejects(fuseBundle(tiny, own), /taken by .*--force/);
+  await assert.rejects(fuseBundle(tiny, own), /taken by .*overwrite: true/);
   await fuseBundle(tiny, { ...own, overwrite: true });
   assert.deepEqual(readdirSync(given.store), ['fused']);
 });
