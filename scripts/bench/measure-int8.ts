@@ -17,7 +17,8 @@ import { meanSquaredError, psnrOfError } from '../../src/metrics/psnr.ts';
 import { mean, median } from '../../src/metrics/series.ts';
 import { structuralSimilarity } from '../../src/metrics/ssim.ts';
 import { FlickerMeter } from '../../src/metrics/temporal-change.ts';
-import { networksOf, Studio } from '../../src/pipeline/studio.ts';
+import { networksOf } from '../../src/pipeline/job-networks.ts';
+import { Studio } from '../../src/pipeline/studio.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { pictureGrid } from '../lib/picture-grid.ts';
 

@@ -1,12 +1,12 @@
 /** A job on its way through a queue, between machines that see one folder under different paths. */
 import path from 'node:path';
-import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import type { AnimateOptions, RenderingProgress } from '../pipeline/animate-options.ts';
 import type { FailedAttempt, JobState } from './batch-events.ts';
 import type { RecordedClip } from './job-folder.ts';
 import type { BatchJob } from './manifest.ts';
 
 /** Of {@link QueuedJob}; a worker refuses others. */
-export const QUEUED_FORMAT = 1;
+export const QUEUED_FORMAT = 2;
 
 /** What is in the queue. Paths within the shared folder are relative to it, with slashes. */
 export interface QueuedJob {
@@ -32,14 +32,7 @@ export interface QueuedProgress {
   readonly failures: readonly FailedAttempt[];
   readonly resumedFrames: number;
   readonly clip?: Partial<RecordedClip>;
-  readonly frames?: {
-    readonly framesDone: number;
-    readonly framesTotal: number;
-    readonly stepsDone: number;
-    readonly stepsTotal: number;
-    readonly framesPerSecond: number;
-    readonly remaining?: number;
-  };
+  readonly frames?: RenderingProgress;
 }
 
 /** What a worker gives back. */
