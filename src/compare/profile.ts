@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaError } from '../errors.ts';
 import { onProcessExit } from '../files/exit-cleanup.ts';
-import { partialPath } from '../media/prepare-output.ts';
+import { partialPath } from '../files/partial-name.ts';
 import { networksOf } from '../pipeline/job-networks.ts';
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
 import { Studio, type StudioProfiles } from '../pipeline/studio.ts';

@@ -3,8 +3,8 @@
  * numbers from here.
  */
 import { countWindowSteps } from '../denoising/context-windows.ts';
-import type { ProgressEvent, Stage } from './animate-options.ts';
 import type { Job } from './open-job.ts';
+import type { ProgressEvent, Stage } from './progress-event.ts';
 
 /** Share of a rendering that is denoising; the rest is decoding and encoding, which end a few frames after it. */
 const DENOISING_SHARE = 0.9;
