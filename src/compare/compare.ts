@@ -106,7 +106,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     await clip?.dispose();
     await studio.dispose();
     await folder.discardDrafts();
-    await folder.release();
+    folder.release();
     await folder.removeIfEmpty();
   }
 }

@@ -82,10 +82,10 @@ class WarpScene implements Scene {
   }
 
   async compose(frame: number, decoded: Float32Array): Promise<RgbImage> {
-    const { picture, face } = await this.#source.at(frame);
+    const { picture, face, strength } = await this.#source.at(frame);
     if (face === undefined) return this.#composer.untouched(picture);
     const motion = await this.#motion.at(frame);
-    const changed = this.#source.changes === 'lower-face' ? face.lowerFaceMask(motion) : undefined;
+    const changed = this.#source.changes === 'lower-face' ? face.lowerFaceMask(motion, strength) : undefined;
     const around = this.#pasteBack ? { picture, square: face.square, changed } : undefined;
     return this.#composer.compose(face.renderBase(motion), decoded, face.maskOf(motion), around);
   }
