@@ -4,10 +4,10 @@ import { POSE_VALUES } from '../motion/motion.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
 
 /**
- * How far a head moves at most from the portrait's own pose: degrees about x, y, z, then cm. A photo turned further shows
- * what it has no picture of. The last quarter of the way is slowed down.
+ * How far a head is moved at most from the portrait's place: cm to the side, up, and towards the camera. The last quarter of
+ * the way is slowed down. How far it may turn is the scene's to say.
  */
-export const POSE_LIMITS: readonly number[] = [15, 20, 20, 3, 3, 5];
+export const PLACE_LIMITS: readonly number[] = [3, 3, 5];
 const FREE_SHARE = 0.75;
 /** Seconds to each side whose mean place counts as where the person sits: who walks or leans takes the head's place along. */
 const PLACE_REACH = 4;
@@ -32,22 +32,21 @@ export function posesFromRest({ frames, poses, rest }: RecordedMotion): Float32A
 }
 
 /**
- * The same poses fit to follow any portrait's own: the place where the person sits is taken out, and they are held within
- * {@link POSE_LIMITS}.
+ * The same poses fit to follow any portrait's own: the place where the person sits is taken out, and moves are held within
+ * {@link PLACE_LIMITS}.
  */
 export function relativePoses(recording: RecordedMotion): Float32Array {
   const { frames, fps } = recording;
   const relative = posesFromRest(recording);
   const reach = Math.round(PLACE_REACH * fps);
-  const out = new Float32Array(relative.length);
-  for (let axis = 0; axis < POSE_VALUES; axis++) {
-    const at = (frame: number): number => relative[frame * POSE_VALUES + axis]!;
+  const out = relative.slice();
+  for (const [i, limit] of PLACE_LIMITS.entries()) {
+    const at = (frame: number): number => relative[frame * POSE_VALUES + 3 + i]!;
     let [from, to, sum] = [0, 0, 0];
     for (let frame = 0; frame < frames; frame++) {
       for (; to < Math.min(frames, frame + reach + 1); to++) sum += at(to);
       for (; from < frame - reach; from++) sum -= at(from);
-      const place = axis < 3 ? 0 : sum / (to - from);
-      out[frame * POSE_VALUES + axis] = softLimit(at(frame) - place, POSE_LIMITS[axis]!);
+      out[frame * POSE_VALUES + 3 + i] = softLimit(at(frame) - sum / (to - from), limit);
     }
   }
   return out;
