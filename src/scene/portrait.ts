@@ -14,8 +14,8 @@ import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
-import type { Framing } from './framed-face.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { limitPose } from './limit-pose.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
