@@ -193,7 +193,7 @@ for (const [parts, moved, resting] of [
 test('all parts together are one source', async () => {
   const parts: MotionPart[] = ['head', 'eyes', 'brows', 'mouth'];
   const { offsets } = await composeMotion(all, still, { parts, mesh: faceIn({}) }).at(0);
-  assertAllClose(decodeNpy(encodeHeadPoses(recording), 'out.npy').data, data, { rtol: 0, atol: 1e-4 });
+  assertAllClose(offsets, new Float32Array(1404).fill(1), { rtol: 0, atol: 1e-6 });
   const { eyes, brows, mouth } = faceParts(faceIn({}));
   for (const shares of [eyes, brows, mouth]) assert.ok(shares.every((share) => share >= 0 && share <= 1));
 });
@@ -204,10 +204,7 @@ test("AniPortrait's head poses are read and written back", async () => {
   const recording = decodeHeadPoses(bytes, 'pose_temp.npy');
   assert.equal(recording.fps, 30);
   assert.equal(recording.frames, 165);
-  assertAllClose(new Float64Array(encodeHeadPoses(recording).slice(-data.byteLength).buffer), data, {
-    rtol: 0,
-    atol: 1e-4,
-  });
+  assertAllClose(decodeNpy(encodeHeadPoses(recording), 'out.npy').data, data, { rtol: 0, atol: 1e-4 });
   const source = new RecordedSource({
     ...{ recording, mode: 'absolute', fps: 30, mesh: faceIn({}), transform: poseToMatrix(PORTRAIT_POSE) },
     scales: SCALES,
