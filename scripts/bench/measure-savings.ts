@@ -1,6 +1,13 @@
+/**
+ * What each exact saving gains by itself: AniPortrait's architecture, the original's form and this program's in turn, with
+ * weights of noise.
+ *
+ *   node --import=tsx scripts/bench/measure-savings.ts [--widths 96,192,384,384] [--cells 64] [--frames 2] [--repeats 5] [--output FILE.md]
+ */
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { addContext } from '../../src/models/blocks.ts';
+import { PUBLISHED_FORMS } from '../../src/compare/published-forms.ts';
+import { FAST_ATTENTION } from '../../src/models/blocks.ts';
 import { buildDenoisingUnet, describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { at, type Net } from '../../src/models/layers.ts';
 import {
@@ -17,7 +24,6 @@ import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../../src/tensor/tensor.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { noiseWeights } from '../lib/noise-weights.ts';
-import { plainCrossAttention } from '../lib/plain-forms.ts';
 import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
@@ -141,19 +147,12 @@ const crossing = (form: 'plain' | 'constant'): GraphBuilder => {
   const token = graph.input('token', [1, contextWidth]);
   for (const [i, site] of attentionSites(config, size).entries()) {
     const length = site.height * site.width;
-    const shape = {
-      count: frames,
-      length,
-      channels: site.channels,
-      heads: config.numHeads[site.level]!,
-      contextWidth,
-    };
+    const shape = { count: frames, length, channels: site.channels };
     const net = at(root, `${site.path}.transformer_blocks.0`);
     const tokens = graph.input(`tokens.${i}`, [frames * length, site.channels]);
-    const out =
-      form === 'plain'
-        ? plainCrossAttention(net, tokens, token, shape)
-        : addContext(net, tokens, shape, { width: contextWidth, batch: 1, token });
+    const { addContext } = form === 'plain' ? PUBLISHED_FORMS : FAST_ATTENTION;
+    const context = { width: contextWidth, batch: 1, token };
+    const out = addContext(net, tokens, shape, context, config.numHeads[site.level]!);
     // One number leaves the engine, so that copying does not count.
     graph.output(`y.${i}`, graph.op('ReduceSum', [out, graph.int64([0, 1])]));
   }

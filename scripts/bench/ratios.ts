@@ -7,18 +7,18 @@
  * Takes under three minutes on two cores. Prints the ratios beside the last ones of the same kind of machine; `--record`
  * appends them to scripts/results/ratios.jsonl. Everything is measured in turns, and medians count.
  */
-import { execFileSync } from 'node:child_process';
 import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { examineMachine } from '../../src/compare/machine-facts.ts';
+import { MEASURED_MAKERS, type MeasuredNetworkName } from '../../src/compare/published-graphs.ts';
 import { networkWork } from '../../src/compare/work.ts';
 import { median } from '../../src/metrics/series.ts';
 import { openBundle } from '../../src/models/bundle.ts';
 import { buildMatrixProbe, matrixProbeFlops } from '../../src/models/matrix-probe.ts';
-import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-graphs.ts';
+import { openGraph } from '../../src/networks/bundle-graphs.ts';
 import { countPoseRuns } from '../../src/pipeline/open-job.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { Engine, type Network } from '../../src/runtime/engine.ts';
@@ -26,6 +26,7 @@ import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount } from '../../src/tensor/tensor.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { compareRatios, lastOfMachine, parseHistory, RATIOS, type RatioEntry } from '../lib/ratio-history.ts';
+import { measuredCommit } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -49,9 +50,13 @@ const { contextFrames: frames, presets } = bundle.description;
 const [fast, original] = [presets.fast!, presets.original!];
 const work = networkWork(bundle.description, { windowFrames: frames, decodeFrames: DECODE_FRAMES });
 
-async function load(engine: Engine, name: NetworkName): Promise<Network> {
+async function load(engine: Engine, name: MeasuredNetworkName): Promise<Network> {
   const form = { windowFrames: frames, decodeFrames: DECODE_FRAMES, loras: [] };
-  const { graph, dispose } = openBundleGraph(bundle, name, { ...form, device: 'cpu', precision: 'float32' });
+  const { graph, dispose } = openGraph(bundle, MEASURED_MAKERS[name], {
+    ...form,
+    device: 'cpu',
+    precision: 'float32',
+  });
   try {
     return await bindNoise(await engine.load(name, graph.toBytes(), { transfer: true }));
   } finally {
@@ -99,13 +104,6 @@ async function timeJob(
   } finally {
     await clip.dispose();
   }
-}
-
-function measuredCommit(): string {
-  const git = (...args: string[]): string =>
-    execFileSync('git', args, { encoding: 'utf8', cwd: ASSETS }).trim();
-  const changed = git('status', '--porcelain', '--untracked-files=no', ':/src', ':/assets') !== '';
-  return git('rev-parse', '--short=10', 'HEAD') + (changed ? '+' : '');
 }
 
 const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-ratios-'));

@@ -45,7 +45,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   const resolved = resolveCompareOptions(options);
   const { signal } = resolved;
   signal?.throwIfAborted();
-  const bundle = await openBundle(resolved.bundle, defaultBundleStore());
+  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const { variants, notes } = chooseVariants(bundle, resolved.variants, resolved.sweeps, fusedLoras(bundle));
   const notice = (message: string): void => resolved.onProgress?.({ type: 'notice', message });
   for (const note of notes) notice(note);

@@ -1,7 +1,7 @@
 /** Variants as a user writes them: `sampler=dpmpp,steps=8,guidance=2.5`, and sweeps, `steps=1,2,4,8`. */
 
-import { MAX_DENOISE_EVERY } from '../denoising/denoised-frames.ts';
 import { InvalidOptionError } from '../errors.ts';
+import { MAX_DENOISE_EVERY } from '../models/bundle-terms.ts';
 import type { PrecisionChoice, PresetName, SamplerName, WindowLayout } from '../pipeline/animate-options.ts';
 import { SAMPLERS } from '../schedulers/create-scheduler.ts';
 

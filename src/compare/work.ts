@@ -3,13 +3,14 @@
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
 import { describeClipVision } from '../models/clip-vision.ts';
-import { describeDenoisingUnet } from '../models/denoising-unet.ts';
+import { type DenoisingUnetOptions, describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { patchDecoderFlops, patchEncoderFlops } from '../models/patch-transform.ts';
 import { describePoseGuider } from '../models/pose-guider.ts';
 import { describeReferenceUnet } from '../models/reference-unet.ts';
 import { describeVae } from '../models/vae.ts';
 import type { Job } from '../pipeline/open-job.ts';
 import { memoryWeights } from '../weights/memory-weights.ts';
+import { PUBLISHED_UNET } from './published-forms.ts';
 import type { Work } from './report.ts';
 import type { Variant } from './variants.ts';
 
@@ -48,14 +49,11 @@ export function networkWork(
   const { resolution, denoisingUnet, poseGuider } = description;
   const picture = { height: resolution, width: resolution };
   const latents = latentSize(description);
-  const denoiser = (reference: 'none' | 'keys-values' | 'published'): number =>
-    describeDenoisingUnet(denoisingUnet, {
-      ...latents,
-      frames: windowFrames,
-      reference,
-      imageEmbeds: reference === 'none' ? 'none' : 'input',
-      poseFeatures: true,
-    }).flops;
+  const denoiser = (
+    form: Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds' | 'batch' | 'forms'>,
+  ): number =>
+    describeDenoisingUnet(denoisingUnet, { ...latents, frames: windowFrames, poseFeatures: true, ...form })
+      .flops;
   return {
     ...codecWork(description, decodeFrames),
     referenceBanks: describeReferenceUnet(denoisingUnet, latents).flops,
@@ -65,9 +63,9 @@ export function networkWork(
       project: memoryWeights('none', new Map()),
     }).flops,
     poseGuider: describePoseGuider(poseGuider, { ...picture, frames: windowFrames }).flops,
-    conditional: denoiser('keys-values'),
-    unconditional: denoiser('none'),
-    published: denoiser('published'),
+    conditional: denoiser({ reference: 'keys-values', imageEmbeds: 'input' }),
+    unconditional: denoiser({ reference: 'none' }),
+    published: denoiser(PUBLISHED_UNET),
   };
 }
 

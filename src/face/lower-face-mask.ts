@@ -25,14 +25,25 @@ const ACROSS = 1.05;
 /** The mask is whole within this share of its radius, and fades out from there. */
 const WHOLE = 0.62;
 
+/** Options of {@link lowerFaceMask}. */
+export interface LowerFaceMaskOptions {
+  /** Of the picture; the mask is cut off at its edges. */
+  readonly width: number;
+  readonly height: number;
+  /** Largest value of the mask. @defaultValue 1 */
+  readonly strength?: number;
+}
+
 /**
  * An ellipse around mouth and chin that turns with the face. It covers the landmarks of both poses, so that neither the old
  * chin nor the new one shows at its edge.
  *
  * @param poses - landmarks of the face as it was filmed and as it is to be shown, `[n, 2]` in pixels of the picture.
- * @param width - of the picture; the mask is cut off at its edges.
  */
-export function lowerFaceMask(poses: readonly ArrayLike<number>[], width: number, height: number): SoftMask {
+export function lowerFaceMask(
+  poses: readonly ArrayLike<number>[],
+  { width, height, strength = 1 }: LowerFaceMaskOptions,
+): SoftMask {
   const [filmed] = poses as [ArrayLike<number>];
   const point = (points: ArrayLike<number>, landmark: number): [number, number] => [
     points[2 * landmark]!,
@@ -75,7 +86,7 @@ export function lowerFaceMask(poses: readonly ArrayLike<number>[], width: number
       const u = (x * across[0] + y * across[1]) / radiusAcross;
       const v = (x * down[0] + y * down[1]) / radiusDown;
       const t = (1 - Math.hypot(u, v)) / (1 - WHOLE);
-      if (t > 0) data[row * columns + column] = t >= 1 ? 1 : t * t * (3 - 2 * t);
+      if (t > 0) data[row * columns + column] = strength * (t >= 1 ? 1 : t * t * (3 - 2 * t));
     }
   }
   return { left, top: first, width: columns, height: rows, data };

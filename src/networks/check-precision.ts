@@ -1,7 +1,7 @@
 /** Whether a precision that was asked for can be had; told before heavy work. */
 import { InvalidOptionError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
-import type { PrecisionChoice } from '../models/bundle-description.ts';
+import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { integersAreFaster } from '../runtime/integer-instructions.ts';
 

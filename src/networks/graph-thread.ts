@@ -2,19 +2,22 @@
 import type { Bundle } from '../models/bundle.ts';
 import { ThreadClient } from '../runtime/thread-client.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
-import type { GraphRequest, GraphResults } from './graph-worker.ts';
+import type { GraphRequest, GraphResults } from './serve-graphs.ts';
 import type { ReadyGraph } from './write-graph.ts';
 
-/** One thread that makes bundles' graphs, one after another. */
-export class GraphThread {
+/** One thread that makes bundles' graphs, one after another; `Name` is the union of the networks that it can make. */
+export class GraphThread<Name extends string = NetworkName> {
   readonly #cacheFolder: string;
-  readonly #client = new ThreadClient<GraphRequest, GraphResults>(
-    new URL('./graph-worker.ts', import.meta.url),
-  );
+  readonly #client: ThreadClient<GraphRequest, GraphResults>;
 
-  /** @param cacheFolder - where weights of large networks are kept. */
-  constructor(cacheFolder: string) {
+  /**
+   * @param cacheFolder - where weights of large networks are kept.
+   * @param worker - the thread's script, which calls `serveGraphs` with makers of every `Name`. @defaultValue that of a
+   *   clip's networks
+   */
+  constructor(cacheFolder: string, worker = new URL('./graph-worker.ts', import.meta.url)) {
     this.#cacheFolder = cacheFolder;
+    this.#client = new ThreadClient(worker);
   }
 
   /**
@@ -26,7 +29,7 @@ export class GraphThread {
    */
   build(
     bundle: Bundle,
-    network: NetworkName,
+    network: Name,
     options: GraphOptions,
     { rebuild = false }: { readonly rebuild?: boolean } = {},
   ): Promise<ReadyGraph> {

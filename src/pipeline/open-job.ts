@@ -24,7 +24,7 @@ import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import { bundlePrecision } from '../networks/check-precision.ts';
 import { sceneViewOf } from '../scene/scene.ts';
-import { createScheduler } from '../schedulers/create-scheduler.ts';
+import { createScheduler, DISTILLED_SAMPLERS, DISTILLED_STEPS } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import type { LoraFile } from '../weights/lora.ts';
@@ -36,12 +36,7 @@ import type {
   WindowLayout,
 } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
-import {
-  DISTILLED_SAMPLERS,
-  DISTILLED_STEPS,
-  type ResolvedOptions,
-  resolveOptions,
-} from './resolve-options.ts';
+import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
 
 /** Sampler settings after the preset and the caller's choices. */
 export interface Sampling {

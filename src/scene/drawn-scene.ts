@@ -13,7 +13,8 @@ import { clipPixels } from '../models/clip-vision.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
 import { type FrameSource, stillSource } from './frame-source.ts';
-import { type DrivenFace, FramedFace, type Framing } from './framed-face.ts';
+import { type DrivenFace, FramedFace } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { PicturePaster } from './paste-picture.ts';
 import { toPlanar } from './portrait.ts';
 import type { Scene, ScenePortrait } from './scene.ts';
@@ -79,9 +80,13 @@ export class DrawnFace {
   }
 
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */
-  lowerFaceMask(motion: FrameMotion): SoftMask {
+  lowerFaceMask(motion: FrameMotion, strength = 1): SoftMask {
     const { width, height } = this.image;
-    return lowerFaceMask([this.framed.points, this.framed.posedInPicture(motion)], width, height);
+    return lowerFaceMask([this.framed.points, this.framed.posedInPicture(motion)], {
+      width,
+      height,
+      strength,
+    });
   }
 }
 
@@ -163,12 +168,14 @@ class DrawnScene implements Scene {
   }
 
   async compose(frame: number, decoded: Float32Array): Promise<RgbImage> {
-    const { picture, face } = await this.#source.at(frame);
+    const { picture, face, strength } = await this.#source.at(frame);
     if (face === undefined) return this.#paster.untouched(picture);
     const generated = toBytes(decoded, face.view.resolution);
     if (this.#framing === 'crop') return generated;
     const changed =
-      this.#source.changes === 'lower-face' ? face.lowerFaceMask(await this.#motion.at(frame)) : undefined;
+      this.#source.changes === 'lower-face'
+        ? face.lowerFaceMask(await this.#motion.at(frame), strength)
+        : undefined;
     return this.#paster.paste(generated, picture, face.framed.square, changed);
   }
 }

@@ -10,6 +10,8 @@ export interface SourceFrame<Posable> {
   readonly picture: RgbImage;
   /** The picture's face, ready to be posed; undefined where the picture shows none. */
   readonly face: Posable | undefined;
+  /** How much of a change shows, 0 to 1. */
+  readonly strength: number;
 }
 
 /** How much of a picture the networks may change: all around the face, or the lower face alone. */
@@ -33,6 +35,6 @@ export function stillSource<Posable>(
   face: Posable,
   size: { readonly width: number; readonly height: number },
 ): FrameSource<Posable> {
-  const frame = Promise.resolve({ picture, face });
+  const frame = Promise.resolve({ picture, face, strength: 1 });
   return { ...size, reference: face, changes: 'square', at: () => frame };
 }

@@ -6,9 +6,7 @@ import { multiplyMatrices, poseToMatrix } from '../face/rotation.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { lipOpening } from '../motion/expression-basis.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
-
-/** `paste-back` keeps the photo's size and background; `crop` returns the square around the face. */
-export type Framing = 'paste-back' | 'crop';
+import type { Framing } from './framing.ts';
 
 /** The face that a frame should show. */
 export interface DrivenFace {

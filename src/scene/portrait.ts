@@ -14,8 +14,8 @@ import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
-import type { Framing } from './framed-face.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { limitPose } from './limit-pose.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
@@ -53,15 +53,6 @@ export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, o
   return out;
 }
 
-/** The square of the picture at the sizes that are needed. */
-interface Crops {
-  readonly framed: FramedFace;
-  /** For the networks' warp. */
-  readonly source: RgbImage;
-  /** For the viewer's warp. */
-  readonly display: RgbImage;
-}
-
 /** A portrait that can be posed. Holds no native memory. */
 export class AnimatedPortrait {
   readonly image: RgbImage;
@@ -74,38 +65,51 @@ export class AnimatedPortrait {
   readonly mesh: Float64Array;
   readonly #framed: FramedFace;
   readonly #framing: Framing;
-  readonly #networkWarp: PortraitWarp;
-  readonly #displayWarp: PortraitWarp;
+  #networkWarp: PortraitWarp | undefined;
+  #displayWarp: PortraitWarp | undefined;
 
-  private constructor({ image, resolution, framing }: AnimatedPortraitOptions, crops: Crops) {
+  /** Prepares nothing yet: the warps are made when they are first needed, see {@link AnimatedPortrait.create}. */
+  constructor({ image, face, square, resolution, framing }: AnimatedPortraitOptions) {
     this.image = image;
     this.resolution = resolution;
-    const { framed } = crops;
+    const framed = new FramedFace(image, face, square);
     this.#framed = framed;
     this.#framing = framing;
     this.mesh = framed.mesh;
     this.square = framed.square;
     this.displaySize = framing === 'crop' ? resolution : framed.square.side;
-    const { triangles } = loadFaceMesh();
-    const warpOf = (source: RgbImage): PortraitWarp =>
-      new PortraitWarp(source, framed.inSquare(framed.points, source.width), triangles);
-    this.#networkWarp = warpOf(crops.source);
-    this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(crops.display);
   }
 
   /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
-    const { image, face, resolution, framing } = options;
-    const framed = new FramedFace(image, face, options.square);
-    const { square } = framed;
-    const crop = async (size: number): Promise<RgbImage> => {
-      await nextTurn();
-      return cropSquare(image, { x: square.x, y: square.y, size: square.side }, size);
-    };
-    const source = await crop(resolution * SOURCE_OVERSAMPLING);
-    const display = framing === 'crop' ? source : await crop(square.side);
+    const portrait = new AnimatedPortrait(options);
     await nextTurn();
-    return new AnimatedPortrait(options, { framed, source, display });
+    portrait.#warpForNetworks();
+    await nextTurn();
+    portrait.#warpForDisplay();
+    await nextTurn();
+    return portrait;
+  }
+
+  #warpForNetworks(): PortraitWarp {
+    this.#networkWarp ??= this.#warpAt(this.resolution * SOURCE_OVERSAMPLING);
+    return this.#networkWarp;
+  }
+
+  #warpForDisplay(): PortraitWarp {
+    this.#displayWarp ??= this.#framing === 'crop' ? this.#warpForNetworks() : this.#warpAt(this.square.side);
+    return this.#displayWarp;
+  }
+
+  /** The warp of the square at `size` pixels. */
+  #warpAt(size: number): PortraitWarp {
+    const { x, y, side } = this.square;
+    const source = cropSquare(this.image, { x, y, size: side }, size);
+    return new PortraitWarp(
+      source,
+      this.#framed.inSquare(this.#framed.points, size),
+      loadFaceMesh().triangles,
+    );
   }
 
   /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
@@ -117,13 +121,13 @@ export class AnimatedPortrait {
   }
 
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */
-  lowerFaceMask(motion: FrameMotion): SoftMask {
+  lowerFaceMask(motion: FrameMotion, strength = 1): SoftMask {
     const { width, height } = this.image;
-    return lowerFaceMask(
-      [this.#framed.points, this.#framed.posedInPicture(limitPose(motion))],
+    return lowerFaceMask([this.#framed.points, this.#framed.posedInPicture(limitPose(motion))], {
       width,
       height,
-    );
+      strength,
+    });
   }
 
   /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
@@ -132,7 +136,7 @@ export class AnimatedPortrait {
     const pixels = size * size;
     const points = this.#framed.posedPoints(limitPose(motion), size);
     const drawing = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
-    const warped = this.#networkWarp.render(points, size, size);
+    const warped = this.#warpForNetworks().render(points, size, size);
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
     toPlanar(drawing, conditions);
     toPlanar(warped.image, conditions, CHANNELS * pixels);
@@ -154,6 +158,6 @@ export class AnimatedPortrait {
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
   renderBase(motion: FrameMotion): RgbImage {
     const size = this.displaySize;
-    return this.#displayWarp.renderImage(this.#framed.posedPoints(limitPose(motion), size), size, size);
+    return this.#warpForDisplay().renderImage(this.#framed.posedPoints(limitPose(motion), size), size, size);
   }
 }

@@ -4,7 +4,8 @@ import type { FrameConditions, SceneReference } from '../models/frame-conditions
 import type { MotionSource } from '../motion/motion-source.ts';
 import { FrameComposer } from './compose-frame.ts';
 import { type FrameSource, stillSource } from './frame-source.ts';
-import type { DrivenFace, Framing } from './framed-face.ts';
+import type { DrivenFace } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { AnimatedPortrait, type AnimatedPortraitOptions } from './portrait.ts';
 import type { Scene, ScenePortrait } from './scene.ts';
 
@@ -82,10 +83,10 @@ class WarpScene implements Scene {
   }
 
   async compose(frame: number, decoded: Float32Array): Promise<RgbImage> {
-    const { picture, face } = await this.#source.at(frame);
+    const { picture, face, strength } = await this.#source.at(frame);
     if (face === undefined) return this.#composer.untouched(picture);
     const motion = await this.#motion.at(frame);
-    const changed = this.#source.changes === 'lower-face' ? face.lowerFaceMask(motion) : undefined;
+    const changed = this.#source.changes === 'lower-face' ? face.lowerFaceMask(motion, strength) : undefined;
     const around = this.#pasteBack ? { picture, square: face.square, changed } : undefined;
     return this.#composer.compose(face.renderBase(motion), decoded, face.maskOf(motion), around);
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { PUBLISHED_UNET } from '../../src/compare/published-forms.ts';
 import { InvalidOptionError, ModelError } from '../../src/errors.ts';
 import {
   buildDenoisingUnet,
@@ -155,7 +156,7 @@ for (const name of ['cfg_f5', 'cfg_f8']) {
     const graph = buildDenoisingUnet(
       SMALL_UNET,
       weights,
-      optionsOf(inputs, { poseFeatures: true, reference: 'published', imageEmbeds: 'input' }),
+      optionsOf(inputs, { poseFeatures: true, ...PUBLISHED_UNET }),
     );
     const twice = Object.entries(inputs).map(([key, { data, dims }]): [string, Tensor] => [
       key,
@@ -230,7 +231,7 @@ test('the published size has the keys, shapes, parameters and operations of the 
   const expected = gflops.denoising_unet_per_frame_with_reference! - 25.67 - 25.58;
   assert.ok(Math.abs(guidedPerFrame - expected) < 0.1, `${guidedPerFrame}`);
   // As its program computes it: both branches with the reference, then the unconditional one's self-attention again (173.7).
-  const published = describeDenoisingUnet(ANIPORTRAIT_UNET, { ...options, reference: 'published' });
+  const published = describeDenoisingUnet(ANIPORTRAIT_UNET, { ...options, ...PUBLISHED_UNET });
   const publishedPerFrame = published.flops / frames / 1e9;
   const both = 2 * gflops.denoising_unet_per_frame_with_reference! + 173.7;
   assert.ok(Math.abs(publishedPerFrame - both) < 0.2, `${publishedPerFrame}, expected ${both}`);
