@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
 import type { Job } from '../pipeline/open-job.ts';
 import { type Sampling, samplingWith } from '../pipeline/resolve-sampling.ts';
-import { networksOf, type Studio } from '../pipeline/studio.ts';
+import type { Studio } from '../pipeline/studio.ts';
 import { secondsSince } from './clock.ts';
 import type { FrameSpool } from './frame-spool.ts';
 import type { RenderTimes } from './measure-render.ts';
