@@ -11,7 +11,7 @@ export abstract class PipelineError extends Error {
 }
 
 /** An option that a text speaks of, with the value that it is to have where the text names one. */
-export interface OptionMention {
+interface OptionMention {
   readonly option: string;
   readonly value?: unknown;
 }

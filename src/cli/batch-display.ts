@@ -8,7 +8,7 @@ import type { ProgressStream } from './progress-bar.ts';
 type ProgressEvent = Extract<BatchEvent, { type: 'progress' }>;
 
 /** Shows events; `close` takes away what would be in the way of later output, and may be called twice. */
-export interface BatchDisplay {
+interface BatchDisplay {
   update(event: BatchEvent): void;
   close(): void;
 }

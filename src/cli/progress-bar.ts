@@ -5,7 +5,7 @@ import { formatSeconds } from './format.ts';
 type FramesEvent = Extract<ProgressEvent, { type: 'frames' }>;
 
 /** What a display knows at one moment. */
-export interface ProgressState {
+interface ProgressState {
   readonly stage: Stage;
   /** Seconds since the stage began. */
   readonly stageElapsed: number;
@@ -16,7 +16,7 @@ export interface ProgressState {
 }
 
 /** Shows events; `close` takes away what would be in the way of later output, and may be called twice. */
-export interface ProgressDisplay {
+interface ProgressDisplay {
   update(event: ProgressEvent): void;
   close(): void;
 }

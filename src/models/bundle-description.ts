@@ -44,16 +44,16 @@ export interface AutoencoderKlConfig extends VaeConfig {
 }
 
 /** Between pictures and latents. */
-export type CodecConfig = PatchTransformConfig | AutoencoderKlConfig;
+type CodecConfig = PatchTransformConfig | AutoencoderKlConfig;
 
 /** The speech network of small bundles; `motion/` knows its other members. */
-export interface MelMotionDescription {
+interface MelMotionDescription {
   readonly type: 'mel-convolution';
   readonly [member: string]: unknown;
 }
 
 /** From speech to motion. */
-export type MotionDescription = MelMotionDescription | AniPortraitAudioConfig;
+type MotionDescription = MelMotionDescription | AniPortraitAudioConfig;
 
 /**
  * How the pose guider of AniPortrait is run. `P0` is what the published program does: pixels of 0…255 as 2v − 1, batch
@@ -72,7 +72,7 @@ export const POSE_GUIDER_VARIANTS: Readonly<
 };
 
 /** What the pose guider sees of each frame: the drawn mesh and the warped portrait, or the drawing alone. */
-export type PoseConditions =
+type PoseConditions =
   | { readonly type: 'drawing-and-warp' }
   | { readonly type: 'drawing'; readonly variant: PoseGuiderVariant };
 
@@ -132,7 +132,7 @@ export interface BundleDescription {
 }
 
 /** Pixels that one latent cell stands for, in each direction. */
-export function pixelsPerCell(codec: CodecConfig): number {
+function pixelsPerCell(codec: CodecConfig): number {
   return codec.type === 'patch-transform' ? codec.patchSize : 2 ** (codec.blockOutChannels.length - 1);
 }
 

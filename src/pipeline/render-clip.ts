@@ -21,7 +21,7 @@ import { WindowConditions } from './window-conditions.ts';
 const MAX_WAITING_BATCHES = 2;
 
 /** What takes part in rendering; all of it stays the caller's to dispose of. */
-export interface ClipParts {
+interface ClipParts {
   readonly job: Job;
   readonly scene: Scene;
   /** With the scene's reference bound, unless `takeDenoiser` does that. */

@@ -129,15 +129,29 @@ test('dead letters with their reasons', async () => {
 
 test('the overview: sums first, then the jobs in hand, within the width of the terminal', () => {
   const job = (index: number, state: JobReport['state'], name = `job-${index}.mp4`): JobReport => ({
-    ...{ index, name, state, portrait: 'p', audio: 'a', output: 'o', reused: false, attempts: 1 },
-    ...{ failures: [], seconds: 1, resumedFrames: 0 },
+    index,
+    name,
+    state,
+    portrait: 'p',
+    audio: 'a',
+    output: 'o',
+    reused: false,
+    attempts: 1,
+    failures: [],
+    seconds: 1,
+    resumedFrames: 0,
   });
   const progress = new Map([
     [
       1,
       {
         type: 'progress' as const,
-        ...{ job: 1, framesDone: 5, framesTotal: 10, stepsDone: 5, stepsTotal: 10, framesPerSecond: 2.5 },
+        job: 1,
+        framesDone: 5,
+        framesTotal: 10,
+        stepsDone: 5,
+        stepsTotal: 10,
+        framesPerSecond: 2.5,
       },
     ],
   ]);
