@@ -22,10 +22,7 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
       const { output, seed = 42, signal, onProgress, overwrite } = options;
       const windows = atEveryStep(planContextWindows(FRAMES, SIZE), STEPS);
       return {
-        frames: FRAMES,
-        fps: 25,
-        width: 3,
-        height: 4,
+        ...{ frames: FRAMES, fps: 25, width: 3, height: 4 },
         async render() {
           onProgress?.({ type: 'stage', stage: 'render' });
           const shape = {
@@ -63,11 +60,9 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
               stepsDone += 1;
               onProgress?.({
                 type: 'frames',
-                framesDone: latents.length,
-                framesTotal: FRAMES,
-                framesPerSecond: 1,
-                stepsDone,
-                stepsTotal: countWindowSteps(windows),
+                ...{ framesDone: latents.length, framesTotal: FRAMES, framesPerSecond: 1 },
+                ...{ stepsDone, stepsTotal: countWindowSteps(windows) },
+                fraction: stepsDone / countWindowSteps(windows),
               });
             },
           });
@@ -80,32 +75,21 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
           if (overwrite) await rename(partial, output);
           else await link(partial, output).finally(() => rm(partial, { force: true }));
           return {
-            output,
-            frames: FRAMES,
-            fps: 25,
-            duration: FRAMES / 25,
-            width: 3,
-            height: 4,
-            device: 'cpu',
-            bundle: 'tiny',
-            sampler: 'lcm' as const,
-            steps: STEPS,
-            guidance: 1,
-            seed,
-            windowLayout: 'overlapping' as const,
-            precision: 'auto' as const,
+            ...{ output, frames: FRAMES, fps: 25, duration: FRAMES / 25, width: 3, height: 4, device: 'cpu' },
+            ...{ bundle: 'tiny', sampler: 'lcm' as const, steps: STEPS, guidance: 1, seed },
+            ...{ windowLayout: 'overlapping' as const, precision: 'auto' as const },
             denoisedFrames: 1,
             denoiserEvaluations: stepsDone,
             times: {
-              prepare: 0,
-              motion: 0,
-              load: 0,
-              reference: 0,
-              pose: 0,
-              denoise: (stepsDone * stepMs) / 1000,
-              decode: 0,
-              encode: 0,
-              total: 0,
+              ...{
+                prepare: 0,
+                motion: 0,
+                load: 0,
+                reference: 0,
+                pose: 0,
+                denoise: (stepsDone * stepMs) / 1000,
+              },
+              ...{ decode: 0, encode: 0, total: 0 },
             },
           };
         },
