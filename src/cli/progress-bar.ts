@@ -4,7 +4,7 @@ import { formatSeconds } from './format.ts';
 import { barLine, type DisplayOptions, LiveLines, type ProgressStream } from './live-lines.ts';
 
 /** What a display knows at one moment. */
-export interface ProgressState {
+interface ProgressState {
   readonly stage: Stage;
   /** Seconds since the stage began. */
   readonly stageElapsed: number;
@@ -15,7 +15,7 @@ export interface ProgressState {
 }
 
 /** Shows events; `close` takes away what would be in the way of later output, and may be called twice. */
-export interface ProgressDisplay {
+interface ProgressDisplay {
   update(event: ProgressEvent): void;
   close(): void;
 }

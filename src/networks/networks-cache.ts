@@ -18,7 +18,7 @@ export interface NetworksLease {
 }
 
 /** Engines that networks are loaded into. */
-export interface NetworkEngines {
+interface NetworkEngines {
   readonly denoisingEngine: Engine;
   readonly sideEngine: Engine;
 }
