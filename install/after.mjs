@@ -20,11 +20,14 @@ function removeOtherSystems() {
     const own = path.join(bin, version, process.platform, process.arch);
     // Another layout than the one that is known is left alone.
     if (!existsSync(path.join(own, 'onnxruntime_binding.node'))) continue;
-    for (const platform of readdirSync(path.join(bin, version))) {
-      for (const arch of readdirSync(path.join(bin, version, platform))) {
-        const folder = path.join(bin, version, platform, arch);
-        if (folder !== own) rmSync(folder, { recursive: true, force: true });
-      }
-    }
+    removeOthers(path.join(bin, version), process.platform);
+    removeOthers(path.dirname(own), process.arch);
+  }
+}
+
+/** Removes all folders in a folder but one. */
+function removeOthers(folder, kept) {
+  for (const name of readdirSync(folder)) {
+    if (name !== kept) rmSync(path.join(folder, name), { recursive: true, force: true });
   }
 }

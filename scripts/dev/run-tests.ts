@@ -16,7 +16,14 @@ import { parseArgs } from 'node:util';
  * Left out of --unit: files and folders of tests that take more than some seconds of computing, because they run whole
  * programs, networks of full width, Python or other processes. Paths begin in test/.
  */
-const SLOW: readonly string[] = ['e2e/'];
+const SLOW: readonly string[] = [
+  ...['e2e/', 'scripts/', 'tracking/'],
+  ...['cli/animate.test.ts', 'cli/batch.test.ts', 'cli/main.test.ts', 'cli/models.test.ts'],
+  ...['bundles/full-disk.test.ts', 'bundles/import-aniportrait.test.ts', 'bundles/fuse-bundle.test.ts'],
+  ...['files/file-lock.test.ts', 'jobs/job-lock.test.ts', 'jobs/queue.test.ts', 'package.test.ts'],
+  ...['denoising/aniportrait-loop.test.ts', 'models/exact-savings.test.ts', 'pipeline/studio.test.ts'],
+  ...['media/video-writer.test.ts', 'runtime/webgpu.test.ts'],
+];
 
 /** For a file of tests that hangs before a test begins, or computes without an end; see test/helpers/time-limit.ts. */
 const FILE_LIMIT_MS = 60 * 60_000;
