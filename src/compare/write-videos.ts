@@ -11,7 +11,7 @@ import type { FrameSpool } from './frame-spool.ts';
 export interface VideoSettings {
   readonly ffmpeg: FfmpegInfo;
   readonly fps: number;
-  readonly audioPath: string;
+  readonly audioPath: string | undefined;
   readonly comment: string;
   readonly signal?: AbortSignal | undefined;
 }

@@ -8,6 +8,7 @@ import { describeFileProblem, MediaError } from '../errors.ts';
 import { hashFile } from '../files/hash-file.ts';
 import { filesOf, openBundle } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { locateHeadMotion } from '../pipeline/head-motions.ts';
 import { defaultBundleStore, presetOf } from '../pipeline/open-job.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
@@ -69,7 +70,11 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
     precision: resolved.precision ?? preset.precision ?? 'auto',
     fps: resolved.fps ?? bundle.description.fps,
     portrait: await hashes.of(resolved.portrait),
-    audio: await hashes.of(resolved.audio),
+    audio: resolved.audio === undefined ? undefined : await hashes.of(resolved.audio),
+    driving: resolved.driving === undefined ? undefined : await hashes.of(resolved.driving),
+    motion: resolved.motion === undefined ? undefined : await hashes.of(resolved.motion),
+    headMotion:
+      resolved.headMotion === undefined ? undefined : await hashes.of(locateHeadMotion(resolved.headMotion)),
     loras: await Promise.all((resolved.loras ?? []).map((lora) => describeLora(lora, hashes))),
     bundle: {
       description: bundle.description,

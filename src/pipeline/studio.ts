@@ -351,7 +351,7 @@ export class Studio {
         height,
         fps,
         frames,
-        audioPath: options.audio,
+        audioPath: job.sound,
         force: options.overwrite,
         metadata: {
           comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}`,

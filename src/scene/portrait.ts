@@ -63,6 +63,8 @@ export class AnimatedPortrait {
   readonly displaySize: number;
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
+  /** Row-major 4×4, from the face to the camera. */
+  readonly transform: Float64Array;
   readonly #framed: FramedFace;
   readonly #framing: Framing;
   #networkWarp: PortraitWarp | undefined;
@@ -76,6 +78,7 @@ export class AnimatedPortrait {
     this.#framed = framed;
     this.#framing = framing;
     this.mesh = framed.mesh;
+    this.transform = framed.transform;
     this.square = framed.square;
     this.displaySize = framing === 'crop' ? resolution : framed.square.side;
   }

@@ -15,6 +15,8 @@ export const MAX_VIDEO_SIDE = 1920;
 export interface ScenePortrait {
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
+  /** Row-major 4×4, from the face to the camera. */
+  readonly transform: Float64Array;
   /** Pixels of the video's frames, even. */
   readonly width: number;
   readonly height: number;
