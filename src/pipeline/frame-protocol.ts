@@ -3,6 +3,7 @@ import type { DrivingMode } from '../driving/driving-modes.ts';
 import type { MotionPart } from '../driving/motion-parts.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
+import type { BundleState } from '../models/bundle.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { ClipMotionOptions } from '../motion/speech-clip-motion.ts';
 import type { NetworkProfile } from '../runtime/engine.ts';
@@ -79,8 +80,7 @@ export interface Driving {
 export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
   readonly kind: 'add-motion';
   readonly clip: number;
-  /** Folder of the bundle. */
-  readonly bundle: string;
+  readonly bundle: BundleState;
   readonly driving: Driving;
 }
 

@@ -5,11 +5,12 @@
 import { drivenMotion } from '../driving/driven-motion.ts';
 import { readRecording } from '../driving/head-pose-file.ts';
 import { FaceFinder } from '../face/face-finder.ts';
-import { openBundle } from '../models/bundle.ts';
+import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
+import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
-import { Engine } from '../runtime/engine.ts';
+import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
@@ -29,6 +30,8 @@ import type {
 interface Clip {
   readonly controller: AbortController;
   portrait?: ScenePortrait;
+  /** Held until the clip is closed. */
+  motion?: Lease<LoadedMotion>;
   scene?: Scene;
 }
 
@@ -36,6 +39,12 @@ interface Clip {
 interface Recording {
   readonly controller: AbortController;
   motion?: RecordedMotion;
+}
+
+/** What makes the motion of a bundle's clips. */
+interface LoadedMotion {
+  readonly make: MotionFactory;
+  readonly networks: readonly Network[];
 }
 
 interface SmallNetworks {
@@ -47,8 +56,11 @@ interface SmallNetworks {
 
 const clips = new Map<number, Clip>();
 const recordings = new Map<number, Recording>();
-/** By the bundle's folder. */
-const motions = new Map<string, MotionFactory>();
+/** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
+const motions = new LeaseCache<LoadedMotion>({
+  maxIdle: 1,
+  dispose: async ({ networks: loaded }) => void (await Promise.all(loaded.map((one) => one.dispose()))),
+});
 let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
@@ -77,11 +89,22 @@ function sceneOf(id: number): Scene {
   return scene;
 }
 
-async function openMotion(bundleFolder: string): Promise<MotionFactory> {
+async function openMotion(state: BundleState): Promise<LoadedMotion> {
   const { engine, cache } = await smallNetworks();
-  return loadMotion(await openBundle(bundleFolder), (name, graph, weightsKey) =>
-    loadWritten(engine, name, ({ rebuild }) => writeGraph(graph, { cache, weightsKey, rebuild })),
-  );
+  const loaded: Network[] = [];
+  try {
+    const make = await loadMotion(await reopenBundle(state), async (name, graph, weightsKey) => {
+      const network = await loadWritten(engine, name, ({ rebuild }) =>
+        writeGraph(graph, { cache, weightsKey, rebuild }),
+      );
+      loaded.push(network);
+      return network;
+    });
+    return { make, networks: loaded };
+  } catch (error) {
+    await Promise.all(loaded.map((network) => network.dispose()));
+    throw error;
+  }
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
@@ -126,7 +149,8 @@ function motionOf(id: number): RecordedMotion {
 
 async function addMotion(request: MotionRequest): Promise<Answer> {
   const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
-  const { portrait, controller } = clipOf(id);
+  const clip = clipOf(id);
+  const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
   const { signal } = controller;
   const { mesh, transform } = portrait;
@@ -138,9 +162,9 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
     ...{ fps, mesh, transform },
     scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
     speech: async () => {
-      const makeMotion = motions.get(bundle) ?? (await openMotion(bundle));
-      motions.set(bundle, makeMotion);
-      return makeMotion({ pcm, fps, frames, mesh, scales, signal });
+      const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
+      clip.motion = lease;
+      return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
     },
   });
   await motion.at(0);
@@ -180,10 +204,13 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       const result = await sceneOf(request.clip).compose(request.frame, request.decoded);
       return { result, transfer: [result.data.buffer as ArrayBuffer] };
     }
-    case 'close-clip':
-      clips.get(request.clip)?.controller.abort();
+    case 'close-clip': {
+      const clip = clips.get(request.clip);
       clips.delete(request.clip);
+      clip?.controller.abort();
+      await clip?.motion?.release();
       return { result: undefined };
+    }
   }
 }
 
