@@ -68,7 +68,7 @@ export function createByteProgress(
   let first: { readonly at: number; readonly begun: number } | undefined;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let drawn = '';
-  let told = '';
+  let shown = '';
   const clear = (): void => {
     if (drawn !== '') stream.write(CLEAR_LINE);
     drawn = '';
@@ -79,8 +79,8 @@ export function createByteProgress(
       first ??= { at: now(), begun: done };
       if (!redraws) {
         const tenth = total === undefined ? '' : ` ${10 * Math.floor((10 * done) / Math.max(1, total))} %`;
-        if (`${what}${tenth}` === told) return;
-        told = `${what}${tenth}`;
+        if (`${what}${tenth}` === shown) return;
+        shown = `${what}${tenth}`;
         stream.write(
           `lcm-portrait: ${what}${total === undefined ? '' : `:${tenth} of ${formatBytes(total)}`}\n`,
         );
