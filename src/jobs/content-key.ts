@@ -78,7 +78,7 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** A LoRA by its content and scale; some have their own scales in a file beside them. */
+/** A LoRA by its content and scale; some have their own scales in a file next to them. */
 async function describeLora({ path, scale }: LoraFile, hashes: FileHashes): Promise<unknown[]> {
   const hash = await hashes.of(path);
   const lora = openLora(path);

@@ -152,7 +152,7 @@ export class FrameThread {
   constructor(threads: number | undefined, cacheFolder: string, profileFolder?: string) {
     this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
     this.#started = this.#client.request({ kind: 'start', threads, cacheFolder, profileFolder });
-    // Told to whoever opens a portrait.
+    // Thrown when a portrait is opened.
     this.#started.catch(() => {});
   }
 

@@ -100,7 +100,7 @@ export async function openJob(
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
-  // The face is found while the sound is read; of what is wrong with both, the face is told.
+  // The face is found while the sound is read; if both fail, the face is reported.
   const finding = frameThread().openPortrait({
     path: picture,
     resolution: bundle.description.resolution,

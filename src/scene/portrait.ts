@@ -83,7 +83,7 @@ export class AnimatedPortrait {
     this.displaySize = framing === 'crop' ? resolution : framed.square.side;
   }
 
-  /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
+  /** Crops the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
     const portrait = new AnimatedPortrait(options);
     await nextTurn();

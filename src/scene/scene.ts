@@ -1,5 +1,5 @@
 /**
- * What is seen of a clip, frame by frame: what the networks are told about a frame before, and how their output becomes
+ * What is seen of a clip, frame by frame: what the networks get for a frame beforehand, and how their output becomes
  * the frame after. A kind of bundle has one implementation of this and one of {@link ClipNetworks}; they fit each other.
  */
 import type { RgbImage } from '../image/rgb-image.ts';

@@ -125,7 +125,7 @@ test('LCM_PORTRAIT_DEBUG adds the stack', async () => {
   assert.match(stderr, /\n {4}at .*fake-main\.ts/);
 });
 
-test('errors about options of the library are told in flags', async () => {
+test('errors about options of the library are written as flags', async () => {
   const { stderr, status } = await run(job('exists', '--quiet'));
   assert.equal(status, 2);
   assert.match(
