@@ -1,4 +1,4 @@
-/** The report as one HTML file that needs nothing else: no network, no files beside it. */
+/** The report as one HTML file that needs nothing else: no network, no other files. */
 
 import { dataUrl, escapeHtml, tableMarkup } from '../../html/markup.ts';
 import { renderPage } from '../../html/page.ts';
@@ -29,7 +29,7 @@ export interface FrameStrip {
   readonly rows: readonly FrameRow[];
 }
 
-/** A variant's video: in the page, or, where it is too large for that, beside it. */
+/** A variant's video: in the page, or, where it is too large for that, next to it. */
 export interface PageVideo {
   readonly id: string;
   /** Of the file, relative to the page. */
@@ -42,7 +42,7 @@ interface PageParts {
   readonly report: CompareReport;
   readonly strip: FrameStrip | undefined;
   readonly videos: readonly PageVideo[];
-  /** Video with the variants beside each other, relative to the page. */
+  /** Video with the variants side by side, relative to the page. */
   readonly sideBySide: string | undefined;
 }
 
