@@ -1,7 +1,7 @@
 /** Every error class that callers can meet, and the argument checks that throw them. */
 
 /** An option that a text speaks of, with the value that it is to have where the text names one. */
-export interface OptionMention {
+interface OptionMention {
   readonly option: string;
   readonly value?: unknown;
 }

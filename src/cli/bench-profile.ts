@@ -154,7 +154,7 @@ function operatorTable({
 }
 
 /** Tables of stages, engines and operators. */
-export function formatProfile(report: ProfileReport): string {
+function formatProfile(report: ProfileReport): string {
   const { trace, frames, fps, times, networks, engines, limit, machine, sampler, steps, bundle } = report;
   const stages = formatTable(
     ['stage', 's', 'of the job'],

@@ -11,7 +11,7 @@ import type { DeadLetter } from '../jobs/run-queued.ts';
 import type { RunWorkerOptions } from '../jobs/run-worker.ts';
 import type { AnimateOptions, AnimateResult, AnimationPlan } from '../pipeline/animate-options.ts';
 import type { DoctorReport } from './doctor-report.ts';
-import type { ProgressStream } from './progress-bar.ts';
+import type { ProgressStream } from './live-lines.ts';
 
 /** The main job, as the command line needs it. */
 export interface Pipeline {

@@ -26,7 +26,7 @@ export const FRAMELESS: ReadonlySet<BenchNetwork> = new Set(['portrait-encoder',
  * Numbers that networks can be computed in; `auto` is what the device computes large networks in, `int8` is for CPUs and
  * bundles with a calibration.
  */
-export const BENCH_PRECISIONS = ['float32', 'float16', 'int8'] as const;
+const BENCH_PRECISIONS = ['float32', 'float16', 'int8'] as const;
 /** One of {@link BENCH_PRECISIONS}. */
 export type BenchPrecision = (typeof BENCH_PRECISIONS)[number];
 

@@ -20,7 +20,7 @@ export interface Variant extends Omit<VariantSettings, 'loras'> {
 }
 
 /** The variants, and what of the wanted ones this bundle cannot show. */
-export interface ChosenVariants {
+interface ChosenVariants {
   readonly variants: readonly Variant[];
   readonly notes: readonly string[];
 }

@@ -81,7 +81,7 @@ export interface DenoiseState {
 }
 
 /** The state of a clip of which nothing is done. */
-export function beginDenoising(steps: number): DenoiseState {
+function beginDenoising(steps: number): DenoiseState {
   return {
     done: 0,
     states: Array.from({ length: steps }, () => new Map()),

@@ -15,7 +15,7 @@ import { chooseSettings, presetOf } from '../pipeline/resolve-sampling.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
-export const RENDER_VERSION = 4;
+const RENDER_VERSION = 4;
 
 /** Hashes files, each once while it stays as it is. */
 export class FileHashes {
@@ -85,7 +85,7 @@ async function describeLora({ path, scale }: LoraFile, hashes: FileHashes): Prom
 }
 
 /** JSON with sorted keys, so that equal values give equal text. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -267,9 +267,7 @@ function requiredParts({ imageEncoder: encoder, motion: speech }: Fields): (keyo
 }
 
 /** What was read, or everything that is wrong with it, a line for each thing. */
-export type ParsedBundle =
-  | { readonly description: BundleDescription }
-  | { readonly problems: readonly string[] };
+type ParsedBundle = { readonly description: BundleDescription } | { readonly problems: readonly string[] };
 
 /**
  * Checks the contents of a `bundle.json`. Members that early bundles do not have get the value that was the only one

@@ -6,7 +6,7 @@ import type { Engine } from '../runtime/engine.ts';
 import { integersAreFaster } from '../runtime/integer-instructions.ts';
 
 /** The caller's choice, if there is one. */
-export interface AskedPrecision {
+interface AskedPrecision {
   readonly precision?: PrecisionChoice | undefined;
 }
 

@@ -1,5 +1,6 @@
 /** Messages between {@link FrameThread} and its worker. */
 import type { RgbImage } from '../image/rgb-image.ts';
+import type { BundleState } from '../models/bundle.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { ClipMotionOptions } from '../motion/speech-clip-motion.ts';
 import type { NetworkProfile } from '../runtime/engine.ts';
@@ -33,8 +34,7 @@ export interface PortraitRequest {
 export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
   readonly kind: 'add-motion';
   readonly clip: number;
-  /** Folder of the bundle. */
-  readonly bundle: string;
+  readonly bundle: BundleState;
 }
 
 /** What the thread is asked to do. */

@@ -3,10 +3,11 @@
  * composes frames. The small networks for faces and motion run in an engine of its own.
  */
 import { FaceFinder } from '../face/face-finder.ts';
-import { openBundle } from '../models/bundle.ts';
+import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
+import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
-import { Engine } from '../runtime/engine.ts';
+import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
@@ -18,7 +19,15 @@ import type { FrameRequest, MotionRequest, PortraitRequest, StartRequest } from 
 interface Clip {
   readonly controller: AbortController;
   portrait?: ScenePortrait;
+  /** Held until the clip is closed. */
+  motion?: Lease<LoadedMotion>;
   scene?: Scene;
+}
+
+/** What makes the motion of a bundle's clips. */
+interface LoadedMotion {
+  readonly make: MotionFactory;
+  readonly networks: readonly Network[];
 }
 
 interface SmallNetworks {
@@ -29,8 +38,11 @@ interface SmallNetworks {
 }
 
 const clips = new Map<number, Clip>();
-/** By the bundle's folder. */
-const motions = new Map<string, MotionFactory>();
+/** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
+const motions = new LeaseCache<LoadedMotion>({
+  maxIdle: 1,
+  dispose: async ({ networks: loaded }) => void (await Promise.all(loaded.map((one) => one.dispose()))),
+});
 let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
@@ -59,11 +71,22 @@ function sceneOf(id: number): Scene {
   return scene;
 }
 
-async function openMotion(bundleFolder: string): Promise<MotionFactory> {
+async function openMotion(state: BundleState): Promise<LoadedMotion> {
   const { engine, cache } = await smallNetworks();
-  return loadMotion(await openBundle(bundleFolder), (name, graph, weightsKey) =>
-    loadWritten(engine, name, ({ rebuild }) => writeGraph(graph, { cache, weightsKey, rebuild })),
-  );
+  const loaded: Network[] = [];
+  try {
+    const make = await loadMotion(await reopenBundle(state), async (name, graph, weightsKey) => {
+      const network = await loadWritten(engine, name, ({ rebuild }) =>
+        writeGraph(graph, { cache, weightsKey, rebuild }),
+      );
+      loaded.push(network);
+      return network;
+    });
+    return { make, networks: loaded };
+  } catch (error) {
+    await Promise.all(loaded.map((network) => network.dispose()));
+    throw error;
+  }
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
@@ -78,12 +101,13 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
 }
 
 async function addMotion({ clip: id, bundle, pcm, fps, frames, scales }: MotionRequest): Promise<Answer> {
-  const { portrait, controller } = clipOf(id);
+  const clip = clipOf(id);
+  const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
-  const makeMotion = motions.get(bundle) ?? (await openMotion(bundle));
-  motions.set(bundle, makeMotion);
   const { signal } = controller;
-  const motion = makeMotion({ pcm, fps, frames, mesh: portrait.mesh, scales, signal });
+  const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
+  clip.motion = lease;
+  const motion = lease.value.make({ pcm, fps, frames, mesh: portrait.mesh, scales, signal });
   await motion.at(0);
   clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };
@@ -115,10 +139,13 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       const result = await sceneOf(request.clip).compose(request.frame, request.decoded);
       return { result, transfer: [result.data.buffer as ArrayBuffer] };
     }
-    case 'close-clip':
-      clips.get(request.clip)?.controller.abort();
+    case 'close-clip': {
+      const clip = clips.get(request.clip);
       clips.delete(request.clip);
+      clip?.controller.abort();
+      await clip?.motion?.release();
       return { result: undefined };
+    }
   }
 }
 
