@@ -346,9 +346,9 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     title: 'a hash that is none',
-    args: ['models', 'pull', 'https://example.org/bundle.json', '--sha256', 'ABC'],
+    args: ['models', 'pull', 'https://example.org/bundle.json', '--sha256', 'abc', '--output', at('lora')],
     status: 2,
-    says: ['Cannot use --sha256: expected 64 hexadecimal digits in lower case, got "ABC"'],
+    says: ['Cannot use --sha256: expected 64 hexadecimal digits in lower case, got "abc"'],
   },
   {
     title: 'a bundle that cannot be removed',
