@@ -80,7 +80,7 @@ function describeLeft(counts: JobCounts, remaining: number | undefined): string 
   return `, about ${formatSeconds(Math.max(1, Math.round(remaining)))} left`;
 }
 
-/** Jobs as events have told of them. */
+/** Jobs as the events describe them. */
 class BatchState {
   readonly jobs: JobReport[] = [];
   readonly progress = new Map<number, JobProgress>();

@@ -51,14 +51,14 @@ export function renderBytes(
 export function createByteProgress(stream: ProgressStream, options: DisplayOptions = {}): ByteProgress {
   const lines = new LiveLines(stream, options);
   let first: { readonly at: number; readonly begun: number } | undefined;
-  let told = '';
+  let printed = '';
   return {
     update(done, total, what) {
       first ??= { at: lines.now(), begun: done };
       if (!lines.redraws) {
         const tenth = total === undefined ? '' : ` ${10 * Math.floor((10 * done) / Math.max(1, total))} %`;
-        if (`${what}${tenth}` === told) return;
-        told = `${what}${tenth}`;
+        if (`${what}${tenth}` === printed) return;
+        printed = `${what}${tenth}`;
         lines.print(`${what}${total === undefined ? '' : `:${tenth} of ${formatBytes(total)}`}`);
         return;
       }

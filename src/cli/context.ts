@@ -27,7 +27,7 @@ export interface Measuring {
   calibrate(options: CalibrateOptions): Promise<CalibrateResult>;
 }
 
-/** Many jobs, and single ones that can be gone on with, as the command line needs them. */
+/** Batches, and single jobs that can be resumed, as the command line needs them. */
 export interface Jobs {
   runBatch(manifest: string, options: RunBatchOptions): BatchRun;
   planBatch(manifest: string, options: RunBatchOptions): Promise<BatchPlan>;

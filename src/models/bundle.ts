@@ -60,7 +60,7 @@ async function listFolders(folder: string): Promise<string[]> {
 
 /**
  * Opens a bundle and checks that its files are there in the size that it states; hashes are left to
- * {@link verifyBundle}. A LoRA may be missing as long as nobody uses it.
+ * {@link verifyBundle}. A LoRA may be missing as long as no preset in use names it.
  *
  * @param nameOrFolder - the name of an embedded bundle or of one in `store`, or a folder.
  * @param store - folder of the user's bundles.

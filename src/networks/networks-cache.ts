@@ -49,7 +49,7 @@ export class NetworksCache {
   /**
    * @param engines - called when networks are loaded.
    * @param cacheFolder - where weights of large networks are kept on disk.
-   * @param onNotice - told which networks went over from half precision to float32.
+   * @param onNotice - called with the networks that went over from half precision to float32.
    */
   constructor(
     engines: () => Promise<NetworkEngines>,

@@ -2,9 +2,12 @@
  * The thread that {@link FrameThread} starts: opens portraits, makes their motion, draws what the networks see and
  * composes frames. The small networks for faces and motion run in an engine of its own.
  */
+import { drivenMotion } from '../driving/driven-motion.ts';
+import { readRecording } from '../driving/head-pose-file.ts';
 import { FaceFinder } from '../face/face-finder.ts';
 import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
+import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine, type Network } from '../runtime/engine.ts';
@@ -12,8 +15,16 @@ import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
 import type { Scene, ScenePortrait } from '../scene/scene.ts';
+import { trackFilm } from '../tracking/track-film.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
-import type { FrameRequest, MotionRequest, PortraitRequest, StartRequest } from './frame-protocol.ts';
+import type {
+  FrameRequest,
+  MotionRequest,
+  PortraitRequest,
+  RecordingInfo,
+  RecordingRequest,
+  StartRequest,
+} from './frame-protocol.ts';
 
 /** A clip on this thread. */
 interface Clip {
@@ -22,6 +33,12 @@ interface Clip {
   /** Held until the clip is closed. */
   motion?: Lease<LoadedMotion>;
   scene?: Scene;
+}
+
+/** A recording on this thread. */
+interface Recording {
+  readonly controller: AbortController;
+  motion?: RecordedMotion;
 }
 
 /** What makes the motion of a bundle's clips. */
@@ -38,6 +55,7 @@ interface SmallNetworks {
 }
 
 const clips = new Map<number, Clip>();
+const recordings = new Map<number, Recording>();
 /** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
 const motions = new LeaseCache<LoadedMotion>({
   maxIdle: 1,
@@ -100,14 +118,55 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
   return { result: { width, height, reference } };
 }
 
-async function addMotion({ clip: id, bundle, pcm, fps, frames, scales }: MotionRequest): Promise<Answer> {
+async function openRecording(
+  { recording: id, source }: RecordingRequest,
+  notice: (message: string) => void,
+): Promise<Answer> {
+  const recording: Recording = { controller: new AbortController() };
+  recordings.set(id, recording);
+  let hasSound = false;
+  if (source.type === 'motion-file') recording.motion = await readRecording(source.path);
+  else {
+    const { finder } = await smallNetworks();
+    const { path, ...options } = source;
+    recording.motion = await trackFilm(path, {
+      ...{ ...options, finder, onNotice: notice, signal: recording.controller.signal },
+      onSound: () => {
+        hasSound = true;
+      },
+    });
+  }
+  const { frames, fps, meshes } = recording.motion;
+  const info: RecordingInfo = { frames, fps, hasFace: meshes !== null, hasSound };
+  return { result: info };
+}
+
+function motionOf(id: number): RecordedMotion {
+  const motion = recordings.get(id)?.motion;
+  if (motion === undefined) throw new Error(`recording ${id} is not open`);
+  return motion;
+}
+
+async function addMotion(request: MotionRequest): Promise<Answer> {
+  const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
   const clip = clipOf(id);
   const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
   const { signal } = controller;
-  const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
-  clip.motion = lease;
-  const motion = lease.value.make({ pcm, fps, frames, mesh: portrait.mesh, scales, signal });
+  const { mesh, transform } = portrait;
+  const motion = await drivenMotion({
+    ...(driving.face !== undefined && {
+      face: { ...driving.face, recording: motionOf(driving.face.recording) },
+    }),
+    ...(driving.head !== undefined && { head: motionOf(driving.head) }),
+    ...{ fps, mesh, transform },
+    scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
+    speech: async () => {
+      const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
+      clip.motion = lease;
+      return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
+    },
+  });
   await motion.at(0);
   clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };
@@ -126,6 +185,12 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
     }
     case 'open-portrait':
       return openClip(request, notice);
+    case 'open-recording':
+      return openRecording(request, notice);
+    case 'close-recording':
+      recordings.get(request.recording)?.controller.abort();
+      recordings.delete(request.recording);
+      return { result: undefined };
     case 'add-motion':
       return addMotion(request);
     case 'conditions': {
@@ -162,7 +227,7 @@ serveThread<FrameRequest>({
   order: 'at-once',
   handle: (request, notice) => (work === undefined ? handle : handleNoted)(request, notice),
   stop: () => {
-    for (const { controller } of clips.values()) controller.abort();
+    for (const { controller } of [...clips.values(), ...recordings.values()]) controller.abort();
   },
   dispose: async () => {
     const opened = await networks?.catch(() => undefined);
