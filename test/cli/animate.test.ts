@@ -31,7 +31,7 @@ test('result on stdout with the path alone on its line, progress as plain lines 
     'lcm-portrait: Reading portrait and speech',
     'lcm-portrait: note: two faces; the larger is taken',
     'lcm-portrait: Rendering',
-    'lcm-portrait: Rendering: 11 %, 1/20 frames, 2.5 frames/s, 8 s left',
+    'lcm-portrait: Rendering: 10 %, 2/20 frames, 2.5 frames/s, 8 s left',
   ]);
   assert.equal(lines.at(-1), 'lcm-portrait: Finishing the video');
   const tenths = lines.filter((line) => line.includes(' %, '));
