@@ -17,7 +17,7 @@ const DOWN = 0.55;
 const UP = 0.17;
 const ASIDE = 0.16;
 /** Degrees of a gesture of usual size. */
-const NOD = 3.9;
+const NOD = 3.6;
 const LIFT = 2.8;
 const TILT = 3.2;
 const TURN = 3.4;
@@ -28,7 +28,7 @@ const WIND_UP = 0.22;
 /** Degrees of the tilt and the lift at a question, and of the nod that some phrases end with. */
 const QUESTION_TILT = 3.6;
 const QUESTION_LIFT = 2;
-const END_NOD = 2;
+const END_NOD = 1.7;
 const END_NOD_SHARE = 0.45;
 
 /** Adds the gestures at a time to pitch, yaw and roll in degrees. */
@@ -51,7 +51,7 @@ export function createHeadGestures({ prosody, seed, frequency }: HeadGesturesOpt
     const size = Math.min(MOST, (0.55 + 0.75 * strength) * Math.exp(0.35 * random.normal()));
     const side = random.uniform() < 0.5 ? -1 : 1;
     // Large gestures take longer: a head is heavy.
-    const stretch = Math.max(1, size);
+    const stretch = Math.max(1, size) ** 0.6;
     const stroke: Stroke = {
       rise: stretch * (0.18 + 0.12 * random.uniform()),
       hold: 0.08 * random.uniform(),
