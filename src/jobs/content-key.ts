@@ -68,7 +68,7 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
     denoiseEvery: resolved.denoiseEvery ?? preset.denoiseEvery ?? 1,
     precision: resolved.precision ?? preset.precision ?? 'auto',
     fps: resolved.fps ?? bundle.description.fps,
-    portrait: await hashes.of(resolved.portrait),
+    ...(await shownHash(resolved, hashes)),
     audio: await hashes.of(resolved.audio),
     loras: await Promise.all((resolved.loras ?? []).map((lora) => describeLora(lora, hashes))),
     bundle: {
@@ -79,6 +79,14 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
   for (const name of WITHOUT_EFFECT) delete described[name];
   const text = canonicalJson({ version: RENDER_VERSION, ...described });
   return createHash('sha256').update(text).digest('hex');
+}
+
+/** The portrait or the film by its contents. */
+async function shownHash({ portrait, source }: AnimateOptions, hashes: FileHashes): Promise<object> {
+  return {
+    ...(portrait !== undefined && { portrait: await hashes.of(portrait) }),
+    ...(source !== undefined && { source: await hashes.of(source) }),
+  };
 }
 
 /** A LoRA by its content and scale; some have their own scales in a file beside them. */

@@ -1,6 +1,7 @@
 /** Keeps what reports say of each job, and turns every change into an event. */
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
 import { combineProgress } from '../pipeline/progress.ts';
+import { shownFile } from '../pipeline/resolve-options.ts';
 import {
   type BatchEvent,
   type BatchReport,
@@ -58,13 +59,13 @@ export class JobTracker {
     this.#now = now;
     this.#begin = now();
     this.#startedAt = new Date().toISOString();
-    this.#entries = jobs.map(({ index, name, options: { portrait, audio, output } }) => ({
+    this.#entries = jobs.map(({ index, name, options }) => ({
       report: {
         index,
         name,
-        portrait,
-        audio,
-        output,
+        portrait: shownFile(options),
+        audio: options.audio,
+        output: options.output,
         state: 'waiting',
         reused: false,
         attempts: 0,

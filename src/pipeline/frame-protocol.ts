@@ -6,6 +6,7 @@ import type { NetworkProfile } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Framing } from '../scene/framing.ts';
+import type { OpenFilmOptions } from '../scene/open-film.ts';
 import type { SceneView } from '../scene/scene.ts';
 
 /** Opens the networks that all clips need; the first request. */
@@ -29,6 +30,14 @@ export interface PortraitRequest {
   readonly view: SceneView;
 }
 
+/** Opens a clip with a film whose face gets another voice. */
+export interface FilmRequest
+  extends Pick<OpenFilmOptions, 'path' | 'ffmpeg' | 'fps' | 'duration' | 'resolution' | 'view'> {
+  readonly kind: 'open-film';
+  /** Chosen by the caller, for all later requests. */
+  readonly clip: number;
+}
+
 /** Gives an open clip its motion, and makes the first part of it. */
 export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
   readonly kind: 'add-motion';
@@ -42,6 +51,7 @@ export type FrameRequest =
   | StartRequest
   | { readonly kind: 'take-profile' }
   | PortraitRequest
+  | FilmRequest
   | MotionRequest
   | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }
   | { readonly kind: 'driven-face'; readonly clip: number; readonly frame: number }
@@ -61,6 +71,13 @@ export interface PortraitInfo {
   readonly reference: SceneReference;
 }
 
+/** What is known of a film before it gets its voice. */
+export interface FilmInfo extends PortraitInfo {
+  readonly fps: number;
+  /** Of the film, as far as it was looked at. */
+  readonly frames: number;
+}
+
 /** What the thread has done since it started. */
 export interface FrameProfile {
   /** Requests by their kind; they may overlap. */
@@ -74,6 +91,7 @@ export interface FrameResults {
   readonly start: undefined;
   readonly 'take-profile': FrameProfile;
   readonly 'open-portrait': PortraitInfo;
+  readonly 'open-film': FilmInfo;
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;
   readonly 'driven-face': DrivenFace;

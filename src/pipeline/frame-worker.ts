@@ -9,15 +9,22 @@ import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
+import { FilmPortrait, openFilm } from '../scene/open-film.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
 import type { Scene, ScenePortrait } from '../scene/scene.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
-import type { FrameRequest, MotionRequest, PortraitRequest, StartRequest } from './frame-protocol.ts';
+import type {
+  FilmRequest,
+  FrameRequest,
+  MotionRequest,
+  PortraitRequest,
+  StartRequest,
+} from './frame-protocol.ts';
 
 /** A clip on this thread. */
 interface Clip {
   readonly controller: AbortController;
-  portrait?: ScenePortrait;
+  portrait?: ScenePortrait | FilmPortrait;
   scene?: Scene;
 }
 
@@ -77,6 +84,29 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
   return { result: { width, height, reference } };
 }
 
+async function openFilmClip(request: FilmRequest, notice: (message: string) => void): Promise<Answer> {
+  const { path, ffmpeg, fps, duration, resolution, view } = request;
+  const clip: Clip = { controller: new AbortController() };
+  clips.set(request.clip, clip);
+  const { finder } = await smallNetworks();
+  const { signal } = clip.controller;
+  const film = await openFilm({
+    ...{ path, ffmpeg, fps, duration, resolution, view, finder, signal },
+    onNotice: notice,
+  });
+  clip.portrait = film;
+  const { width, height, reference, track } = film;
+  return { result: { width, height, reference, fps: track.fps, frames: track.frames } };
+}
+
+async function closeClip(id: number): Promise<Answer> {
+  const clip = clips.get(id);
+  clips.delete(id);
+  clip?.controller.abort();
+  if (clip?.portrait instanceof FilmPortrait) await clip.portrait.dispose();
+  return { result: undefined };
+}
+
 async function addMotion({ clip: id, bundle, pcm, fps, frames, scales }: MotionRequest): Promise<Answer> {
   const { portrait, controller } = clipOf(id);
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
@@ -102,6 +132,8 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
     }
     case 'open-portrait':
       return openClip(request, notice);
+    case 'open-film':
+      return openFilmClip(request, notice);
     case 'add-motion':
       return addMotion(request);
     case 'conditions': {
@@ -116,9 +148,7 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       return { result, transfer: [result.data.buffer as ArrayBuffer] };
     }
     case 'close-clip':
-      clips.get(request.clip)?.controller.abort();
-      clips.delete(request.clip);
-      return { result: undefined };
+      return closeClip(request.clip);
   }
 }
 

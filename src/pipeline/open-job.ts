@@ -36,7 +36,7 @@ import type {
   WindowLayout,
 } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
-import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
+import { type ResolvedOptions, resolveOptions, shownFile } from './resolve-options.ts';
 
 /** Sampler settings after the preset and the caller's choices. */
 export interface Sampling {
@@ -208,18 +208,60 @@ export async function openJob(
   onPlanned?: (job: Job) => void,
 ): Promise<OpenedJob> {
   const resolved = resolveOptions(options);
-  const { portrait: picture, audio, framing, signal } = resolved;
   const output = await prepareOutput(resolved.output, {
     force: resolved.overwrite,
-    inputs: [picture, audio],
+    inputs: [shownFile(resolved), resolved.audio],
   });
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const sampling = chooseSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
-  // The face is found while the sound is read; of what is wrong with both, the face is told.
+  const plan = (sound: Sound, fps: number): Job => {
+    const { ffmpeg, duration, pcm } = sound;
+    const frames = frameCount(duration, fps);
+    const planned = planFrames(bundle, resolved.preset, sampling, frames);
+    const samples = pcm.length;
+    const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, ...planned };
+    onPlanned?.(job);
+    return job;
+  };
+  const opening = { resolved, bundle, plan, notice, frameThread, ffmpeg: () => locateFfmpeg({ env }) };
+  return resolved.source === undefined ? openStill(opening) : openSource(opening, resolved.source);
+}
+
+/** Sound in memory: mono, 16 kHz. */
+interface Sound {
+  readonly ffmpeg: FfmpegInfo;
+  readonly pcm: Float32Array;
+  /** Seconds. */
+  readonly duration: number;
+}
+
+/** What opening takes that is the same for stills and films. */
+interface Opening {
+  readonly resolved: ResolvedOptions;
+  readonly bundle: Bundle;
+  readonly plan: (sound: Sound, fps: number) => Job;
+  readonly notice: (message: string) => void;
+  readonly frameThread: () => FrameThread;
+  readonly ffmpeg: () => Promise<FfmpegInfo>;
+}
+
+async function openSound(
+  { resolved, notice, ffmpeg: locate }: Opening,
+  signal: AbortSignal | undefined,
+): Promise<Sound> {
+  const ffmpeg = await locate();
+  const { pcm, duration } = await readAudio(resolved.audio, { ffmpeg, signal, onNotice: notice });
+  return { ffmpeg, pcm, duration };
+}
+
+/** The face is found while the sound is read; of what is wrong with both, the face is told. */
+async function openStill(opening: Opening): Promise<OpenedJob> {
+  const { resolved, bundle, plan, notice, frameThread } = opening;
+  const { framing, signal } = resolved;
   const finding = frameThread().openPortrait({
-    path: picture,
+    path: shownFile(resolved),
     resolution: bundle.description.resolution,
     framing,
     view: sceneViewOf(bundle.description),
@@ -227,19 +269,11 @@ export async function openJob(
     signal,
   });
   const stop = new AbortController();
-  const plan = async () => {
-    const ffmpeg = await locateFfmpeg({ env });
-    const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
-    const { pcm, duration } = await readAudio(audio, { ffmpeg, signal: either, onNotice: notice });
-    const fps = resolved.fps ?? bundle.description.fps;
-    const frames = frameCount(duration, fps);
-    const planned = planFrames(bundle, resolved.preset, sampling, frames);
-    const samples = pcm.length;
-    const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, ...planned };
-    onPlanned?.(job);
-    return { job, pcm };
-  };
-  const planning = plan();
+  const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
+  const planning = openSound(opening, either).then((sound) => ({
+    job: plan(sound, resolved.fps ?? bundle.description.fps),
+    pcm: sound.pcm,
+  }));
   planning.catch(() => {}); // awaited below
   const portrait = await finding.catch(async (error) => {
     stop.abort();
@@ -252,6 +286,42 @@ export async function openJob(
     await portrait.dispose();
     throw error;
   }
+}
+
+/** Seconds of film beyond the sound's end that are looked at: the last frame begins before and ends after it. */
+const FILM_MARGIN = 0.5;
+
+/** The sound says how much of the film is needed, and the film how many frames a second there are. */
+async function openSource(opening: Opening, source: string): Promise<OpenedJob> {
+  const { resolved, bundle, plan, notice, frameThread } = opening;
+  const { signal, fps } = resolved;
+  const sound = await openSound(opening, signal);
+  const film = await frameThread().openFilm({
+    path: source,
+    ffmpeg: sound.ffmpeg,
+    fps,
+    duration: sound.duration + FILM_MARGIN,
+    resolution: bundle.description.resolution,
+    view: sceneViewOf(bundle.description),
+    onNotice: notice,
+    signal,
+  });
+  try {
+    const job = plan(sound, film.info.fps);
+    if (job.frames > film.info.frames) {
+      notice(
+        `${source} has ${seconds(film.info.frames / film.info.fps)} and the speech ${seconds(sound.duration)}: the film is shown back and forth`,
+      );
+    }
+    return { job, pcm: sound.pcm, portrait: film };
+  } catch (error) {
+    await film.dispose();
+    throw error;
+  }
+}
+
+function seconds(value: number): string {
+  return `${value.toFixed(1)} s`;
 }
 
 /** Evaluations of the denoiser, guidance branches counted singly. */

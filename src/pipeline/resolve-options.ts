@@ -11,6 +11,13 @@ import { refusalOf, showValue } from './options/option-types.ts';
 export type ResolvedOptions = AnimateOptions &
   Required<Pick<AnimateOptions, DefaultedKeys<typeof CLIP_OPTIONS>>>;
 
+/** The file that shows who speaks: the portrait, or the film. */
+export function shownFile({ portrait, source }: Pick<AnimateOptions, 'portrait' | 'source'>): string {
+  const file = portrait ?? source;
+  if (file === undefined) throw new Error('options without portrait and source were not checked');
+  return file;
+}
+
 /** Options of {@link findInvalidOptions}. */
 export interface FindInvalidOptions {
   /** Whether the options are a part of those of a clip, so that nothing is missing. @defaultValue false */

@@ -11,7 +11,7 @@ import { FRAMINGS } from '../../scene/framing.ts';
 import { DISTILLED_SAMPLERS, DISTILLED_STEPS, SAMPLERS } from '../../schedulers/create-scheduler.ts';
 import { parseLora } from '../../weights/lora-argument.ts';
 import type { ProgressEvent } from '../progress-event.ts';
-import { type OptionRule, outputIsNoInput } from './option-rules.ts';
+import { atLeastOneOf, atMostOneOf, type OptionRule, outputIsNoInput } from './option-rules.ts';
 import { type OptionsOf, option } from './option-spec.ts';
 import { boolean, instance, integer, listOf, number, oneOf, path } from './option-types.ts';
 
@@ -27,13 +27,19 @@ const FROM_PRESET = "the preset's";
 
 /** Every option by name, in the order of help and messages. */
 export const CLIP_OPTIONS = {
-  /** Picture with one clear face. */
+  /** Picture with one clear face; given, unless there is a `source`. */
   portrait: option(path('the path of a picture with one clear face'), {
     description: 'Picture with one clear face.',
     group: 'input',
-    required: true,
     path: { to: 'input' },
     flag: {},
+  }),
+  /** Film whose mouth is to speak `audio`; its head, eyes, background and light stay, and it goes back and forth where it is shorter. */
+  source: option(path('the path of a film of one person'), {
+    description: 'Film that gets another voice, in place of a portrait.',
+    group: 'input',
+    path: { to: 'input' },
+    flag: { help: 'film that gets another voice, in place of a portrait' },
   }),
   /** Speech, in any file that ffmpeg can read sound from. */
   audio: option(path('the path of a speech recording'), {
@@ -273,6 +279,18 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
         hint: 'take another sampler for more',
       };
       return { option: 'steps', problem };
+    },
+  },
+  atLeastOneOf(['portrait', 'source'], 'the path of a picture with one clear face'),
+  atMostOneOf(['portrait', 'source']),
+  {
+    find: ({ source, framing }) => {
+      if (source === undefined || framing !== 'crop') return undefined;
+      const problem = {
+        expected: ['paste-back with ', { option: 'source' }, ', which keeps its surroundings'],
+        got: 'crop',
+      };
+      return { option: 'framing', problem };
     },
   },
   ...outputIsNoInput<ClipValues>(CLIP_OPTIONS),
