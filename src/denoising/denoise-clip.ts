@@ -242,7 +242,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     }
     if (firstNonFinite(prediction) >= 0) {
       throw new NumericalError(
-        `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${timestep}, got NaN or infinity; try another --device`,
+        `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${timestep}, got NaN or infinity; try another device`,
       );
     }
     await nextTurn();

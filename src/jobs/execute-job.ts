@@ -145,8 +145,11 @@ async function prepareUnlessDone(
   }
   if (found.kind === 'foreign' && job.options.overwrite !== true) {
     throw new MediaError(
-      `Cannot write ${output}: expected a new file, got one that this batch did not make, or that was changed since; ` +
-        'choose another name, or overwrite it with --force',
+      [
+        `Cannot write ${output}: expected a new file, got one that this batch did not make, or that was changed since; ` +
+          'choose another name, or set ',
+        { option: 'overwrite', value: true },
+      ],
       output,
     );
   }
