@@ -87,6 +87,10 @@ export function findInvalidOptions(
       errors.push(new InvalidOptionError(broken.problem, broken.option, values[broken.option]));
     }
   }
+  // Rules are about options, too: all are told in one order.
+  const place = ({ option }: InvalidOptionError): number =>
+    (OPTION_NAMES as readonly string[]).indexOf(option);
+  errors.sort((a, b) => place(a) - place(b));
   for (const key of Object.keys(values)) {
     if (isOption(key) || values[key] === undefined) continue;
     const suggestion = closestName(key, OPTION_NAMES);

@@ -46,7 +46,7 @@ test('given values win over defaults, undefined ones do not', () => {
 
 test('missing required options are reported together, with what they are', () => {
   assert.deepEqual(messages({}), [
-    'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing',
+    'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing; or give source',
     'Cannot animate without audio: expected the path of a speech recording, got nothing',
     'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
   ]);
