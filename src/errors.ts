@@ -1,12 +1,12 @@
 /** Every error class that callers can meet, and the argument checks that throw them. */
 
 /** An option that a text speaks of, with the value that it is to have where the text names one. */
-export interface OptionMention {
+interface OptionMention {
   readonly option: string;
   readonly value?: unknown;
 }
 
-/** Text that may speak of options; whoever shows it writes them as its reader does, e.g. as flags. */
+/** Text that may name options; the program that shows it writes them its own way, e.g. as flags. */
 export type OptionText = string | readonly (string | OptionMention)[];
 
 /** Writes an option as a reader knows it: `seed`, `--seed`; with a value `overwrite: true`, `--force`. */

@@ -86,7 +86,7 @@ function readFlags(command: Command): { options: BenchOptions; quiet: boolean; j
 }
 
 /** The table of a benchmark. */
-export function formatBench(report: BenchReport): string {
+function formatBench(report: BenchReport): string {
   const { rows, limits, machine } = report;
   const table = formatTable(
     ['network', 'device', 'precision', 'threads', 'frames', 'one run, ms', 'GFLOP', 'GFLOP/s', 'of limit'],

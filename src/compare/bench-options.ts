@@ -26,7 +26,7 @@ export const FRAMELESS: ReadonlySet<BenchNetwork> = new Set(['portrait-encoder',
  * Numbers that networks can be computed in; `auto` is what the device computes large networks in, `int8` is for CPUs and
  * bundles with a calibration.
  */
-export const BENCH_PRECISIONS = ['float32', 'float16', 'int8'] as const;
+const BENCH_PRECISIONS = ['float32', 'float16', 'int8'] as const;
 /** One of {@link BENCH_PRECISIONS}. */
 export type BenchPrecision = (typeof BENCH_PRECISIONS)[number];
 
@@ -74,8 +74,9 @@ export interface BenchRow {
   readonly load: number;
   /** Seconds of one run: inputs lie in the engine already, outputs come back. */
   readonly run: Spread;
-  /** FLOP/s by the median, and its share of the machine's limit in this setting. */
+  /** FLOP/s by the median run, and its share of the machine's limit in this setting. */
   readonly achieved: number;
+  /** 1 is the limit; integers may pass it. */
   readonly limitShare: number;
   /** Where it was asked for. */
   readonly roofline?: Roofline;

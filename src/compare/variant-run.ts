@@ -13,14 +13,14 @@ import { PublishedNetworks } from './published-networks.ts';
 import type { Variant } from './variants.ts';
 
 /** One repeat of one variant. */
-export interface Repeat extends RenderTimes {
+interface Repeat extends RenderTimes {
   encode: number;
   /** If asked for. */
   wholeJob?: number;
 }
 
 /** Networks, and the seconds that loading them took. */
-export interface LoadedNetworks {
+interface LoadedNetworks {
   readonly networks: ClipNetworks;
   readonly seconds: number;
   release(): Promise<void>;

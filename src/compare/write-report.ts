@@ -6,6 +6,7 @@ import { FaceFinder } from '../face/face-finder.ts';
 import { loadImage } from '../image/load-image.ts';
 import { type Box, boxAround, unionOf } from '../metrics/picture.ts';
 import { spreadOf } from '../metrics/series.ts';
+import { voiceOf } from '../pipeline/motion-inputs.ts';
 import { countPoseRuns } from '../pipeline/open-job.ts';
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
 import { shownFile } from '../pipeline/resolve-options.ts';
@@ -37,7 +38,7 @@ import { evaluationsOf, networkWork, variantWork } from './work.ts';
 import { writeSideBySide } from './write-videos.ts';
 
 /** What {@link writeReport} is made of. */
-export interface ReportParts {
+interface ReportParts {
   readonly clip: PreparedClip;
   readonly variantRuns: readonly VariantRun[];
   readonly folder: ReportFolder;
@@ -275,7 +276,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     limit,
     clip: {
       portrait: shownFile(options),
-      audio: options.audio,
+      audio: voiceOf(options),
       bundle: job.bundle.description.name,
       seed: job.options.seed,
       frames: job.frames,
@@ -318,7 +319,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     {
       ffmpeg: job.ffmpeg,
       fps: job.fps,
-      audioPath: options.audio,
+      audioPath: job.sound,
       comment: 'lcm-portrait compare',
     },
   );

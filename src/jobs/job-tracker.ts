@@ -1,5 +1,7 @@
 /** Keeps what reports say of each job, and turns every change into an event. */
+
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
+import { voiceOf } from '../pipeline/motion-inputs.ts';
 import { combineProgress } from '../pipeline/progress.ts';
 import { shownFile } from '../pipeline/resolve-options.ts';
 import {
@@ -28,7 +30,7 @@ interface Entry {
 }
 
 /** What became of a job that succeeded. */
-export interface TrackedSuccess {
+interface TrackedSuccess {
   readonly reused: boolean;
   readonly clip: RecordedClip;
   readonly result?: AnimateResult | undefined;
@@ -64,7 +66,7 @@ export class JobTracker {
         index,
         name,
         portrait: shownFile(options),
-        audio: options.audio,
+        audio: voiceOf(options),
         output: options.output,
         state: 'waiting',
         reused: false,

@@ -134,7 +134,7 @@ function describeState({ state, counts }: BatchReport): string {
     case 'partial':
       // Without the end at the first failure, nothing is left undone that did not fail.
       if (counts.cancelled > 0) {
-        return `The batch ended with its first failure, as it was told to, before it came to ${counts.cancelled} of ${counts.total} jobs: run it again for what is left.`;
+        return `The batch ended with its first failure, as it was asked to, before it came to ${counts.cancelled} of ${counts.total} jobs: run it again for what is left.`;
       }
       return `${counts.total - counts.done} of ${counts.total} videos are missing: the table says why.`;
     case 'stopped':
@@ -154,7 +154,7 @@ function formatDuration(seconds: number): string {
 }
 
 /** Text as HTML shows it, also within quotes. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     '&': '&amp;',
     '<': '&lt;',

@@ -1,4 +1,4 @@
-/** Whether a precision that was asked for can be had; told before heavy work. */
+/** Whether a requested precision is available; checked before heavy work. */
 import { InvalidOptionError, type OptionProblem } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import type { PrecisionChoice } from '../models/bundle-terms.ts';
@@ -6,7 +6,7 @@ import type { Engine } from '../runtime/engine.ts';
 import { integersAreFaster } from '../runtime/integer-instructions.ts';
 
 /** The caller's choice, if there is one. */
-export interface AskedPrecision {
+interface AskedPrecision {
   readonly precision?: PrecisionChoice | undefined;
 }
 

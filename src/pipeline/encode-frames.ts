@@ -16,7 +16,7 @@ const SOURCE_CRF = 10;
  * @throws {@link SubprocessError} if the encoder does not start.
  */
 export function openVideo(
-  { options, output, ffmpeg, sampling, fps, frames }: Job,
+  { options, output, ffmpeg, sampling, sound, fps, frames }: Job,
   { width, height }: Pick<Scene, 'width' | 'height'>,
   beforePublish?: (partial: string) => Promise<void>,
 ): Promise<VideoWriter> {
@@ -27,7 +27,7 @@ export function openVideo(
     height,
     fps,
     frames,
-    audioPath: options.audio,
+    audioPath: sound,
     force: options.overwrite,
     ...(options.source !== undefined && { crf: SOURCE_CRF }),
     metadata: { comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}` },

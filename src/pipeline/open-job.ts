@@ -7,7 +7,6 @@ import { countWindowSteps } from '../denoising/context-windows.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
-import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
@@ -16,6 +15,8 @@ import { posesByFrame } from '../models/pose-guider.ts';
 import { sceneViewOf } from '../scene/scene.ts';
 import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
+import { disposeDriving, type MotionInputs, openMotionInputs } from './motion-inputs.ts';
+import { keysWhere } from './options/clip-keys.ts';
 import { type ResolvedOptions, resolveOptions, shownFile } from './resolve-options.ts';
 import { type PlannedFrames, planFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
 
@@ -26,6 +27,8 @@ export interface Job extends PlannedFrames {
   readonly ffmpeg: FfmpegInfo;
   readonly bundle: Bundle;
   readonly sampling: Sampling;
+  /** The file that is heard; undefined for a clip without sound. */
+  readonly sound: string | undefined;
   /** Samples of the speech, at 16 kHz. */
   readonly samples: number;
   readonly fps: number;
@@ -90,55 +93,39 @@ export async function openJob(
   const resolved = resolveOptions(options);
   const output = await prepareOutput(resolved.output, {
     force: resolved.overwrite,
-    inputs: [shownFile(resolved), resolved.audio],
+    inputs: keysWhere(({ path }) => path?.to === 'input').flatMap((key) => (resolved[key] as string) ?? []),
   });
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
-  const plan = (sound: Sound, fps: number): Job => {
-    const { ffmpeg, duration, pcm } = sound;
+  const ffmpeg = await locateFfmpeg({ env });
+  const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
     const frames = frameCount(duration, fps);
     const planned = planFrames(bundle, resolved.preset, sampling, frames);
     const samples = pcm.length;
-    const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, ...planned };
+    const found = { ffmpeg, bundle, sampling, sound, samples, fps, frames };
+    const job = { options: resolved, output, ...found, ...planned };
     onPlanned?.(job);
     return job;
   };
-  const opening = { resolved, bundle, plan, notice, frameThread, ffmpeg: () => locateFfmpeg({ env }) };
+  const opening = { resolved, bundle, plan, notice, frameThread, ffmpeg };
   return resolved.source === undefined ? openStill(opening) : openSource(opening, resolved.source);
-}
-
-/** Sound in memory: mono, 16 kHz. */
-interface Sound {
-  readonly ffmpeg: FfmpegInfo;
-  readonly pcm: Float32Array;
-  /** Seconds. */
-  readonly duration: number;
 }
 
 /** What opening takes that is the same for stills and films. */
 interface Opening {
   readonly resolved: ResolvedOptions;
   readonly bundle: Bundle;
-  readonly plan: (sound: Sound, fps: number) => Job;
+  readonly plan: (inputs: MotionInputs, fps: number) => Job;
   readonly notice: (message: string) => void;
   readonly frameThread: () => FrameThread;
-  readonly ffmpeg: () => Promise<FfmpegInfo>;
+  readonly ffmpeg: FfmpegInfo;
 }
 
-async function openSound(
-  { resolved, notice, ffmpeg: locate }: Opening,
-  signal: AbortSignal | undefined,
-): Promise<Sound> {
-  const ffmpeg = await locate();
-  const { pcm, duration } = await readAudio(resolved.audio, { ffmpeg, signal, onNotice: notice });
-  return { ffmpeg, pcm, duration };
-}
-
-/** The face is found while the sound is read; of what is wrong with both, the face is told. */
+/** The face is found while the sound is read; if both fail, the face is reported. */
 async function openStill(opening: Opening): Promise<OpenedJob> {
-  const { resolved, bundle, plan, notice, frameThread } = opening;
+  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
   const { framing, signal } = resolved;
   const finding = frameThread().openPortrait({
     path: shownFile(resolved),
@@ -150,18 +137,24 @@ async function openStill(opening: Opening): Promise<OpenedJob> {
   });
   const stop = new AbortController();
   const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
-  const planning = openSound(opening, either).then((sound) => ({
-    job: plan(sound, resolved.fps ?? bundle.description.fps),
-    pcm: sound.pcm,
+  const reading = { ffmpeg, frameThread, signal: either, notice };
+  const planning = openMotionInputs(resolved, reading).then((inputs) => ({
+    ...inputs,
+    job: plan(inputs, resolved.fps ?? bundle.description.fps),
   }));
   planning.catch(() => {}); // awaited below
   const portrait = await finding.catch(async (error) => {
     stop.abort();
-    await Promise.allSettled([planning]);
+    await planning.then(
+      ({ driving }) => disposeDriving(driving),
+      () => {},
+    );
     throw error;
   });
   try {
-    return { ...(await planning), portrait };
+    const { job, pcm, driving } = await planning;
+    portrait.drive(driving);
+    return { job, pcm, portrait };
   } catch (error) {
     await portrait.dispose();
     throw error;
@@ -173,27 +166,28 @@ const FILM_MARGIN = 0.5;
 
 /** The sound says how much of the film is needed, and the film how many frames a second there are. */
 async function openSource(opening: Opening, source: string): Promise<OpenedJob> {
-  const { resolved, bundle, plan, notice, frameThread } = opening;
-  const { signal, fps } = resolved;
-  const sound = await openSound(opening, signal);
+  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { fps, drivingFace: face } = resolved;
+  const signal = resolved.signal ?? new AbortController().signal;
+  const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal, notice });
   const film = await frameThread().openFilm({
     path: source,
-    ffmpeg: sound.ffmpeg,
-    fps,
-    duration: sound.duration + FILM_MARGIN,
+    ...{ ffmpeg, fps, face },
+    duration: inputs.duration + FILM_MARGIN,
     resolution: bundle.description.resolution,
     view: sceneViewOf(bundle.description),
     onNotice: notice,
     signal,
   });
   try {
-    const job = plan(sound, film.info.fps);
+    const job = plan(inputs, film.info.fps);
     if (job.frames > film.info.frames) {
+      const length = seconds(film.info.frames / film.info.fps);
       notice(
-        `${source} has ${seconds(film.info.frames / film.info.fps)} and the speech ${seconds(sound.duration)}: the film is shown back and forth`,
+        `${source} has ${length} and the speech ${seconds(inputs.duration)}: the film is shown back and forth`,
       );
     }
-    return { job, pcm: sound.pcm, portrait: film };
+    return { job, pcm: inputs.pcm, portrait: film };
   } catch (error) {
     await film.dispose();
     throw error;

@@ -307,7 +307,7 @@ test('a batch that is ended leaves its jobs to the workers; the next run follows
   await worker.ended;
 });
 
-test('a server that is not there is told at once, without the password', async () => {
+test('a server that is not there is reported at once, without the password', async () => {
   const folder = newFolder('nowhere');
   const run = batchOf(folder, jobs(['a']), 'redis://user:secret@127.0.0.1:1/0');
   await assert.rejects(run.report, (error) => {

@@ -1,4 +1,4 @@
-/** The report as one HTML file that needs nothing else: no network, no files beside it. */
+/** The report as one HTML file that needs nothing else: no network, no other files. */
 
 import { METRIC_NOTES } from '../metric-notes.ts';
 import { decimals, figures, gigaFlops, percent, spreadText, times } from '../number-format.ts';
@@ -11,7 +11,7 @@ import { stageBars } from './stage-bars.ts';
 import { SCRIPT, STYLE } from './style.ts';
 
 /** A frame of two variants and their difference, as JPEG files. */
-export interface FrameRow {
+interface FrameRow {
   /** Counted from 0. */
   readonly frame: number;
   readonly against: Uint8Array;
@@ -28,7 +28,7 @@ export interface FrameStrip {
   readonly rows: readonly FrameRow[];
 }
 
-/** A variant's video: in the page, or, where it is too large for that, beside it. */
+/** A variant's video: in the page, or, where it is too large for that, next to it. */
 export interface PageVideo {
   readonly id: string;
   /** Of the file, relative to the page. */
@@ -37,11 +37,11 @@ export interface PageVideo {
 }
 
 /** What a page shows. */
-export interface PageParts {
+interface PageParts {
   readonly report: CompareReport;
   readonly strip: FrameStrip | undefined;
   readonly videos: readonly PageVideo[];
-  /** Video with the variants beside each other, relative to the page. */
+  /** Video with the variants side by side, relative to the page. */
   readonly sideBySide: string | undefined;
 }
 
