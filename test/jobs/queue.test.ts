@@ -13,11 +13,12 @@ import { startBatch } from '../../src/jobs/run-batch.ts';
 import { listDeadLetters } from '../../src/jobs/run-queued.ts';
 import type { WorkerEvent } from '../../src/jobs/run-worker.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
-import { noRedis, RedisServer } from '../helpers/redis-server.ts';
+import { RedisServer } from '../helpers/redis-server.ts';
+import { noRedis } from '../helpers/requirements.ts';
 import { denoisingRenderer } from './denoising-renderer.ts';
 
 const WORKER = fileURLToPath(new URL('./fixtures/queue-worker.ts', import.meta.url));
-const options = { skip: noRedis, timeout: 120_000 };
+const options = { skip: noRedis };
 const root = temporaryDirectory();
 const NAMES = ['a', 'b', 'c', 'd'];
 
