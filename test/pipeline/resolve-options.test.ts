@@ -25,6 +25,8 @@ test('the required options alone get the documented defaults, and nothing from a
     bundle: 'tiny',
     preset: 'fast',
     seed: 42,
+    drivingGaps: 'refuse',
+    drivingMode: 'relative',
     device: 'auto',
     framing: 'paste-back',
     expressionScale: 1,
@@ -47,7 +49,7 @@ test('given values win over defaults, undefined ones do not', () => {
 test('missing required options are reported together, with what they are', () => {
   assert.deepEqual(messages({}), [
     'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing; or give source',
-    'Cannot animate without audio: expected the path of a speech recording, got nothing',
+    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving or motion',
     'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
   ]);
 });

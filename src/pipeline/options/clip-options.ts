@@ -339,8 +339,8 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
   atLeastOneOf<ClipValues>(['audio', 'driving', 'motion'], 'the path of a speech recording'),
   atMostOneOf<ClipValues>(['driving', 'motion']),
   needsOneOf<ClipValues>('drivingParts', ['driving', 'motion']),
-  needsOneOf<ClipValues>('drivingMode', ['driving', 'motion']),
-  needsOneOf<ClipValues>('drivingGaps', ['driving']),
+  needsOneOf<ClipValues>('drivingMode', ['driving', 'motion'], CLIP_OPTIONS.drivingMode.default),
+  needsOneOf<ClipValues>('drivingGaps', ['driving'], CLIP_OPTIONS.drivingGaps.default),
   needsOneOf<ClipValues>('drivingFace', ['driving', 'source']),
   {
     find: ({ sampler, steps }) => {

@@ -58,15 +58,21 @@ export function atMostOneOf<Options extends object>(
   };
 }
 
-/** The option means nothing unless one of `others` is given. */
+/**
+ * The option means nothing unless one of `others` is given.
+ *
+ * @param standard - its default, which options that were resolved before have without anybody's wish.
+ */
 export function needsOneOf<Options extends object>(
   key: keyof Options & string,
   others: readonly (keyof Options & string)[],
+  standard?: unknown,
 ): OptionRule<Options> {
   return {
     whole: true,
     find: (values) => {
-      if (values[key] === undefined || others.some((other) => values[other] !== undefined)) return undefined;
+      if (values[key] === undefined || values[key] === standard) return undefined;
+      if (others.some((other) => values[other] !== undefined)) return undefined;
       return {
         option: key,
         problem: { expected: ['it together with ', ...mentions(others)], got: 'it alone' },
