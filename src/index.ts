@@ -90,6 +90,7 @@ export type {
   PrecisionChoice,
   PresetName,
   ProgressEvent,
+  RenderingProgress,
   SamplerName,
   Stage,
   StageTimes,
