@@ -93,6 +93,7 @@ export type {
   PrecisionChoice,
   PresetName,
   ProgressEvent,
+  RenderingProgress,
   SamplerName,
   Stage,
   StageTimes,
