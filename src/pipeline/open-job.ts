@@ -64,6 +64,11 @@ export function defaultBundleStore(): string {
   return bundleStoreFolder({ env: process.env, platform: process.platform, home: os.homedir() });
 }
 
+/** The ffmpeg that is named, or the one that is found. */
+export function findFfmpeg(ffmpegPath: string | undefined): Promise<FfmpegInfo> {
+  return locateFfmpeg({ env: { ...process.env, ...(ffmpegPath ? { FFMPEG_PATH: ffmpegPath } : {}) } });
+}
+
 /** The folder of this program's caches, as the environment says. */
 export function defaultCacheFolder(): string {
   return path.join(cacheFolder(process.env, process.platform, os.homedir()), 'weights');
@@ -98,8 +103,7 @@ export async function openJob(
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
-  const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
-  const ffmpeg = await locateFfmpeg({ env });
+  const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
   const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
     const frames = frameCount(duration, fps);
     const planned = planFrames(bundle, resolved.preset, sampling, frames);
