@@ -14,11 +14,12 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli'],
   ['jobs', 'compare'],
   ['pipeline'],
+  ['scene', 'networks', 'denoising'],
   ['bundles'],
   ['motion', 'face'],
   ['models', 'metrics'],
-  ['onnx', 'weights', 'runtime', 'audio', 'image', 'media', 'schedulers'],
-  ['tensor'],
+  ['onnx', 'weights', 'runtime', 'image', 'media', 'schedulers'],
+  ['tensor', 'files'],
   ['errors.ts'],
 ];
 
@@ -31,7 +32,6 @@ const OWNERS: readonly (readonly [module: RegExp, ...folders: string[]])[] = [
   [/^sharp$/, 'image'],
   [/^commander$/, 'cli'],
   [/^(bullmq|ioredis)$/, 'jobs'],
-  [/^(node:)?https?$/, 'server'],
 ];
 
 interface SourceFile {
@@ -83,6 +83,14 @@ function findNodes(matches: (node: ts.Node) => boolean, inFiles = files): string
   }
   return found;
 }
+
+test('every layer has its folders', () => {
+  const parts = new Set(files.map(({ name }) => partOf(name)));
+  assert.deepEqual(
+    LAYERS.flat().filter((part) => !parts.has(part)),
+    [],
+  );
+});
 
 test('every folder has a layer', () => {
   assert.deepEqual(

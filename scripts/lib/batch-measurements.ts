@@ -1,4 +1,4 @@
-/** What scripts/measure-batch.ts runs: batches, single clips and workers in processes of their own. */
+/** What scripts/bench/measure-batch.ts runs: batches, single clips and workers in processes of their own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

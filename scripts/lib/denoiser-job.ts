@@ -4,7 +4,7 @@ import type { BundleDescription } from '../../src/models/bundle-description.ts';
 import { latentSize } from '../../src/models/bundle-description.ts';
 import { describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { attentionSites, type UnetConfig } from '../../src/models/unet-config.ts';
-import { type NetworkName, openBundleGraph } from '../../src/pipeline/bundle-graphs.ts';
+import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-graphs.ts';
 import type { Engine, Network } from '../../src/runtime/engine.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';

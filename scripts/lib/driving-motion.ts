@@ -7,11 +7,11 @@ import { openBundle } from '../../src/models/bundle.ts';
 import { lipOpening, loadExpressionBasis } from '../../src/motion/expression-basis.ts';
 import { parseMotionConfig } from '../../src/motion/motion-config.ts';
 import { buildMotionNetwork } from '../../src/motion/motion-network.ts';
+import { ClipMotion } from '../../src/motion/speech-clip-motion.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
-import { ClipMotion } from '../../src/pipeline/clip-motion.ts';
-import { openPortrait } from '../../src/pipeline/open-portrait.ts';
 import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
+import { openPortrait } from '../../src/scene/open-portrait.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 
 /** What a clip's mouth is told to do. */

@@ -8,8 +8,8 @@ import { drawPoseImage, resizePoseImage } from '../../src/face/pose-image.ts';
 import { PortraitWarp } from '../../src/face/warp.ts';
 import { cropSquare } from '../../src/image/crop.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
-import { toPlanar } from '../../src/pipeline/portrait.ts';
-import type { FrameConditions, SceneReference } from '../../src/pipeline/scene.ts';
+import type { FrameConditions, SceneReference } from '../../src/models/frame-conditions.ts';
+import { toPlanar } from '../../src/scene/portrait.ts';
 
 /** Side of the films of the data, and of what the networks see. */
 export const FILM_SIZE = 256;

@@ -1,4 +1,4 @@
-/** Batches that are killed at random moments, for scripts/kill-test.ts and the test of the whole program. */
+/** Batches that are killed at random moments, for scripts/dev/kill-test.ts and the test of the whole program. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {

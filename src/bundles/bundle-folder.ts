@@ -16,15 +16,15 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import { EnvironmentError, ModelError } from '../errors.ts';
+import { isRunning } from '../files/file-lock.ts';
+import { syncFolder } from '../files/write-durably.ts';
 import type { BundleDescription, BundleFile } from '../models/bundle-description.ts';
-import { isRunning } from '../weights/file-lock.ts';
 import {
   type TensorToWrite,
   type WriteSafetensorsOptions,
   writeAll,
   writeSafetensors,
 } from '../weights/safetensors-writer.ts';
-import { syncFolder } from '../weights/write-durably.ts';
 
 /** Opens a file to write; replaced in tests by one that fails. */
 export type CreateFile = (path: string) => Promise<Pick<FileHandle, 'write' | 'sync' | 'close'>>;

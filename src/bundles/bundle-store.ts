@@ -2,8 +2,8 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError, ModelError } from '../errors.ts';
+import { lockFile } from '../files/file-lock.ts';
 import { type Bundle, EMBEDDED_BUNDLES, filesOf, listEmbeddedBundles, openBundle } from '../models/bundle.ts';
-import { lockFile } from '../weights/file-lock.ts';
 import { exists, pullFolder, removeAbandoned, writeProblem } from './bundle-folder.ts';
 
 /** What the place of the store depends on. */

@@ -8,7 +8,7 @@ import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'no
 import path from 'node:path';
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { ModelError } from '../errors.ts';
-import { hashFile } from '../weights/hash-file.ts';
+import { hashFile } from '../files/hash-file.ts';
 import { writeAll } from '../weights/safetensors-writer.ts';
 import { writeProblem } from './bundle-folder.ts';
 

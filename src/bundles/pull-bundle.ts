@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeFileProblem, EnvironmentError, InvalidOptionError, ModelError } from '../errors.ts';
+import { lockFile } from '../files/file-lock.ts';
 import {
   BUNDLE_FORMAT,
   type BundleDescription,
@@ -10,7 +11,6 @@ import {
   type BundlePart,
 } from '../models/bundle-description.ts';
 import { parseBundleDescription } from '../models/bundle-schema.ts';
-import { lockFile } from '../weights/file-lock.ts';
 import {
   alreadyThere,
   assertRoom,

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { writeDurably } from '../files/write-durably.ts';
 import type { Bundle } from '../models/bundle.ts';
 import type { BundleDescription } from '../models/bundle-description.ts';
 import type { Calibration } from '../models/calibration.ts';
-import { writeDurably } from '../weights/write-durably.ts';
 import { writeProblem } from './bundle-folder.ts';
 
 const FILE = 'calibration.json';

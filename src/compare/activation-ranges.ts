@@ -7,9 +7,9 @@ import {
   type NetworkRanges,
   RANGES_OUTPUT,
 } from '../models/quantization.ts';
-import { type GraphOptions, type NetworkName, openBundleGraph } from '../pipeline/bundle-graphs.ts';
-import type { LoadingEngine } from '../pipeline/bundle-networks.ts';
-import { type ReadyGraph, writeGraph } from '../pipeline/write-graph.ts';
+import { type GraphOptions, type NetworkName, openBundleGraph } from '../networks/bundle-graphs.ts';
+import type { LoadingEngine } from '../networks/bundle-networks.ts';
+import { type ReadyGraph, writeGraph } from '../networks/write-graph.ts';
 import type { WeightCache } from '../weights/weight-cache.ts';
 
 /** Networks that may be computed in integers, with the part of the bundle that each is. */

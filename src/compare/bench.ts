@@ -2,10 +2,10 @@
 import { EnvironmentError } from '../errors.ts';
 import { type Spread, spreadOf } from '../metrics/series.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
+import type { GraphOptions } from '../networks/bundle-graphs.ts';
+import { checkBundlePrecision } from '../networks/check-precision.ts';
+import { GraphThread } from '../networks/graph-thread.ts';
 import type { Precision } from '../onnx/graph.ts';
-import type { GraphOptions } from '../pipeline/bundle-graphs.ts';
-import { checkBundlePrecision } from '../pipeline/check-precision.ts';
-import { GraphThread } from '../pipeline/graph-thread.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
 import { HALF_PRECISION_DEVICES } from '../runtime/device.ts';
 import { Engine, type NamedTensors, type Network } from '../runtime/engine.ts';

@@ -1,7 +1,8 @@
 /** Samplers against each other on one clip: the same seed, noise and frames in one process, in turns; then the report. */
+
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import { openBundle } from '../models/bundle.ts';
-import { countWindowSteps } from '../pipeline/context-windows.ts';
-import { choiceKey } from '../pipeline/networks-cache.ts';
+import { choiceKey } from '../networks/networks-cache.ts';
 import { countPoseRuns, defaultBundleStore, type Job } from '../pipeline/open-job.ts';
 import { networksOf, type PreparedClip, Studio } from '../pipeline/studio.ts';
 import { type CommonWindows, commonWindows } from './common-windows.ts';

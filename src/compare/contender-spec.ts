@@ -1,7 +1,8 @@
 /** Contenders as a user writes them: `sampler=dpmpp,steps=8,guidance=2.5`, and sweeps, `steps=1,2,4,8`. */
+
+import { MAX_DENOISE_EVERY } from '../denoising/denoised-frames.ts';
 import { InvalidOptionError } from '../errors.ts';
 import type { PrecisionChoice, PresetName, SamplerName, WindowLayout } from '../pipeline/animate-options.ts';
-import { MAX_DENOISE_EVERY } from '../pipeline/key-frames.ts';
 import { SAMPLERS } from '../schedulers/create-scheduler.ts';
 
 /** A contender beside the bundle's own presets; what is left out is the preset's. */

@@ -1,8 +1,8 @@
 /** Who takes part in a comparison: the bundle's presets, with and without exact savings, and what the user adds. */
 import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
+import { bundlePrecision } from '../networks/check-precision.ts';
 import type { PresetName } from '../pipeline/animate-options.ts';
-import { bundlePrecision } from '../pipeline/check-precision.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import { type ContenderSpec, presetOf, type SweepSpec } from './contender-spec.ts';
 import type { ContenderSettings } from './report.ts';

@@ -1,7 +1,7 @@
 /** A contender with its networks loaded, and what is measured of it from repeat to repeat. */
 import { readFile } from 'node:fs/promises';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
-import type { ClipNetworks } from '../pipeline/clip-networks.ts';
+import type { ClipNetworks } from '../networks/clip-networks.ts';
 import type { Job, Sampling } from '../pipeline/open-job.ts';
 import { networksOf, type Studio } from '../pipeline/studio.ts';
 import { createScheduler } from '../schedulers/create-scheduler.ts';

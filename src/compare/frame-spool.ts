@@ -2,8 +2,8 @@
 import { rmSync } from 'node:fs';
 import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { MediaError, ShapeError } from '../errors.ts';
+import { onProcessExit } from '../files/exit-cleanup.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import { onProcessExit } from '../media/exit-cleanup.ts';
 
 /** Space that is left to others. */
 const SPARE_BYTES = 500e6;

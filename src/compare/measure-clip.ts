@@ -8,7 +8,7 @@ import type { Box } from '../metrics/picture.ts';
 import { bestLag, correlation, cosine, deviation, mean } from '../metrics/series.ts';
 import { type Change, FlickerMeter } from '../metrics/temporal-change.ts';
 import { lipOpening } from '../motion/expression-basis.ts';
-import type { DrivenFace } from '../pipeline/framed-face.ts';
+import type { DrivenFace } from '../scene/framed-face.ts';
 import type { FrameSpool } from './frame-spool.ts';
 import type { MouthAgreement } from './report.ts';
 

@@ -3,15 +3,15 @@
  * on after every window's worth of denoising.
  */
 
+import { type DenoisedFrame, type Denoiser, denoiseClip } from '../denoising/denoise-clip.ts';
+import { fillBetween } from '../denoising/denoised-frames.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import type { ClipNetworks, FrameToDecode } from '../pipeline/clip-networks.ts';
-import { type DenoisedFrame, type Denoiser, denoiseClip } from '../pipeline/denoise-clip.ts';
-import { fillBetween } from '../pipeline/key-frames.ts';
+import type { ClipNetworks, FrameToDecode } from '../networks/clip-networks.ts';
 import type { Job, Sampling } from '../pipeline/open-job.ts';
 import { denoiserOf } from '../pipeline/render-clip.ts';
-import type { Scene } from '../pipeline/scene.ts';
 import { Stopwatch } from '../pipeline/stopwatch.ts';
 import { WindowConditions } from '../pipeline/window-conditions.ts';
+import type { Scene } from '../scene/scene.ts';
 import { secondsSince } from './clock.ts';
 import { PublishedNetworks } from './published-networks.ts';
 

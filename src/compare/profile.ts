@@ -4,7 +4,7 @@ import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaError } from '../errors.ts';
-import { onProcessExit } from '../media/exit-cleanup.ts';
+import { onProcessExit } from '../files/exit-cleanup.ts';
 import { partialPath } from '../media/prepare-output.ts';
 import { networksOf, type PreparedClip, Studio, type StudioProfiles } from '../pipeline/studio.ts';
 import { Engine, type NetworkProfile } from '../runtime/engine.ts';

@@ -6,15 +6,15 @@
  * would show in short clips only.
  */
 import type { Bundle } from '../models/bundle.ts';
+import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { NetworkPrecision } from '../models/quantization.ts';
-import { FLOAT32_NETWORKS, type NetworkName } from '../pipeline/bundle-graphs.ts';
-import type { NetworksChoice } from '../pipeline/bundle-networks.ts';
-import type { ClipNetworks, FrameToDecode, NamedInputs } from '../pipeline/clip-networks.ts';
-import { GraphThread } from '../pipeline/graph-thread.ts';
-import { openWithFallback } from '../pipeline/half-precision-network.ts';
+import { FLOAT32_NETWORKS, type NetworkName } from '../networks/bundle-graphs.ts';
+import type { NetworksChoice } from '../networks/bundle-networks.ts';
+import type { ClipNetworks, FrameToDecode, NamedInputs } from '../networks/clip-networks.ts';
+import { GraphThread } from '../networks/graph-thread.ts';
+import { openWithFallback } from '../networks/half-precision-network.ts';
+import { loadWritten } from '../networks/write-graph.ts';
 import { defaultCacheFolder } from '../pipeline/open-job.ts';
-import type { FrameConditions, SceneReference } from '../pipeline/scene.ts';
-import { loadWritten } from '../pipeline/write-graph.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { secondsSince } from './clock.ts';

@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rename, rm, rmdir, stat, writeFile } from 'node:
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { MediaError } from '../errors.ts';
-import { onProcessExit } from '../media/exit-cleanup.ts';
+import { onProcessExit } from '../files/exit-cleanup.ts';
 import { partialPath } from '../media/prepare-output.ts';
 
 const LOCK = '.lcm-portrait-compare.lock';

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { onProcessExit } from '../media/exit-cleanup.ts';
+import { onProcessExit } from '../files/exit-cleanup.ts';
 
 /** A folder that goes with the process at the latest. */
 export interface TemporaryFolder {

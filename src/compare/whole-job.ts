@@ -1,8 +1,8 @@
 /** Whole jobs as users run them: from nothing loaded to the finished file, stages overlapping. */
 import { rm } from 'node:fs/promises';
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import { VideoWriter } from '../media/video-writer.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { countWindowSteps } from '../pipeline/context-windows.ts';
 import type { Job } from '../pipeline/open-job.ts';
 import { renderClip } from '../pipeline/render-clip.ts';
 import { RenderProgress } from '../pipeline/render-progress.ts';

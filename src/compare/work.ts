@@ -1,4 +1,6 @@
 /** Multiplications and additions of a contender's networks over a clip, counted from their graphs. */
+
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
 import { describeClipVision } from '../models/clip-vision.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
@@ -6,7 +8,6 @@ import { patchDecoderFlops, patchEncoderFlops } from '../models/patch-transform.
 import { describePoseGuider } from '../models/pose-guider.ts';
 import { describeReferenceUnet } from '../models/reference-unet.ts';
 import { describeVae } from '../models/vae.ts';
-import { countWindowSteps } from '../pipeline/context-windows.ts';
 import type { Job } from '../pipeline/open-job.ts';
 import { memoryWeights } from '../weights/memory-weights.ts';
 import type { Contender } from './contenders.ts';

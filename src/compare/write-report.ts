@@ -1,16 +1,16 @@
 /** Turns what was measured into the report's files. */
 import { readFile, stat } from 'node:fs/promises';
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import { FaceEmbedder } from '../face/face-embedding.ts';
 import { FaceFinder } from '../face/face-finder.ts';
 import { loadImage } from '../image/load-image.ts';
 import { type Box, boxAround, unionOf } from '../metrics/picture.ts';
 import { spreadOf } from '../metrics/series.ts';
-import { countWindowSteps } from '../pipeline/context-windows.ts';
-import type { DrivenFace } from '../pipeline/framed-face.ts';
 import { countPoseRuns } from '../pipeline/open-job.ts';
-import type { Scene } from '../pipeline/scene.ts';
 import type { PreparedClip, Studio } from '../pipeline/studio.ts';
 import { Engine } from '../runtime/engine.ts';
+import type { DrivenFace } from '../scene/framed-face.ts';
+import type { Scene } from '../scene/scene.ts';
 import type { ResolvedCompareOptions } from './compare-options.ts';
 import { comparePictures } from './compare-pictures.ts';
 import { FAST, ORIGINAL, PUBLISHED } from './contenders.ts';

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, readFile } from 'node:fs/promises';
-import { replaceDurably } from '../weights/write-durably.ts';
+import { replaceDurably } from '../files/write-durably.ts';
 
 const MAGIC = Buffer.from('LCPCKPT1', 'latin1');
 const HASH_BYTES = 32;

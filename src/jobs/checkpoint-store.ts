@@ -4,15 +4,15 @@
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { MediaError } from '../errors.ts';
-import type { ClipCheckpoints, ClipShape } from '../pipeline/clip-checkpoints.ts';
 import type {
   DenoisedFrame,
   DenoiseState,
   FrameState,
   ResumePoint,
   SavePoint,
-} from '../pipeline/denoise-clip.ts';
+} from '../denoising/denoise-clip.ts';
+import { MediaError } from '../errors.ts';
+import type { ClipCheckpoints, ClipShape } from '../pipeline/clip-checkpoints.ts';
 import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts';
 import { isDiskFull } from './job-failure.ts';
 

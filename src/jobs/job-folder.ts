@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeDurably } from '../weights/write-durably.ts';
+import { writeDurably } from '../files/write-durably.ts';
 import { hashFile } from './content-key.ts';
 
 const FORMAT = 1;

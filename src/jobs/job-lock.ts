@@ -8,7 +8,7 @@ import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { MediaError } from '../errors.ts';
-import { onProcessExit } from '../media/exit-cleanup.ts';
+import { onProcessExit } from '../files/exit-cleanup.ts';
 
 interface Holder {
   readonly host: string;

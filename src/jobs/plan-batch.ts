@@ -5,7 +5,7 @@ import { PipelineError } from '../errors.ts';
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
-import { devicePrecision } from '../pipeline/check-precision.ts';
+import { devicePrecision } from '../networks/check-precision.ts';
 import { estimateJob } from '../pipeline/estimate-job.ts';
 import { countEvaluations, countPoseRuns, type Job, planFrames } from '../pipeline/open-job.ts';
 import { Studio } from '../pipeline/studio.ts';

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { MediaError } from '../errors.ts';
-import { writeDurably } from '../weights/write-durably.ts';
+import { writeDurably } from '../files/write-durably.ts';
 import type { BatchReport, JobReport } from './batch-events.ts';
 import { renderReportHtml } from './report-html.ts';
 import type { Thumbnails } from './thumbnail.ts';

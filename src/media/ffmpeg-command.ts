@@ -11,7 +11,7 @@ import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import FluentCommand from 'fluent-ffmpeg';
 import { SubprocessError } from '../errors.ts';
-import { onProcessExit } from './exit-cleanup.ts';
+import { onProcessExit } from '../files/exit-cleanup.ts';
 
 /** How long a child may take to end after SIGTERM before it gets SIGKILL. */
 const KILL_DELAY_MS = 500;

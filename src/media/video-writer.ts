@@ -9,7 +9,7 @@ import {
   MediaError,
   ShapeError,
 } from '../errors.ts';
-import { onProcessExit } from './exit-cleanup.ts';
+import { onProcessExit } from '../files/exit-cleanup.ts';
 import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo, H264Encoder } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';

@@ -81,6 +81,12 @@ export type PoseConditions =
  */
 export type WindowLayout = 'overlapping' | 'moving' | 'loop';
 
+/**
+ * What networks compute in: `auto` is float16 on GPUs that have it, else float32; `int8` is for CPUs and bundles with a
+ * calibration.
+ */
+export type PrecisionChoice = 'auto' | 'float32' | 'float16' | 'int8';
+
 /** A named way of sampling. */
 export interface BundlePreset {
   readonly sampler: 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
@@ -94,7 +100,7 @@ export interface BundlePreset {
   /** Denoises every nth frame only, and blends those between. @defaultValue 1 */
   readonly denoiseEvery?: number;
   /** `int8` where there is a calibration and a processor that gains, else as if it were left out. @defaultValue 'auto' */
-  readonly precision?: 'auto' | 'float32' | 'float16' | 'int8';
+  readonly precision?: PrecisionChoice;
   /**
    * What looped windows' predictions become without guidance where they overlap: their mean, or their sum, as in
    * AniPortrait, which divides with guidance only.

@@ -5,7 +5,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ModelError } from '../errors.ts';
-import { hashFile } from '../weights/hash-file.ts';
+import { hashFile } from '../files/hash-file.ts';
 import type { LoraFile } from '../weights/lora.ts';
 import {
   BUNDLE_FORMAT,

@@ -1,20 +1,15 @@
 /** What the main job takes, reports and returns. */
-import type { WindowLayout } from '../models/bundle-description.ts';
+import type { PrecisionChoice, WindowLayout } from '../models/bundle-description.ts';
+import type { Framing } from '../scene/framed-face.ts';
 import type { LoraFile } from '../weights/lora.ts';
 
-export type { WindowLayout } from '../models/bundle-description.ts';
+export type { PrecisionChoice, WindowLayout } from '../models/bundle-description.ts';
+export type { Framing } from '../scene/framed-face.ts';
 
 /** Samplers that a clip can be denoised with. */
 export type SamplerName = 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
 /** Where the networks run; `auto` takes the first that opens. */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
-/**
- * What the networks compute in: `auto` is float16 on GPUs that have it, else float32; `int8` is for CPUs and bundles with a
- * calibration.
- */
-export type PrecisionChoice = 'auto' | 'float32' | 'float16' | 'int8';
-/** `paste-back` keeps the photo's size and background; `crop` returns the square around the face. */
-export type Framing = 'paste-back' | 'crop';
 /**
  * Named settings of a bundle: few steps with LCM-LoRA; the same with all that makes a clip faster at little cost in the
  * picture; the original sampler.

@@ -1,5 +1,5 @@
 /** What rendering asks of whoever keeps its progress: where to go on from, and a place for save points. */
-import type { ResumePoint, SavePoint } from './denoise-clip.ts';
+import type { ResumePoint, SavePoint } from '../denoising/denoise-clip.ts';
 
 /** The clip that checkpoints are for; what was saved for another shape is of no use. */
 export interface ClipShape {

@@ -1,11 +1,12 @@
 /** Messages between {@link FrameThread} and its worker. */
 import type { RgbImage } from '../image/rgb-image.ts';
+import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { ClipMotionOptions } from '../motion/speech-clip-motion.ts';
 import type { NetworkProfile } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';
+import type { DrivenFace } from '../scene/framed-face.ts';
+import type { SceneView } from '../scene/scene.ts';
 import type { Framing } from './animate-options.ts';
-import type { ClipMotionOptions } from './clip-motion.ts';
-import type { DrivenFace } from './framed-face.ts';
-import type { FrameConditions, SceneReference, SceneView } from './scene.ts';
 
 /** Opens the networks that all clips need; the first request. */
 export interface StartRequest {

@@ -3,7 +3,10 @@
  * goes on. Pictures move between the threads; nothing is copied.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
+import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { ThreadClient } from '../runtime/thread-client.ts';
+import type { DrivenFace } from '../scene/framed-face.ts';
+import type { Scene } from '../scene/scene.ts';
 import type {
   FrameProfile,
   FrameRequest,
@@ -12,8 +15,6 @@ import type {
   PortraitInfo,
   PortraitRequest,
 } from './frame-protocol.ts';
-import type { DrivenFace } from './framed-face.ts';
-import type { FrameConditions, Scene, SceneReference } from './scene.ts';
 
 type Client = ThreadClient<FrameRequest, FrameResults>;
 

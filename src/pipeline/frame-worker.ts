@@ -4,15 +4,15 @@
  */
 import { FaceFinder } from '../face/face-finder.ts';
 import { openBundle } from '../models/bundle.ts';
+import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
+import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
+import { openPortrait } from '../scene/open-portrait.ts';
+import type { Scene, ScenePortrait } from '../scene/scene.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
 import type { FrameRequest, MotionRequest, PortraitRequest, StartRequest } from './frame-protocol.ts';
-import { loadMotion, type MotionFactory } from './load-motion.ts';
-import { openPortrait } from './open-portrait.ts';
-import type { Scene, ScenePortrait } from './scene.ts';
-import { loadWritten, writeGraph } from './write-graph.ts';
 
 /** A clip on this thread. */
 interface Clip {

@@ -3,7 +3,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import { checkLora } from '../bundles/lora-part.ts';
+import {
+  atEveryStep,
+  countWindowSteps,
+  planContextWindows,
+  planLoopedWindows,
+  planMovingWindows,
+  type WindowPlan,
+} from '../denoising/context-windows.ts';
+import { planKeyFrames } from '../denoising/denoised-frames.ts';
 import { InvalidOptionError } from '../errors.ts';
+import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
 import { readAudio } from '../media/read-audio.ts';
@@ -12,10 +22,11 @@ import { type Bundle, type BundlePreset, loraFilesOf, openBundle } from '../mode
 import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
+import { bundlePrecision } from '../networks/check-precision.ts';
+import { sceneViewOf } from '../scene/scene.ts';
 import { createScheduler } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
-import { cacheFolder } from '../weights/cache-folder.ts';
 import type { LoraFile } from '../weights/lora.ts';
 import type {
   AnimateOptions,
@@ -24,24 +35,13 @@ import type {
   SamplerName,
   WindowLayout,
 } from './animate-options.ts';
-import { bundlePrecision } from './check-precision.ts';
-import {
-  atEveryStep,
-  countWindowSteps,
-  planContextWindows,
-  planLoopedWindows,
-  planMovingWindows,
-  type WindowPlan,
-} from './context-windows.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
-import { planKeyFrames } from './key-frames.ts';
 import {
   DISTILLED_SAMPLERS,
   DISTILLED_STEPS,
   type ResolvedOptions,
   resolveOptions,
 } from './resolve-options.ts';
-import { sceneViewOf } from './scene.ts';
 
 /** Sampler settings after the preset and the caller's choices. */
 export interface Sampling {

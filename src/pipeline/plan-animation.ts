@@ -1,6 +1,7 @@
 /** Tells what a job will take, without doing it. */
+
+import { devicePrecision } from '../networks/check-precision.ts';
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
-import { devicePrecision } from './check-precision.ts';
 import { estimateJob } from './estimate-job.ts';
 import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { Studio } from './studio.ts';

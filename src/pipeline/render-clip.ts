@@ -1,19 +1,19 @@
 /** Renders a clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
 import PQueue from 'p-queue';
-import type { VideoWriter } from '../media/video-writer.ts';
-import type { ClipCheckpoints } from './clip-checkpoints.ts';
-import type { ClipNetworks, FrameToDecode } from './clip-networks.ts';
 import {
   type ContextWindow,
   countWindowSteps,
   orderWindowSteps,
   type WindowStep,
-} from './context-windows.ts';
-import { type DenoisedFrame, type Denoiser, denoiseClip } from './denoise-clip.ts';
-import { fillBetween } from './key-frames.ts';
+} from '../denoising/context-windows.ts';
+import { type DenoisedFrame, type Denoiser, denoiseClip } from '../denoising/denoise-clip.ts';
+import { fillBetween } from '../denoising/denoised-frames.ts';
+import type { VideoWriter } from '../media/video-writer.ts';
+import type { ClipNetworks, FrameToDecode } from '../networks/clip-networks.ts';
+import type { Scene } from '../scene/scene.ts';
+import type { ClipCheckpoints } from './clip-checkpoints.ts';
 import type { Job } from './open-job.ts';
 import type { RenderProgress } from './render-progress.ts';
-import type { Scene } from './scene.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import { WindowConditions } from './window-conditions.ts';
 

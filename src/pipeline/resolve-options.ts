@@ -1,5 +1,6 @@
 /** Checks the options of a job all at once, before any work, and fills in the defaults that need no bundle. */
 import { extname, resolve } from 'node:path';
+import { MAX_DENOISE_EVERY } from '../denoising/denoised-frames.ts';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type {
   AnimateOptions,
@@ -11,7 +12,6 @@ import type {
   WindowLayout,
 } from './animate-options.ts';
 import { closestName } from './closest-name.ts';
-import { MAX_DENOISE_EVERY } from './key-frames.ts';
 
 /** How an option is called where the user wrote it; the command line turns `headPoseScale` into `--head-pose-scale`. */
 export type NameOf = (key: keyof AnimateOptions) => string;

@@ -5,22 +5,22 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import PQueue from 'p-queue';
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import { VideoWriter } from '../media/video-writer.ts';
+import type { NetworksChoice } from '../networks/bundle-networks.ts';
+import { checkBundlePrecision, checkDevicePrecision, devicePrecision } from '../networks/check-precision.ts';
+import { NetworksCache, type NetworksLease } from '../networks/networks-cache.ts';
+import { ReferenceCache } from '../networks/reference-cache.ts';
 import { Engine, type NetworkProfile } from '../runtime/engine.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
+import type { Scene } from '../scene/scene.ts';
 import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
-import type { NetworksChoice } from './bundle-networks.ts';
-import { checkBundlePrecision, checkDevicePrecision, devicePrecision } from './check-precision.ts';
 import type { ClipCheckpoints } from './clip-checkpoints.ts';
-import { countWindowSteps } from './context-windows.ts';
 import type { FrameProfile } from './frame-protocol.ts';
 import { FrameThread } from './frame-thread.ts';
-import { NetworksCache, type NetworksLease } from './networks-cache.ts';
 import { countEvaluations, defaultCacheFolder, type Job, type OpenedJob, openJob } from './open-job.ts';
-import { ReferenceCache } from './reference-cache.ts';
 import { renderClip } from './render-clip.ts';
 import { RenderProgress } from './render-progress.ts';
-import type { Scene } from './scene.ts';
 import { Stopwatch } from './stopwatch.ts';
 
 /** Options of {@link Studio}. */

@@ -1,9 +1,10 @@
 /** What the networks are told about each frame, made when a window first needs it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ContextWindow, WindowPlan, WindowStep } from '../denoising/context-windows.ts';
+import type { FrameConditions } from '../models/frame-conditions.ts';
+import type { ClipNetworks, NamedInputs } from '../networks/clip-networks.ts';
+import type { Scene } from '../scene/scene.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { ClipNetworks, NamedInputs } from './clip-networks.ts';
-import type { ContextWindow, WindowPlan, WindowStep } from './context-windows.ts';
-import type { FrameConditions, Scene } from './scene.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 /** Pose features that are kept at once; a window of AniPortrait's has 63 MB. */

@@ -17,8 +17,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { EnvironmentError } from '../errors.ts';
+import { type HeldLock, lockFile } from '../files/file-lock.ts';
 import { type CheckedFile, CheckedFileWriter, isWhole } from './checked-file.ts';
-import { type HeldLock, lockFile } from './file-lock.ts';
 
 /** A graph whose large tensors may lie in other files; the graph builder's graphs are. */
 export interface ExternalGraph {

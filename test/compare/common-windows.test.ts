@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import { commonWindows } from '../../src/compare/common-windows.ts';
 import type { ContenderSpec } from '../../src/compare/contender-spec.ts';
 import { chooseContenders } from '../../src/compare/contenders.ts';
-import { type Bundle, type BundlePreset, openBundle } from '../../src/models/bundle.ts';
 import {
   atEveryStep,
   planContextWindows,
   planLoopedWindows,
   planMovingWindows,
-} from '../../src/pipeline/context-windows.ts';
-import { planKeyFrames } from '../../src/pipeline/key-frames.ts';
+} from '../../src/denoising/context-windows.ts';
+import { planKeyFrames } from '../../src/denoising/denoised-frames.ts';
+import { type Bundle, type BundlePreset, openBundle } from '../../src/models/bundle.ts';
 
 const tiny = await openBundle('tiny');
 const { fast, original } = tiny.description.presets;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { contenderWork, evaluationsOf, networkWork } from '../../src/compare/work.ts';
+import { atEveryStep, planContextWindows } from '../../src/denoising/context-windows.ts';
 import { openBundle } from '../../src/models/bundle.ts';
-import { atEveryStep, planContextWindows } from '../../src/pipeline/context-windows.ts';
 
 const { description } = await openBundle('tiny');
 const size = { frames: 33, windowSteps: 100, poseRuns: 3, windowFrames: 12, decodeFrames: 4 };

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { CheckpointStore, checkpointBytes, folderBytes } from '../../src/jobs/checkpoint-store.ts';
 import {
   atEveryStep,
   countWindowSteps,
@@ -10,8 +9,9 @@ import {
   planLoopedWindows,
   planMovingWindows,
   type WindowPlan,
-} from '../../src/pipeline/context-windows.ts';
-import { type Denoiser, denoiseClip } from '../../src/pipeline/denoise-clip.ts';
+} from '../../src/denoising/context-windows.ts';
+import { type Denoiser, denoiseClip } from '../../src/denoising/denoise-clip.ts';
+import { CheckpointStore, checkpointBytes, folderBytes } from '../../src/jobs/checkpoint-store.ts';
 import { createScheduler, type Sampler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';

@@ -4,9 +4,9 @@
  */
 import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atEveryStep, countWindowSteps, planContextWindows } from '../../src/denoising/context-windows.ts';
+import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
 import type { ClipRenderer, PreparedRender } from '../../src/jobs/clip-renderer.ts';
-import { atEveryStep, countWindowSteps, planContextWindows } from '../../src/pipeline/context-windows.ts';
-import { denoiseClip } from '../../src/pipeline/denoise-clip.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
 

@@ -6,7 +6,7 @@ import { describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 
 const { denoisingUnet } = (await openBundle('tiny')).description;
 const FRAMES = 12;
-/** torch.utils.flop_counter of PyTorch 2.13 over scripts/train/networks.py: scripts/measure-torch.ts --flops. */
+/** torch.utils.flop_counter of PyTorch 2.13 over scripts/train/networks.py: scripts/bench/measure-torch.ts --flops. */
 const COUNTED = 30_616_780_800;
 
 test('operations of a denoiser are those that PyTorch counts', () => {

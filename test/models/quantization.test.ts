@@ -11,8 +11,8 @@ import {
   RANGES_OUTPUT,
 } from '../../src/models/quantization.ts';
 import { WeightReader } from '../../src/models/weight-reader.ts';
+import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-graphs.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
-import { type NetworkName, openBundleGraph } from '../../src/pipeline/bundle-graphs.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount, type Tensor, tensor } from '../../src/tensor/tensor.ts';
 import { memoryWeights } from '../../src/weights/memory-weights.ts';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ClipNetworks } from '../../src/pipeline/clip-networks.ts';
 import {
   atEveryStep,
   orderWindowSteps,
@@ -8,10 +7,12 @@ import {
   planLoopedWindows,
   planMovingWindows,
   type WindowPlan,
-} from '../../src/pipeline/context-windows.ts';
-import type { FrameConditions, Scene } from '../../src/pipeline/scene.ts';
+} from '../../src/denoising/context-windows.ts';
+import type { FrameConditions } from '../../src/models/frame-conditions.ts';
+import type { ClipNetworks } from '../../src/networks/clip-networks.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
+import type { Scene } from '../../src/scene/scene.ts';
 
 const COUNT = 20;
 const STEPS = 3;

@@ -1,0 +1,60 @@
+/**
+ * What rendering needs of a bundle's networks. A kind of bundle has one implementation of this and one of {@link Scene};
+ * they fit each other.
+ */
+
+import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Networks' inputs by name. */
+export type NamedInputs = Readonly<Record<string, Tensor>>;
+
+/** A frame on its way from latents to pixels. */
+export interface FrameToDecode {
+  /** Clean latents, [1, C, 1, h, w]. */
+  readonly latents: Tensor;
+  /** For networks that decode over a base. */
+  readonly conditions: FrameConditions | undefined;
+}
+
+/** Loaded networks. They render one clip at a time: the one whose reference is bound. */
+export interface ClipNetworks {
+  /** `[channels, height, width]` of one frame's latents. */
+  readonly frameShape: readonly [channels: number, height: number, width: number];
+  /** Frames that one call of {@link ClipNetworks.decode} takes at most. */
+  readonly decodeFrames: number;
+  /** Whether a frame's pose features depend on that frame alone, not on those that share a run with it. */
+  readonly posesByFrame: boolean;
+  /** Whether decoding needs the conditions of a frame again. */
+  readonly decodesOverBase: boolean;
+  /** What the reference UNet takes of a portrait: its `latents`, and `image_embeds` where the bundle has an image encoder. */
+  encodePortrait(reference: SceneReference): Promise<NamedInputs>;
+  /**
+   * What the denoiser needs to know of a portrait: the same for all clips of the portrait on these networks, or on
+   * networks of the same bundle, LoRAs and guidance. May run while another clip renders.
+   */
+  makeReference(reference: SceneReference): Promise<NamedInputs>;
+  /**
+   * Binds a portrait to the denoiser, in place of the one before.
+   *
+   * @param options - `transfer` moves the arrays instead of copying them; they are empty afterwards.
+   */
+  bindReference(reference: NamedInputs, options?: { readonly transfer?: boolean }): Promise<void>;
+  /** Pose features of one window from the conditions of its frames. */
+  poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs>;
+  /** One evaluation of the denoiser on a window's latents [1, C, frames, h, w]. */
+  denoise(
+    half: 'conditional' | 'unconditional',
+    latents: Tensor,
+    timestep: number,
+    pose: NamedInputs,
+  ): Promise<Tensor>;
+  /**
+   * Decodes up to {@link ClipNetworks.decodeFrames} frames.
+   *
+   * @returns for each frame what {@link Scene.compose} takes, in a buffer of its own.
+   */
+  decode(frames: readonly FrameToDecode[]): Promise<Float32Array[]>;
+  /** Frees the networks' memory; may be called twice. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,71 @@
+/** A face in its picture and the square around it that is animated: where its landmarks are, at rest and in motion. */
+import { type Square, squareCrop } from '../face/crop.ts';
+import { projectMesh } from '../face/geometry.ts';
+import type { PortraitFace } from '../face/portrait-face.ts';
+import { multiplyMatrices, poseToMatrix } from '../face/rotation.ts';
+import type { RgbImage } from '../image/rgb-image.ts';
+import { lipOpening } from '../motion/expression-basis.ts';
+import type { FrameMotion } from '../motion/motion-source.ts';
+
+/** `paste-back` keeps the photo's size and background; `crop` returns the square around the face. */
+export type Framing = 'paste-back' | 'crop';
+
+/** The face that a frame should show. */
+export interface DrivenFace {
+  /** [468, 2] in pixels of the video's frame. */
+  readonly landmarks: Float64Array;
+  /** Distance of the inner lips in cm. */
+  readonly mouthOpening: number;
+}
+
+/** See above. */
+export class FramedFace {
+  /** The square, in whole pixels; it may reach over the picture's edges. */
+  readonly square: Square;
+  /** Landmarks at rest, [468, 2] in pixels of the picture. */
+  readonly points: Float64Array;
+  /** [468, 3] in cm. */
+  readonly mesh: Float64Array;
+  readonly #transform: Float64Array;
+  readonly #width: number;
+  readonly #height: number;
+
+  constructor({ width, height }: RgbImage, { mesh, transform }: PortraitFace) {
+    this.mesh = mesh;
+    this.#transform = transform;
+    this.#width = width;
+    this.#height = height;
+    this.points = projectMesh(mesh, transform, width, height);
+    const { x, y, side } = squareCrop(this.points, width, height);
+    this.square = { x: Math.round(x), y: Math.round(y), side: Math.round(side) };
+  }
+
+  /** Landmarks of the picture in pixels of the square at `size`. */
+  inSquare(points: Float64Array, size: number): Float64Array {
+    const { x, y, side } = this.square;
+    return points.map((value, i) => ((value - (i % 2 === 0 ? x : y)) * size) / side);
+  }
+
+  /** Landmarks of one frame, [468, 2] in pixels of the picture. */
+  #posedInPicture({ offsets, pose }: FrameMotion): Float64Array {
+    const posed = this.mesh.map((value, i) => value + offsets[i]!);
+    const transform = multiplyMatrices(this.#transform, poseToMatrix(pose));
+    return projectMesh(posed, transform, this.#width, this.#height);
+  }
+
+  /** Landmarks of one frame, [468, 2] in pixels of the square at `size`. */
+  posedPoints(motion: FrameMotion, size: number): Float64Array {
+    return this.inSquare(this.#posedInPicture(motion), size);
+  }
+
+  /**
+   * What the motion of one frame asks of the face, in pixels of the video.
+   *
+   * @param resolution - side of a video that shows the square alone.
+   */
+  drivenFace(motion: FrameMotion, framing: Framing, resolution: number): DrivenFace {
+    const landmarks =
+      framing === 'crop' ? this.posedPoints(motion, resolution) : this.#posedInPicture(motion);
+    return { landmarks, mouthOpening: lipOpening(this.mesh.map((value, i) => value + motion.offsets[i]!)) };
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * What is seen of a clip, frame by frame: what the networks are told about a frame before, and how their output becomes
+ * the frame after. A kind of bundle has one implementation of this and one of {@link ClipNetworks}; they fit each other.
+ */
+import type { RgbImage } from '../image/rgb-image.ts';
+import { type BundleDescription, POSE_GUIDER_VARIANTS } from '../models/bundle-description.ts';
+import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { MotionSource } from '../motion/motion-source.ts';
+import type { DrivenFace } from './framed-face.ts';
+
+/** A portrait before it moves. */
+export interface ScenePortrait {
+  /** [468, 3] in cm. */
+  readonly mesh: Float64Array;
+  /** Pixels of the video's frames, even. */
+  readonly width: number;
+  readonly height: number;
+  readonly reference: SceneReference;
+  withMotion(motion: MotionSource): Scene;
+}
+
+/** How a kind of bundle sees a portrait. */
+export type SceneView =
+  | { readonly type: 'warp' }
+  | {
+      readonly type: 'drawing';
+      /** What the drawing's bytes are divided by before 2v − 1. */
+      readonly pixelDivisor: 1 | 255;
+      /** Side of the image encoder's picture; null without one. */
+      readonly imageSize: number | null;
+    };
+
+/** The view that a bundle's networks are made for. */
+export function sceneViewOf({ poseConditions, imageEncoder }: BundleDescription): SceneView {
+  if (poseConditions.type === 'drawing-and-warp') return { type: 'warp' };
+  const { pixelRange } = POSE_GUIDER_VARIANTS[poseConditions.variant];
+  return {
+    type: 'drawing',
+    pixelDivisor: pixelRange === 255 ? 1 : 255,
+    imageSize: imageEncoder?.imageSize ?? null,
+  };
+}
+
+/** The portrait of a clip in motion. Calls may overlap; a frame can be asked for again, with the same result. */
+export interface Scene {
+  /** Pixels of the video's frames, even. */
+  readonly width: number;
+  readonly height: number;
+  readonly reference: SceneReference;
+  /** Conditions of frame `frame`, counted from the clip's first. */
+  conditions(frame: number): Promise<FrameConditions>;
+  /** What the motion asks of the face in frame `frame`. */
+  drivenFace(frame: number): Promise<DrivenFace>;
+  /**
+   * The finished frame.
+   *
+   * @param decoded - what {@link ClipNetworks.decode} gave for it; moved away, empty afterwards.
+   */
+  compose(frame: number, decoded: Float32Array): Promise<RgbImage>;
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  atEveryStep,
+  type ContextWindow,
+  planContextWindows,
+  planMovingWindows,
+  type WindowPlan,
+} from '../../src/denoising/context-windows.ts';
+import { type Denoiser, denoiseClip } from '../../src/denoising/denoise-clip.ts';
+import { noiseForFrames } from '../../src/denoising/noise.ts';
+import { NumericalError } from '../../src/errors.ts';
+import { createScheduler, type Sampler } from '../../src/schedulers/create-scheduler.ts';
+import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
+import { assertAllClose } from '../helpers/assert-close.ts';
+
+const FLOAT32 = { rtol: 1e-5, atol: 1e-5 }; // sums over windows are rounded in another order
+const FRAME_SHAPE = [2, 3, 4] as const;
+const SIZE = { contextFrames: 6, contextOverlap: 2 };
+const SEED = 7;
+const SHARED = 0.5;
+
+function schedulerOf(sampler: Sampler, steps: number) {
+  const noiseSchedule = createNoiseSchedule({ betaSchedule: 'linear', zeroTerminalSnr: true });
+  return createScheduler({
+    sampler,
+    numInferenceSteps: steps,
+    noiseSchedule,
+    predictionType: 'v_prediction',
+    timestepSpacing: 'trailing',
+  });
+}
+
+/** A denoiser that acts on each value alone, so that windows cannot matter. */
+const pointwise =
+  (shift: number) =>
+  async ({ data, dims }: Tensor, timestep: number): Promise<Tensor> => ({
+    data: data.map((x) => (0.8 * x) / (1 + 0.1 * x * x) + shift * Math.sin(0.01 * timestep)),
+    dims,
+  });
+
+async function collect(
+  frames: number,
+  sampler: Sampler,
+  steps: number,
+  denoiser: Denoiser,
+  guidanceScale: number,
+  windows: WindowPlan = atEveryStep(planContextWindows(frames, SIZE), steps),
+) {
+  const result: Float32Array[] = [];
+  for await (const { frame, latents } of denoiseClip({
+    denoiser,
+    scheduler: schedulerOf(sampler, steps),
+    guidanceScale,
+    windows,
+    frameShape: FRAME_SHAPE,
+    seed: SEED,
+    sharedFraction: SHARED,
+  })) {
+    assert.equal(frame, result.length, 'frames come in order');
+    result.push(latents.data);
+  }
+  return result;
+}
+
+for (const [sampler, steps, guidanceScale, layout] of [
+  ['lcm', 4, 1, 'overlapping'],
+  ['ddim', 5, 3.5, 'overlapping'],
+  ['dpmsolver', 6, 2, 'overlapping'],
+  ['lcm', 4, 1, 'moving'],
+  ['ddim', 9, 3.5, 'moving'],
+  ['dpmsolver', 6, 2, 'moving'],
+] as const) {
+  test(`${sampler} over ${layout} windows equals a plain loop over the whole clip`, async () => {
+    const denoiser = { conditional: pointwise(0.3), unconditional: pointwise(-0.2) };
+    const frames = 15;
+    const windows = layout === 'moving' ? planMovingWindows(frames, { contextFrames: 6, steps }) : undefined;
+    const actual = await collect(frames, sampler, steps, denoiser, guidanceScale, windows);
+    assert.equal(actual.length, frames);
+
+    const scheduler = schedulerOf(sampler, steps);
+    const draw = (purpose: 'initial-latents' | 'sampler-step', step: number) =>
+      noiseForFrames({
+        seed: SEED,
+        purpose,
+        step,
+        start: 0,
+        count: frames,
+        frameShape: FRAME_SHAPE,
+        sharedFraction: SHARED,
+      });
+    let latents = draw('initial-latents', 0);
+    let history: readonly Tensor[] = [];
+    for (const [stepIndex, timestep] of scheduler.timesteps.entries()) {
+      const c = await denoiser.conditional(latents, timestep);
+      const u = await denoiser.unconditional(latents, timestep);
+      const modelOutput = {
+        data: c.data.map((v, i) => u.data[i]! + guidanceScale * (v - u.data[i]!)),
+        dims: c.dims,
+      };
+      const noise = draw('sampler-step', stepIndex);
+      const output = scheduler.step({ stepIndex, latents, modelOutput, noise, history });
+      latents = output.prevLatents;
+      history = output.history;
+    }
+    const plane = 12;
+    actual.forEach((frame, f) => {
+      const expected = [0, 1].flatMap((c) => [
+        ...latents.data.subarray((c * frames + f) * plane, (c * frames + f + 1) * plane),
+      ]);
+      assertAllClose(frame, expected, FLOAT32, `frame ${f}`);
+    });
+  });
+}
+
+test('the unconditional half is not evaluated without guidance', async () => {
+  let calls = 0;
+  const unconditional = async (latents: Tensor) => {
+    calls += 1;
+    return latents;
+  };
+  await collect(8, 'lcm', 2, { conditional: pointwise(0), unconditional }, 1);
+  assert.equal(calls, 0);
+});
+
+test('a prediction that is not finite is an error that names frames and timestep', async () => {
+  const conditional = async (
+    { data, dims }: Tensor,
+    timestep: number,
+    { frames }: ContextWindow,
+  ): Promise<Tensor> => ({
+    data: data.map((x, i) => (frames[0] === 4 && timestep < 999 && i === 5 ? Number.NaN : x)),
+    dims,
+  });
+  await assert.rejects(collect(10, 'lcm', 4, { conditional }, 1), (error) => {
+    assert(error instanceof NumericalError);
+    assert.match(error.message, /frames 4 to 9.*timestep 759/);
+    return true;
+  });
+});
+
+test('an abort stops between steps with the reason of the signal', async () => {
+  const controller = new AbortController();
+  const reason = new Error('stop');
+  const run = async () => {
+    for await (const _ of denoiseClip({
+      denoiser: { conditional: pointwise(0) },
+      scheduler: schedulerOf('lcm', 4),
+      guidanceScale: 1,
+      windows: atEveryStep(planContextWindows(40, SIZE), 4),
+      frameShape: FRAME_SHAPE,
+      seed: SEED,
+      sharedFraction: 0,
+      signal: controller.signal,
+      onStep: () => controller.abort(reason),
+    })) {
+      assert.fail('no frame can be ready after one step');
+    }
+  };
+  await assert.rejects(run(), reason);
+});

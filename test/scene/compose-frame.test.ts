@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { faceMask } from '../../src/face/face-mask.ts';
+import { loadFaceMesh } from '../../src/face/face-mesh.ts';
+import type { PortraitFace } from '../../src/face/portrait-face.ts';
+import { poseToMatrix } from '../../src/face/rotation.ts';
+import type { RgbImage } from '../../src/image/rgb-image.ts';
+import { FrameComposer } from '../../src/scene/compose-frame.ts';
+import type { Framing } from '../../src/scene/framed-face.ts';
+import { AnimatedPortrait } from '../../src/scene/portrait.ts';
+import { RandomStream } from '../../src/tensor/random.ts';
+
+const RESOLUTION = 64;
+const STILL = { offsets: new Float32Array(468 * 3), pose: new Float32Array(6) };
+
+/** A noisy picture with the canonical face in its middle. */
+function portraitOf(width: number, height: number, framing: Framing): Promise<AnimatedPortrait> {
+  const random = new RandomStream([3]);
+  const data = Uint8Array.from({ length: width * height * 3 }, () => 64 + 128 * random.uniform());
+  const image: RgbImage = { data, width, height };
+  const transform = poseToMatrix([0, 0, 0, 0, 0, -40]);
+  const mesh = loadFaceMesh().vertices;
+  const face: PortraitFace = { landmarks: mesh, mesh, transform, pose: new Float64Array(6), size: 100 };
+  return AnimatedPortrait.create({ image, face, resolution: RESOLUTION, framing });
+}
+
+const full = { cells: 8, data: new Float32Array(64).fill(1) };
+
+test('a face at rest with nothing to change is the photo, byte by byte, and even in size', async () => {
+  const portrait = await portraitOf(201, 181, 'paste-back');
+  const composer = new FrameComposer(portrait, true);
+  assert.deepEqual([composer.width, composer.height], [200, 180]);
+  const difference = new Float32Array(3 * RESOLUTION * RESOLUTION);
+  const frame = composer.compose(portrait.renderBase(STILL), difference, full);
+  for (let y = 0; y < 180; y++) {
+    const row = portrait.image.data.subarray(y * 201 * 3, y * 201 * 3 + 200 * 3);
+    assert.deepEqual(frame.data.subarray(y * 200 * 3, (y + 1) * 200 * 3), row, `row ${y}`);
+  }
+});
+
+test('a difference shows inside the mask, in the right place and size, and nowhere else', async () => {
+  const portrait = await portraitOf(200, 180, 'paste-back');
+  const composer = new FrameComposer(portrait, true);
+  const difference = new Float32Array(3 * RESOLUTION * RESOLUTION).fill(20 / 127.5);
+  const mask = { cells: 8, data: new Float32Array(64) };
+  mask.data[3 * 8 + 4] = 1;
+  const frame = composer.compose(portrait.renderBase(STILL), difference, mask);
+  const { x: left, y: top, side } = portrait.square;
+  const changed = (x: number, y: number) =>
+    frame.data[(y * 200 + x) * 3]! - portrait.image.data[(y * 200 + x) * 3]!;
+  const at = (cell: number) => Math.round(((cell + 0.5) * side) / 8);
+  assert(Math.abs(changed(left + at(4), top + at(3)) - 20) <= 1);
+  assert.equal(changed(left + at(6), top + at(3)), 0);
+  assert.equal(changed(left + at(4), top + at(1)), 0);
+  assert.equal(changed(1, 1), 0);
+});
+
+test('changes fade out at the edges of the square', async () => {
+  const portrait = await portraitOf(200, 180, 'crop');
+  const composer = new FrameComposer(portrait, false);
+  assert.deepEqual([composer.width, composer.height], [RESOLUTION, RESOLUTION]);
+  const plain = portrait.renderBase(STILL);
+  const difference = new Float32Array(3 * RESOLUTION * RESOLUTION).fill(40 / 127.5);
+  const frame = composer.compose(portrait.renderBase(STILL), difference, full);
+  const centre = (RESOLUTION / 2) * RESOLUTION + RESOLUTION / 2;
+  assert.equal(frame.data[centre * 3]! - plain.data[centre * 3]!, 40);
+  assert(frame.data[0]! - plain.data[0]! <= 2);
+});
+
+test('the mask covers the landmarks with a margin and a soft edge', () => {
+  const mask = faceMask([20, 20, 44, 44], 64, 8);
+  const row = Array.from(mask.data.subarray(4 * 8, 5 * 8), (v) => Math.round(v * 100) / 100);
+  assert.deepEqual(row, [0.5, 0.67, 1, 1, 1, 1, 0.67, 0.5]);
+});
