@@ -10,6 +10,32 @@ export abstract class PipelineError extends Error {
   }
 }
 
+/** An option that a text speaks of, with the value that it is to have where the text names one. */
+export interface OptionMention {
+  readonly option: string;
+  readonly value?: unknown;
+}
+
+/** Text that may speak of options; whoever shows it writes them as its reader does, e.g. as flags. */
+export type OptionText = string | readonly (string | OptionMention)[];
+
+/** Writes an option as a reader knows it: `seed`, `--seed`; with a value `overwrite: true`, `--force`. */
+export type WriteOption = (mention: OptionMention) => string;
+
+/** What is wrong with an option. */
+export interface OptionProblem {
+  /** @defaultValue `Cannot use <option>` */
+  readonly refusal?: OptionText;
+  readonly expected: OptionText;
+  readonly got: OptionText;
+  /** The way out. */
+  readonly hint?: OptionText;
+}
+
+/** Options by their names in the library. */
+const writeLibraryOption: WriteOption = (mention) =>
+  'value' in mention ? `${mention.option}: ${String(mention.value)}` : mention.option;
+
 /** An option or argument is missing, of the wrong kind, or out of range. */
 export class InvalidOptionError extends PipelineError {
   readonly code = 'INVALID_OPTION';
@@ -18,12 +44,39 @@ export class InvalidOptionError extends PipelineError {
   readonly option: string;
   /** What was given. */
   readonly value: unknown;
+  /** The parts of the message; undefined where it is one piece, and speaks of no option by name. */
+  readonly problem: OptionProblem | undefined;
 
-  constructor(message: string, option: string, value: unknown, options?: ErrorOptions) {
-    super(message, options);
+  /** @param problem - or the whole message, if no other option is named in it. */
+  constructor(problem: OptionProblem | string, option: string, value: unknown, options?: ErrorOptions) {
+    super(
+      typeof problem === 'string' ? problem : describeProblem(problem, option, writeLibraryOption),
+      options,
+    );
     this.option = option;
     this.value = value;
+    this.problem = typeof problem === 'string' ? undefined : problem;
   }
+
+  /** The same error for a reader who writes options differently; it is the cause of the new one. */
+  writtenAs(write: WriteOption): InvalidOptionError {
+    const { option, value, problem } = this;
+    const message = problem === undefined ? this.message : describeProblem(problem, option, write);
+    return new InvalidOptionError(message, write({ option }), value, { cause: this });
+  }
+}
+
+function describeProblem(
+  { refusal, expected, got, hint }: OptionProblem,
+  option: string,
+  write: WriteOption,
+): string {
+  const text = (parts: OptionText): string =>
+    typeof parts === 'string'
+      ? parts
+      : parts.map((part) => (typeof part === 'string' ? part : write(part))).join('');
+  const way = hint === undefined ? '' : `; ${text(hint)}`;
+  return `${text(refusal ?? ['Cannot use ', { option }])}: expected ${text(expected)}, got ${text(got)}${way}`;
 }
 
 /** Several options are wrong; all of them are reported at once. */
@@ -88,6 +141,26 @@ export class FaceError extends PipelineError {
   }
 }
 
+/** A span of a recording, in seconds. */
+export interface TimeSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A film does not show the face that is followed for too long. */
+export class FaceLostError extends PipelineError {
+  readonly code = 'FACE';
+  readonly path: string;
+  /** When it is out of sight. */
+  readonly spans: readonly TimeSpan[];
+
+  constructor(message: string, path: string, spans: readonly TimeSpan[], options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+    this.spans = spans;
+  }
+}
+
 /** An execution provider, a tool or a library that the work needs is missing. */
 export class EnvironmentError extends PipelineError {
   readonly code = 'ENVIRONMENT';
@@ -126,22 +199,16 @@ export class NumericalError extends PipelineError {
 /** @throws {@link InvalidOptionError} unless `value` is an integer from `min` to `max`. */
 export function assertIntegerInRange(option: string, value: number, min: number, max: number): void {
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw new InvalidOptionError(
-      `Cannot use ${option}: expected an integer from ${min} to ${max}, got ${value}`,
-      option,
-      value,
-    );
+    const problem = { expected: `an integer from ${min} to ${max}`, got: String(value) };
+    throw new InvalidOptionError(problem, option, value);
   }
 }
 
 /** @throws {@link InvalidOptionError} unless `value` is a finite number from `min` to `max`. */
 export function assertNumberInRange(option: string, value: number, min: number, max: number): void {
   if (!Number.isFinite(value) || value < min || value > max) {
-    throw new InvalidOptionError(
-      `Cannot use ${option}: expected a number from ${min} to ${max}, got ${value}`,
-      option,
-      value,
-    );
+    const problem = { expected: `a number from ${min} to ${max}`, got: String(value) };
+    throw new InvalidOptionError(problem, option, value);
   }
 }
 

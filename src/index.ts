@@ -27,7 +27,6 @@ export {
 } from './compare/calibrate.ts';
 export { compare } from './compare/compare.ts';
 export type { CompareEvent, CompareOptions, CompareStage } from './compare/compare-options.ts';
-export type { ContenderSpec, SweepSpec } from './compare/contender-spec.ts';
 export { profile } from './compare/profile.ts';
 export type {
   EngineUse,
@@ -38,13 +37,14 @@ export type {
 export type {
   CompareReport,
   Comparison,
-  ContenderReport,
-  ContenderSettings,
   MouthAgreement,
   PictureAgreement,
-  UnfinishedContender,
+  UnfinishedVariant,
+  VariantReport,
+  VariantSettings,
   Work,
 } from './compare/report.ts';
+export type { SweepSpec, VariantSpec } from './compare/variant-spec.ts';
 export {
   EnvironmentError,
   FaceError,

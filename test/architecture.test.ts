@@ -15,6 +15,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['jobs', 'compare'],
   ['pipeline'],
   ['scene', 'networks', 'denoising'],
+  ['tracking'],
   ['bundles'],
   ['motion', 'face'],
   ['models', 'metrics'],

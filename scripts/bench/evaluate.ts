@@ -90,7 +90,7 @@ ${peopleTable(measures)}
       ? ` Different people of this table have ${formatNumber(chance, 2)} on average.`
       : ` Not measured: ${INSTALL_EMBEDDING}`
   }
-- **Change**: mean absolute difference of successive frames, of 255 levels; the head moves, so it is not 0. **Trembling**:
+- **Change**: mean absolute difference of successive frames, of 255 levels; the head moves, so it is not 0. **Jitter**:
   of a frame and the mean of its neighbours, which smooth motion hardly adds to.
 `;
 }

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { addContext } from '../../src/models/blocks.ts';
+import { PUBLISHED_FORMS } from '../../src/compare/published-forms.ts';
+import { FAST_ATTENTION } from '../../src/models/blocks.ts';
 import { buildDenoisingUnet, describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { at, type Net } from '../../src/models/layers.ts';
 import {
@@ -17,7 +18,6 @@ import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../../src/tensor/tensor.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { noiseWeights } from '../lib/noise-weights.ts';
-import { plainCrossAttention } from '../lib/plain-forms.ts';
 import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
@@ -121,13 +121,13 @@ const denoiser = (reference: 'none' | 'keys-values' | 'banks', batch = 1): Graph
   await closeAll();
 }
 
-// The original runs both halves as one batch, both with the bank, and then the first half's attention again.
+// The original runs both branches as one batch, both with the bank, and then the first half's attention again.
 {
   const together = await load('doubled batch', denoiser('banks', 2));
   const unconditional = await load('unconditional', denoiser('none'));
   const conditional = await load('conditional', denoiser('keys-values'));
   note(
-    'guidance halves apart, one without reference: both',
+    'guidance branches apart, one without reference: both',
     await compare([together], [unconditional, conditional]),
   );
   await closeAll();
@@ -141,19 +141,12 @@ const crossing = (form: 'plain' | 'constant'): GraphBuilder => {
   const token = graph.input('token', [1, contextWidth]);
   for (const [i, site] of attentionSites(config, size).entries()) {
     const length = site.height * site.width;
-    const shape = {
-      count: frames,
-      length,
-      channels: site.channels,
-      heads: config.numHeads[site.level]!,
-      contextWidth,
-    };
+    const shape = { count: frames, length, channels: site.channels };
     const net = at(root, `${site.path}.transformer_blocks.0`);
     const tokens = graph.input(`tokens.${i}`, [frames * length, site.channels]);
-    const out =
-      form === 'plain'
-        ? plainCrossAttention(net, tokens, token, shape)
-        : addContext(net, tokens, shape, { width: contextWidth, batch: 1, token });
+    const { addContext } = form === 'plain' ? PUBLISHED_FORMS : FAST_ATTENTION;
+    const context = { width: contextWidth, batch: 1, token };
+    const out = addContext(net, tokens, shape, context, config.numHeads[site.level]!);
     // One number leaves the engine, so that copying does not count.
     graph.output(`y.${i}`, graph.op('ReduceSum', [out, graph.int64([0, 1])]));
   }

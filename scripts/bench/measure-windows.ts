@@ -96,25 +96,25 @@ async function render(
   clip: FilmedClip,
   { sampling, bundle, options }: Job,
   networks: ClipNetworks,
-  { keyFrames, windows }: Pick<Job, 'keyFrames' | 'windows'>,
+  { denoisedFrames, windows }: Pick<Job, 'denoisedFrames' | 'windows'>,
 ): Promise<Float32Array[]> {
   const watch = new Stopwatch();
   const scene = { conditions: async (frame: number) => clip.conditions[frame]! } as Scene;
-  const conditions = new WindowConditions({ scene, networks, keyFrames, windows, watch });
+  const conditions = new WindowConditions({ scene, networks, denoisedFrames, windows, watch });
   await networks.bindReference(await networks.makeReference(clip.reference), { transfer: true });
   const denoised = denoiseClip({
     denoiser: denoiserOf(networks, conditions, watch),
     scheduler: sampling.scheduler,
-    guidanceScale: sampling.halves === 2 ? sampling.guidance : 1,
+    guidanceScale: sampling.branches === 2 ? sampling.guidance : 1,
     windows,
     frameShape: networks.frameShape,
     seed: options.seed,
-    frameNumbers: keyFrames,
+    frameNumbers: denoisedFrames,
     sharedFraction: bundle.description.noise.sharedFraction,
     onStep: (step) => conditions.stepDone(step),
   });
   const differences: Float32Array[] = [];
-  for await (const { frame, latents } of fillBetween(denoised, keyFrames)) {
+  for await (const { frame, latents } of fillBetween(denoised, denoisedFrames)) {
     differences.push(...(await networks.decode([{ latents, conditions: clip.conditions[frame]! }])));
   }
   return differences;
@@ -137,13 +137,13 @@ function interleaved(planar: Float32Array): RgbImage {
 
 /** Numbers of the clip's frames that begin a window of the last step. */
 function lastSeams({
-  keyFrames,
+  denoisedFrames,
   windows,
 }: {
-  readonly keyFrames: readonly number[];
+  readonly denoisedFrames: readonly number[];
   readonly windows: WindowPlan;
 }) {
-  return windows.at(-1)!.flatMap(({ frames }) => (frames[0]! > 0 ? [keyFrames[frames[0]!]!] : []));
+  return windows.at(-1)!.flatMap(({ frames }) => (frames[0]! > 0 ? [denoisedFrames[frames[0]!]!] : []));
 }
 
 /** Values by row and column, of which the mean is shown. */
@@ -185,7 +185,7 @@ const sheet: RgbImage[][] = [];
 
 async function measure(clip: FilmedClip, job: Job, networks: ClipNetworks): Promise<void> {
   const { frames, points, conditions } = clip;
-  const plans = {} as Record<Layout, Pick<Job, 'keyFrames' | 'windows'>>;
+  const plans = {} as Record<Layout, Pick<Job, 'denoisedFrames' | 'windows'>>;
   const added = {} as Record<Layout | 'warp', Float32Array[]>;
   added.warp = conditions.map(({ base }) => new Float32Array(base.length));
   for (const layout of LAYOUTS) {
@@ -195,7 +195,7 @@ async function measure(clip: FilmedClip, job: Job, networks: ClipNetworks): Prom
       { ...job.sampling, windows: layout },
       frames.length,
     );
-    scores.note(layout, 'evaluations', countWindowSteps(plans[layout].windows) * job.sampling.halves);
+    scores.note(layout, 'evaluations', countWindowSteps(plans[layout].windows) * job.sampling.branches);
     added[layout] = await render(clip, job, networks, plans[layout]);
   }
   const film = frames.map((frame) =>
@@ -221,12 +221,12 @@ async function measure(clip: FilmedClip, job: Job, networks: ClipNetworks): Prom
         scores.note(name, 'to overlapping, dB', psnrTo(shown.overlapping, eyesAndMouth));
       }
     }
-    const trembling = pictures.slice(1, -1).map((picture, before) => {
+    const jitter = pictures.slice(1, -1).map((picture, before) => {
       const [last, next] = [pictures[before]!, pictures[before + 2]!];
       const of = (i: number): number => Math.abs(picture[i]! - (last[i]! + next[i]!) / 2);
       return meanOver(eyesAndMouth(points[before + 1]!), of);
     });
-    scores.note(name, 'trembling', mean(trembling));
+    scores.note(name, 'jitter', mean(jitter));
   }
   for (const of of LAYOUTS) {
     const places = new Set(lastSeams(plans[of]));
@@ -273,14 +273,14 @@ try {
   await release();
   const text = [
     `${names.length} filmed clips of the split ${split}, bundle ${values.bundle}, preset ${preset} (${job.sampling.precision}, one of ${job.sampling.denoiseEvery} frames denoised).`,
-    'PSNR against the film; trembling in eyes and mouth, levels of 255, of a frame against the mean of its neighbours.',
+    'PSNR against the film; jitter in eyes and mouth, levels of 255, of a frame against the mean of its neighbours.',
     '',
     scores.toString({
       evaluations: 0,
       'face, dB': 3,
       'eyes and mouth, dB': 3,
       'to overlapping, dB': 1,
-      trembling: 3,
+      jitter: 3,
     }),
     '',
     "Change of the networks' part in eyes and mouth from a frame to the next, levels, where windows of the last step meet and elsewhere:",

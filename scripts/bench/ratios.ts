@@ -14,11 +14,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { examineMachine } from '../../src/compare/machine-facts.ts';
+import { MEASURED_MAKERS, type MeasuredNetworkName } from '../../src/compare/published-graphs.ts';
 import { networkWork } from '../../src/compare/work.ts';
 import { median } from '../../src/metrics/series.ts';
 import { openBundle } from '../../src/models/bundle.ts';
 import { buildMatrixProbe, matrixProbeFlops } from '../../src/models/matrix-probe.ts';
-import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-graphs.ts';
+import { openGraph } from '../../src/networks/bundle-graphs.ts';
 import { countPoseRuns } from '../../src/pipeline/open-job.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { Engine, type Network } from '../../src/runtime/engine.ts';
@@ -49,9 +50,13 @@ const { contextFrames: frames, presets } = bundle.description;
 const [fast, original] = [presets.fast!, presets.original!];
 const work = networkWork(bundle.description, { windowFrames: frames, decodeFrames: DECODE_FRAMES });
 
-async function load(engine: Engine, name: NetworkName): Promise<Network> {
+async function load(engine: Engine, name: MeasuredNetworkName): Promise<Network> {
   const form = { windowFrames: frames, decodeFrames: DECODE_FRAMES, loras: [] };
-  const { graph, dispose } = openBundleGraph(bundle, name, { ...form, device: 'cpu', precision: 'float32' });
+  const { graph, dispose } = openGraph(bundle, MEASURED_MAKERS[name], {
+    ...form,
+    device: 'cpu',
+    precision: 'float32',
+  });
   try {
     return await bindNoise(await engine.load(name, graph.toBytes(), { transfer: true }));
   } finally {

@@ -1,10 +1,11 @@
 /** One window's denoising with a bundle's preset `fast`, and all that another program needs to do the same. */
+import { MEASURED_MAKERS, type MeasuredNetworkName } from '../../src/compare/published-graphs.ts';
 import { loraFilesOf, openBundle } from '../../src/models/bundle.ts';
 import type { BundleDescription } from '../../src/models/bundle-description.ts';
 import { latentSize } from '../../src/models/bundle-description.ts';
 import { describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { attentionSites, type UnetConfig } from '../../src/models/unet-config.ts';
-import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-graphs.ts';
+import { openGraph } from '../../src/networks/bundle-graphs.ts';
 import type { Engine, Network } from '../../src/runtime/engine.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
@@ -57,8 +58,8 @@ export async function openDenoiserJob(engine: Engine, name: string): Promise<Den
   const preset = description.presets.fast;
   if (preset === undefined) throw new Error(`Cannot measure ${name}: expected a preset fast, got none`);
   const loras = loraFilesOf(bundle, preset);
-  const load = (network: NetworkName, precision: JobPrecision = 'float32'): Promise<Network> => {
-    const { graph, dispose } = openBundleGraph(bundle, network, {
+  const load = (network: MeasuredNetworkName, precision: JobPrecision = 'float32'): Promise<Network> => {
+    const { graph, dispose } = openGraph(bundle, MEASURED_MAKERS[network], {
       ...{ windowFrames: frames, decodeFrames: frames, loras, device: engine.device, precision },
     });
     try {
@@ -68,7 +69,7 @@ export async function openDenoiserJob(engine: Engine, name: string): Promise<Den
     }
   };
   const once = async (
-    network: NetworkName,
+    network: MeasuredNetworkName,
     inputs: Record<string, Tensor>,
   ): Promise<Record<string, Tensor>> => {
     const loaded = await load(network);

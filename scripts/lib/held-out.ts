@@ -86,6 +86,14 @@ export async function listSpeech(data: string, split: string, count: number): Pr
   );
 }
 
+/** Names of up to `count` filmed clips of a split. */
+export async function listFilms(data: string, split: string, count: number): Promise<string[]> {
+  const rows = (await readTable(path.join(data, 'talking', 'index.tsv'))).filter(
+    (row) => row.split === split,
+  );
+  return spread(rows, count).map((row) => path.parse(row.file!).name);
+}
+
 /** The labelled recordings of each speaker that no training step has heard. */
 export async function listHeldOutVoices(
   data: string,

@@ -22,7 +22,7 @@ export interface ClipMeasures {
   /** Between successive frames. */
   readonly change: Change;
   /** Between a frame and the mean of its two neighbours: motion that does not go on, so noise and boiling. */
-  readonly trembling: Change;
+  readonly jitter: Change;
   /** The wanted frames, with the landmarks of those that show a face. */
   readonly samples: readonly { readonly picture: RgbImage; readonly landmarks: Float64Array | undefined }[];
 }
@@ -40,7 +40,7 @@ export async function measureClip(video: string, options: MeasureClipOptions): P
   const { ffmpeg, finder, sampleFrames } = options;
   const openings: number[] = [];
   const changes: Change[] = [];
-  const tremblings: Change[] = [];
+  const jitters: Change[] = [];
   const samples: { picture: RgbImage; landmarks: Float64Array | undefined }[] = [];
   const last: RgbImage[] = [];
   let box: Box | undefined;
@@ -57,7 +57,7 @@ export async function measureClip(video: string, options: MeasureClipOptions): P
     if (last.length > 3) last.shift();
     if (box === undefined) continue;
     if (last.length >= 2) changes.push(weightedChange(last.slice(-2), [-1, 1], box));
-    if (last.length === 3) tremblings.push(weightedChange(last, [-0.5, 1, -0.5], box));
+    if (last.length === 3) jitters.push(weightedChange(last, [-0.5, 1, -0.5], box));
   }
   const meanChange = (items: readonly Change[]): Change => ({
     inside: mean(items.map((item) => item.inside)),
@@ -68,7 +68,7 @@ export async function measureClip(video: string, options: MeasureClipOptions): P
     missing: openings.filter(Number.isNaN).length,
     openings,
     change: meanChange(changes),
-    trembling: meanChange(tremblings),
+    jitter: meanChange(jitters),
     samples,
   };
 }

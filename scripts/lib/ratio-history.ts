@@ -24,7 +24,7 @@ export const RATIOS: Readonly<Record<string, RatioKind>> = {
   denoiserPeakShare: { title: 'denoiser, share of the sgemm peak', better: 'larger' },
   decoderPeakShare: { title: 'decoder, share of the sgemm peak', better: 'larger' },
   decodePerDenoise: { title: 'decoding a frame / denoising it in 4 steps', better: 'smaller' },
-  exactSavings: { title: 'both guidance halves as published / as here', better: 'larger' },
+  exactSavings: { title: 'both guidance branches as published / as here', better: 'larger' },
   fastPerOriginal: { title: 'original’s denoising / the fast sampler’s', better: 'larger' },
   wallPerNetworks: { title: 'whole job / denoising and decoding', better: 'smaller' },
   jobPerSgemm: { title: 'whole job / matrix products of as many operations', better: 'smaller' },

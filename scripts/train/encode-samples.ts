@@ -29,7 +29,7 @@ import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-gra
 import { writeGraph } from '../../src/networks/write-graph.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { Engine, type Network } from '../../src/runtime/engine.ts';
-import { DrawnPortrait } from '../../src/scene/drawn-scene.ts';
+import { DrawnFace } from '../../src/scene/drawn-scene.ts';
 import { FramedFace } from '../../src/scene/framed-face.ts';
 import { toPlanar } from '../../src/scene/portrait.ts';
 import { sceneViewOf } from '../../src/scene/scene.ts';
@@ -122,14 +122,14 @@ async function encodePicture(picture: Float32Array): Promise<Tensor> {
 /** What belongs to a video's portrait. */
 class Portrait {
   readonly framed: FramedFace;
-  readonly #drawn: DrawnPortrait;
+  readonly #drawn: DrawnFace;
   #tensors: Promise<[string, Tensor][]> | undefined;
 
   constructor(image: RgbImage, file: string, faces: Awaited<ReturnType<FaceFinder['find']>>) {
     const face = choosePortraitFace(image, faces, { path: file });
     this.framed = new FramedFace(image, face);
     const { pixelDivisor, imageSize } = view as Extract<typeof view, { type: 'drawing' }>;
-    this.#drawn = new DrawnPortrait({ image, face, resolution, framing: 'crop', pixelDivisor, imageSize });
+    this.#drawn = new DrawnFace({ image, face, resolution, pixelDivisor, imageSize });
   }
 
   tensors(): Promise<[string, Tensor][]> {
@@ -138,7 +138,7 @@ class Portrait {
   }
 
   async #encode(): Promise<[string, Tensor][]> {
-    const { picture, encoderPicture } = this.#drawn.reference;
+    const { picture, encoderPicture } = this.#drawn.reference();
     const list: [string, Tensor][] = [['reference_latents', await encodePicture(picture)]];
     if (imageNetwork !== undefined) {
       const side = imageEncoder!.imageSize;

@@ -29,6 +29,7 @@ import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { LEFT_EYE, OUTER_LIPS, RIGHT_EYE } from '../lib/feature-rings.ts';
+import { Lifting, wideningOf } from './large-motion.ts';
 
 const SIZE = 256;
 /** Portraits are warped from somewhat more pixels than they are shown at, as when rendering. */
@@ -37,6 +38,17 @@ const STILL_SIZE = 512;
 const FRAMES = 12;
 /** Share of stills whose mouth opens as in speech; the others show no more than they do themselves. */
 const OPENED_SHARE = 0.7;
+/** Shares of stills that move further than calm speech does, each by a draw of its own. */
+const WIDE_MOUTH_SHARE = 0.35;
+const WIDER_SHARE = 0.5;
+const BLINK_SHARE = 0.45;
+const BROWS_SHARE = 0.4;
+/** How far they go: the opening of the mouth, change of its width and lift of the brows in cm. */
+const MOST_OPENING = 2;
+const MOST_WIDENING = 0.6;
+const BROWS = [-0.15, 0.45] as const;
+/** Sway of the head: turns in degrees and shifts in cm to either side. */
+const HEAD_AMPLITUDE = [9, 12, 7, 0.4, 0.4, 0.7] as const;
 const LATENT = SIZE / 8;
 const POINTS = 468;
 
@@ -306,6 +318,7 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
     };
   };
   const finder = await FaceFinder.open(network);
+  const widening = wideningOf(basis, components);
   let skipped = 0;
   for (const [person, row] of rows.entries()) {
     const random = new RandomStream([person, 77, split === 'train' ? 0 : 1]);
@@ -334,6 +347,11 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
     const still = await cutOut(full, box, STILL_SIZE);
     const stillWarp = new PortraitWarp(still, toCrop(facePoints, STILL_SIZE), faceMesh.triangles);
     const ownGap = Math.max(0, gapOf(mesh));
+    const lifting = new Lifting(mesh);
+    const lidGap = (upper: number, lower: number): number => mesh[3 * upper + 1]! - mesh[3 * lower + 1]!;
+    const closing = blink[3 * 145 + 1]! - blink[3 * 159 + 1]!;
+    // By how many blinks of an average face these eyes close.
+    const reach = Math.min(1.6, Math.max(0.4, (lidGap(159, 145) + lidGap(386, 374)) / 2 / closing));
 
     const posed = (
       frame: number | null,
@@ -341,6 +359,7 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
       gapLimit: number,
       blinkAmount: number,
       pose: number[],
+      { opened = 0, wider = 0, brows = 0 } = {},
     ): Float64Array => {
       const posedMesh = Float64Array.from(mesh);
       if (frame !== null) {
@@ -349,7 +368,10 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
           for (let i = 0; i < stride; i++) posedMesh[i]! += c * basis[k * stride + i]!;
         }
       }
-      for (let i = 0; i < stride; i++) posedMesh[i]! += blinkAmount * blink[i]!;
+      for (let i = 0; i < stride; i++) {
+        posedMesh[i]! += blinkAmount * reach * blink[i]! + opened * opening[i]! + wider * widening[i]!;
+      }
+      lifting.add(brows, posedMesh);
       const excess = gapOf(posedMesh) - gapLimit;
       // Below closed is pushed open again; above the limit there is nothing real to show.
       const change = excess > 0 ? -excess : gapOf(posedMesh) < 0 ? -gapOf(posedMesh) : 0;
@@ -360,7 +382,15 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
     const first = starts[clip]!;
     const start = first + widest(random, lengths[clip]!, (f) => openingOf((first + f) * components));
     const limit = random.uniform() < OPENED_SHARE ? Number.POSITIVE_INFINITY : ownGap;
-    const amplitude = [6, 8, 4, 0.35, 0.35, 0.6];
+    const amplitude = HEAD_AMPLITUDE;
+    const drawn = (share: number): number => (random.uniform() < share ? 1 : 0);
+    // Each of these goes from nothing to its full size and back over part of the window.
+    const wideMouth = limit > ownGap ? drawn(WIDE_MOUTH_SHARE) * MOST_OPENING * random.uniform() : 0;
+    const wider = drawn(WIDER_SHARE) * MOST_WIDENING * (2 * random.uniform() - 1);
+    const brows = drawn(BROWS_SHARE) * (BROWS[0] + (BROWS[1] - BROWS[0]) * random.uniform());
+    const blinks = drawn(BLINK_SHARE);
+    const blinkAt = FRAMES * random.uniform();
+    const blinkSpan = 2.5 + 2.5 * random.uniform();
     const sourcePose = amplitude.map((a) => a * (2 * random.uniform() - 1));
     const closed = random.uniform() < 0.75 ? 0.3 * random.uniform() : random.uniform();
     const sourceFrame = Math.floor(random.uniform() * total);
@@ -370,6 +400,7 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
       closed * ownGap,
       random.uniform() < 0.1 ? 0.5 * random.uniform() : 0,
       sourcePose,
+      { brows: 0.2 * (random.uniform() - 0.5) },
     );
     const sourceCrop = toCrop(sourcePoints, SOURCE_SIZE);
     const portrait = stillWarp.render(sourceCrop, SOURCE_SIZE, SOURCE_SIZE).image;
@@ -384,7 +415,9 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
       const distance = f - untouched;
       const fade = Math.min(1, Math.abs(distance) / 3);
       const pose = rates.map((rate, i) => rate * distance + bend[i]! * Math.sin(distance * 0.6));
-      const points = toCrop(posed(start + f, fade, limit, 0, pose), SIZE);
+      const lids = blinks * Math.max(0, 1.2 - ((f - blinkAt) / blinkSpan) ** 2 * 1.2) * fade;
+      const large = { opened: wideMouth * fade, wider: wider * fade, brows: brows * fade };
+      const points = toCrop(posed(start + f, fade, limit, Math.min(1, lids), pose, large), SIZE);
       const target = distance === 0 ? await shrink(still) : stillWarp.render(points, SIZE, SIZE).image;
       writeFrame(record, f, warp, distance === 0 ? toCrop(facePoints, SIZE) : points, target);
     }

@@ -19,7 +19,7 @@ WINDOW, SIGMA, RANGE = 11, 1.5, 2.0
 LEVELS = 127.5
 COLUMNS = (
     "PSNR and SSIM to the truth in the face, PSNR in eyes and mouth; PSNR and SSIM to the original sampler in the face, "
-    "PSNR in eyes and mouth; trembling (levels: a frame against its neighbours' mean), the same over the original's"
+    "PSNR in eyes and mouth; jitter (levels: a frame against its neighbours' mean), the same over the original's"
 )
 
 
@@ -43,7 +43,7 @@ def ssim(x, y, mask):
     return float((value * mask).sum() / mask.sum())
 
 
-def trembling(x, mask):
+def jitter(x, mask):
     """What is not smooth motion, in levels of 255."""
     change = (x[1:-1] - (x[:-2] + x[2:]) / 2).abs() * mask[1:-1]
     return float(change.sum() / (mask[1:-1].sum() * 3) * LEVELS)
@@ -138,8 +138,8 @@ def draw_sheet(run):
                 values += [np.nan] * 3
             else:
                 values += [psnr(picture, original, face), ssim(picture, original, face), psnr(picture, original, features)]
-            tremble = trembling(picture, face)
-            values += [tremble, np.nan if original is None else tremble / trembling(original, face)]
+            jitter_of_face = jitter(picture, face)
+            values += [jitter_of_face, np.nan if original is None else jitter_of_face / jitter(original, face)]
             scores.setdefault((kind, name), []).append(values)
         for f in (0, frames // 2):
             rows.append(torch.cat([*(pictures[n][f] for n in shown if n in pictures), targets[f]], dim=2))

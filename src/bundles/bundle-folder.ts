@@ -16,13 +16,18 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import { EnvironmentError, ModelError } from '../errors.ts';
-import { isRunning } from '../files/file-lock.ts';
-import { syncFolder } from '../files/write-durably.ts';
+import {
+  currentOwner,
+  formatOwner,
+  livenessOf,
+  parseOwner,
+  type ThreadOwner,
+} from '../files/thread-owner.ts';
+import { syncFolder, writeAll } from '../files/write-durably.ts';
 import type { BundleDescription, BundleFile } from '../models/bundle-description.ts';
 import {
   type TensorToWrite,
   type WriteSafetensorsOptions,
-  writeAll,
   writeSafetensors,
 } from '../weights/safetensors-writer.ts';
 
@@ -61,7 +66,8 @@ export class BundleFolder {
     bytes: number,
     createFile: CreateFile = createNew,
   ): Promise<BundleFolder> {
-    const folder = path.join(store, `.${name}.${process.pid}-${randomBytes(4).toString('hex')}.partial`);
+    const token = randomBytes(4).toString('hex');
+    const folder = path.join(store, `.${name}.${token}-${formatOwner(currentOwner())}.partial`);
     try {
       await mkdir(store, { recursive: true });
       await removeAbandoned(store, name);
@@ -230,34 +236,47 @@ export async function replaceFolder(made: string, target: string): Promise<void>
   await rm(old, { recursive: true, force: true });
 }
 
-/** Partial folders of this process that are being written. */
+/** Partial folders of this thread that are being written. */
 const active = new Set<string>();
 
-/** Milliseconds without a write after which a partial folder of another name is taken for given up. */
+/** Milliseconds without a write after which a partial folder of another machine is taken for given up. */
 const IDLE_MS = 600_000;
 
 /**
- * Removes partial folders whose process is gone, and brings back bundles that they were about to replace.
+ * Removes partial folders whose process is gone, and brings back bundles that they were about to replace. Where machines
+ * share a store, another machine's processes cannot be asked for: their folders have to be idle.
  *
- * @param name - its folders go at once. Those of other names have to be idle, too: where machines share a store, they may
- *   be another machine's, whose processes cannot be asked for from here.
- * @returns whether there was any of that name.
+ * @returns whether there was any of the bundle `name`.
  */
 export async function removeAbandoned(store: string, name: string): Promise<boolean> {
   let found = false;
   for (const entry of await readdir(store)) {
-    const match = /^\.(.+)\.((\d+)-[0-9a-f]{8}\.partial)(\.old)?$/.exec(entry);
-    if (match === null) continue;
-    const [, owner, partial, pid, old] = match as unknown as [string, string, string, string, string?];
-    const folder = path.join(store, `.${owner}.${partial}`);
-    if (Number(pid) === process.pid ? active.has(folder) : isRunning(Number(pid))) continue;
-    if (owner === name) found = true;
-    else if ((await lastWrite(path.join(store, entry))) > Date.now() - IDLE_MS) continue;
-    const target = path.join(store, owner);
+    const match = /^\.(.+)\.[0-9a-f]{8}-(\d+-\d+-[0-9a-f]*-.+)\.partial(\.old)?$/.exec(entry);
+    const owner = match === null ? undefined : parseOwner(match[2]!);
+    if (match === null || owner === undefined) continue;
+    const [, bundle, , old] = match as unknown as [string, string, string, string?];
+    const folder = path.join(store, old === undefined ? entry : entry.slice(0, -old.length));
+    if (await isInUse(folder, owner)) continue;
+    if (bundle === name) found = true;
+    const target = path.join(store, bundle);
     if (old !== undefined && !(await exists(target))) await rename(path.join(store, entry), target);
     else await rm(path.join(store, entry), { recursive: true, force: true });
   }
   return found;
+}
+
+async function isInUse(folder: string, owner: ThreadOwner): Promise<boolean> {
+  switch (livenessOf(owner)) {
+    case 'ended':
+      return false;
+    case 'unknown': {
+      const written = await Promise.all([lastWrite(folder), lastWrite(`${folder}.old`)]);
+      return Math.max(...written) > Date.now() - IDLE_MS;
+    }
+    case 'running':
+      // Of this thread it is known which it still writes.
+      return formatOwner(owner) !== formatOwner(currentOwner()) || active.has(folder);
+  }
 }
 
 /** When something in a folder was written last, as `Date.now()` counts; 0 if it is gone. */

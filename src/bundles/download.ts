@@ -9,7 +9,7 @@ import path from 'node:path';
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { ModelError } from '../errors.ts';
 import { hashFile } from '../files/hash-file.ts';
-import { writeAll } from '../weights/safetensors-writer.ts';
+import { type FileSink, syncFile, writeAll } from '../files/write-durably.ts';
 import { writeProblem } from './bundle-folder.ts';
 
 /** Options of {@link download}. */
@@ -259,7 +259,7 @@ class Transfer {
     const sink = {
       write: (data: Uint8Array, offset: number, length: number) =>
         file.write(data, offset, length, this.done + offset),
-    } as Pick<FileHandle, 'write'>;
+    } as FileSink;
     for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
       timer.refresh();
       if (this.#total !== undefined && this.done + chunk.length > this.#total) {
@@ -279,12 +279,7 @@ class Transfer {
       await this.discard();
       throw this.#refused(`SHA-256 ${this.#sha256}`, `${hash.sha256}; what arrived was removed`);
     }
-    const file = await open(this.#part, 'r+');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await syncFile(this.#part);
     await rename(this.#part, this.#options.target);
     await rm(this.#statePath, { force: true });
     return hash;

@@ -94,7 +94,7 @@ export async function pullBundle(url: string, options: PullOptions): Promise<Imp
   const total = files.reduce((sum, [, { bytes }]) => sum + bytes, 0);
   const partial = pullFolder(store, name);
   // Whoever comes second waits, and finds the bundle there.
-  const lock = await lockFile(`${partial}.lock`, signal);
+  const lock = await lockFile(`${partial}.lock`, { signal });
   try {
     if (!overwrite && (await exists(target))) throw alreadyThere(name, target);
     await mkdir(partial, { recursive: true });

@@ -3,15 +3,10 @@ import { Command } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
-import {
-  type AnimateSwitches,
-  addAnimateFlags,
-  flagOf,
-  inFlagNames,
-  readAnimateFlags,
-} from './animate-flags.ts';
+import { type AnimateSwitches, addAnimateFlags, readAnimateFlags } from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatPlan, formatResult } from './format.ts';
+import { inFlagNames } from './option-flags.ts';
 import { createProgressDisplay } from './progress-bar.ts';
 import { untilStopped } from './stop-signals.ts';
 
@@ -32,8 +27,8 @@ Ctrl-C ends it at once.`,
   );
   return command.action(async () => {
     const { options, switches, errors } = readAnimateFlags(command);
-    const wrong = [...errors, ...findInvalidOptions(options, flagOf)];
-    if (wrong.length > 0) throw new InvalidOptionsError(wrong);
+    const wrong = [...errors, ...findInvalidOptions(options)];
+    if (wrong.length > 0) throw inFlagNames(new InvalidOptionsError(wrong));
     await run(context, options as unknown as AnimateOptions, switches);
   });
 }

@@ -5,9 +5,9 @@ import type { OperatorGroup } from '../compare/operator-profile.ts';
 import type { ProfileOptions, ProfileReport } from '../compare/profile-options.ts';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
-import { parseNumber } from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatTable } from './format-table.ts';
+import { parseNumber, writeFlags } from './option-flags.ts';
 import { createProgressDisplay } from './progress-bar.ts';
 import { untilStopped } from './stop-signals.ts';
 
@@ -71,7 +71,7 @@ export function readProfileFlags(
   if (output !== undefined) {
     const required = { portrait: 'sample', audio: 'sample', output: 'clip.mp4' };
     errors.push(
-      ...findInvalidOptions({ ...required, ...options }, (key) => FLAGS[key as keyof typeof FLAGS] ?? key),
+      ...findInvalidOptions({ ...required, ...options }).map((error) => error.writtenAs(writeFlags(FLAGS))),
     );
   }
   if (errors.length > 0) throw new InvalidOptionsError([...stray, ...errors]);

@@ -1,17 +1,18 @@
 /** A comparison as text for the terminal. */
-import { ORIGINAL } from '../compare/contenders.ts';
+
 import { decimals, figures, gigaFlops, percent, spreadText, times } from '../compare/number-format.ts';
 import type { CompareReport } from '../compare/report.ts';
 import { findComparison, summarise, wantedFigures } from '../compare/summary.ts';
+import { ORIGINAL } from '../compare/variants.ts';
 import { formatTable } from './format-table.ts';
 
 /** The summary, tables of times and quality, the project's aims, and where the report lies. */
 export function formatComparison(report: CompareReport, page: string): string {
-  const { contenders, limit } = report;
-  const ofFloats = contenders.some(({ precision }) => precision === 'int8')
+  const { variants, limit } = report;
+  const ofFloats = variants.some(({ precision }) => precision === 'int8')
     ? ' of floats, which integers may pass'
     : '';
-  const withJob = contenders.some(({ wholeJob }) => wholeJob !== undefined);
+  const withJob = variants.some(({ wholeJob }) => wholeJob !== undefined);
   const timeTable = formatTable(
     [
       '',
@@ -22,7 +23,7 @@ export function formatComparison(report: CompareReport, page: string): string {
       'GFLOP/s',
       'of limit',
     ],
-    contenders.map(({ id, denoiserEvaluations, times: seconds, wholeJob, denoiserFlops, limitShare }) => [
+    variants.map(({ id, denoiserEvaluations, times: seconds, wholeJob, denoiserFlops, limitShare }) => [
       id,
       String(denoiserEvaluations),
       spreadText(seconds.denoise),
@@ -32,8 +33,8 @@ export function formatComparison(report: CompareReport, page: string): string {
       percent(limitShare),
     ]),
   );
-  const hasIdentity = contenders.some(({ identity }) => identity !== undefined);
-  const quality = contenders.flatMap(({ id, mouth, identity }) => {
+  const hasIdentity = variants.some(({ identity }) => identity !== undefined);
+  const quality = variants.flatMap(({ id, mouth, identity }) => {
     const comparison = findComparison(report, id, ORIGINAL);
     const against = comparison
       ? [

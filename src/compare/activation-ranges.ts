@@ -102,14 +102,14 @@ export class ActivationRanges {
       _: Bundle,
       name: NetworkName,
       options: GraphOptions,
-      { afresh = false }: { readonly afresh?: boolean } = {},
+      { rebuild = false }: { readonly rebuild?: boolean } = {},
     ): Promise<ReadyGraph> => {
       const observer = CALIBRATED[name] === undefined ? undefined : new ActivationObserver();
       if (observer !== undefined) observers.set(name, observer);
       const plain: GraphOptions = { ...options, precision: 'float32' };
       const { graph, weightsKey, dispose } = openBundleGraph(bundle, name, plain, observer);
       try {
-        return await writeGraph(graph, { cache, weightsKey, afresh });
+        return await writeGraph(graph, { cache, weightsKey, rebuild });
       } finally {
         dispose();
       }

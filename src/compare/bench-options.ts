@@ -16,7 +16,7 @@ export const BENCH_NETWORKS = [
   'published-denoising-unet',
   'decoder',
 ] as const;
-/** One of {@link BENCH_NETWORKS}; `published-denoising-unet` is both guidance halves as AniPortrait computes them. */
+/** One of {@link BENCH_NETWORKS}; `published-denoising-unet` is both guidance branches as AniPortrait computes them. */
 export type BenchNetwork = (typeof BENCH_NETWORKS)[number];
 
 /** Networks whose work does not depend on the number of frames. */

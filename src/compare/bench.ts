@@ -4,7 +4,7 @@ import { type Spread, spreadOf } from '../metrics/series.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import type { GraphOptions } from '../networks/bundle-graphs.ts';
 import { checkBundlePrecision } from '../networks/check-precision.ts';
-import { GraphThread } from '../networks/graph-thread.ts';
+import type { GraphThread } from '../networks/graph-thread.ts';
 import type { Precision } from '../onnx/graph.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
 import { HALF_PRECISION_DEVICES } from '../runtime/device.ts';
@@ -26,6 +26,7 @@ import {
 import { secondsSince } from './clock.ts';
 import { examineMachine } from './machine-facts.ts';
 import { measureMatrixLimit } from './matrix-limit.ts';
+import { type MeasuredNetworkName, openGraphThread } from './published-graphs.ts';
 import { placeUnderRoof, TrafficCounter } from './roofline.ts';
 import { networkWork } from './work.ts';
 
@@ -47,7 +48,7 @@ const COMPUTES_IN: Readonly<Record<BenchPrecision, (engine: Engine) => boolean>>
 /** What is measured on one engine. */
 interface EngineParts {
   readonly bundle: Bundle;
-  readonly graphs: GraphThread;
+  readonly graphs: GraphThread<MeasuredNetworkName>;
   readonly engine: Engine;
   readonly threads: number | null;
   readonly settings: readonly Setting[];
@@ -99,7 +100,7 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
   const rows: BenchRow[] = [];
   const limits: BenchReport['limits'][number][] = [];
   const refusals = new Set<string>();
-  const graphs = new GraphThread(defaultCacheFolder());
+  const graphs = openGraphThread(defaultCacheFolder());
   try {
     for (const device of devices) {
       for (const threads of threadCounts) {

@@ -57,7 +57,7 @@ export interface CalibrateResult {
 
 /**
  * Renders every portrait with every recording by the preset fast, and with the recordings for the original by that preset:
- * all timesteps, with and without LoRA, both halves of guidance. Presets that the bundle has not are left out. The same
+ * all timesteps, with and without LoRA, both branches of guidance. Presets that the bundle has not are left out. The same
  * files give the same ranges.
  *
  * @throws {@link InvalidOptionError} if there is nothing to render; {@link InvalidOptionsError} if `threads` is no number of

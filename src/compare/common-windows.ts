@@ -1,40 +1,43 @@
-/** One way to cut the clip for all contenders, so that they differ in their samplers and in what they ask for alone. */
+/** One way to cut the clip for all variants, so that they differ in their samplers and in what they ask for alone. */
 import { type Job, planFrames } from '../pipeline/open-job.ts';
-import type { Contender } from './contenders.ts';
+import type { Variant } from './variants.ts';
 
-type Cut = Pick<Contender, 'preset' | 'steps' | 'halves' | 'every' | 'windows' | 'ownWindows'>;
+type WindowSettings = Pick<Variant, 'preset' | 'steps' | 'branches' | 'every' | 'windows' | 'ownWindows'>;
 
-/** Key frames and windows, and what is to be said of them. */
+/** Denoised frames and windows, and what is to be said of them. */
 export interface CommonWindows {
-  /** Those of a contender. */
-  readonly framesOf: (contender: Cut) => Pick<Job, 'keyFrames' | 'windows'>;
+  /** Those of a variant. */
+  readonly framesOf: (variant: WindowSettings) => Pick<Job, 'denoisedFrames' | 'windows'>;
   readonly notes: readonly string[];
 }
 
 /**
- * The windows that the contenders' presets ask for; where they differ, overlapping ones. Who has moving windows, or was asked
+ * The windows that the variants' presets ask for; where they differ, overlapping ones. Who has moving windows, or was asked
  * for others than the preset's, has those.
  */
 export function commonWindows(
   { bundle, frames }: Pick<Job, 'bundle' | 'frames'>,
-  contenders: readonly Cut[],
+  variants: readonly WindowSettings[],
 ): CommonWindows {
-  const planned = ({ preset, every: denoiseEvery, ...cut }: Cut): Pick<Job, 'keyFrames' | 'windows'> =>
-    planFrames(bundle, preset, { ...cut, denoiseEvery }, frames);
-  const shapeOf = (contender: Cut): string =>
+  const planned = ({
+    preset,
+    every: denoiseEvery,
+    ...settings
+  }: WindowSettings): Pick<Job, 'denoisedFrames' | 'windows'> =>
+    planFrames(bundle, preset, { ...settings, denoiseEvery }, frames);
+  const shapeOf = (variant: WindowSettings): string =>
     JSON.stringify(
-      planned({ ...contender, every: 1 }).windows[0]!.map((window) => ({
+      planned({ ...variant, every: 1 }).windows[0]!.map((window) => ({
         ...window,
         weights: [...window.weights],
       })),
     );
-  const alike = contenders.filter(({ ownWindows }) => !ownWindows);
+  const alike = variants.filter(({ ownWindows }) => !ownWindows);
   if (new Set(alike.map(shapeOf)).size <= 1) return { framesOf: planned, notes: [] };
   return {
-    framesOf: (contender) =>
-      planned(contender.ownWindows ? contender : { ...contender, windows: 'overlapping' }),
+    framesOf: (variant) => planned(variant.ownWindows ? variant : { ...variant, windows: 'overlapping' }),
     notes: [
-      `the presets of the bundle ${bundle.description.name} lay their windows differently: all contenders have overlapping windows here that were not asked for others`,
+      `the presets of the bundle ${bundle.description.name} lay their windows differently: all variants have overlapping windows here that were not asked for others`,
     ],
   };
 }

@@ -1,4 +1,4 @@
-/** Two contenders' frames against each other. */
+/** Two variants' frames against each other. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { landmarkDistance } from '../metrics/landmark-distance.ts';
 import { type Box, cutBox } from '../metrics/picture.ts';

@@ -12,22 +12,22 @@ import {
   type ResolvedCompareOptions,
   resolveCompareOptions,
 } from './compare-options.ts';
-import { type Contender, chooseContenders, fusedLoras, ORIGINAL, PUBLISHED } from './contenders.ts';
-import { type Entrant, type LoadWatch, loadNetworks, samplingOf, warmDisk } from './entrant.ts';
 import { assertSpace } from './frame-spool.ts';
 import { type MatrixLimit, measureMatrixLimit } from './matrix-limit.ts';
 import { warmUp } from './measure-render.ts';
 import { RenderRounds } from './render-rounds.ts';
 import type { CompareReport } from './report.ts';
 import { REPORT_FILES, ReportFolder } from './report-folder.ts';
+import { type LoadWatch, loadNetworks, samplingOf, type VariantRun, warmDisk } from './variant-run.ts';
+import { chooseVariants, fusedLoras, ORIGINAL, PUBLISHED, type Variant } from './variants.ts';
 import { evaluationsOf } from './work.ts';
 import { writeReport } from './write-report.ts';
 
 /**
  * Compares the bundle's presets `original` (with and without exact savings) and `fast`, and what else is asked for, and writes
- * `report.json`, `report.html`, `side-by-side.mp4` and a video of each contender.
+ * `report.json`, `report.html`, `side-by-side.mp4` and a video of each variant.
  *
- * Ctrl-C, that is `signal`: if a contender has finished a repeat by then, the report is written with what was finished, and only
+ * Ctrl-C, that is `signal`: if a variant has finished a repeat by then, the report is written with what was finished, and only
  * then does the promise reject; the last notice says so.
  *
  * @throws {@link InvalidOptionsError} that names all options that are wrong.
@@ -45,13 +45,8 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   const resolved = resolveCompareOptions(options);
   const { signal } = resolved;
   signal?.throwIfAborted();
-  const bundle = await openBundle(resolved.bundle, defaultBundleStore());
-  const { contenders, notes } = chooseContenders(
-    bundle,
-    resolved.contenders,
-    resolved.sweeps,
-    fusedLoras(bundle),
-  );
+  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const { variants, notes } = chooseVariants(bundle, resolved.variants, resolved.sweeps, fusedLoras(bundle));
   const notice = (message: string): void => resolved.onProgress?.({ type: 'notice', message });
   for (const note of notes) notice(note);
 
@@ -63,28 +58,28 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   });
   let clip: PreparedClip | undefined;
   let rounds: RenderRounds | undefined;
-  let entrants: readonly Entrant[] = [];
+  let variantRuns: readonly VariantRun[] = [];
   try {
     resolved.onProgress?.({ type: 'stage', stage: 'prepare' });
-    clip = await studio.prepare(await prepareOptions(resolved, folder, contenders, notice));
-    const common = commonWindows(clip.job, contenders);
-    const job = { ...clip.job, ...common.framesOf({ ...contenders.at(-1)!, every: 1 }) };
+    clip = await studio.prepare(await prepareOptions(resolved, folder, variants, notice));
+    const common = commonWindows(clip.job, variants);
+    const job = { ...clip.job, ...common.framesOf({ ...variants.at(-1)!, every: 1 }) };
     clip = { ...clip, job };
     const { scene } = clip;
-    await assertSpace(folder.path, scene.width * scene.height * 3 * job.frames * contenders.length);
+    await assertSpace(folder.path, scene.width * scene.height * 3 * job.frames * variants.length);
     const ownNotes = [...common.notes, ...clipNotes(job)];
     for (const note of ownNotes) notice(note);
 
     resolved.onProgress?.({ type: 'stage', stage: 'load' });
     const engine = await studio.denoisingEngine();
     const limit: MatrixLimit = await measureMatrixLimit(engine, engine.precision, signal);
-    entrants = await enter(studio, clip, contenders, common.framesOf, { signal, onNotice: notice });
-    const expected = await warmAll(clip, entrants, resolved);
-    rounds = new RenderRounds({ clip, entrants, folder, options: resolved, expectedSeconds: expected });
+    variantRuns = await enter(studio, clip, variants, common.framesOf, { signal, onNotice: notice });
+    const expected = await warmAll(clip, variantRuns, resolved);
+    rounds = new RenderRounds({ clip, variantRuns, folder, options: resolved, expectedSeconds: expected });
     await rounds.run();
     const report = await writeReport({
       clip,
-      entrants,
+      variantRuns,
       folder,
       limit,
       notes: [...notes, ...ownNotes],
@@ -94,16 +89,16 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     const unfinished = report.unfinished.length;
     if (signal?.aborted) {
       notice(
-        report.contenders.length === 0
+        report.variants.length === 0
           ? 'stopped before anything was finished: there is no report'
-          : `stopped: ${folder.path} holds what was finished, ${report.contenders.map(({ id }) => id).join(', ')}` +
+          : `stopped: ${folder.path} holds what was finished, ${report.variants.map(({ id }) => id).join(', ')}` +
               (unfinished > 0 ? `; unfinished: ${report.unfinished.map(({ id }) => id).join(', ')}` : ''),
       );
       throw signal.reason;
     }
     return report;
   } finally {
-    for (const { frames, loaded } of entrants) {
+    for (const { frames, loaded } of variantRuns) {
       await frames?.dispose();
       await loaded.release();
     }
@@ -111,22 +106,22 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     await clip?.dispose();
     await studio.dispose();
     await folder.discardDrafts();
-    await folder.release();
+    folder.release();
     await folder.removeIfEmpty();
   }
 }
 
-/** What the studio is asked for; any preset that the bundle has will do, as contenders bring their own settings. */
+/** What the studio is asked for; any preset that the bundle has will do, as variants bring their own settings. */
 async function prepareOptions(
   options: ResolvedCompareOptions,
   folder: ReportFolder,
-  contenders: readonly Contender[],
+  variants: readonly Variant[],
   notice: (message: string) => void,
 ) {
   const { device: _, threads: __, ...clip } = clipOptionsOf(options);
   return {
     ...clip,
-    preset: contenders.some(({ id }) => id === ORIGINAL) ? ('original' as const) : ('fast' as const),
+    preset: variants.some(({ id }) => id === ORIGINAL) ? ('original' as const) : ('fast' as const),
     output: await folder.pathOf(REPORT_FILES.sideBySide),
     overwrite: true,
     onProgress: (event: { readonly type: string; readonly message?: string }): void => {
@@ -147,37 +142,37 @@ function clipNotes({ frames, bundle }: Job): string[] {
 async function enter(
   studio: Studio,
   clip: PreparedClip,
-  contenders: readonly Contender[],
+  variants: readonly Variant[],
   framesOf: CommonWindows['framesOf'],
   { signal, onNotice }: LoadWatch,
-): Promise<Entrant[]> {
+): Promise<VariantRun[]> {
   const { bundle } = clip.job;
   await warmDisk(bundle);
-  const entrants: Entrant[] = [];
+  const variantRuns: VariantRun[] = [];
   const seconds = new Map<string, number>();
   try {
-    for (const contender of contenders) {
+    for (const variant of variants) {
       signal?.throwIfAborted();
-      const sampling = samplingOf(bundle, contender);
-      const job = { ...clip.job, ...framesOf(contender), sampling };
-      const loaded = await loadNetworks(studio, job, contender, sampling, { signal, onNotice });
-      // Who shares networks with an earlier contender would have had to load them just the same.
-      const key = `${contender.form} ${contender.precision} ${choiceKey(networksOf(job))}`;
+      const sampling = samplingOf(bundle, variant);
+      const job = { ...clip.job, ...framesOf(variant), sampling };
+      const loaded = await loadNetworks(studio, job, variant, sampling, { signal, onNotice });
+      // Who shares networks with an earlier variant would have had to load them just the same.
+      const key = `${variant.form} ${variant.precision} ${choiceKey(networksOf(job))}`;
       if (!seconds.has(key)) seconds.set(key, loaded.seconds);
-      entrants.push({
-        contender,
+      variantRuns.push({
+        variant,
         job,
         sampling,
         loaded: { ...loaded, seconds: seconds.get(key)! },
         repeats: [],
         evaluationsDone: 0,
         frames: undefined,
-        latents: contender.id === ORIGINAL || contender.id === PUBLISHED ? [] : undefined,
+        latents: variant.id === ORIGINAL || variant.id === PUBLISHED ? [] : undefined,
       });
     }
-    return entrants;
+    return variantRuns;
   } catch (error) {
-    for (const { loaded } of entrants) await loaded.release();
+    for (const { loaded } of variantRuns) await loaded.release();
     throw error;
   }
 }
@@ -185,25 +180,25 @@ async function enter(
 /** Runs everything once; tells what the rounds will take, in seconds. */
 async function warmAll(
   { scene }: PreparedClip,
-  entrants: readonly Entrant[],
+  variantRuns: readonly VariantRun[],
   { repeats, wholeJob, signal, onProgress }: ResolvedCompareOptions,
 ): Promise<number> {
   let expected = 0;
-  for (const { job, sampling, loaded } of entrants) {
+  for (const { job, sampling, loaded } of variantRuns) {
     signal?.throwIfAborted();
-    const { scheduler, halves } = sampling;
+    const { scheduler, branches } = sampling;
     await warmUp({ job, scene, networks: loaded.networks, sampling });
     const begin = performance.now();
     const [channels, height, width] = loaded.networks.frameShape;
     const { frames } = job.windows[0]![0]!;
     const pose = await loaded.networks.poseFeatures(
-      await Promise.all(frames.map((index) => scene.conditions(job.keyFrames[index]!))),
+      await Promise.all(frames.map((index) => scene.conditions(job.denoisedFrames[index]!))),
     );
     const start = performance.now();
     const dims = [1, channels, frames.length, height, width];
     const latents = { data: new Float32Array(channels * frames.length * height * width), dims };
     await loaded.networks.denoise('conditional', latents, scheduler.timesteps[0]!, pose);
-    if (halves === 2) {
+    if (branches === 2) {
       await loaded.networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
     }
     const step = (performance.now() - start) / 1000;
@@ -211,7 +206,7 @@ async function warmAll(
     expected += countPoseRuns(job) * posing + countWindowSteps(job.windows) * step;
   }
   const seconds = expected * repeats * (wholeJob ? 2 : 1);
-  const evaluations = entrants.reduce((sum, entrant) => sum + evaluationsOf(entrant), 0);
+  const evaluations = variantRuns.reduce((sum, variantRun) => sum + evaluationsOf(variantRun), 0);
   onProgress?.({
     type: 'notice',
     message: `${evaluations} evaluations of the denoiser, ${repeats} times: about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`} and the rest of the work`,

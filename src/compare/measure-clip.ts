@@ -1,4 +1,4 @@
-/** What is seen in a contender's frames by themselves: faces, mouth, flicker, identity. */
+/** What is seen in a variant's frames by themselves: faces, mouth, flicker, identity. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FaceEmbedder } from '../face/face-embedding.ts';
 import type { FaceFinder } from '../face/face-finder.ts';
@@ -17,7 +17,7 @@ const IDENTITY_SAMPLES = 6;
 /** Frames by which mouth and motion may be apart. */
 const LAG_REACH = 5;
 
-/** What all contenders are measured with. */
+/** What all variants are measured with. */
 export interface ClipMeasuring {
   readonly finder: FaceFinder;
   readonly embedder: FaceEmbedder | undefined;

@@ -1,5 +1,5 @@
 /**
- * Renders a clip once with one contender, one stage after another, so that every stage's time is its own; hands the turn
+ * Renders a clip once with one variant, one stage after another, so that every stage's time is its own; hands the turn
  * on after every window's worth of denoising.
  */
 
@@ -48,8 +48,8 @@ export interface RenderTimes {
  */
 export async function measureRender(options: MeasureRenderOptions): Promise<RenderTimes> {
   const { job, scene, networks, sampling, pass, signal, onStep, onFrame } = options;
-  const { scheduler, halves, guidance } = sampling;
-  const { keyFrames, windows, bundle } = job;
+  const { scheduler, branches, guidance } = sampling;
+  const { denoisedFrames, windows, bundle } = job;
   const watch = new Stopwatch();
   const published = networks instanceof PublishedNetworks;
   let posesInRuns = 0;
@@ -62,7 +62,7 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
     await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
   });
 
-  const conditions = new WindowConditions({ scene, networks, keyFrames, windows, watch });
+  const conditions = new WindowConditions({ scene, networks, denoisedFrames, windows, watch });
   const inner = denoiserOf(networks, conditions, watch);
   const stepsPerTurn = windows.length;
   const runs: number[] = [];
@@ -86,11 +86,11 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
   const denoised = denoiseClip({
     denoiser: { conditional: half('conditional'), unconditional: half('unconditional') },
     scheduler,
-    guidanceScale: halves === 2 ? guidance : 1,
+    guidanceScale: branches === 2 ? guidance : 1,
     windows,
     frameShape: networks.frameShape,
     seed: job.options.seed,
-    frameNumbers: keyFrames,
+    frameNumbers: denoisedFrames,
     sharedFraction: bundle.description.noise.sharedFraction,
     signal,
     onStep: (step) => {
@@ -116,7 +116,7 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
     }
   };
 
-  const frames = fillBetween(denoised, keyFrames);
+  const frames = fillBetween(denoised, denoisedFrames);
   let batch: DenoisedFrame[] = [];
   let generating = 0;
   for (;;) {
@@ -141,12 +141,12 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
   };
 }
 
-/** Runs every network of a contender once, on the clip's first window, and forgets the results. */
+/** Runs every network of a variant once, on the clip's first window, and forgets the results. */
 export async function warmUp({
   job,
   scene,
   networks,
-  sampling: { scheduler, halves },
+  sampling: { scheduler, branches },
 }: Omit<MeasureRenderOptions, 'pass'>): Promise<void> {
   const { windows } = job;
   const { frames } = windows[0]![0]!;
@@ -157,7 +157,7 @@ export async function warmUp({
   const dims = [1, channels, frames.length, height, width];
   const latents = { data: new Float32Array(channels * frames.length * height * width), dims };
   await networks.denoise('conditional', latents, scheduler.timesteps[0]!, pose);
-  if (halves === 2) await networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
+  if (branches === 2) await networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
   const frame = { data: new Float32Array(channels * height * width), dims: [1, channels, 1, height, width] };
   await networks.decode([{ latents: frame, conditions: seen[0]! }]);
 }

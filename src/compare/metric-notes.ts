@@ -14,7 +14,7 @@ export const METRIC_NOTES: readonly MetricNote[] = [
     name: 'Times',
     meaning:
       'Seconds on the monotonic clock for the whole clip. Networks are loaded and run once before anything is measured; ' +
-      'then the contenders take turns, a window’s worth of denoising each, so that whatever slows the machine hits all of ' +
+      'then the variants take turns, a window’s worth of denoising each, so that whatever slows the machine hits all of ' +
       'them. Stages run one after another here. The middle of the repeats is shown, with their range.',
     caution:
       'Rendering a clip overlaps decoding and encoding with denoising, so a whole job takes less than the sum; the whole ' +
@@ -24,22 +24,22 @@ export const METRIC_NOTES: readonly MetricNote[] = [
   {
     name: 'Evaluations and FLOPs',
     meaning:
-      'Evaluations of the denoiser, guidance halves counted singly. FLOPs are multiplications and additions of ' +
+      'Evaluations of the denoiser, guidance branches counted singly. FLOPs are multiplications and additions of ' +
       'convolutions, matrix products and attentions, counted from the graphs. The limit is the fastest of several ' +
       'products of square matrices on the same engine, a minute earlier.',
     caution:
       'Norms, activations and moving data are not counted, and they are what small networks spend much of their time on: a ' +
       'low share of the limit is not waste by itself. FLOP/s of denoising are those inside its runs. The limit is that of ' +
-      'floating-point products: a contender in 8-bit integers may pass it.',
+      'floating-point products: a variant in 8-bit integers may pass it.',
   },
   {
     name: 'PSNR',
     meaning:
-      'Mean squared error of R, G and B against the other contender’s frame, in dB; 40 dB and more is hard to see, below 30 ' +
+      'Mean squared error of R, G and B against the other variant’s frame, in dB; 40 dB and more is hard to see, below 30 ' +
       'dB is easy to see. Frames are taken before any encoder.',
     caution:
-      'The frame around the face is the same photo in all contenders and lifts the number of the whole frame: read the ' +
-      'face’s. The other contender is no truth: a sharper or better synchronised picture also differs.',
+      'The frame around the face is the same photo in all variants and lifts the number of the whole frame: read the ' +
+      'face’s. The other variant is no truth: a sharper or better synchronised picture also differs.',
   },
   {
     name: 'SSIM, MS-SSIM',
@@ -54,7 +54,7 @@ export const METRIC_NOTES: readonly MetricNote[] = [
     name: 'Flicker',
     meaning:
       'Mean absolute second difference in time, |previous − 2 · frame + next|, of 255 levels, in the box of the face and ' +
-      'outside of it. The ratio is against the other contender: above 1, it flickers more.',
+      'outside of it. The ratio is against the other variant: above 1, it flickers more.',
     caution:
       'A mouth that moves faster also counts, and a blurred one counts less: read it beside the amplitude of the mouth. ' +
       'Outside of the face both are near zero, and their ratio says little.',
@@ -72,9 +72,9 @@ export const METRIC_NOTES: readonly MetricNote[] = [
   {
     name: 'Landmark distance',
     meaning:
-      'Mean distance of 468 landmarks between the two contenders’ frames, in units of the distance of the outer eye corners.',
+      'Mean distance of 468 landmarks between the two variants’ frames, in units of the distance of the outer eye corners.',
     caution:
-      'The landmarker’s own trembling is in it, some 0.5 %. All contenders share the warp that moves the face, so this sees ' +
+      'The landmarker’s own jitter is in it, some 0.5 %. All variants share the warp that moves the face, so this sees ' +
       'gross failures only.',
   },
   {

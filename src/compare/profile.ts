@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaError } from '../errors.ts';
 import { onProcessExit } from '../files/exit-cleanup.ts';
-import { partialPath } from '../media/prepare-output.ts';
+import { partialPath } from '../files/partial-name.ts';
 import { networksOf, type PreparedClip, Studio, type StudioProfiles } from '../pipeline/studio.ts';
 import { Engine, type NetworkProfile } from '../runtime/engine.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';

@@ -1,23 +1,22 @@
 /**
- * A bundle's denoiser the way AniPortrait's program runs it, to measure what the exact savings save: both guidance halves
- * in one batch, the reference projected at every step for every frame, pose features of both halves at every step.
+ * A bundle's denoiser the way AniPortrait's program runs it, to measure what the exact savings save: both guidance branches
+ * in one batch, the reference projected at every step for every frame, pose features of both branches at every step.
  *
- * The program also runs the reference UNet for both halves and to its end; that comes once a clip and is left out here, as it
+ * The program also runs the reference UNet for both branches and to its end; that comes once a clip and is left out here, as it
  * would show in short clips only.
  */
 import type { Bundle } from '../models/bundle.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { NetworkPrecision } from '../models/quantization.ts';
-import { FLOAT32_NETWORKS, type NetworkName } from '../networks/bundle-graphs.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from '../networks/clip-networks.ts';
-import { GraphThread } from '../networks/graph-thread.ts';
 import { openWithFallback } from '../networks/half-precision-network.ts';
 import { loadWritten } from '../networks/write-graph.ts';
 import { defaultCacheFolder } from '../pipeline/open-job.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { secondsSince } from './clock.ts';
+import { openGraphThread, PUBLISHED_MAKERS, type PublishedNetworkName } from './published-graphs.ts';
 
 /** What {@link PublishedNetworks.load} needs. */
 export interface PublishedNetworksOptions extends Pick<NetworksChoice, 'bundle' | 'windowFrames' | 'loras'> {
@@ -29,7 +28,7 @@ export interface PublishedNetworksOptions extends Pick<NetworksChoice, 'bundle' 
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `[f0, f1, …]` twice over, for the two halves. */
+/** `[f0, f1, …]` twice over, for the two branches. */
 function doubled({ data, dims }: Tensor): Tensor {
   const twice = new Float32Array(2 * data.length);
   twice.set(data);
@@ -37,8 +36,8 @@ function doubled({ data, dims }: Tensor): Tensor {
   return { data: twice, dims: [2 * dims[0]!, ...dims.slice(1)] };
 }
 
-/** The embeddings of the two halves: the unconditional one sees zeros. */
-function halvesOf({ data, dims }: Tensor): Tensor {
+/** The embeddings of the two branches: the unconditional one sees zeros. */
+function bothBranches({ data, dims }: Tensor): Tensor {
   const both = new Float32Array(2 * data.length);
   both.set(data, data.length);
   return { data: both, dims: [2 * dims[0]!, ...dims.slice(1)] };
@@ -55,13 +54,13 @@ export class PublishedNetworks implements ClipNetworks {
   readonly decodesOverBase: boolean;
   readonly #bundle: Bundle;
   readonly #lean: ClipNetworks;
-  readonly #networks: ReadonlyMap<NetworkName, Network>;
+  readonly #networks: ReadonlyMap<PublishedNetworkName, Network>;
   /** Of the run that also made the conditional half. */
   #unconditional: Tensor | undefined;
 
   private constructor(
     { bundle, lean }: PublishedNetworksOptions,
-    networks: ReadonlyMap<NetworkName, Network>,
+    networks: ReadonlyMap<PublishedNetworkName, Network>,
   ) {
     this.#bundle = bundle;
     this.#lean = lean;
@@ -74,18 +73,13 @@ export class PublishedNetworks implements ClipNetworks {
   /** @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph. */
   static async load(options: PublishedNetworksOptions): Promise<PublishedNetworks> {
     const { bundle, windowFrames, loras, engine, lean, onNotice, signal } = options;
-    const names: readonly NetworkName[] = [
-      'published-reference-unet',
-      'published-pose-guider',
-      'published-denoising-unet',
-    ];
-    const networks = new Map<NetworkName, Network>();
+    const networks = new Map<PublishedNetworkName, Network>();
     const loaded = new PublishedNetworks(options, networks);
     const { device } = engine;
     const { decodeFrames } = lean;
-    const openIn = async (name: NetworkName, precision: NetworkPrecision): Promise<Network> => {
+    const openIn = async (name: PublishedNetworkName, precision: NetworkPrecision): Promise<Network> => {
       // A network may be opened long after the others: in float32, when half precision was not enough.
-      const graphs = new GraphThread(defaultCacheFolder());
+      const graphs = openGraphThread(defaultCacheFolder());
       try {
         const form = { windowFrames, decodeFrames, loras, device, precision };
         return await loadWritten(engine, name, (how) => graphs.build(bundle, name, form, how));
@@ -94,9 +88,9 @@ export class PublishedNetworks implements ClipNetworks {
       }
     };
     try {
-      for (const name of names) {
+      for (const name of Object.keys(PUBLISHED_MAKERS) as PublishedNetworkName[]) {
         signal?.throwIfAborted();
-        const precision = FLOAT32_NETWORKS.has(name) ? 'float32' : engine.precision;
+        const precision = PUBLISHED_MAKERS[name].float32 ? 'float32' : engine.precision;
         const open = (form: NetworkPrecision): Promise<Network> => openIn(name, form);
         networks.set(name, await openWithFallback({ name, precision, open, onNotice }));
       }
@@ -107,7 +101,7 @@ export class PublishedNetworks implements ClipNetworks {
     }
   }
 
-  #network(name: NetworkName): Network {
+  #network(name: PublishedNetworkName): Network {
     const network = this.#networks.get(name);
     if (network === undefined) throw new Error(`${name} was not loaded`);
     return network;
@@ -117,12 +111,12 @@ export class PublishedNetworks implements ClipNetworks {
     return this.#lean.encodePortrait(reference);
   }
 
-  /** The reference UNet's banks, and the image's embedding for both halves. */
+  /** The reference UNet's banks, and the image's embedding for both branches. */
   async makeReference(reference: SceneReference): Promise<NamedInputs> {
     const { latents, image_embeds } = await this.encodePortrait(reference);
     const embedding = image_embeds === undefined ? {} : { image_embeds };
     const banks = await this.#network('published-reference-unet').run({ latents: latents!, ...embedding });
-    return image_embeds === undefined ? banks : { ...banks, image_embeds: halvesOf(image_embeds) };
+    return image_embeds === undefined ? banks : { ...banks, image_embeds: bothBranches(image_embeds) };
   }
 
   async bindReference(reference: NamedInputs, options: { readonly transfer?: boolean } = {}): Promise<void> {

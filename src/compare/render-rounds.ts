@@ -1,12 +1,12 @@
-/** The measured rounds of a comparison: in each, every contender renders the clip, in turns with the others. */
+/** The measured rounds of a comparison: in each, every variant renders the clip, in turns with the others. */
 import type { PreparedClip } from '../pipeline/studio.ts';
 import { secondsSince } from './clock.ts';
 import { clipOptionsOf, type ResolvedCompareOptions } from './compare-options.ts';
-import type { Entrant } from './entrant.ts';
 import { FrameSpool } from './frame-spool.ts';
 import { measureRender, type RenderTimes } from './measure-render.ts';
 import type { ReportFolder } from './report-folder.ts';
 import { takeTurns } from './take-turns.ts';
+import type { VariantRun } from './variant-run.ts';
 import { timeWholeJob } from './whole-job.ts';
 import { evaluationsOf } from './work.ts';
 import { encodeClip } from './write-videos.ts';
@@ -14,13 +14,13 @@ import { encodeClip } from './write-videos.ts';
 /** What {@link RenderRounds} works on. */
 export interface RenderRoundsOptions {
   readonly clip: PreparedClip;
-  readonly entrants: readonly Entrant[];
+  readonly variantRuns: readonly VariantRun[];
   readonly folder: ReportFolder;
   readonly options: ResolvedCompareOptions;
   readonly expectedSeconds: number;
 }
 
-/** Measures all repeats; what was finished when the signal aborts stays in the entrants. */
+/** Measures all repeats; what was finished when the signal aborts stays in the runs. */
 export class RenderRounds {
   readonly #parts: RenderRoundsOptions;
   readonly #total: number;
@@ -30,13 +30,14 @@ export class RenderRounds {
 
   constructor(parts: RenderRoundsOptions) {
     this.#parts = parts;
-    const { entrants, options } = parts;
-    this.#total = options.repeats * entrants.reduce((sum, entrant) => sum + evaluationsOf(entrant), 0);
+    const { variantRuns, options } = parts;
+    this.#total =
+      options.repeats * variantRuns.reduce((sum, variantRun) => sum + evaluationsOf(variantRun), 0);
   }
 
   /** @throws {@link NumericalError} if a denoiser's output is not finite. */
   async run(): Promise<void> {
-    const { entrants, options } = this.#parts;
+    const { variantRuns, options } = this.#parts;
     const { repeats, wholeJob, signal, onProgress } = options;
     for (let repeat = 0; repeat < repeats; repeat++) {
       onProgress?.({ type: 'stage', stage: 'render' });
@@ -44,9 +45,9 @@ export class RenderRounds {
       if (signal?.aborted) return;
       if (!wholeJob) continue;
       onProgress?.({ type: 'stage', stage: 'whole-job' });
-      for (const entrant of entrants) {
+      for (const variantRun of variantRuns) {
         try {
-          await this.#wholeJob(entrant, repeat);
+          await this.#wholeJob(variantRun, repeat);
         } catch (error) {
           if (signal?.aborted) return;
           throw error;
@@ -56,31 +57,31 @@ export class RenderRounds {
   }
 
   async #round(repeat: number): Promise<void> {
-    const { entrants, clip, folder, options } = this.#parts;
+    const { variantRuns, clip, folder, options } = this.#parts;
     const { signal } = options;
     const { scene } = clip;
-    const finished: (RenderTimes | undefined)[] = entrants.map(() => undefined);
-    const spools: (FrameSpool | undefined)[] = entrants.map(() => undefined);
+    const finished: (RenderTimes | undefined)[] = variantRuns.map(() => undefined);
+    const spools: (FrameSpool | undefined)[] = variantRuns.map(() => undefined);
     const results = await takeTurns(
-      entrants.map((entrant, index) => async (pass) => {
-        const { contender, job, sampling, loaded } = entrant;
-        entrant.evaluationsDone = 0;
-        const file = await folder.temporary(`frames-${contender.id}-${repeat}`);
+      variantRuns.map((variantRun, index) => async (pass) => {
+        const { variant, job, sampling, loaded } = variantRun;
+        variantRun.evaluationsDone = 0;
+        const file = await folder.temporary(`frames-${variant.id}-${repeat}`);
         const spool = await FrameSpool.open(file, { width: scene.width, height: scene.height });
         spools[index] = spool;
         this.#begun.push(spool);
-        const { halves } = sampling;
+        const { branches } = sampling;
         finished[index] = await measureRender({
           ...{ job, scene, pass, signal },
           networks: loaded.networks,
           sampling,
           onStep: () => {
-            entrant.evaluationsDone += halves;
-            this.#count(halves);
+            variantRun.evaluationsDone += branches;
+            this.#count(branches);
           },
           onFrame: async (picture, latents) => {
             await spool.add(picture);
-            if (repeat === 0) entrant.latents?.push(latents.slice());
+            if (repeat === 0) variantRun.latents?.push(latents.slice());
           },
         });
       }),
@@ -89,33 +90,33 @@ export class RenderRounds {
     if (failed !== undefined && !signal?.aborted) throw failed.reason;
 
     // What is finished is finished, also after an abort: it gets its video and counts.
-    for (const [index, entrant] of entrants.entries()) {
+    for (const [index, variantRun] of variantRuns.entries()) {
       const [times, spool] = [finished[index], spools[index]];
       if (times === undefined || spool === undefined) continue;
-      const encode = await this.#encode(entrant, spool);
-      entrant.repeats.push({ ...times, encode });
-      if (repeat === 0) entrant.frames = spool;
+      const encode = await this.#encode(variantRun, spool);
+      variantRun.repeats.push({ ...times, encode });
+      if (repeat === 0) variantRun.frames = spool;
       else await spool.dispose();
     }
   }
 
-  async #encode({ contender }: Entrant, frames: FrameSpool): Promise<number> {
+  async #encode({ variant }: VariantRun, frames: FrameSpool): Promise<number> {
     const { clip, folder } = this.#parts;
     const { job } = clip;
-    return encodeClip(await folder.draftOf(contender.id), frames, {
+    return encodeClip(await folder.draftOf(variant.id), frames, {
       ffmpeg: job.ffmpeg,
       fps: job.fps,
       audioPath: job.options.audio,
-      comment: `lcm-portrait compare, ${contender.title}, seed ${job.options.seed}`,
+      comment: `lcm-portrait compare, ${variant.title}, seed ${job.options.seed}`,
     });
   }
 
-  async #wholeJob({ contender, job: planned, repeats }: Entrant, repeat: number): Promise<void> {
+  async #wholeJob({ variant, job: planned, repeats }: VariantRun, repeat: number): Promise<void> {
     const { folder, options, clip } = this.#parts;
-    const output = await folder.temporary(`whole-job-${contender.id}.mp4`);
+    const output = await folder.temporary(`whole-job-${variant.id}.mp4`);
     const shared = clipOptionsOf(options);
     const job = { ...shared, output, overwrite: true, preset: clip.job.options.preset };
-    const seconds = await timeWholeJob(job, contender, planned);
+    const seconds = await timeWholeJob(job, variant, planned);
     const measured = repeats[repeat];
     if (measured !== undefined) measured.wholeJob = seconds;
   }

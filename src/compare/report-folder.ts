@@ -1,12 +1,10 @@
 /** The folder of a report: one comparison at a time writes into it, and every file appears when it is complete. */
-
-import { rmSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MediaError } from '../errors.ts';
-import { onProcessExit } from '../files/exit-cleanup.ts';
-import { partialPath } from '../media/prepare-output.ts';
+import { type HeldLock, isHeld, tryLockFile } from '../files/file-lock.ts';
+import { describeOwner, livenessOf } from '../files/thread-owner.ts';
+import { writeDurably } from '../files/write-durably.ts';
 
 const LOCK = '.lcm-portrait-compare.lock';
 /** For what is not finished yet. */
@@ -20,26 +18,19 @@ export const REPORT_FILES = {
   videos: 'videos',
 } as const;
 
-/** Path of a contender's video, relative to the report. */
+/** Path of a variant's video, relative to the report. */
 export function videoOf(id: string): string {
   return `${REPORT_FILES.videos}/${id}.mp4`;
-}
-
-interface LockOwner {
-  readonly pid: number;
-  readonly host: string;
 }
 
 /** A locked folder. */
 export class ReportFolder {
   readonly path: string;
-  readonly #lock: string;
-  readonly #forget: () => void;
+  readonly #lock: HeldLock;
 
-  private constructor(folder: string, lock: string) {
+  private constructor(folder: string, lock: HeldLock) {
     this.path = folder;
     this.#lock = lock;
-    this.#forget = onProcessExit(() => rmSync(lock, { force: true }));
   }
 
   /**
@@ -60,35 +51,20 @@ export class ReportFolder {
         ? refuse('a folder', 'a file', cause)
         : refuse('a folder that can be made', `an error (${code})`, cause);
     }
-    const lock = path.join(target, LOCK);
-    const owner: LockOwner = { pid: process.pid, host: hostname() };
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const file = await open(lock, 'wx');
-        await file.writeFile(JSON.stringify(owner));
-        await file.close();
-        break;
-      } catch (cause) {
-        const { code } = cause as NodeJS.ErrnoException;
-        if (code !== 'EEXIST') {
-          throw refuse('a folder that can be written', `an error (${code}); choose another`, cause);
-        }
-        const other = await readOwner(lock);
-        if (attempt > 0 || (other !== undefined && isAlive(other))) {
-          const who = other === undefined ? 'another process' : `process ${other.pid} on ${other.host}`;
-          throw refuse(
-            'a folder that no other comparison writes to',
-            `one in use by ${who}; choose another, or remove ${lock} if that process is gone`,
-            cause,
-          );
-        }
-        await rm(lock, { force: true });
-      }
+    const lock = await tryLockFile(path.join(target, LOCK)).catch((cause: NodeJS.ErrnoException) => {
+      throw refuse('a folder that can be written', `an error (${cause.code}); choose another`, cause);
+    });
+    if (!isHeld(lock)) {
+      throw refuse(
+        'a folder that no other comparison writes to',
+        `one in use by ${describeOwner(lock.owner)}; choose another` +
+          (livenessOf(lock.owner) === 'unknown' ? `, or remove ${lock.file} if that process is gone` : ''),
+      );
     }
     const opened = new ReportFolder(target, lock);
     const there = await stat(path.join(target, REPORT_FILES.json)).catch(() => undefined);
     if (there !== undefined && !force) {
-      await opened.release();
+      opened.release();
       throw refuse(
         'a folder without a report',
         'one with a report; choose another, or replace it with --force',
@@ -108,12 +84,9 @@ export class ReportFolder {
   /** Writes a whole file, which replaces one that is there in one step. */
   async write(name: string, data: string | Uint8Array): Promise<void> {
     const target = await this.pathOf(name);
-    const partial = partialPath(target);
     try {
-      await writeFile(partial, data);
-      await rename(partial, target);
+      await writeDurably(target, data);
     } catch (cause) {
-      await rm(partial, { force: true });
       const { code } = cause as NodeJS.ErrnoException;
       throw new MediaError(
         `Cannot write ${target}: expected room for a file, got an error (${code})`,
@@ -153,28 +126,7 @@ export class ReportFolder {
   }
 
   /** Unlocks the folder; may be called twice. */
-  async release(): Promise<void> {
-    await rm(this.#lock, { force: true });
-    this.#forget();
-  }
-}
-
-async function readOwner(lock: string): Promise<LockOwner | undefined> {
-  try {
-    const { pid, host } = JSON.parse(await readFile(lock, 'utf8')) as LockOwner;
-    return Number.isInteger(pid) && typeof host === 'string' ? { pid, host } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether the process may still run; of another machine's nobody here can tell. */
-function isAlive({ pid, host }: LockOwner): boolean {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  release(): void {
+    this.#lock.release();
   }
 }

@@ -12,7 +12,7 @@ export const REPORT_SCHEMA = 'lcm-portrait/compare';
 export const REPORT_VERSION = 1;
 
 /**
- * How the denoiser is computed: `lean`, as `animate` does, or `published`, as AniPortrait's program does: both guidance halves
+ * How the denoiser is computed: `lean`, as `animate` does, or `published`, as AniPortrait's program does: both guidance branches
  * in one batch, the unconditional one twice, the reference projected at every step for every frame, pose features at
  * every step. The results are equal.
  */
@@ -24,7 +24,7 @@ export const TIMED_STAGES = ['prepare', 'load', 'reference', 'pose', 'denoise', 
 export type TimedStage = (typeof TIMED_STAGES)[number];
 
 /** Settings that take part in a comparison. */
-export interface ContenderSettings {
+export interface VariantSettings {
   /** Name in the report and of its video. */
   readonly id: string;
   /** For people. */
@@ -52,16 +52,16 @@ export interface Work {
   readonly decode: number;
 }
 
-/** What was measured of one contender. */
-export interface ContenderReport extends ContenderSettings {
-  /** Evaluations of the denoiser for the clip, guidance halves counted singly. */
+/** What was measured of one variant. */
+export interface VariantReport extends VariantSettings {
+  /** Evaluations of the denoiser for the clip, guidance branches counted singly. */
   readonly denoiserEvaluations: number;
   readonly work: Work;
   /** Repeats that were finished. */
   readonly repeats: number;
   /** Seconds of each stage for the clip, and their sum; one stage after another, nothing overlaps. */
   readonly times: Readonly<Record<TimedStage | 'total', Spread>>;
-  /** Seconds of one run of the denoiser on a window: of both halves where the form is `published`. */
+  /** Seconds of one run of the denoiser on a window: of both branches where the form is `published`. */
   readonly run: Spread;
   /** Denoiser's FLOP/s in its runs, by the median, and its share of {@link MatrixLimit}. */
   readonly denoiserFlops: number;
@@ -92,13 +92,13 @@ export interface MouthAgreement {
   readonly amplitude: number;
 }
 
-/** A contender that was stopped before its first repeat was finished. */
-export interface UnfinishedContender extends ContenderSettings {
+/** A variant that was stopped before its first repeat was finished. */
+export interface UnfinishedVariant extends VariantSettings {
   readonly denoiserEvaluations: number;
   readonly evaluationsDone: number;
 }
 
-/** Pictures of one contender against another's, frame by frame. */
+/** Pictures of one variant against another's, frame by frame. */
 export interface PictureAgreement {
   /** dB, of the mean error of all frames; infinity, null in JSON, for equal frames. */
   readonly psnr: number;
@@ -107,7 +107,7 @@ export interface PictureAgreement {
   readonly msSsim: number | null;
 }
 
-/** One contender against the one that it is measured by. */
+/** One variant against the one that it is measured by. */
 export interface Comparison {
   readonly of: string;
   readonly against: string;
@@ -146,7 +146,7 @@ export interface CompareReport {
   readonly schemaVersion: typeof REPORT_VERSION;
   /** ISO 8601. */
   readonly created: string;
-  /** False if it was stopped before every contender had all repeats. */
+  /** False if it was stopped before every variant had all repeats. */
   readonly complete: boolean;
   readonly machine: MachineFacts;
   readonly limit: MatrixLimit;
@@ -171,8 +171,8 @@ export interface CompareReport {
     };
   };
   readonly repeats: number;
-  readonly contenders: readonly ContenderReport[];
-  readonly unfinished: readonly UnfinishedContender[];
+  readonly variants: readonly VariantReport[];
+  readonly unfinished: readonly UnfinishedVariant[];
   readonly comparisons: readonly Comparison[];
   readonly notes: readonly string[];
 }

@@ -1,26 +1,27 @@
 /** A report in a sentence, and its wanted figures: what terminal and page begin with. */
-import { FAST, ORIGINAL, PUBLISHED } from './contenders.ts';
-import { decimals, figures, times } from './number-format.ts';
-import type { CompareReport, Comparison, ContenderReport } from './report.ts';
 
-/** The comparison of two contenders, if both are there. */
+import { decimals, figures, times } from './number-format.ts';
+import type { CompareReport, Comparison, VariantReport } from './report.ts';
+import { FAST, ORIGINAL, PUBLISHED } from './variants.ts';
+
+/** The comparison of two variants, if both are there. */
 export function findComparison(report: CompareReport, of: string, against: string): Comparison | undefined {
   return report.comparisons.find((comparison) => comparison.of === of && comparison.against === against);
 }
 
-/** The contender of that name, if it finished. */
-export function findContender(report: CompareReport, id: string): ContenderReport | undefined {
-  return report.contenders.find((contender) => contender.id === id);
+/** The variant of that name, if it finished. */
+export function findVariant(report: CompareReport, id: string): VariantReport | undefined {
+  return report.variants.find((variant) => variant.id === id);
 }
 
 /** The speed-up and its cost, in one or two sentences. */
 export function summarise(report: CompareReport): string {
   const main = findComparison(report, FAST, ORIGINAL);
-  const fast = findContender(report, FAST);
-  const original = findContender(report, ORIGINAL);
+  const fast = findVariant(report, FAST);
+  const original = findVariant(report, ORIGINAL);
   if (main === undefined || fast === undefined || original === undefined) {
-    const names = report.contenders.map(({ id, title }) => `${id} (${title})`).join(', ');
-    return report.contenders.length === 0
+    const names = report.variants.map(({ id, title }) => `${id} (${title})`).join(', ');
+    return report.variants.length === 0
       ? 'Nothing was finished, so there is nothing to compare.'
       : `Measured: ${names}; without both presets, fast and original, there is no speed-up to tell.`;
   }

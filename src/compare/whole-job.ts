@@ -8,20 +8,20 @@ import { renderClip } from '../pipeline/render-clip.ts';
 import { RenderProgress } from '../pipeline/render-progress.ts';
 import { networksOf, Studio } from '../pipeline/studio.ts';
 import { secondsSince } from './clock.ts';
-import type { Contender } from './contenders.ts';
-import { loadNetworks, samplingOf } from './entrant.ts';
+import { loadNetworks, samplingOf } from './variant-run.ts';
+import type { Variant } from './variants.ts';
 
 /**
  * Runs one job in a studio of its own, both forms by the same steps, and removes its video.
  *
  * @param options - with the video's path as `output`.
- * @param planned - the contender's key frames and windows.
+ * @param planned - the variant's denoised frames and windows.
  * @returns seconds, without the start of the process, which comes before anything can be measured.
  */
 export async function timeWholeJob(
   options: AnimateOptions,
-  contender: Contender,
-  { keyFrames, windows }: Pick<Job, 'keyFrames' | 'windows'>,
+  variant: Variant,
+  { denoisedFrames, windows }: Pick<Job, 'denoisedFrames' | 'windows'>,
 ): Promise<number> {
   const begin = performance.now();
   const { signal, device, threads, ...clipOptions } = options;
@@ -31,12 +31,12 @@ export async function timeWholeJob(
   });
   try {
     const clip = await studio.prepare({ ...clipOptions, ...(signal && { signal }) }, (job) =>
-      networksOf({ ...job, keyFrames, windows, sampling: samplingOf(job.bundle, contender) }),
+      networksOf({ ...job, denoisedFrames, windows, sampling: samplingOf(job.bundle, variant) }),
     );
-    const sampling = samplingOf(clip.job.bundle, contender);
-    const job = { ...clip.job, sampling, keyFrames, windows };
+    const sampling = samplingOf(clip.job.bundle, variant);
+    const job = { ...clip.job, sampling, denoisedFrames, windows };
     const { scene, watch } = clip;
-    const loaded = await loadNetworks(studio, job, contender, sampling, { signal });
+    const loaded = await loadNetworks(studio, job, variant, sampling, { signal });
     const { networks } = loaded;
     await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
     const { frames, fps } = job;

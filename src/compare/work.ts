@@ -1,19 +1,20 @@
-/** Multiplications and additions of a contender's networks over a clip, counted from their graphs. */
+/** Multiplications and additions of a variant's networks over a clip, counted from their graphs. */
 
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
 import { describeClipVision } from '../models/clip-vision.ts';
-import { describeDenoisingUnet } from '../models/denoising-unet.ts';
+import { type DenoisingUnetOptions, describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { patchDecoderFlops, patchEncoderFlops } from '../models/patch-transform.ts';
 import { describePoseGuider } from '../models/pose-guider.ts';
 import { describeReferenceUnet } from '../models/reference-unet.ts';
 import { describeVae } from '../models/vae.ts';
 import type { Job } from '../pipeline/open-job.ts';
 import { memoryWeights } from '../weights/memory-weights.ts';
-import type { Contender } from './contenders.ts';
+import { PUBLISHED_UNET } from './published-forms.ts';
 import type { Work } from './report.ts';
+import type { Variant } from './variants.ts';
 
-/** What the work depends on besides the contender. */
+/** What the work depends on besides the variant. */
 export interface ClipSize {
   readonly frames: number;
   /** Windows of all steps together. */
@@ -35,7 +36,7 @@ export interface NetworkWork {
   readonly poseGuider: number;
   readonly conditional: number;
   readonly unconditional: number;
-  /** Both halves at once; its pose guider runs on both as well. */
+  /** Both branches at once; its pose guider runs on both as well. */
   readonly published: number;
   readonly decoder: number;
 }
@@ -48,14 +49,11 @@ export function networkWork(
   const { resolution, denoisingUnet, poseGuider } = description;
   const picture = { height: resolution, width: resolution };
   const latents = latentSize(description);
-  const denoiser = (reference: 'none' | 'keys-values' | 'published'): number =>
-    describeDenoisingUnet(denoisingUnet, {
-      ...latents,
-      frames: windowFrames,
-      reference,
-      imageEmbeds: reference === 'none' ? 'none' : 'input',
-      poseFeatures: true,
-    }).flops;
+  const denoiser = (
+    form: Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds' | 'batch' | 'forms'>,
+  ): number =>
+    describeDenoisingUnet(denoisingUnet, { ...latents, frames: windowFrames, poseFeatures: true, ...form })
+      .flops;
   return {
     ...codecWork(description, decodeFrames),
     referenceBanks: describeReferenceUnet(denoisingUnet, latents).flops,
@@ -65,9 +63,9 @@ export function networkWork(
       project: memoryWeights('none', new Map()),
     }).flops,
     poseGuider: describePoseGuider(poseGuider, { ...picture, frames: windowFrames }).flops,
-    conditional: denoiser('keys-values'),
-    unconditional: denoiser('none'),
-    published: denoiser('published'),
+    conditional: denoiser({ reference: 'keys-values', imageEmbeds: 'input' }),
+    unconditional: denoiser({ reference: 'none' }),
+    published: denoiser(PUBLISHED_UNET),
   };
 }
 
@@ -92,8 +90,8 @@ function codecWork(
 }
 
 /** The work of a whole clip. */
-export function contenderWork(
-  { form, halves }: Pick<Contender, 'form' | 'halves'>,
+export function variantWork(
+  { form, branches }: Pick<Variant, 'form' | 'branches'>,
   network: NetworkWork,
   { frames, windowSteps, poseRuns, decodeFrames }: Omit<ClipSize, 'windowFrames'>,
 ): Work {
@@ -109,18 +107,18 @@ export function contenderWork(
   return {
     reference: network.encoder + network.embedding + network.referenceKeys,
     pose: poseRuns * network.poseGuider,
-    denoise: windowSteps * (network.conditional + (halves === 2 ? network.unconditional : 0)),
+    denoise: windowSteps * (network.conditional + (branches === 2 ? network.unconditional : 0)),
     decode,
   };
 }
 
-/** Evaluations of the denoiser for a contender's clip, guidance halves counted singly. */
+/** Evaluations of the denoiser for a variant's clip, guidance branches counted singly. */
 export function evaluationsOf({
-  contender: { halves },
+  variant: { branches },
   job: { windows },
 }: {
-  readonly contender: Pick<Contender, 'halves'>;
+  readonly variant: Pick<Variant, 'branches'>;
   readonly job: Pick<Job, 'windows'>;
 }): number {
-  return countWindowSteps(windows) * halves;
+  return countWindowSteps(windows) * branches;
 }

@@ -13,9 +13,7 @@ import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Scene } from '../scene/scene.ts';
 import type { ResolvedCompareOptions } from './compare-options.ts';
 import { comparePictures } from './compare-pictures.ts';
-import { FAST, ORIGINAL, PUBLISHED } from './contenders.ts';
 import { drawStrip } from './draw-strip.ts';
-import type { Entrant } from './entrant.ts';
 import { examineMachine } from './machine-facts.ts';
 import type { MatrixLimit } from './matrix-limit.ts';
 import { type ClipFindings, findInClip } from './measure-clip.ts';
@@ -23,21 +21,23 @@ import { type PageVideo, reportPage } from './page/report-page.ts';
 import {
   type CompareReport,
   type Comparison,
-  type ContenderReport,
-  type ContenderSettings,
   REPORT_SCHEMA,
   REPORT_VERSION,
   TIMED_STAGES,
   type TimedStage,
+  type VariantReport,
+  type VariantSettings,
 } from './report.ts';
 import { REPORT_FILES, type ReportFolder, videoOf } from './report-folder.ts';
-import { contenderWork, evaluationsOf, networkWork } from './work.ts';
+import type { VariantRun } from './variant-run.ts';
+import { FAST, ORIGINAL, PUBLISHED } from './variants.ts';
+import { evaluationsOf, networkWork, variantWork } from './work.ts';
 import { writeSideBySide } from './write-videos.ts';
 
 /** What {@link writeReport} is made of. */
 export interface ReportParts {
   readonly clip: PreparedClip;
-  readonly entrants: readonly Entrant[];
+  readonly variantRuns: readonly VariantRun[];
   readonly folder: ReportFolder;
   readonly limit: MatrixLimit;
   readonly notes: readonly string[];
@@ -50,9 +50,9 @@ const FACE_MARGIN = 0.06;
 /** Videos that are larger together are linked, not embedded. */
 const MAX_EMBEDDED_BYTES = 48e6;
 
-/** A contender with its frames and what was seen in them. */
+/** A variant with its frames and what was seen in them. */
 interface Measured {
-  readonly entrant: Entrant;
+  readonly variantRun: VariantRun;
   readonly findings: ClipFindings;
 }
 
@@ -68,13 +68,13 @@ function faceBox(driven: readonly DrivenFace[], { width, height }: Scene): Box {
   };
 }
 
-function settingsOf({ contender }: Entrant): ContenderSettings {
-  const { preset: _, halves: __, ownWindows: ___, ...settings } = contender;
-  return { ...settings, loras: contender.loras.map(({ part, scale }) => `${part} × ${scale}`) };
+function settingsOf({ variant }: VariantRun): VariantSettings {
+  const { preset: _, branches: __, ownWindows: ___, ...settings } = variant;
+  return { ...settings, loras: variant.loras.map(({ part, scale }) => `${part} × ${scale}`) };
 }
 
 /** Seconds of a stage in one repeat; what comes once for all is the same in each. */
-function stageSeconds(parts: ReportParts, { repeats, loaded }: Entrant, stage: TimedStage): number[] {
+function stageSeconds(parts: ReportParts, { repeats, loaded }: VariantRun, stage: TimedStage): number[] {
   const { prepare, motion } = parts.clip.watch.report();
   switch (stage) {
     case 'prepare':
@@ -86,15 +86,15 @@ function stageSeconds(parts: ReportParts, { repeats, loaded }: Entrant, stage: T
   }
 }
 
-function totals(parts: ReportParts, entrant: Entrant): number[] {
-  return entrant.repeats.map((_, i) =>
-    TIMED_STAGES.reduce((sum, stage) => sum + stageSeconds(parts, entrant, stage)[i]!, 0),
+function totals(parts: ReportParts, variantRun: VariantRun): number[] {
+  return variantRun.repeats.map((_, i) =>
+    TIMED_STAGES.reduce((sum, stage) => sum + stageSeconds(parts, variantRun, stage)[i]!, 0),
   );
 }
 
-function contenderReport(parts: ReportParts, { entrant, findings }: Measured): ContenderReport {
+function variantReport(parts: ReportParts, { variantRun, findings }: Measured): VariantReport {
   const { limit } = parts;
-  const { contender, job, repeats, loaded } = entrant;
+  const { variant, job, repeats, loaded } = variantRun;
   const size = {
     frames: job.frames,
     windowSteps: countWindowSteps(job.windows),
@@ -103,7 +103,7 @@ function contenderReport(parts: ReportParts, { entrant, findings }: Measured): C
     decodeFrames: loaded.networks.decodeFrames,
   };
   const network = networkWork(job.bundle.description, size);
-  const work = contenderWork(contender, network, size);
+  const work = variantWork(variant, network, size);
   const runs = repeats.flatMap((repeat) => repeat.runs);
   const runWork = work.denoise / (repeats[0]?.runs.length ?? 1);
   const seconds = repeats.map(
@@ -112,26 +112,26 @@ function contenderReport(parts: ReportParts, { entrant, findings }: Measured): C
   const denoiserFlops = runWork / spreadOf(seconds).median;
   const wholeJobs = repeats.flatMap(({ wholeJob }) => wholeJob ?? []);
   const times = Object.fromEntries(
-    TIMED_STAGES.map((stage) => [stage, spreadOf(stageSeconds(parts, entrant, stage))]),
+    TIMED_STAGES.map((stage) => [stage, spreadOf(stageSeconds(parts, variantRun, stage))]),
   ) as Record<TimedStage, ReturnType<typeof spreadOf>>;
   const { mouth, flicker, drivingLandmarkDistance, missingFaces, identity } = findings;
   return {
-    ...settingsOf(entrant),
-    denoiserEvaluations: evaluationsOf(entrant),
+    ...settingsOf(variantRun),
+    denoiserEvaluations: evaluationsOf(variantRun),
     work,
     repeats: repeats.length,
-    times: { ...times, total: spreadOf(totals(parts, entrant)) },
+    times: { ...times, total: spreadOf(totals(parts, variantRun)) },
     run: spreadOf(runs),
     denoiserFlops,
     limitShare: denoiserFlops / limit.flops,
     ...(wholeJobs.length > 0 && { wholeJob: spreadOf(wholeJobs) }),
     ...{ flicker, mouth, drivingLandmarkDistance, missingFaces },
     ...(identity !== undefined && { identity }),
-    video: videoOf(contender.id),
+    video: videoOf(variant.id),
   };
 }
 
-function largestLatentDifference(a: Entrant, b: Entrant): number {
+function largestLatentDifference(a: VariantRun, b: VariantRun): number {
   let largest = 0;
   a.latents?.forEach((frame, index) => {
     const other = b.latents![index]!;
@@ -146,7 +146,7 @@ async function compareTwo(
   against: Measured,
   face: Box,
 ): Promise<Comparison> {
-  const [a, b] = [of.entrant, against.entrant];
+  const [a, b] = [of.variantRun, against.variantRun];
   const pictures = await comparePictures(
     { frames: a.frames!, landmarks: of.findings.landmarks },
     { frames: b.frames!, landmarks: against.findings.landmarks },
@@ -155,14 +155,14 @@ async function compareTwo(
   // Ratios of what was measured side by side, and then their middle.
   const ratios = (left: readonly number[], right: readonly number[]) =>
     spreadOf(right.slice(0, left.length).map((value, i) => value / left[i]!));
-  const denoise = ({ repeats }: Entrant): number[] => repeats.map((repeat) => repeat.denoise);
-  const jobs = ({ repeats }: Entrant): number[] => repeats.flatMap(({ wholeJob }) => wholeJob ?? []);
-  const [reportA, reportB] = [contenderReport(parts, of), contenderReport(parts, against)];
-  const work = ({ work: { pose, denoise: denoising } }: ContenderReport): number => pose + denoising;
-  const savings = a.contender.id === ORIGINAL && b.contender.id === PUBLISHED;
+  const denoise = ({ repeats }: VariantRun): number[] => repeats.map((repeat) => repeat.denoise);
+  const jobs = ({ repeats }: VariantRun): number[] => repeats.flatMap(({ wholeJob }) => wholeJob ?? []);
+  const [reportA, reportB] = [variantReport(parts, of), variantReport(parts, against)];
+  const work = ({ work: { pose, denoise: denoising } }: VariantReport): number => pose + denoising;
+  const savings = a.variant.id === ORIGINAL && b.variant.id === PUBLISHED;
   return {
-    of: a.contender.id,
-    against: b.contender.id,
+    of: a.variant.id,
+    against: b.variant.id,
     speedUp: {
       denoise: ratios(denoise(a), denoise(b)),
       total: ratios(totals(parts, a), totals(parts, b)),
@@ -182,7 +182,7 @@ async function compareTwo(
 /** Looks at the frames of everyone who finished. */
 async function look(
   parts: ReportParts,
-  finished: readonly Entrant[],
+  finished: readonly VariantRun[],
   driven: readonly DrivenFace[],
   face: Box,
 ) {
@@ -196,9 +196,9 @@ async function look(
     const found = embedder === undefined ? undefined : (await finder.find(portrait))[0];
     const embedding = found === undefined ? undefined : await embedder?.embed(portrait, found.landmarks);
     const measured: Measured[] = [];
-    for (const entrant of finished) {
-      const findings = await findInClip(entrant.frames!, { finder, embedder, embedding, driven, face });
-      measured.push({ entrant, findings });
+    for (const variantRun of finished) {
+      const findings = await findInClip(variantRun.frames!, { finder, embedder, embedding, driven, face });
+      measured.push({ variantRun, findings });
     }
     return measured;
   } finally {
@@ -209,9 +209,9 @@ async function look(
 async function readVideos(folder: ReportFolder, measured: readonly Measured[]): Promise<PageVideo[]> {
   const files = await Promise.all(
     measured
-      .filter(({ entrant }) => entrant.contender.form === 'lean')
-      .map(async ({ entrant }) => {
-        const { id } = entrant.contender;
+      .filter(({ variantRun }) => variantRun.variant.form === 'lean')
+      .map(async ({ variantRun }) => {
+        const { id } = variantRun.variant;
         const file = await folder.pathOf(videoOf(id));
         return { id, file, bytes: (await stat(file)).size };
       }),
@@ -237,10 +237,10 @@ function toJson(report: CompareReport): string {
 
 /** Measures the pictures and writes all files; writes nothing if nobody has finished. */
 export async function writeReport(parts: ReportParts): Promise<CompareReport> {
-  const { clip, entrants, folder, limit, notes, options, studio } = parts;
+  const { clip, variantRuns, folder, limit, notes, options, studio } = parts;
   const { job, scene } = clip;
   const { onProgress, repeats } = options;
-  const finished = entrants.filter(({ frames }) => frames !== undefined);
+  const finished = variantRuns.filter(({ frames }) => frames !== undefined);
   onProgress?.({ type: 'stage', stage: 'look' });
   const driven: DrivenFace[] = [];
   if (finished.length > 0) {
@@ -249,7 +249,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
   const face = finished.length > 0 ? faceBox(driven, scene) : { left: 0, top: 0, right: 0, bottom: 0 };
   const measured = finished.length > 0 ? await look(parts, finished, driven, face) : [];
   const findMeasured = (id: string): Measured | undefined =>
-    measured.find(({ entrant }) => entrant.contender.id === id);
+    measured.find(({ variantRun }) => variantRun.variant.id === id);
   const [original, published, fast] = [ORIGINAL, PUBLISHED, FAST].map(findMeasured);
   const comparisons: Comparison[] = [];
   if (original !== undefined) {
@@ -268,7 +268,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     schema: REPORT_SCHEMA,
     schemaVersion: REPORT_VERSION,
     created: new Date().toISOString(),
-    complete: entrants.every((entrant) => entrant.repeats.length === repeats),
+    complete: variantRuns.every((variantRun) => variantRun.repeats.length === repeats),
     machine: examineMachine(device, options.threads, job.ffmpeg),
     limit,
     clip: {
@@ -286,13 +286,13 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
       face,
     },
     repeats,
-    contenders: measured.map((one) => contenderReport(parts, one)),
-    unfinished: entrants
+    variants: measured.map((one) => variantReport(parts, one)),
+    unfinished: variantRuns
       .filter(({ frames }) => frames === undefined)
-      .map((entrant) => ({
-        ...settingsOf(entrant),
-        denoiserEvaluations: evaluationsOf(entrant),
-        evaluationsDone: entrant.evaluationsDone,
+      .map((variantRun) => ({
+        ...settingsOf(variantRun),
+        denoiserEvaluations: evaluationsOf(variantRun),
+        evaluationsDone: variantRun.evaluationsDone,
       })),
     comparisons,
     notes,
@@ -304,14 +304,14 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
   const panels = [original, ...measured.filter((one) => one !== original && one !== published)]
     .filter((one) => one !== undefined)
     .filter(
-      ({ entrant }) =>
-        entrant.contender.id === ORIGINAL || entrant.contender.id === FAST || !original || !fast,
+      ({ variantRun }) =>
+        variantRun.variant.id === ORIGINAL || variantRun.variant.id === FAST || !original || !fast,
     );
   await writeSideBySide(
     await folder.pathOf(REPORT_FILES.sideBySide),
-    panels.map(({ entrant }) => ({
-      label: `${entrant.contender.id}: ${entrant.contender.title}`,
-      frames: entrant.frames!,
+    panels.map(({ variantRun }) => ({
+      label: `${variantRun.variant.id}: ${variantRun.variant.title}`,
+      frames: variantRun.frames!,
     })),
     {
       ffmpeg: job.ffmpeg,
@@ -327,7 +327,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
   const strip =
     main === undefined
       ? undefined
-      : await drawStrip(main, fast!.entrant.frames!, original!.entrant.frames!, face);
+      : await drawStrip(main, fast!.variantRun.frames!, original!.variantRun.frames!, face);
   const page = reportPage({
     report,
     strip,

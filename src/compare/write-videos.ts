@@ -1,4 +1,4 @@
-/** Videos of finished frames: of one contender, and of two beside each other. */
+/** Videos of finished frames: of one variant, and of two beside each other. */
 import { drawLabel } from '../image/draw-label.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
@@ -49,7 +49,7 @@ async function writeVideo(
 }
 
 /**
- * Encodes a contender's frames.
+ * Encodes a variant's frames.
  *
  * @returns seconds, without reading the frames from disk.
  */

@@ -11,7 +11,7 @@ import { elementCount, firstNonFinite, type Tensor } from '../tensor/tensor.ts';
 import { type ContextWindow, orderWindowSteps, type WindowPlan, type WindowStep } from './context-windows.ts';
 import { ClipNoise, type NoisePurpose } from './noise.ts';
 
-/** The denoiser, guidance halves apart. */
+/** The denoiser, guidance branches apart. */
 export interface Denoiser {
   /** Prediction of the half that sees the reference, for latents [1, C, frames, h, w] of a window. */
   conditional(latents: Tensor, timestep: number, window: ContextWindow): Promise<Tensor>;

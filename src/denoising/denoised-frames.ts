@@ -6,24 +6,22 @@
  * warp moves the face in every frame and only that remainder is blended.
  */
 import { assertIntegerInRange } from '../errors.ts';
+import { MAX_DENOISE_EVERY } from '../models/bundle-terms.ts';
 import type { DenoisedFrame } from './denoise-clip.ts';
-
-/** Most frames that one denoised frame may stand for. */
-export const MAX_DENOISE_EVERY = 8;
 
 /**
  * Numbers of the frames that are denoised: every `every`th from the first, and the last.
  *
  * @throws {@link InvalidOptionError} if `frames` or `every` is out of range.
  * @example
- * planKeyFrames(6, 2); // [0, 2, 4, 5]
+ * planDenoisedFrames(6, 2); // [0, 2, 4, 5]
  */
-export function planKeyFrames(frames: number, every: number): number[] {
+export function planDenoisedFrames(frames: number, every: number): number[] {
   assertIntegerInRange('frames', frames, 1, 2 ** 31 - 1);
   assertIntegerInRange('denoiseEvery', every, 1, MAX_DENOISE_EVERY);
-  const keyFrames = Array.from({ length: Math.ceil(frames / every) }, (_, i) => i * every);
-  if (keyFrames.at(-1) !== frames - 1) keyFrames.push(frames - 1);
-  return keyFrames;
+  const denoisedFrames = Array.from({ length: Math.ceil(frames / every) }, (_, i) => i * every);
+  if (denoisedFrames.at(-1) !== frames - 1) denoisedFrames.push(frames - 1);
+  return denoisedFrames;
 }
 
 function blend(a: Float32Array, b: Float32Array, share: number): Float32Array {
@@ -31,19 +29,19 @@ function blend(a: Float32Array, b: Float32Array, share: number): Float32Array {
 }
 
 /**
- * Puts the frames between key frames into the stream, in order.
+ * Puts the frames between denoised frames into the stream, in order.
  *
- * @param denoised - key frames, `frame` counted among them.
- * @param keyFrames - their numbers in the clip, rising from 0.
+ * @param denoised - denoised frames, `frame` counted among them.
+ * @param denoisedFrames - their numbers in the clip, rising from 0.
  * @returns every frame of the clip with its number there.
  */
 export async function* fillBetween(
   denoised: AsyncIterable<DenoisedFrame>,
-  keyFrames: readonly number[],
+  denoisedFrames: readonly number[],
 ): AsyncGenerator<DenoisedFrame> {
   let before: DenoisedFrame | undefined;
   for await (const { frame: index, latents } of denoised) {
-    const frame = keyFrames[index]!;
+    const frame = denoisedFrames[index]!;
     if (before !== undefined) {
       const distance = frame - before.frame;
       for (let i = 1; i < distance; i++) {

@@ -49,7 +49,8 @@ export interface FoundFace {
 const MIN_PRESENCE = 0.5;
 /** Landmarks are made for this many faces of a crowd, the largest ones. */
 const MAX_FACES = 8;
-const LANDMARK_SIZE = 192;
+/** Width and height of the landmark network's input. */
+export const LANDMARK_SIZE = 192;
 /** The second pass looks at a region made from the first pass' landmarks, as MediaPipe does when it tracks a face. */
 const LANDMARK_PASSES = 2;
 const ASSETS = new URL('../../assets/face/', import.meta.url);

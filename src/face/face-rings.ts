@@ -9,3 +9,7 @@ export const FACE_OVAL: readonly number[] = [
 export const INNER_LIPS: readonly number[] = [
   78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
 ];
+/** Landmarks that move with the skull alone: nose, eye corners, forehead. */
+export const SKULL: readonly number[] = [
+  33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 127, 356, 10, 151, 9, 8,
+];

@@ -6,13 +6,11 @@
  * correction starts from this.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
+import { sampleColour } from '../image/sample-colour.ts';
 import { type Affine, applyAffine, fitAffine, invertAffine } from './affine.ts';
-import { INNER_LIPS } from './face-rings.ts';
+import { INNER_LIPS, SKULL } from './face-rings.ts';
+import { smoothstep } from './smoothstep.ts';
 
-/** Landmarks that move with the skull alone: nose, eye corners, forehead. */
-const SKULL: readonly number[] = [
-  33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 127, 356, 10, 151, 9, 8,
-];
 /** From the right to the left corner of the mouth along the upper and the lower inner lip. */
 const UPPER: readonly number[] = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308];
 const LOWER: readonly number[] = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308];
@@ -41,22 +39,21 @@ const TEETH_EDGES: readonly number[] = [0, 0.86, 1.5, 2.2, 2.8];
 const ARCH_RISE = 0.045;
 /** Of a portrait's own opening in cm: from where on its inside is used, and where nothing else is. */
 const OWN_INSIDE = [0.25, 0.5] as const;
-/** Of a portrait's own opening in cm: a mouth that is open so wide shows its inside, and stretches it but little. */
-const WIDE_OPEN = [1.4, 2.2] as const;
 /** Change of the opening in cm over which the drawn inside takes over from the stretched one. */
 const TAKE_OVER = 0.2;
-/** Softness of the border to the lips, in cm. */
+/** Softness of the border to the lips, in cm and at least in pixels; its middle is the lips' edge. */
 const SOFT_EDGE = 0.07;
+const LEAST_SOFT_PIXELS = 1;
+/**
+ * Where upper teeth end in a portrait's own mouth, as a share of the way from the upper to the lower lip: at the darkest
+ * place between these, if it is darker than what is above it by a fifth; else nothing of the lower jaw is seen.
+ */
+const JAW_BEGINS = [0.4, 0.9] as const;
+const DARKER = 0.8;
 
 type Colour = readonly [number, number, number];
 /** Colour of teeth in white light of level 1. */
 const IVORY: Colour = [1, 0.97, 0.9];
-
-/** Linear from 0 at `from` to 1 at `to`, smooth at both ends. */
-function smoothstep(from: number, to: number, x: number): number {
-  const t = Math.min(1, Math.max(0, (x - from) / (to - from)));
-  return t * t * (3 - 2 * t);
-}
 
 /** Distance of a point to a chain of landmarks, [n, 2]. */
 function distanceToChain(points: ArrayLike<number>, chain: readonly number[], x: number, y: number): number {
@@ -83,26 +80,11 @@ function isInside(points: ArrayLike<number>, ring: readonly number[], x: number,
   return inside;
 }
 
-function sample({ data, width, height }: RgbImage, x: number, y: number, out: number[]): void {
-  const px = Math.min(width - 1, Math.max(0, x - 0.5));
-  const py = Math.min(height - 1, Math.max(0, y - 0.5));
-  const [left, top] = [Math.floor(px), Math.floor(py)];
-  const [fx, fy] = [px - left, py - top];
-  const right = left < width - 1 ? 3 : 0;
-  const below = top < height - 1 ? width * 3 : 0;
-  for (let c = 0; c < 3; c++) {
-    const at = (top * width + left) * 3 + c;
-    const upper = data[at]! + (data[at + right]! - data[at]!) * fx;
-    const lower = data[at + below]! + (data[at + below + right]! - data[at + below]!) * fx;
-    out[c] = upper + (lower - upper) * fy;
-  }
-}
-
 function meanColour(image: RgbImage, points: ArrayLike<number>, indices: readonly number[]): Colour {
   const sum: [number, number, number] = [0, 0, 0];
   const colour = [0, 0, 0];
   for (const index of indices) {
-    sample(image, points[index * 2]!, points[index * 2 + 1]!, colour);
+    sampleColour(image, points[index * 2]!, points[index * 2 + 1]!, colour);
     for (let c = 0; c < 3; c++) sum[c]! += colour[c]! / indices.length;
   }
   return sum;
@@ -129,6 +111,41 @@ function whiteLevel(image: RgbImage, points: ArrayLike<number>): number {
   }
   levels.sort((a, b) => a - b);
   return levels[Math.floor(0.85 * levels.length)] ?? 160;
+}
+
+/** See {@link JAW_BEGINS}. */
+function findJaw(image: RgbImage, points: ArrayLike<number>): number {
+  const steps = 24;
+  const columns = [80, 81, 82, 13, 312, 311, 310].map((upper, i) => [
+    upper,
+    [88, 178, 87, 14, 317, 402, 318][i]!,
+  ]);
+  const colour = [0, 0, 0];
+  const levels = Array.from({ length: steps }, (_, step) => {
+    const t = (step + 0.5) / steps;
+    let sum = 0;
+    for (const [upper, lower] of columns as [number, number][]) {
+      const along = (axis: 0 | 1): number => {
+        const from = points[2 * upper + axis]!;
+        return from + t * (points[2 * lower + axis]! - from);
+      };
+      sampleColour(image, along(0), along(1), colour);
+      sum += luminance(colour[0]!, colour[1]!, colour[2]!);
+    }
+    return sum;
+  });
+  let [brightest, darkest, place] = [0, Number.POSITIVE_INFINITY, 1];
+  for (const [step, level] of levels.entries()) {
+    const t = (step + 0.5) / steps;
+    if (t < JAW_BEGINS[0]) brightest = Math.max(brightest, level);
+    else if (t < JAW_BEGINS[1] && level < darkest) [darkest, place] = [level, t];
+  }
+  return darkest < DARKER * brightest ? place : 1;
+}
+
+/** How much light falls into a mouth that is open by `gap` cm, 0 to 1. */
+function lightIn(gap: number): number {
+  return 0.45 + 0.55 * smoothstep(0.03, 0.5, gap);
 }
 
 function distanceToCorners(points: ArrayLike<number>, x: number, y: number): number {
@@ -158,6 +175,8 @@ export class MouthInterior {
   /** Opening of the portrait's mouth in cm, and how far its inside is to be shown. */
   readonly #gap: number;
   readonly #ownInside: number;
+  /** Share of the way from the upper to the lower lip from which on the portrait's own inside belongs to the jaw. */
+  readonly #jawBegins: number;
 
   /**
    * @param source - the portrait; kept, not copied.
@@ -177,6 +196,7 @@ export class MouthInterior {
     this.#toCentimetres = invertAffine([ux, vx, originX, uy, vy, originY]);
     this.#gap = this.#gapOf(points, 1, 1);
     this.#ownInside = smoothstep(...OWN_INSIDE, this.#gap);
+    this.#jawBegins = this.#ownInside > 0 ? findJaw(source, points) : 1;
 
     const lips = meanColour(source, points, LIP_COLOUR);
     this.#cavity = [0.27 * lips[0], 0.16 * lips[1], 0.16 * lips[2]];
@@ -209,8 +229,7 @@ export class MouthInterior {
     const scaleX = width / this.#source.width;
     const scaleY = height / this.#source.height;
     const gap = this.#gapOf(landmarks, scaleX, scaleY);
-    const takeOver =
-      smoothstep(0, TAKE_OVER, Math.abs(gap - this.#gap)) * (1 - smoothstep(...WIDE_OPEN, this.#gap));
+    const takeOver = smoothstep(0, TAKE_OVER, Math.abs(gap - this.#gap));
     if (takeOver === 0) return;
 
     // Where skull and teeth of the target are in the source, and in centimetres.
@@ -227,34 +246,62 @@ export class MouthInterior {
     const rise = Math.max(0, (r * (restX - lipX) + s * (restY - lipY)) / perPixel ** 2);
     const [shiftX, shiftY] = [r * rise, s * rise];
 
+    // The jaw takes its teeth and the tongue along.
+    const [chinX, chinY] = applyAffine(toSource, landmarks[LOWER_LIP * 2]!, landmarks[LOWER_LIP * 2 + 1]!);
+    const jawX = this.#points[LOWER_LIP * 2]! - chinX;
+    const jawY = this.#points[LOWER_LIP * 2 + 1]! - chinY;
+    // Lips that close shade what stays between them.
+    const shade = Math.min(1, lightIn(gap) / lightIn(this.#gap));
+
+    const soft = Math.max(SOFT_EDGE, LEAST_SOFT_PIXELS / unit) / 2;
+    const margin = Math.ceil(soft * unit);
     const xs = INNER_LIPS.map((i) => landmarks[i * 2]!);
     const ys = INNER_LIPS.map((i) => landmarks[i * 2 + 1]!);
+    const [left, right] = [Math.min(...xs) - margin, Math.max(...xs) + margin];
+    const [top, bottom] = [Math.min(...ys) - margin, Math.max(...ys) + margin];
     const own = [0, 0, 0];
-    for (let y = Math.max(0, Math.floor(Math.min(...ys))); y < Math.min(height, Math.max(...ys)); y++) {
-      for (let x = Math.max(0, Math.floor(Math.min(...xs))); x < Math.min(width, Math.max(...xs)); x++) {
+    for (let y = Math.max(0, Math.floor(top)); y < Math.min(height, bottom); y++) {
+      for (let x = Math.max(0, Math.floor(left)); x < Math.min(width, right); x++) {
         const [px, py] = [x + 0.5, y + 0.5];
-        if (!isInside(landmarks, INNER_LIPS, px, py)) continue;
         const below = distanceToChain(landmarks, UPPER, px, py) / unit;
         const above = distanceToChain(landmarks, LOWER, px, py) / unit;
-        const strength = takeOver * smoothstep(0, SOFT_EDGE, Math.min(below, above));
+        const edge = Math.min(below, above);
+        const isIn = isInside(landmarks, INNER_LIPS, px, py);
+        const strength = takeOver * smoothstep(-soft, soft, isIn ? edge : -edge);
         if (strength === 0) continue;
         const [sx, sy] = applyAffine(toSource, px, py);
         const corner = distanceToCorners(landmarks, px, py) / unit;
         const colour = this.#colour(sx, sy, { gap, below, above, corner });
-        const [ox, oy] = [sx + shiftX, sy + shiftY];
-        if (this.#ownInside > 0 && isInside(this.#points, INNER_LIPS, ox, oy)) {
-          const share =
-            this.#ownInside *
-            smoothstep(0, 0.08, distanceToChain(this.#points, UPPER, ox, oy) * perPixel) *
-            smoothstep(0, 0.2, distanceToChain(this.#points, LOWER, ox, oy) * perPixel);
-          sample(this.#source, ox, oy, own);
-          for (let c = 0; c < 3; c++) colour[c]! += (own[c]! - colour[c]!) * share;
+        if (this.#ownInside > 0) {
+          this.#addOwn(colour, own, sx + jawX, sy + jawY, shade, true);
+          this.#addOwn(colour, own, sx + shiftX, sy + shiftY, shade, false);
         }
         const at = (y * width + x) * 3;
         for (let c = 0; c < 3; c++)
           data[at + c] = data[at + c]! + (colour[c]! - data[at + c]!) * strength + 0.5;
       }
     }
+  }
+
+  /** Puts over `colour` what the portrait itself shows at a place inside its lips: of the jaw, or of the skull. */
+  #addOwn(colour: number[], own: number[], x: number, y: number, shade: number, ofJaw: boolean): void {
+    if (ofJaw && this.#jawBegins === 1) return;
+    if (!isInside(this.#points, INNER_LIPS, x, y)) return;
+    const perPixel = Math.hypot(this.#toCentimetres[3], this.#toCentimetres[4]);
+    const below = distanceToChain(this.#points, UPPER, x, y) * perPixel;
+    const above = distanceToChain(this.#points, LOWER, x, y) * perPixel;
+    const way = below / Math.max(1e-6, below + above);
+    const share =
+      this.#ownInside *
+      (ofJaw
+        ? smoothstep(0, 0.08, above) * smoothstep(this.#jawBegins - 0.1, this.#jawBegins, way)
+        : smoothstep(0, 0.08, below) *
+          (this.#jawBegins === 1
+            ? smoothstep(0, 0.2, above)
+            : smoothstep(this.#jawBegins, this.#jawBegins - 0.1, way)));
+    if (share === 0) return;
+    sampleColour(this.#source, x, y, own);
+    for (let c = 0; c < 3; c++) colour[c]! += (own[c]! * shade - colour[c]!) * share;
   }
 
   /** Colour of the drawn inside at a place of the source. */

@@ -84,6 +84,20 @@ export function sampleRegion(
     const row = y < 0 ? 0 : y >= height ? height - 1 : y;
     return data[(row * width + column) * 3 + channel]!;
   };
+  // Outside of the loops: a face that touches the edge has thousands of such places.
+  const mix = (
+    x0: number,
+    y0: number,
+    w00: number,
+    w10: number,
+    w01: number,
+    w11: number,
+    channel: number,
+  ): number =>
+    w00 * pixel(x0, y0, channel) +
+    w10 * pixel(x0 + 1, y0, channel) +
+    w01 * pixel(x0, y0 + 1, channel) +
+    w11 * pixel(x0 + 1, y0 + 1, channel);
   for (let j = 0, at = 0; j < size; j++) {
     for (let i = 0; i < size; i++, at += 3) {
       // Scalars instead of pairs: this runs once or twice in a process, before the compiler sees through them.
@@ -111,14 +125,9 @@ export function sampleRegion(
           green += w00 * data[p + 1]! + w10 * data[p + 4]! + w01 * data[q + 1]! + w11 * data[q + 4]!;
           blue += w00 * data[p + 2]! + w10 * data[p + 5]! + w01 * data[q + 2]! + w11 * data[q + 5]!;
         } else {
-          const mix = (channel: number): number =>
-            w00 * pixel(x0, y0, channel) +
-            w10 * pixel(x0 + 1, y0, channel) +
-            w01 * pixel(x0, y0 + 1, channel) +
-            w11 * pixel(x0 + 1, y0 + 1, channel);
-          red += mix(0);
-          green += mix(1);
-          blue += mix(2);
+          red += mix(x0, y0, w00, w10, w01, w11, 0);
+          green += mix(x0, y0, w00, w10, w01, w11, 1);
+          blue += mix(x0, y0, w00, w10, w01, w11, 2);
         }
       }
       out[at] = red * weight * scale + offset;

@@ -5,6 +5,7 @@
  */
 import type { RgbImage } from '../image/rgb-image.ts';
 import { fitAffine } from './affine.ts';
+import { Eyelids } from './eyelids.ts';
 import { FACE_OVAL, INNER_LIPS } from './face-rings.ts';
 import { MouthInterior } from './mouth-interior.ts';
 
@@ -54,6 +55,7 @@ export class PortraitWarp {
   readonly #sourcePoints: Float64Array;
   readonly #sourceMouthArea: number;
   readonly #mouth: MouthInterior;
+  readonly #eyelids: Eyelids;
   /** The source at the size that was asked for last. */
   #rest: RgbImage | undefined;
 
@@ -94,6 +96,7 @@ export class PortraitWarp {
 
     this.#sourceMouthArea = polygonArea(sourcePoints, INNER_LIPS);
     this.#mouth = new MouthInterior(source, sourcePoints);
+    this.#eyelids = new Eyelids(source, sourcePoints);
   }
 
   #placeRings(points: Float64Array, count: number, width: number, height: number): void {
@@ -167,6 +170,7 @@ export class PortraitWarp {
       this.#drawTriangle(t, target, areaScale, liningByte, image, reliability);
     }
     this.#mouth.draw(image, landmarks);
+    this.#eyelids.draw(image, landmarks, reliability);
     return image;
   }
 

@@ -1,112 +1,242 @@
-/** A lock that processes and threads of one machine share by way of a file. */
-import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, utimesSync, writeSync } from 'node:fs';
-import os from 'node:os';
+/**
+ * A lock that threads, processes and machines share by way of a folder.
+ *
+ * Lamport's bakery: whoever wants the lock announces itself, takes a ticket whose number is one more than the highest that
+ * it sees, and has its turn when nobody with a lower ticket is left. Announcements and tickets are empty files whose names
+ * say who made them. No name is ever used twice and no process comes back after its end, so that files of those that have
+ * ended may be removed by anybody at any time: unlike one file for all, which somebody else may have made anew between the
+ * look at it and its removal, this never gives an abandoned lock to two. Nothing is ever read from a file, so that none can
+ * be half written, also on a full disk, and the file system need not know links.
+ *
+ * Source: Lamport 1974, "A new solution of Dijkstra's concurrent programming problem", CACM 17(8).
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { EnvironmentError } from '../errors.ts';
+import { onProcessExit } from './exit-cleanup.ts';
+import {
+  currentOwner,
+  describeOwner,
+  formatOwner,
+  livenessOf,
+  parseOwner,
+  type ThreadOwner,
+} from './thread-owner.ts';
 
-const POLL_MS = 100;
-/** A lock whose holder has not been heard of for so long is nobody's any more. */
-const STALE_MS = 120_000;
-/** Files are touched at most this often. */
-const TOUCH_MS = 2_000;
+const POLL_MS = 50;
+/** Somebody who takes a ticket has it within this, but on a stalled disk. */
+const ANNOUNCED_POLL_MS = 2;
+/** A lock is refused when the same ticket is before ours so often: one that is about to be given back is not held. */
+const LOOKS_BEFORE_REFUSAL = 3;
+/** Announcements that stay so many looks are taken for tickets where the lock is refused. */
+const LOOKS_AT_ANNOUNCEMENTS = 1000;
+/** Holders show this often that they are alive, to machines that cannot ask for their process. */
+const TOUCH_MS = 10_000;
+/** @see {@link LockOptions.silenceMs} */
+const SILENCE_MS = 120_000;
 
 /** A lock that is held. */
 export interface HeldLock {
-  /** Shows that the holder is alive; to be called now and then in long work. */
+  /** Shows that the holder is alive; to be called now and then in long work that does not let timers run. */
   touch(): void;
+  /** Gives it back; may be called twice. */
   release(): void;
 }
 
-interface Holder {
-  readonly token: string;
-  readonly pid: number;
-  readonly host: string;
+/** Options of {@link lockFile}. */
+export interface LockOptions {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds after which one is refused that waits for another machine's process which does not show that it is
+   * alive. @defaultValue two minutes
+   */
+  readonly silenceMs?: number | undefined;
+}
+
+/** Somebody else has the lock. */
+export interface LockHolder {
+  readonly owner: ThreadOwner;
+  /** The file that says so; to be removed by hand if the owner does not run and this cannot be found out from here. */
+  readonly file: string;
 }
 
 /**
- * Takes the lock at `path`, or waits until its holder lets go of it, ends, or is silent for two minutes.
+ * Takes the lock `name`, or waits in line until all that came before have given it back or ended.
  *
- * @throws `signal.reason` if it aborts while waiting; the file system's error if no file can be made there.
+ * @param name - path of a file that need not exist, in a folder that does; the files of the lock begin with it.
+ * @throws `signal.reason` if it aborts while waiting.
+ * @throws {@link EnvironmentError} if another machine's process has it and shows no sign of life.
+ * @throws the file system's error if no file can be made there.
  */
-export async function lockFile(path: string, signal?: AbortSignal): Promise<HeldLock> {
-  const holder: Holder = { token: randomUUID(), pid: process.pid, host: os.hostname() };
-  for (;;) {
-    if (tryLock(path, holder)) return held(path, holder);
-    if (isAbandoned(path)) remove(path);
-    else await wait(POLL_MS, undefined, signal && { signal });
+export async function lockFile(
+  name: string,
+  { signal, silenceMs = SILENCE_MS }: LockOptions = {},
+): Promise<HeldLock> {
+  const ticket = takeTicket(name);
+  try {
+    const silence = new Silence();
+    for (;;) {
+      signal?.throwIfAborted();
+      const before = ticketsBefore(name, ticket);
+      if (before === undefined) return holdLock(ticket);
+      silence.look(before);
+      if (silence.milliseconds > silenceMs) {
+        throw new EnvironmentError(
+          `Cannot lock ${name}: expected ${describeOwner(before.owner)} to give it back or to show that it is alive, got ` +
+            `no sign for ${Math.round(silence.milliseconds / 1000)} s; if it does not run any more, remove ${before.file}`,
+        );
+      }
+      await wait(before.number === 0 ? ANNOUNCED_POLL_MS : POLL_MS, undefined, signal && { signal });
+    }
+  } catch (error) {
+    removeFile(ticket.file);
+    throw error;
   }
 }
 
-function tryLock(path: string, holder: Holder): boolean {
-  let descriptor: number;
+/**
+ * Takes the lock `name`, unless somebody has it or waits for it.
+ *
+ * @param name - as for {@link lockFile}.
+ * @throws the file system's error if no file can be made there.
+ */
+export async function tryLockFile(name: string): Promise<HeldLock | LockHolder> {
+  const ticket = takeTicket(name);
   try {
-    descriptor = openSync(path, 'wx');
+    const seen = new Map<string, number>();
+    for (;;) {
+      const before = ticketsBefore(name, ticket);
+      if (before === undefined) return holdLock(ticket);
+      const looks = (seen.get(before.file) ?? 0) + 1;
+      seen.set(before.file, looks);
+      if (looks >= (before.number === 0 ? LOOKS_AT_ANNOUNCEMENTS : LOOKS_BEFORE_REFUSAL)) {
+        removeFile(ticket.file);
+        return { owner: before.owner, file: before.file };
+      }
+      await wait(before.number === 0 ? ANNOUNCED_POLL_MS : POLL_MS);
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    removeFile(ticket.file);
     throw error;
   }
+}
+
+/** Whether {@link tryLockFile} was given the lock. */
+export function isHeld(result: HeldLock | LockHolder): result is HeldLock {
+  return 'release' in result;
+}
+
+interface Ticket {
+  /** 0 is an announcement: its owner is about to take a ticket. */
+  readonly number: number;
+  readonly owner: ThreadOwner;
+  readonly file: string;
+}
+
+/** Without a pause between, so that others need not wait for a thread that does something else meanwhile. */
+function takeTicket(name: string): Ticket {
+  const owner = currentOwner();
+  const token = randomBytes(4).toString('hex');
+  const make = (number: number): Ticket => {
+    const file = `${name}.${number}-${token}-${formatOwner(owner)}`;
+    closeSync(openSync(file, 'wx'));
+    return { number, owner, file };
+  };
+  const announced = make(0);
   try {
-    writeSync(descriptor, JSON.stringify(holder));
-  } catch (error) {
-    // On a full disk there is room for a name, but not for what is in the file: nobody could tell whose it is.
-    remove(path);
-    throw error;
+    return make(1 + Math.max(0, ...listTickets(name).map(({ number }) => number)));
   } finally {
-    closeSync(descriptor);
+    removeFile(announced.file);
   }
-  return true;
 }
 
-function held(path: string, { token }: Holder): HeldLock {
-  let touched = Date.now();
+/** The first in line before `own`, or somebody who may yet be; undefined when it is the turn of `own`. */
+function ticketsBefore(name: string, own: Ticket): Ticket | undefined {
+  const announced = listTickets(name).find(({ number }) => number === 0);
+  if (announced !== undefined) return announced;
+  // A second look, as in the source: who took a lower ticket had it before its announcement went, so that it is seen now,
+  // and who announces itself after the first look sees our ticket and takes a higher one.
+  const [first] = listTickets(name)
+    .filter(({ number }) => number > 0)
+    .sort((a, b) => a.number - b.number || (a.file < b.file ? -1 : 1));
+  if (first === undefined) {
+    throw new EnvironmentError(
+      `Cannot lock ${name}: expected to wait in line, got ${own.file} removed by another program`,
+    );
+  }
+  return first.file === own.file ? undefined : first;
+}
+
+/** Announcements and tickets of owners that run, or may do so; removes all others. */
+function listTickets(name: string): Ticket[] {
+  const folder = path.dirname(name);
+  const start = `${path.basename(name)}.`;
+  const tickets: Ticket[] = [];
+  for (const entry of readdirSync(folder)) {
+    const match = entry.startsWith(start) && /^(\d+)-[0-9a-f]{8}-(.+)$/.exec(entry.slice(start.length));
+    if (!match) continue;
+    const owner = parseOwner(match[2]!);
+    if (owner === undefined) continue;
+    const file = path.join(folder, entry);
+    if (livenessOf(owner) === 'ended') removeFile(file);
+    else tickets.push({ number: Number(match[1]), owner, file });
+  }
+  return tickets;
+}
+
+function holdLock({ file }: Ticket): HeldLock {
+  const forget = onProcessExit(() => removeFile(file));
+  const touch = (): void => {
+    const now = new Date();
+    utimesSync(file, now, now);
+  };
+  let touched = performance.now();
+  const timer = setInterval(() => {
+    try {
+      touch();
+    } catch {
+      // Removed by hand, or the disk is gone: who does the work finds out.
+    }
+  }, TOUCH_MS).unref();
   return {
     touch: () => {
-      const now = Date.now();
-      if (now - touched < TOUCH_MS) return;
-      touched = now;
-      utimesSync(path, new Date(now), new Date(now));
+      if (performance.now() - touched < TOUCH_MS) return;
+      touched = performance.now();
+      touch();
     },
     release: () => {
-      // Somebody may have taken it for abandoned meanwhile: theirs is left alone.
-      if (readHolder(path)?.token === token) remove(path);
+      clearInterval(timer);
+      removeFile(file);
+      forget();
     },
   };
 }
 
-function readHolder(path: string): Holder | undefined {
+/** Measures by this process's clock how long a file has stayed as it is: clocks of machines differ. */
+class Silence {
+  #file = '';
+  #modified = 0;
+  #since = 0;
+  /** 0 while the owner's life is known. */
+  milliseconds = 0;
+
+  look({ file, owner }: Ticket): void {
+    const modified = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (file !== this.#file || modified !== this.#modified || livenessOf(owner) !== 'unknown') {
+      this.#file = file;
+      this.#modified = modified;
+      this.#since = performance.now();
+    }
+    this.milliseconds = performance.now() - this.#since;
+  }
+}
+
+function removeFile(file: string): void {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
+    rmSync(file, { force: true });
   } catch {
-    return undefined;
-  }
-}
-
-function isAbandoned(path: string): boolean {
-  let modified: number;
-  try {
-    modified = statSync(path).mtimeMs;
-  } catch {
-    return false;
-  }
-  if (Date.now() - modified > STALE_MS) return true;
-  const holder = readHolder(path);
-  return holder !== undefined && holder.host === os.hostname() && !isRunning(holder.pid);
-}
-
-/** Whether a process of this machine lives. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function remove(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // Of one that has ended, it counts for nothing; of this process, it goes when the process does.
   }
 }

@@ -1,11 +1,21 @@
-/** Files that are there whole or not at all, also after a power cut. */
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+/** Files that are there whole or not at all, also after a power cut or on a full disk. */
+import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { partialPath } from './partial-name.ts';
 
-/** Replaces a text file in one step; after a power cut there is the old or the new text. */
-export async function writeDurably(file: string, text: string): Promise<void> {
-  await replaceDurably(file, (handle) => handle.writeFile(text));
+/** The part of an open file that a writer needs. */
+export type FileSink = Pick<FileHandle, 'write'>;
+
+/** Writes all of `data`: a single write may take less, above all on a disk that is nearly full. */
+export async function writeAll(file: FileSink, data: Uint8Array): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    done += (await file.write(data, done, data.length - done)).bytesWritten;
+  }
+}
+
+/** Replaces a file in one step; after a power cut there is the old or the new one. */
+export async function writeDurably(file: string, data: string | Uint8Array): Promise<void> {
+  await replaceDurably(file, (handle) => handle.writeFile(data));
 }
 
 /**
@@ -17,21 +27,58 @@ export async function replaceDurably(
   file: string,
   write: (handle: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const temporary = `${file}.${randomBytes(4).toString('hex')}.partial`;
+  const partial = partialPath(file);
   try {
-    const handle = await open(temporary, 'wx');
+    const handle = await open(partial, 'wx');
     try {
       await write(handle);
-      await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
+    await publishFile(partial, file, { replace: true });
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
+    await rm(partial, { force: true }).catch(() => {});
     throw error;
   }
-  await syncFolder(path.dirname(file));
+}
+
+/**
+ * Makes a file durable that is complete, then visible as `target` in one step.
+ *
+ * @param options - `replace`: whether a file that is there may be replaced.
+ * @throws the file system's error, with the code `EEXIST` if a file is there that may not be replaced.
+ */
+export async function publishFile(
+  partial: string,
+  target: string,
+  { replace }: { readonly replace: boolean },
+): Promise<void> {
+  await syncFile(partial);
+  if (replace) await rename(partial, target);
+  else await linkOrRename(partial, target);
+  await syncFolder(path.dirname(target));
+}
+
+/** Unlike a rename, a link fails if the name is taken; file systems without links have to do with the caller's earlier check. */
+async function linkOrRename(partial: string, target: string): Promise<void> {
+  try {
+    await link(partial, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    await rename(partial, target);
+    return;
+  }
+  await rm(partial, { force: true }).catch(() => {});
+}
+
+/** Waits until a file's contents are on the disk. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /**

@@ -6,8 +6,8 @@
  * the arrays one after another, SHA-256 of everything before. Numbers are little-endian.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, readFile } from 'node:fs/promises';
-import { replaceDurably } from '../files/write-durably.ts';
+import { readFile } from 'node:fs/promises';
+import { replaceDurably, writeAll } from '../files/write-durably.ts';
 
 const MAGIC = Buffer.from('LCPCKPT1', 'latin1');
 const HASH_BYTES = 32;
@@ -88,11 +88,4 @@ export async function readCheckpointFile(file: string): Promise<CheckpointConten
     return array;
   });
   return { description, arrays };
-}
-
-/** Writes all of it: a single write may take less, above all on a disk that is nearly full. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
-  }
 }

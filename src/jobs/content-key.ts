@@ -3,9 +3,9 @@
  * rendering. Names and places of files do not count, nor does where the networks run.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { describeFileProblem, MediaError } from '../errors.ts';
+import { hashFile } from '../files/hash-file.ts';
 import { filesOf, openBundle } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { defaultBundleStore, presetOf } from '../pipeline/open-job.ts';
@@ -13,7 +13,7 @@ import { resolveOptions } from '../pipeline/resolve-options.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
-export const RENDER_VERSION = 3;
+export const RENDER_VERSION = 4;
 
 /** Do not change a clip, only where it goes and what computes it. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
@@ -31,7 +31,7 @@ export class FileHashes {
       const version = `${dev}:${ino}:${size}:${mtimeNs}`;
       let known = this.#hashes.get(file);
       if (known?.version !== version) {
-        known = { version, hash: hashFile(file) };
+        known = { version, hash: hashFile(file).then(({ sha256 }) => sha256) };
         known.hash.catch(() => this.#hashes.delete(file));
         this.#hashes.set(file, known);
       }
@@ -42,13 +42,6 @@ export class FileHashes {
       });
     }
   }
-}
-
-/** SHA-256 of a file, read in pieces. */
-export async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(file, { highWaterMark: 1 << 18 })) hash.update(piece as Buffer);
-  return hash.digest('hex');
 }
 
 /**

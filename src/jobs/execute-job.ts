@@ -2,15 +2,17 @@
  * One attempt at one job: is the video there already, else render it, from checkpoints if there are any. Batches,
  * workers of a queue and `animate --resume` all go this way.
  */
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { MediaError } from '../errors.ts';
-import { removePartials } from '../media/prepare-output.ts';
+import type { HeldLock } from '../files/file-lock.ts';
+import { hashFile } from '../files/hash-file.ts';
+import { removePartials } from '../files/partial-name.ts';
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
 import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { ClipRenderer, PreparedRender } from './clip-renderer.ts';
-import { contentKey, type FileHashes, hashFile } from './content-key.ts';
+import { contentKey, type FileHashes } from './content-key.ts';
 import { JobTimeoutError } from './job-failure.ts';
 import { JobFolder, type RecordedClip } from './job-folder.ts';
 import { lockFolder } from './job-lock.ts';
@@ -72,7 +74,7 @@ export async function executeJob(job: BatchJob, surroundings: JobSurroundings): 
     surroundings.onProgress(event);
   };
   const inside = { ...surroundings, signal, onProgress };
-  let unlock: (() => Promise<void>) | undefined;
+  let lock: HeldLock | undefined;
   try {
     const prepared = await surroundings.whilePreparing(async () => {
       signal.throwIfAborted();
@@ -80,7 +82,7 @@ export async function executeJob(job: BatchJob, surroundings: JobSurroundings): 
       surroundings.onState('preparing');
       await makeFolder(output);
       const folder = await JobFolder.of(stateFolder, output);
-      if (surroundings.lock) unlock = await lockFolder(folder.path, output);
+      if (surroundings.lock) lock = await lockFolder(folder.path, output);
       await Promise.all([removePartials(output), folder.removePartials()]);
       const found = await prepareUnlessDone(job, folder, inside);
       limit.stop();
@@ -94,7 +96,7 @@ export async function executeJob(job: BatchJob, surroundings: JobSurroundings): 
     throw error;
   } finally {
     limit.stop();
-    await unlock?.();
+    lock?.release();
   }
 }
 
@@ -160,14 +162,16 @@ async function prepareUnlessDone(
     checkpoints: countingFrames(store, surroundings.onResume),
     beforePublish: async (partial) => {
       await surroundings.confirm?.();
-      const [sha256, { size }, replaces] = await Promise.all([
+      const [{ sha256, bytes }, replaced] = await Promise.all([
         hashFile(partial),
-        stat(partial),
         hashFile(output).catch(() => undefined),
       ]);
       const { frames, fps, width, height } = render;
       const clip = { frames, fps, width, height, seconds: (performance.now() - begin) / 1000 };
-      await folder.writeRecord({ key, sha256, bytes: size, summary: clip, ...(replaces && { replaces }) });
+      await folder.writeRecord({
+        ...{ key, sha256, bytes, summary: clip },
+        ...(replaced && { replaces: replaced.sha256 }),
+      });
       published.clip = clip;
     },
   });

@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { hashFile } from '../files/hash-file.ts';
+import { isPartialName } from '../files/partial-name.ts';
 import { writeDurably } from '../files/write-durably.ts';
-import { hashFile } from './content-key.ts';
 
 const FORMAT = 1;
 
@@ -82,7 +83,7 @@ export class JobFolder {
   async outputState(key: string): Promise<OutputState> {
     let sha256: string;
     try {
-      sha256 = await hashFile(this.output);
+      ({ sha256 } = await hashFile(this.output));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
       return { kind: 'foreign' };
@@ -114,7 +115,7 @@ export class JobFolder {
   /** Removes files that programs which were killed had begun to write; for whoever has the folder's lock. */
   async removePartials(): Promise<void> {
     for (const name of await readdir(this.path).catch(() => [])) {
-      if (name.endsWith('.partial')) await rm(path.join(this.path, name), { force: true });
+      if (isPartialName(name)) await rm(path.join(this.path, name), { force: true });
     }
   }
 

@@ -146,10 +146,10 @@ class Planner {
     const { bundle, sampling } = job;
     const fps = options.fps ?? bundle.description.fps;
     const frames = frameCount(await this.#duration(options.audio, job), fps);
-    const { keyFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
+    const { denoisedFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
     const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });
-    const poseRuns = countPoseRuns({ bundle, keyFrames, windows });
+    const poseRuns = countPoseRuns({ bundle, denoisedFrames, windows });
     const engine = await this.#studio.denoisingEngine();
     const precision = devicePrecision(sampling.precision, options, engine, () => {});
     const size = { bundle, windowFrames, poseRuns, evaluations, precision, frames, pixels };
@@ -160,7 +160,7 @@ class Planner {
     const frameValues = bundle.description.codec.latentChannels * height * width;
     this.checkpointSizes.push(
       checkpointBytes({
-        frames: keyFrames.length,
+        frames: denoisedFrames.length,
         windows: windows.at(-1)!.length,
         windowFrames,
         steps: windows.length,

@@ -1,9 +1,9 @@
-/** Checks of an output path that must fail before heavy work, and the name that a file has until it is complete. */
-import { randomBytes } from 'node:crypto';
+/** Checks of an output path that must fail before heavy work. */
 import type { Stats } from 'node:fs';
-import { open, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { open, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError, MediaError } from '../errors.ts';
+import { partialPath } from '../files/partial-name.ts';
 
 /**
  * Containers by file extension, with ffmpeg's names. Matroska is not among them: it cannot say that picture and sound of a
@@ -80,29 +80,6 @@ export function containerOf(outputPath: string): string {
     'output',
     outputPath,
   );
-}
-
-/**
- * Removes what runs that were killed have left of a video: the files that {@link partialPath} names. For whoever is the
- * only one to write it.
- */
-export async function removePartials(outputPath: string): Promise<void> {
-  const { dir, base, ext } = path.parse(partialPath(path.resolve(outputPath)));
-  const start = base.slice(0, -`${'0'.repeat(8)}.partial${ext}`.length);
-  const isPartial = (name: string) =>
-    name.startsWith(start) && /^[0-9a-f]{8}\.partial$/.test(name.slice(start.length, -ext.length));
-  for (const name of await readdir(dir).catch(() => [])) {
-    if (name.endsWith(ext) && isPartial(name))
-      await rm(path.join(dir, name), { force: true }).catch(() => {});
-  }
-}
-
-/** A new hidden name in the same folder, so that renaming is atomic. */
-export function partialPath(target: string): string {
-  const { dir, name, ext } = path.parse(target);
-  // File systems allow 255 bytes; the beginning of a long name is enough to recognise it.
-  const start = Buffer.from(name).subarray(0, 100).toString().replaceAll('\ufffd', '');
-  return path.join(dir, `.${start}.${randomBytes(4).toString('hex')}.partial${ext}`);
 }
 
 async function statIfAny(file: string): Promise<Stats | undefined> {

@@ -11,8 +11,15 @@ export interface ReadFramesOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Frames a second to deliver, by repeating and dropping. @defaultValue the video's own */
   readonly fps?: number;
+  /** Number of the first frame to deliver, with `fps`; those before it are not decoded where the file can be entered later. @defaultValue 0 */
+  readonly firstFrame?: number;
+  /** Longest side in pixels; larger pictures are made smaller. @defaultValue any */
+  readonly maxSide?: number;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Seconds of frames that are decoded before the first one that is wanted: one that lasts long is shown from before. */
+const LEAD = 1;
 
 /**
  * Decodes the first video stream, upright, at a constant frame rate. Memory holds a few frames: decoding waits for the reader,
@@ -21,17 +28,19 @@ export interface ReadFramesOptions {
  * @throws {@link MediaError} if the file cannot be read or has no picture that decodes.
  */
 export async function* readFrames(videoPath: string, options: ReadFramesOptions): AsyncGenerator<VideoFrame> {
-  const { ffmpeg, fps, signal } = options;
+  const { ffmpeg, fps, firstFrame = 0, signal } = options;
+  if (firstFrame > 0 && fps === undefined) throw new Error('frames are numbered at a stated rate');
+  const lead = Math.min(firstFrame, Math.ceil(LEAD * (fps ?? 0)));
   await assertReadableFile(videoPath, 'video');
   const purpose = `read video ${videoPath}`;
-  const run = runFfmpeg(ffmpeg.path, frameSpec(videoPath, fps), { purpose, signal });
+  const run = runFfmpeg(ffmpeg.path, frameSpec(videoPath, options, firstFrame - lead), { purpose, signal });
   const splitter = new FrameSplitter();
   let delivered = 0;
   try {
     for await (const chunk of run.stdout) {
       for (const frame of splitter.split(chunk as Uint8Array)) {
         delivered++;
-        yield frame;
+        if (delivered > lead) yield frame;
       }
     }
     await run.done;
@@ -54,12 +63,16 @@ export async function* readFrames(videoPath: string, options: ReadFramesOptions)
   }
 }
 
-function frameSpec(videoPath: string, fps: number | undefined): FfmpegSpec {
+function frameSpec(videoPath: string, { fps, maxSide }: ReadFramesOptions, begin: number): FfmpegSpec {
+  const seek = begin > 0 ? ['-ss', (begin / fps!).toFixed(6)] : [];
+  const shrink = `min(1\\,${maxSide}/max(iw\\,ih))`;
+  const size =
+    maxSide === undefined ? '' : `w='max(2\\,round(iw*${shrink}))':h='max(2\\,round(ih*${shrink}))':`;
   return {
-    inputs: [{ source: fileUrl(videoPath), options: INPUT_OPTIONS }],
+    inputs: [{ source: fileUrl(videoPath), options: [...INPUT_OPTIONS, ...seek] }],
     videoFilters: [
       ...(fps ? [`fps=${fps}`] : []),
-      'scale=flags=bicubic+accurate_rnd+full_chroma_int',
+      `scale=${size}flags=bicubic+accurate_rnd+full_chroma_int`,
       'format=rgb24',
     ],
     // Binary PPM says the size of every frame, which for a turned video is not the one in the header.
@@ -69,7 +82,7 @@ function frameSpec(videoPath: string, fps: number | undefined): FfmpegSpec {
 }
 
 /** Cuts a stream of binary PPM files, as ffmpeg writes them, into pictures. */
-class FrameSplitter {
+export class FrameSplitter {
   #header = '';
   #size: { width: number; height: number } | undefined;
   #data = new Uint8Array(0);

@@ -1,6 +1,6 @@
 /** Frames and a sound file become an H.264 and AAC video that appears under its name only when it is complete. */
 import { rmSync } from 'node:fs';
-import { link, open, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import {
   assertIntegerInRange,
@@ -10,10 +10,12 @@ import {
   ShapeError,
 } from '../errors.ts';
 import { onProcessExit } from '../files/exit-cleanup.ts';
+import { partialPath } from '../files/partial-name.ts';
+import { publishFile } from '../files/write-durably.ts';
 import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo, H264Encoder } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
-import { containerOf, partialPath } from './prepare-output.ts';
+import { containerOf } from './prepare-output.ts';
 import { countVideoPackets, INPUT_OPTIONS } from './probe.ts';
 import { alignedAudioFilter } from './read-audio.ts';
 import type { VideoFrame } from './video-frame.ts';
@@ -242,39 +244,16 @@ function encoderOptions(encoder: H264Encoder, crf: number, pixelsPerSecond: numb
   }
 }
 
-/** Makes `partial` durable, then visible as `target` in one step. */
+/** Gives the complete video its name. */
 async function publish(partial: string, target: string, force: boolean, outputPath: string): Promise<void> {
   try {
-    await syncPath(partial, 'r+');
-    if (force) await rename(partial, target);
-    else await linkOrRename(partial, target);
+    await publishFile(partial, target, { replace: force });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const got = code === 'EEXIST' ? 'one that has appeared meanwhile' : `an error (${code})`;
     throw new MediaError(`Cannot write ${outputPath}: expected a new file, got ${got}`, outputPath, {
       cause: error,
     });
-  }
-  // The name survives a power cut only with its folder; not every file system lets a folder be opened.
-  await syncPath(path.dirname(target), 'r').catch(() => {});
-}
-
-/** Unlike a rename, a link fails if the name is taken; file systems without links have to do with the earlier check. */
-async function linkOrRename(partial: string, target: string): Promise<void> {
-  try {
-    await link(partial, target);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
-    await rename(partial, target);
-  }
-}
-
-async function syncPath(file: string, flags: 'r' | 'r+'): Promise<void> {
-  const handle = await open(file, flags);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

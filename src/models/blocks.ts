@@ -22,11 +22,6 @@ import {
   toTokens,
   weight,
 } from './layers.ts';
-import {
-  type PublishedReference,
-  publishedCrossAttention,
-  publishedSelfAttention,
-} from './published-attention.ts';
 
 /** eps of the group norm that opens a transformer, spatial or temporal. */
 const TRANSFORMER_EPSILON = 1e-6;
@@ -56,11 +51,10 @@ export function resnet(net: Net, x: FeatureMap, { out, groups, epsilon, time }: 
   return { ...hidden, value: add(net, shortcut.value, hidden.value) };
 }
 
-/** What the self-attention of a spatial transformer reads beside the image's own tokens: those of one reference. */
+/** What the self-attention of a spatial transformer reads in addition to the image's own tokens: those of one reference. */
 export type ReferenceTokens =
   | { readonly kind: 'bank'; readonly bank: Value; readonly length: number }
-  | { readonly kind: 'keys-values'; readonly key: Value; readonly value: Value; readonly length: number }
-  | PublishedReference;
+  | { readonly kind: 'keys-values'; readonly key: Value; readonly value: Value; readonly length: number };
 
 /** Cross attention to one token, which is the same vector for every query. */
 export interface SingleTokenContext {
@@ -70,8 +64,27 @@ export interface SingleTokenContext {
   readonly batch: number;
   /** [batch, width]; without it the token is all zeros. */
   readonly token: Value | undefined;
-  /** Computes the attention in full, as AniPortrait does, to the same result. @defaultValue false */
-  readonly inFull?: boolean;
+}
+
+/**
+ * How a spatial transformer computes its two attentions; every form gives the same numbers. `net` is the sub-module
+ * `transformer_blocks.0`.
+ */
+export interface AttentionForms {
+  /**
+   * Self-attention of every image to itself and, after its own tokens, to those of the reference.
+   *
+   * @param normed - norm1 of the tokens, [count · length, channels].
+   * @returns rows of that shape.
+   */
+  attendSelf(
+    net: Net,
+    normed: Value,
+    shape: TokenShape,
+    options: Pick<SpatialTransformerOptions, 'heads' | 'reference'>,
+  ): Value;
+  /** Adds cross attention to one token to `tokens`, [count · length, channels]. */
+  addContext(net: Net, tokens: Value, shape: TokenShape, context: SingleTokenContext, heads: number): Value;
 }
 
 /** Settings of a spatial transformer. */
@@ -83,6 +96,8 @@ export interface SpatialTransformerOptions {
   /** Without it, the block has no cross attention. */
   readonly context?: SingleTokenContext | undefined;
   readonly reference?: ReferenceTokens | undefined;
+  /** @defaultValue {@link FAST_ATTENTION} */
+  readonly forms?: AttentionForms;
 }
 
 /** Shape of tokens, [count · length, channels]. */
@@ -93,7 +108,7 @@ export interface TokenShape {
 }
 
 /** Cross attention to one token: softmax over one key is 1, so queries and keys do not matter. Source: `Attention`. */
-export function addContext(
+function addContext(
   net: Net,
   tokens: Value,
   { count, length, channels: inner }: TokenShape,
@@ -120,15 +135,13 @@ export function addContext(
 }
 
 /** Self-attention of every image to itself and, after its own tokens, to those of the reference. */
-function spatialSelfAttention(
+function attendSelf(
   net: Net,
   normed: Value,
-  size: { readonly count: number; readonly length: number; readonly inner: number },
-  { heads, reference }: SpatialTransformerOptions,
+  { count, length, channels: inner }: TokenShape,
+  { heads, reference }: Pick<SpatialTransformerOptions, 'heads' | 'reference'>,
 ): Value {
   const { graph } = net;
-  const { count, length, inner } = size;
-  if (reference?.kind === 'published') return publishedSelfAttention(net, normed, size, heads, reference);
   const rows = count * length;
   const stack = (x: Value): Value => graph.op('Reshape', [x, graph.int64([count, length, inner])]);
   const project = (x: Value, what: string, of: number): Value =>
@@ -158,6 +171,9 @@ function spatialSelfAttention(
   return linear(net, mixed, 'attn1.to_out.0', { rows, in: inner, out: inner });
 }
 
+/** Projects a reference once, and leaves out what does not change the result. */
+export const FAST_ATTENTION: AttentionForms = { attendSelf, addContext };
+
 /** First part of a spatial transformer: the tokens, and norm1 of them, which a reference network stores. */
 export function transformerTokens(
   net: Net,
@@ -178,18 +194,14 @@ export function transformerTokens(
 /** Group norm, projection to tokens, one transformer block (`transformer_blocks.0`), projection back, + input. */
 export function spatialTransformer(net: Net, x: FeatureMap, options: SpatialTransformerOptions): FeatureMap {
   const { channels, count } = x;
-  const { inner = channels, context } = options;
+  const { inner = channels, heads, context, forms = FAST_ATTENTION } = options;
   const length = x.height * x.width;
   const rows = count * length;
+  const shape = { count, length, channels: inner };
   const block = at(net, 'transformer_blocks.0');
   const { tokens: projected, normed } = transformerTokens(net, x, options);
-  let tokens = add(net, projected, spatialSelfAttention(block, normed, { count, length, inner }, options));
-  if (context?.inFull && context.token !== undefined) {
-    const token = { value: context.token, clips: context.batch, width: context.width };
-    tokens = publishedCrossAttention(block, tokens, { count, length, inner }, options.heads, token);
-  } else if (context !== undefined) {
-    tokens = addContext(block, tokens, { count, length, channels: inner }, context);
-  }
+  let tokens = add(net, projected, forms.attendSelf(block, normed, shape, options));
+  if (context !== undefined) tokens = forms.addContext(block, tokens, shape, context, heads);
   if (prefersGrid(net, inner)) {
     const value = feedForwardOnGrid(block, {
       ...{ tokens, norm: 'norm3', inner },

@@ -1,5 +1,7 @@
 /** What `bundle.json` says: the networks of a bundle, how to sample with them, and the files of their weights. */
+import type { Sampler } from '../schedulers/create-scheduler.ts';
 import type { AniPortraitAudioConfig } from './audio-config.ts';
+import type { PrecisionChoice, PresetName, WindowLayout } from './bundle-terms.ts';
 import type { ClipVisionConfig } from './clip-config.ts';
 import type { PatchTransformConfig } from './patch-transform.ts';
 import type { PoseGuiderConfig } from './pose-guider.ts';
@@ -74,22 +76,9 @@ export type PoseConditions =
   | { readonly type: 'drawing-and-warp' }
   | { readonly type: 'drawing'; readonly variant: PoseGuiderVariant };
 
-/**
- * How a clip is cut into windows. `overlapping`: the same windows at every step, each sharing some frames with the next;
- * `moving`: windows side by side that begin elsewhere at each step; `loop`: overlapping ones that go round the end of the
- * clip to its beginning, as AniPortrait's do.
- */
-export type WindowLayout = 'overlapping' | 'moving' | 'loop';
-
-/**
- * What networks compute in: `auto` is float16 on GPUs that have it, else float32; `int8` is for CPUs and bundles with a
- * calibration.
- */
-export type PrecisionChoice = 'auto' | 'float32' | 'float16' | 'int8';
-
 /** A named way of sampling. */
 export interface BundlePreset {
-  readonly sampler: 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
+  readonly sampler: Sampler;
   readonly steps: number;
   /** 1 is off. With a guidance embedding it is an input of the denoiser, and there is no second half. */
   readonly guidance: number;
@@ -109,9 +98,6 @@ export interface BundlePreset {
    */
   readonly unguidedOverlap?: 'mean' | 'sum';
 }
-
-/** Names of presets; a bundle has at least one of them. */
-export type BundlePresetName = 'fast' | 'faster' | 'original';
 
 /** Contents of `bundle.json`. */
 export interface BundleDescription {
@@ -141,7 +127,7 @@ export interface BundleDescription {
   readonly poseGuider: PoseGuiderConfig;
   readonly poseConditions: PoseConditions;
   readonly motion: MotionDescription;
-  readonly presets: Readonly<Partial<Record<BundlePresetName, BundlePreset>>>;
+  readonly presets: Readonly<Partial<Record<PresetName, BundlePreset>>>;
   readonly files: Readonly<Partial<Record<BundlePart, BundleFile>>>;
 }
 

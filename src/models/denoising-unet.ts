@@ -9,7 +9,7 @@ import { GraphBuilder, type Precision, type Value } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import { assertDims, type Tensor } from '../tensor/tensor.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
-import { type ReferenceTokens, spatialTransformer } from './blocks.ts';
+import { type AttentionForms, FAST_ATTENTION, type ReferenceTokens, spatialTransformer } from './blocks.ts';
 import {
   activatedGroupNorm,
   add,
@@ -30,20 +30,27 @@ import {
   type SpatialSize,
   type UnetConfig,
 } from './unet-config.ts';
+import { upsample } from './upsample.ts';
 import { type NetworkDescription, WeightReader } from './weight-reader.ts';
+
+/** How the parts of a denoising UNet are computed; every form gives the same numbers. */
+export interface UnetForms extends AttentionForms {
+  readonly upsample: typeof upsample;
+}
+
+const FAST_FORMS: UnetForms = { ...FAST_ATTENTION, upsample };
 
 /** Options of {@link buildDenoisingUnet}; the size is that of the latents. */
 export interface DenoisingUnetOptions extends SpatialSize {
-  /** Clips. @defaultValue 1; 2 with the reference `published` */
+  /** Clips. @defaultValue 1 */
   readonly batch?: number;
   /** Frames of a window. */
   readonly frames: number;
   /**
    * What self-attention reads of the reference: nothing (the unconditional graph), keys and values from
-   * `buildReferenceUnet` with `project`, or banks, projected in every run. `published`: both guidance halves in one run,
-   * the unconditional one first, computed the way AniPortrait's program does; slower, for comparisons.
+   * `buildReferenceUnet` with `project`, or banks, projected in every run.
    */
-  readonly reference: 'none' | 'keys-values' | 'banks' | 'published';
+  readonly reference: 'none' | 'keys-values' | 'banks';
   /** Size of the reference's latents. @defaultValue that of the latents */
   readonly referenceSize?: SpatialSize;
   /** Whether pose features are added. */
@@ -61,13 +68,14 @@ export interface DenoisingUnetOptions extends SpatialSize {
   readonly precision?: Precision | undefined;
   /** Measures activations, or computes layers in integers; for the CPU, in float32. */
   readonly activations?: Activations | undefined;
+  /** @defaultValue the fastest that the device has */
+  readonly forms?: UnetForms | undefined;
 }
 
 function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: DenoisingUnetOptions): Net {
   assertUnetConfig(config);
-  const published = options.reference === 'published';
   const {
-    batch = published ? 2 : 1,
+    batch = 1,
     frames,
     height,
     width,
@@ -76,11 +84,12 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     device = 'cpu',
     precision,
     activations,
+    forms = FAST_FORMS,
   } = options;
   const { inChannels, outChannels, crossAttentionDim, normNumGroups: groups, timeCondProjDim } = config;
   if (config.motion !== null) assertIntegerInRange('frames', frames, 1, config.motion.positionalTableLength);
   const graph = new GraphBuilder('denoising-unet', { opset: opsetFor(device), precision });
-  const net: Net = { graph, weights, device, cost: { flops: 0 }, activations, asPublished: published };
+  const net: Net = { graph, weights, device, cost: { flops: 0 }, activations };
   const video = { batch, frames, channels: inChannels, height, width };
   const latents = graph.input('latents', [batch, inChannels, frames, height, width]);
   const timestep = graph.input('timestep', [1], { exact: true });
@@ -99,8 +108,7 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     assertDims('imageEmbeds', imageEmbeds, [batch, crossAttentionDim]);
     token = graph.weight('image_embeds', imageEmbeds.data, imageEmbeds.dims);
   }
-  const context =
-    crossAttentionDim === null ? undefined : { width: crossAttentionDim, batch, token, inFull: published };
+  const context = crossAttentionDim === null ? undefined : { width: crossAttentionDim, batch, token };
 
   const references = new Map<string, ReferenceTokens>();
   if (reference !== 'none') {
@@ -110,11 +118,9 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
       const input = (name: string): Value => graph.input(`${name}:${site.path}`, dims);
       references.set(
         site.path,
-        published
-          ? { kind: 'published', bank: input('bank'), length, unconditional: (batch / 2) * frames }
-          : reference === 'banks'
-            ? { kind: 'bank', bank: input('bank'), length }
-            : { kind: 'keys-values', key: input('key'), value: input('value'), length },
+        reference === 'banks'
+          ? { kind: 'bank', bank: input('bank'), length }
+          : { kind: 'keys-values', key: input('key'), value: input('value'), length },
       );
     }
   }
@@ -125,7 +131,14 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     batch,
     motion: true,
     transform: (path: string, x: FeatureMap, heads: number): FeatureMap =>
-      spatialTransformer(at(net, path), x, { heads, groups, context, reference: references.get(path) }),
+      spatialTransformer(at(net, path), x, {
+        heads,
+        groups,
+        context,
+        reference: references.get(path),
+        forms,
+      }),
+    upsample: forms.upsample,
     pose: (index: number, x: FeatureMap): FeatureMap =>
       poses === undefined ? x : { ...x, value: add(net, x.value, poses[index]!.value) },
   };

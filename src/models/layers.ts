@@ -22,8 +22,6 @@ export interface Net {
   readonly cost: Cost;
   /** Measures activations, or computes layers in integers. */
   readonly activations?: Activations | undefined;
-  /** Leaves out nothing that AniPortrait's program computes, for measuring what leaving out saves. @defaultValue false */
-  readonly asPublished?: boolean;
 }
 
 /** An edge that carries images. */

@@ -32,6 +32,8 @@ export interface UnetCourse {
   transform(path: string, x: FeatureMap, heads: number): FeatureMap;
   /** Adds pose feature `index`, if there are any. */
   pose?(index: number, x: FeatureMap): FeatureMap;
+  /** To a size, with weights below `conv`. @defaultValue {@link upsample} */
+  readonly upsample?: typeof upsample;
 }
 
 /**
@@ -106,7 +108,9 @@ export function runUnet(course: UnetCourse, latents: FeatureMap, time: Value): F
       x = layer(block, index, { ...x, value, channels: x.channels + skip.channels }, level);
     }
     // To the size of the next skip, which is not twice this one where a level has an odd size.
-    if (level > 0) x = upsample(at(course.net, `${block}.upsamplers.0`), x, skips[skips.length - 1]!);
+    if (level > 0) {
+      x = (course.upsample ?? upsample)(at(course.net, `${block}.upsamplers.0`), x, skips[skips.length - 1]!);
+    }
   }
   return x;
 }

@@ -74,11 +74,21 @@ export function upsample(
   x: FeatureMap,
   { height, width }: Pick<FeatureMap, 'height' | 'width'>,
 ): FeatureMap {
-  const { graph, device, weights, activations, asPublished = false } = net;
+  const { device, weights, activations } = net;
   const doubled = height === 2 * x.height && width === 2 * x.width;
   // Ranges are measured around the convolution as it is written.
   const ranged = activations?.kind === 'observe' || activations?.hasConv(weights.name('conv'));
-  if (device === 'cpu' && doubled && !ranged && !asPublished) return upsampleTwice(net, x);
+  if (device === 'cpu' && doubled && !ranged) return upsampleTwice(net, x);
+  return resizeAndConvolve(net, x, { height, width });
+}
+
+/** {@link upsample} as two nodes, the larger image and its convolution, on every device and at every size. */
+export function resizeAndConvolve(
+  net: Net,
+  x: FeatureMap,
+  { height, width }: Pick<FeatureMap, 'height' | 'width'>,
+): FeatureMap {
+  const { graph } = net;
   const sizes = graph.int64([x.count, x.channels, height, width]);
   const value = graph.op('Resize', [x.value, undefined, undefined, sizes], {
     mode: 'nearest',

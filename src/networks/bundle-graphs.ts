@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Bundle, BundlePart } from '../models/bundle.ts';
-import { latentSize } from '../models/bundle-description.ts';
+import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
 import { type CalibratedNetwork, readCalibration } from '../models/calibration.ts';
 import { buildClipVision } from '../models/clip-vision.ts';
 import { buildDenoisingUnet, type DenoisingUnetOptions } from '../models/denoising-unet.ts';
@@ -18,18 +18,16 @@ import {
   Quantizer,
 } from '../models/quantization.ts';
 import { buildReferenceUnet } from '../models/reference-unet.ts';
+import type { SpatialSize } from '../models/unet-config.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
-import type { GraphBuilder } from '../onnx/graph.ts';
+import type { GraphBuilder, Precision } from '../onnx/graph.ts';
 import type { Device } from '../runtime/device.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 import { withLoras } from '../weights/lora-merge.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 
-/**
- * Networks of a clip. `unconditional` is the denoiser's guidance half without reference; `published` are the forms for both
- * halves at once, without what is saved elsewhere, for comparisons.
- */
+/** Networks of a clip. `unconditional` is the denoiser's guidance branch without reference. */
 export type NetworkName =
   | 'image-encoder'
   | 'portrait-encoder'
@@ -37,10 +35,7 @@ export type NetworkName =
   | 'pose-guider'
   | 'denoising-unet'
   | 'unconditional-denoising-unet'
-  | 'decoder'
-  | 'published-reference-unet'
-  | 'published-pose-guider'
-  | 'published-denoising-unet';
+  | 'decoder';
 
 /**
  * Networks that compute in float32 on every device: in half precision, a software WebGPU driver's pose features and
@@ -49,7 +44,6 @@ export type NetworkName =
 export const FLOAT32_NETWORKS: ReadonlySet<NetworkName> = new Set([
   'portrait-encoder',
   'pose-guider',
-  'published-pose-guider',
   'decoder',
 ]);
 
@@ -77,8 +71,95 @@ export interface BundleGraph {
   dispose(): void;
 }
 
+/** What a network's graph is made of. */
+export interface GraphParts {
+  readonly description: BundleDescription;
+  /** In pixels. */
+  readonly picture: SpatialSize;
+  readonly latents: SpatialSize;
+  readonly windowFrames: number;
+  readonly decodeFrames: number;
+  readonly form: { readonly device: Device; readonly precision: Precision };
+  /** Opens a part's weights. @throws {@link ModelError} if the file is damaged. */
+  weights(part: BundlePart): WeightSource;
+  /** The denoising UNet's weights with its adapters merged in. */
+  denoiserWeights(): WeightSource;
+  /** What a part's layers do with their activations: measure them, or compute in integers. */
+  activations(part: CalibratedNetwork): Activations | undefined;
+}
+
+/** How a network's graph is made. */
+export interface NetworkMaker {
+  /** It computes in float32 whatever is asked for, see {@link FLOAT32_NETWORKS}. @defaultValue false */
+  readonly float32?: boolean;
+  readonly build: (parts: GraphParts) => GraphBuilder;
+}
+
+/** Settings of the denoising UNet that all its forms have in common. */
+export function denoiserOptions({ latents, windowFrames, form, activations }: GraphParts) {
+  return {
+    ...latents,
+    ...form,
+    frames: windowFrames,
+    poseFeatures: true,
+    activations: activations('denoisingUnet'),
+  };
+}
+
+function denoiser(options: Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds'>) {
+  return (parts: GraphParts): GraphBuilder =>
+    buildDenoisingUnet(parts.description.denoisingUnet, parts.denoiserWeights(), {
+      ...denoiserOptions(parts),
+      ...options,
+    });
+}
+
+const BUILDERS: Readonly<Record<NetworkName, NetworkMaker['build']>> = {
+  'image-encoder': ({ description, weights, form }) => {
+    const { imageEncoder } = description;
+    if (imageEncoder === null) throw new Error(`bundle ${description.name} has no image encoder`);
+    return buildClipVision(imageEncoder, weights('imageEncoder'), form);
+  },
+  'portrait-encoder': ({ description: { codec }, weights, picture, form }) =>
+    codec.type === 'patch-transform'
+      ? buildPatchEncoder(codec, weights('codec'), picture)
+      : buildVaeEncoder(codec, weights('codec'), { ...picture, ...form }),
+  'reference-unet': ({ description, weights, denoiserWeights, latents, form }) =>
+    buildReferenceUnet(description.denoisingUnet, weights('referenceUnet'), {
+      ...latents,
+      ...form,
+      project: denoiserWeights(),
+    }),
+  'pose-guider': ({ description, weights, picture, form, windowFrames, activations }) =>
+    buildPoseGuider(description.poseGuider, weights('poseGuider'), {
+      ...picture,
+      ...form,
+      frames: windowFrames,
+      activations: activations('poseGuider'),
+    }),
+  'denoising-unet': denoiser({ reference: 'keys-values', imageEmbeds: 'input' }),
+  // Its image embedding is all zeros.
+  'unconditional-denoising-unet': denoiser({ reference: 'none', imageEmbeds: 'none' }),
+  decoder: ({ description: { codec }, weights, picture, form, decodeFrames, activations }) =>
+    codec.type === 'patch-transform'
+      ? buildPatchDecoder(codec, weights('codec'), {
+          ...picture,
+          frames: decodeFrames,
+          activations: activations('codec'),
+        })
+      : buildVaeDecoder(codec, weights('codec'), { ...picture, ...form, batch: decodeFrames }),
+};
+
+/** How the graphs of a clip's networks are made. */
+export const NETWORK_MAKERS = Object.fromEntries(
+  Object.entries(BUILDERS).map(([name, build]) => [
+    name,
+    { build, float32: FLOAT32_NETWORKS.has(name as NetworkName) },
+  ]),
+) as Readonly<Record<NetworkName, NetworkMaker>>;
+
 /**
- * The ONNX graph of one network.
+ * The ONNX graph of one network of a clip.
  *
  * @param observer - measures the activations of a network that may be computed in integers.
  * @throws {@link ModelError} if a weight file is damaged or does not fit the bundle's description.
@@ -89,15 +170,22 @@ export function openBundleGraph(
   options: GraphOptions,
   observer?: ActivationObserver,
 ): BundleGraph {
+  return openGraph(bundle, NETWORK_MAKERS[network], options, observer);
+}
+
+/** {@link openBundleGraph} of a network that is made as `maker` says. */
+export function openGraph(
+  bundle: Bundle,
+  maker: NetworkMaker,
+  options: GraphOptions,
+  observer?: ActivationObserver,
+): BundleGraph {
   const { description } = bundle;
-  const { codec, files } = description;
+  const { files } = description;
   const { windowFrames, decodeFrames, device } = options;
   const integers = options.precision === 'int8';
-  const precision =
-    FLOAT32_NETWORKS.has(network) || options.precision === 'int8' ? 'float32' : options.precision;
+  const precision = maker.float32 || options.precision === 'int8' ? 'float32' : options.precision;
   let calibrated = false;
-  const picture = { height: description.resolution, width: description.resolution };
-  const latents = latentSize(description);
   const opened: { dispose(): void }[] = [];
   const states: unknown[] = [];
   const open = (part: BundlePart): WeightSource => {
@@ -122,68 +210,21 @@ export function openBundleGraph(
     });
     return withLoras(base, loras);
   };
-  const denoiser = (reference: DenoisingUnetOptions['reference']): GraphBuilder =>
-    buildDenoisingUnet(description.denoisingUnet, denoiserWeights(), {
-      ...latents,
-      frames: windowFrames,
-      reference,
-      // The half without reference sees an image embedding of zeros.
-      imageEmbeds: reference === 'none' ? 'none' : 'input',
-      poseFeatures: true,
-      device,
-      precision,
-      activations: activationsOf('denoisingUnet'),
-    });
-  const form = { device, precision };
-  const builders: Record<NetworkName, () => GraphBuilder> = {
-    'image-encoder': () => {
-      const { imageEncoder } = description;
-      if (imageEncoder === null) throw new Error(`bundle ${description.name} has no image encoder`);
-      return buildClipVision(imageEncoder, open('imageEncoder'), form);
-    },
-    'portrait-encoder': () =>
-      codec.type === 'patch-transform'
-        ? buildPatchEncoder(codec, open('codec'), picture)
-        : buildVaeEncoder(codec, open('codec'), { ...picture, ...form }),
-    'reference-unet': () =>
-      buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), {
-        ...latents,
-        ...form,
-        project: denoiserWeights(),
-      }),
-    'pose-guider': () =>
-      buildPoseGuider(description.poseGuider, open('poseGuider'), {
-        ...picture,
-        ...form,
-        frames: windowFrames,
-        activations: activationsOf('poseGuider'),
-      }),
-    'denoising-unet': () => denoiser('keys-values'),
-    'unconditional-denoising-unet': () => denoiser('none'),
-    'published-reference-unet': () =>
-      buildReferenceUnet(description.denoisingUnet, open('referenceUnet'), { ...latents, ...form }),
-    'published-pose-guider': () =>
-      buildPoseGuider(description.poseGuider, open('poseGuider'), {
-        ...picture,
-        ...form,
-        frames: windowFrames,
-        batch: 2,
-      }),
-    'published-denoising-unet': () => denoiser('published'),
-    decoder: () =>
-      codec.type === 'patch-transform'
-        ? buildPatchDecoder(codec, open('codec'), {
-            ...picture,
-            frames: decodeFrames,
-            activations: activationsOf('codec'),
-          })
-        : buildVaeDecoder(codec, open('codec'), { ...picture, ...form, batch: decodeFrames }),
-  };
   const dispose = (): void => {
     for (const file of opened) file.dispose();
   };
   try {
-    const graph = builders[network]();
+    const graph = maker.build({
+      description,
+      picture: { height: description.resolution, width: description.resolution },
+      latents: latentSize(description),
+      windowFrames,
+      decodeFrames,
+      form: { device, precision },
+      weights: open,
+      denoiserWeights,
+      activations: activationsOf,
+    });
     const form = calibrated ? 'int8' : graph.precision;
     return { graph, precision: form, weightsKey: { precision: form, states }, dispose };
   } catch (error) {

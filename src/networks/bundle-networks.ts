@@ -1,8 +1,8 @@
 /** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle } from '../models/bundle.ts';
-import type { PrecisionChoice } from '../models/bundle-description.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import type { Engine, Network } from '../runtime/engine.ts';

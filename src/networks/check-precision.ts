@@ -1,9 +1,9 @@
 /** Whether a precision that was asked for can be had; told before heavy work. */
 import { InvalidOptionError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
-import type { PrecisionChoice } from '../models/bundle-description.ts';
+import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { integersGain } from '../runtime/integer-instructions.ts';
+import { integersAreFaster } from '../runtime/integer-instructions.ts';
 
 /** The caller's choice, if there is one. */
 export interface AskedPrecision {
@@ -68,7 +68,7 @@ export function bundlePrecision(
 
 /**
  * What a clip is rendered in on a device: `precision`, or `auto` where that is a preset's choice and cannot be had there, or
- * gains nothing.
+ * isFaster nothing.
  *
  * @throws {@link InvalidOptionError} if the caller asks for what the device does not have.
  */
@@ -77,7 +77,7 @@ export function devicePrecision(
   { precision: asked }: AskedPrecision,
   engine: Pick<Engine, 'device' | 'precision'>,
   notice: (message: string) => void,
-  gains: () => boolean = integersGain,
+  isFaster: () => boolean = integersAreFaster,
 ): PrecisionChoice {
   if (asked !== undefined) {
     checkDevicePrecision(precision, engine);
@@ -89,7 +89,7 @@ export function devicePrecision(
     return 'auto';
   };
   if (precision === 'int8' && device !== 'cpu') return fallBack(`device ${device} has no integer kernels`);
-  if (precision === 'int8' && !gains()) {
+  if (precision === 'int8' && !isFaster()) {
     return fallBack(
       'this processor is not known to be faster in 8-bit integers; --precision int8 takes them all the same',
     );

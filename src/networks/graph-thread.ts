@@ -2,37 +2,40 @@
 import type { Bundle } from '../models/bundle.ts';
 import { ThreadClient } from '../runtime/thread-client.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
-import type { GraphRequest, GraphResults } from './graph-worker.ts';
+import type { GraphRequest, GraphResults } from './serve-graphs.ts';
 import type { ReadyGraph } from './write-graph.ts';
 
-/** One thread that makes bundles' graphs, one after another. */
-export class GraphThread {
+/** One thread that makes bundles' graphs, one after another; `Name` is the union of the networks that it can make. */
+export class GraphThread<Name extends string = NetworkName> {
   readonly #cacheFolder: string;
-  readonly #client = new ThreadClient<GraphRequest, GraphResults>(
-    new URL('./graph-worker.ts', import.meta.url),
-  );
+  readonly #client: ThreadClient<GraphRequest, GraphResults>;
 
-  /** @param cacheFolder - where weights of large networks are kept. */
-  constructor(cacheFolder: string) {
+  /**
+   * @param cacheFolder - where weights of large networks are kept.
+   * @param worker - the thread's script, which calls `serveGraphs` with makers of every `Name`. @defaultValue that of a
+   *   clip's networks
+   */
+  constructor(cacheFolder: string, worker = new URL('./graph-worker.ts', import.meta.url)) {
     this.#cacheFolder = cacheFolder;
+    this.#client = new ThreadClient(worker);
   }
 
   /**
    * One network's graph.
    *
-   * @param how - `afresh` makes anew what was kept of it.
+   * @param how - `rebuild` makes anew what was kept of it.
    * @throws {@link ModelError} if a weight file is damaged or does not fit the bundle's description.
    * @throws {@link EnvironmentError} if there is no room to keep large weights.
    */
   build(
     bundle: Bundle,
-    network: NetworkName,
+    network: Name,
     options: GraphOptions,
-    { afresh = false }: { readonly afresh?: boolean } = {},
+    { rebuild = false }: { readonly rebuild?: boolean } = {},
   ): Promise<ReadyGraph> {
     const { folder } = bundle;
     const cacheFolder = this.#cacheFolder;
-    return this.#client.request({ kind: 'build', bundle: folder, network, options, cacheFolder, afresh });
+    return this.#client.request({ kind: 'build', bundle: folder, network, options, cacheFolder, rebuild });
   }
 
   /** Ends the thread after the graph that it is making; may be called twice. */

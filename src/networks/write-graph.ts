@@ -20,7 +20,7 @@ export interface WriteGraphOptions {
   /** Names the state of the graph's weights. */
   readonly weightsKey: unknown;
   /** Makes anew what the cache has. @defaultValue false */
-  readonly afresh?: boolean;
+  readonly rebuild?: boolean;
 }
 
 /** The embedded bundle's networks, all below this, are read and merged in a second: keeping them would only fill the disk. */
@@ -32,11 +32,11 @@ const MIN_CACHED_BYTES = 128e6;
  */
 export async function writeGraph(
   graph: GraphBuilder,
-  { cache, weightsKey, afresh = false }: WriteGraphOptions,
+  { cache, weightsKey, rebuild = false }: WriteGraphOptions,
 ): Promise<ReadyGraph> {
   const bytes = graph.externalTensors().reduce((sum, { length }) => sum + length, 0);
   if (bytes < MIN_CACHED_BYTES) return { model: graph.toBytes(), precision: graph.precision };
-  if (afresh) await cache.discard(weightsKey);
+  if (rebuild) await cache.discard(weightsKey);
   const { model, folder } = await cache.store(weightsKey, graph);
   return { model, precision: graph.precision, dataFolder: folder };
 }
@@ -50,15 +50,15 @@ export async function writeGraph(
 export async function loadWritten(
   engine: Pick<Engine, 'load'>,
   name: string,
-  write: (how: { readonly afresh: boolean }) => Promise<ReadyGraph>,
+  write: (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>,
 ): Promise<Network> {
-  const { model, dataFolder } = await write({ afresh: false });
+  const { model, dataFolder } = await write({ rebuild: false });
   try {
     return await engine.load(name, model, { transfer: true, dataFolder });
   } catch (error) {
     if (dataFolder === undefined || !(error instanceof ModelError)) throw error;
     // What was kept may be damaged where nobody looked.
-    const again = await write({ afresh: true });
+    const again = await write({ rebuild: true });
     return engine.load(name, again.model, { transfer: true, dataFolder: again.dataFolder });
   }
 }

@@ -5,8 +5,8 @@ import type { ClipMotionOptions } from '../motion/speech-clip-motion.ts';
 import type { NetworkProfile } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
+import type { Framing } from '../scene/framing.ts';
 import type { SceneView } from '../scene/scene.ts';
-import type { Framing } from './animate-options.ts';
 
 /** Opens the networks that all clips need; the first request. */
 export interface StartRequest {

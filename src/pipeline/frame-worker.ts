@@ -62,7 +62,7 @@ function sceneOf(id: number): Scene {
 async function openMotion(bundleFolder: string): Promise<MotionFactory> {
   const { engine, cache } = await smallNetworks();
   return loadMotion(await openBundle(bundleFolder), (name, graph, weightsKey) =>
-    loadWritten(engine, name, ({ afresh }) => writeGraph(graph, { cache, weightsKey, afresh })),
+    loadWritten(engine, name, ({ rebuild }) => writeGraph(graph, { cache, weightsKey, rebuild })),
   );
 }
 

@@ -11,7 +11,7 @@ import {
   planMovingWindows,
   type WindowPlan,
 } from '../denoising/context-windows.ts';
-import { planKeyFrames } from '../denoising/denoised-frames.ts';
+import { planDenoisedFrames } from '../denoising/denoised-frames.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
@@ -24,7 +24,7 @@ import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import { bundlePrecision } from '../networks/check-precision.ts';
 import { sceneViewOf } from '../scene/scene.ts';
-import { createScheduler } from '../schedulers/create-scheduler.ts';
+import { createScheduler, DISTILLED_SAMPLERS, DISTILLED_STEPS } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import type { LoraFile } from '../weights/lora.ts';
@@ -36,12 +36,7 @@ import type {
   WindowLayout,
 } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
-import {
-  DISTILLED_SAMPLERS,
-  DISTILLED_STEPS,
-  type ResolvedOptions,
-  resolveOptions,
-} from './resolve-options.ts';
+import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
 
 /** Sampler settings after the preset and the caller's choices. */
 export interface Sampling {
@@ -49,7 +44,7 @@ export interface Sampling {
   readonly steps: number;
   readonly guidance: number;
   /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
-  readonly halves: 1 | 2;
+  readonly branches: 1 | 2;
   /** Adapters of the denoising UNet: the preset's, then the caller's. */
   readonly loras: readonly LoraFile[];
   readonly scheduler: Scheduler;
@@ -71,8 +66,8 @@ export interface Job {
   readonly fps: number;
   readonly frames: number;
   /** Numbers of the frames that are denoised. */
-  readonly keyFrames: readonly number[];
-  /** Windows over the key frames, counted from 0, for each step. */
+  readonly denoisedFrames: readonly number[];
+  /** Windows over the denoised frames, counted from 0, for each step. */
   readonly windows: WindowPlan;
 }
 
@@ -111,7 +106,7 @@ function chooseSampling(
     predictionType: schedule.predictionType,
     timestepSpacing: schedule.timestepSpacing,
   });
-  const halves = guidance > 1 && !bundle.description.denoisingUnet.timeCondProjDim ? 2 : 1;
+  const branches = guidance > 1 && !bundle.description.denoisingUnet.timeCondProjDim ? 2 : 1;
   const loras = [
     ...loraFilesOf(bundle, preset),
     ...(options.loras ?? []).map(({ path: file, scale }) => ({ path: path.resolve(file), scale })),
@@ -119,7 +114,7 @@ function chooseSampling(
   const windows = options.windows ?? preset.windows ?? 'overlapping';
   const denoiseEvery = options.denoiseEvery ?? preset.denoiseEvery ?? 1;
   const precision = bundlePrecision(bundle, options, preset, notice);
-  return { sampler, steps, guidance, halves, loras, scheduler, windows, denoiseEvery, precision };
+  return { sampler, steps, guidance, branches, loras, scheduler, windows, denoiseEvery, precision };
 }
 
 /** Checks the caller's LoRAs before heavy work; nothing of the network is read. */
@@ -147,23 +142,23 @@ function checkLoras(
 }
 
 /** What decides which frames are denoised, and in which windows. */
-export type Cut = Pick<Sampling, 'steps' | 'halves' | 'windows' | 'denoiseEvery'>;
+export type WindowSettings = Pick<Sampling, 'steps' | 'branches' | 'windows' | 'denoiseEvery'>;
 
-/** Key frames, and windows over them for each step. */
+/** Denoised frames, and windows over them for each step. */
 export function planFrames(
   bundle: Bundle,
   preset: PresetName,
-  cut: Cut,
+  settings: WindowSettings,
   frames: number,
-): Pick<Job, 'keyFrames' | 'windows'> {
-  const keyFrames = planKeyFrames(frames, cut.denoiseEvery);
-  return { keyFrames, windows: planWindows(bundle, preset, cut, keyFrames.length) };
+): Pick<Job, 'denoisedFrames' | 'windows'> {
+  const denoisedFrames = planDenoisedFrames(frames, settings.denoiseEvery);
+  return { denoisedFrames, windows: planWindows(bundle, preset, settings, denoisedFrames.length) };
 }
 
 function planWindows(
   bundle: Bundle,
   preset: PresetName,
-  { steps, halves, windows }: Cut,
+  { steps, branches, windows }: WindowSettings,
   frames: number,
 ): WindowPlan {
   const { contextFrames, contextOverlap } = bundle.description;
@@ -175,7 +170,7 @@ function planWindows(
       return planMovingWindows(frames, { contextFrames, steps });
     case 'loop': {
       const { unguidedOverlap = 'mean' } = presetOf(bundle, preset);
-      const overlap = halves === 2 ? 'mean' : unguidedOverlap;
+      const overlap = branches === 2 ? 'mean' : unguidedOverlap;
       return atEveryStep(planLoopedWindows(frames, { ...size, overlap }), steps);
     }
   }
@@ -259,19 +254,19 @@ export async function openJob(
   }
 }
 
-/** Evaluations of the denoiser, guidance halves counted singly. */
+/** Evaluations of the denoiser, guidance branches counted singly. */
 export function countEvaluations({ windows, sampling }: Pick<Job, 'windows' | 'sampling'>): number {
-  return countWindowSteps(windows) * sampling.halves;
+  return countWindowSteps(windows) * sampling.branches;
 }
 
 /** Runs of the pose guider over a clip. */
 export function countPoseRuns({
   bundle,
-  keyFrames,
+  denoisedFrames,
   windows,
-}: Pick<Job, 'bundle' | 'keyFrames' | 'windows'>): number {
+}: Pick<Job, 'bundle' | 'denoisedFrames' | 'windows'>): number {
   if (posesByFrame(bundle.description.poseGuider)) {
-    return Math.ceil(keyFrames.length / windows[0]![0]!.frames.length);
+    return Math.ceil(denoisedFrames.length / windows[0]![0]!.frames.length);
   }
   return countWindowSteps([...new Set(windows)]);
 }

@@ -45,7 +45,7 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       frames,
       fps,
       duration: frames / fps,
-      denoisedFrames: job.keyFrames.length,
+      denoisedFrames: job.denoisedFrames.length,
       windows: Math.max(...windows.map(({ length }) => length)),
       windowLayout: sampling.windows,
       precision,

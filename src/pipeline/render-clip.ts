@@ -57,9 +57,9 @@ export function denoiserOf(networks: ClipNetworks, conditions: WindowConditions,
  */
 export async function renderClip(parts: ClipParts): Promise<void> {
   const { job, scene, networks, writer, progress, watch, device, checkpoints, onDenoised } = parts;
-  const { options, bundle, sampling, keyFrames, windows } = job;
+  const { options, bundle, sampling, denoisedFrames, windows } = job;
   const { signal } = options;
-  const conditions = new WindowConditions({ scene, networks, keyFrames, windows, watch, signal });
+  const conditions = new WindowConditions({ scene, networks, denoisedFrames, windows, watch, signal });
   const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
     signal?.throwIfAborted();
     const taken: FrameToDecode[] = [];
@@ -103,7 +103,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
 
   try {
     const resume = await checkpoints?.load({
-      frames: keyFrames.length,
+      frames: denoisedFrames.length,
       windows: windows.at(-1)!.length,
       steps: windows.length,
       frameShape: networks.frameShape,
@@ -133,11 +133,11 @@ export async function renderClip(parts: ClipParts): Promise<void> {
         },
       },
       scheduler: sampling.scheduler,
-      guidanceScale: sampling.halves === 2 ? sampling.guidance : 1,
+      guidanceScale: sampling.branches === 2 ? sampling.guidance : 1,
       windows,
       frameShape: networks.frameShape,
       seed: options.seed,
-      frameNumbers: keyFrames,
+      frameNumbers: denoisedFrames,
       sharedFraction: bundle.description.noise.sharedFraction,
       signal,
       onStep: (step) => {
@@ -149,7 +149,7 @@ export async function renderClip(parts: ClipParts): Promise<void> {
       resume,
       onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
     });
-    for await (const frame of fillBetween(denoised, keyFrames)) {
+    for await (const frame of fillBetween(denoised, denoisedFrames)) {
       batch.push(frame);
       if (batch.length === networks.decodeFrames) {
         await hand(batch);

@@ -93,7 +93,7 @@ export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
     bundle,
     windowFrames: windows[0]![0]!.frames.length,
     loras: sampling.loras,
-    guided: sampling.halves === 2,
+    guided: sampling.branches === 2,
     embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,
     precision: sampling.precision,
   };
@@ -397,7 +397,7 @@ export class Studio {
         seed: options.seed,
         windowLayout: sampling.windows,
         precision: sampling.precision,
-        denoisedFrames: job.keyFrames.length,
+        denoisedFrames: job.denoisedFrames.length,
         denoiserEvaluations: countEvaluations(job),
         times: watch.report(),
       };

@@ -15,7 +15,7 @@ export interface WindowConditionsOptions {
   readonly scene: Scene;
   readonly networks: ClipNetworks;
   /** Numbers of the frames that the windows count. */
-  readonly keyFrames: readonly number[];
+  readonly denoisedFrames: readonly number[];
   readonly windows: WindowPlan;
   readonly watch: Stopwatch;
   /** No new work begins after it aborts. */
@@ -61,8 +61,8 @@ export class WindowConditions {
   }
 
   async #make(indices: readonly number[]): Promise<NamedInputs> {
-    const { keyFrames, networks, watch, signal } = this.#options;
-    const frames = indices.map((index) => keyFrames[index]!);
+    const { denoisedFrames, networks, watch, signal } = this.#options;
+    const frames = indices.map((index) => denoisedFrames[index]!);
     return watch.time('pose', async () => {
       const conditions = await Promise.all(frames.map((frame) => this.#frame(frame)));
       signal?.throwIfAborted();
@@ -76,7 +76,7 @@ export class WindowConditions {
   #groupsOf(window: ContextWindow): Group[] {
     if (!this.#options.networks.posesByFrame) return [{ key: window, frames: window.frames }];
     const size = this.#groupFrames;
-    const last = this.#options.keyFrames.length - 1;
+    const last = this.#options.denoisedFrames.length - 1;
     const numbers = new Set(window.frames.map((frame) => Math.floor(frame / size)));
     return Array.from(numbers, (key) => ({
       key,

@@ -26,7 +26,7 @@ export function hasDotProducts({ platform, arch, cpuInfo }: Processor): boolean 
 }
 
 /** {@link hasDotProducts} of this machine's processor. */
-export function integersGain(): boolean {
+export function integersAreFaster(): boolean {
   let cpuInfo = '';
   try {
     if (process.platform === 'linux') cpuInfo = readFileSync('/proc/cpuinfo', 'utf8');

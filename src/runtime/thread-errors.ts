@@ -2,6 +2,7 @@
 import {
   EnvironmentError,
   FaceError,
+  FaceLostError,
   InvalidOptionError,
   MediaError,
   ModelError,
@@ -23,6 +24,7 @@ const CLASSES = new Map<string, { readonly prototype: Error }>(
   [
     EnvironmentError,
     FaceError,
+    FaceLostError,
     InvalidOptionError,
     MediaError,
     ModelError,

@@ -2,9 +2,12 @@
  * Puts a frame together: the portrait warped at the viewer's size, what the networks change in it, and the photo
  * around. The networks' part is enlarged, the photo's own texture is not: skin and hair keep their sharpness.
  */
+
+import type { Square } from '../face/crop.ts';
 import type { CellMask } from '../face/face-mask.ts';
+import type { SoftMask } from '../face/lower-face-mask.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import type { AnimatedPortrait } from './portrait.ts';
+import { pictureOfSize } from './picture-of-size.ts';
 
 /** Share of the square's side, at each edge, over which changes fade out so that no seam can show. */
 const FADE = 0.06;
@@ -33,59 +36,84 @@ function enlarge(from: number, to: number): Axis {
   return { low, high, fraction, fade };
 }
 
-/** Composes frames of one clip; the result of `framing` `crop` is the square itself. */
+/** Sizes in pixels of what {@link FrameComposer} puts together. */
+export interface ComposerSizes {
+  /** Side of the square that the networks see. */
+  readonly resolution: number;
+  /** Side of the square in the frames. */
+  readonly displaySize: number;
+  /** Of the frames, even. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where a square belongs. */
+export interface Surroundings {
+  /** The whole picture, at least as large as the frames; what of it goes beyond them is left out. */
+  readonly picture: RgbImage;
+  readonly square: Square;
+  /** The pixels that may change. @defaultValue all of the square */
+  readonly changed?: SoftMask | undefined;
+}
+
+/** Composes frames of one clip. */
 export class FrameComposer {
-  readonly #portrait: AnimatedPortrait;
-  readonly #pasteBack: boolean;
+  readonly #resolution: number;
+  readonly #displaySize: number;
   readonly #axis: Axis;
   readonly #maskAxes = new Map<number, Axis>();
   readonly width: number;
   readonly height: number;
 
-  /** @param pasteBack - whether frames show the whole picture; its odd last row or column is left out. */
-  constructor(portrait: AnimatedPortrait, pasteBack: boolean) {
-    this.#portrait = portrait;
-    this.#pasteBack = pasteBack;
-    this.#axis = enlarge(portrait.resolution, portrait.displaySize);
-    // H.264 with subsampled colours has even sizes only.
-    this.width = pasteBack ? portrait.image.width & ~1 : portrait.displaySize;
-    this.height = pasteBack ? portrait.image.height & ~1 : portrait.displaySize;
+  constructor({ resolution, displaySize, width, height }: ComposerSizes) {
+    this.#resolution = resolution;
+    this.#displaySize = displaySize;
+    this.#axis = enlarge(resolution, displaySize);
+    this.width = width;
+    this.height = height;
   }
 
   /**
-   * @param base - the warped portrait, as `AnimatedPortrait.renderBase` draws it; changed and returned when cropping.
+   * @param base - the warped portrait, as `AnimatedPortrait.renderBase` draws it; changed, and returned without `around`.
    * @param difference - [3, S, S], picture minus warped portrait, in units of [−1, 1].
    * @param mask - where the difference counts; elsewhere the warped portrait stands.
+   * @param around - what the square is pasted into; without it, the square is the frame.
    */
-  compose(base: RgbImage, difference: Float32Array, mask: CellMask): RgbImage {
+  compose(base: RgbImage, difference: Float32Array, mask: CellMask, around?: Surroundings): RgbImage {
     this.#addDifference(base, difference, mask);
-    if (!this.#pasteBack) return base;
-    const { image, square } = this.#portrait;
-    const { width, height } = this;
-    const data = new Uint8Array(width * height * 3);
-    for (let y = 0; y < height; y++) {
-      data.set(image.data.subarray(y * image.width * 3, (y * image.width + width) * 3), y * width * 3);
-    }
+    if (around === undefined) return base;
+    const { picture, square, changed } = around;
+    const frame = this.untouched(picture);
+    if (changed === undefined) this.#paste(frame, base, square);
+    else blend(frame, base, square, changed);
+    return frame;
+  }
+
+  /** A frame that shows the picture as it is. */
+  untouched(picture: RgbImage): RgbImage {
+    return pictureOfSize(picture, this.width, this.height);
+  }
+
+  #paste({ data, width, height }: RgbImage, base: RgbImage, square: Square): void {
     const left = Math.max(0, square.x);
     const right = Math.min(width, square.x + square.side);
     for (let y = Math.max(0, square.y); y < Math.min(height, square.y + square.side); y++) {
       const from = ((y - square.y) * square.side + left - square.x) * 3;
       data.set(base.data.subarray(from, from + (right - left) * 3), (y * width + left) * 3);
     }
-    return { data, width, height };
   }
 
   #maskAxis(cells: number): Axis {
     let axis = this.#maskAxes.get(cells);
     if (axis === undefined) {
-      axis = enlarge(cells, this.#portrait.displaySize);
+      axis = enlarge(cells, this.#displaySize);
       this.#maskAxes.set(cells, axis);
     }
     return axis;
   }
 
   #addDifference({ data, width }: RgbImage, difference: Float32Array, mask: CellMask): void {
-    const size = this.#portrait.resolution;
+    const size = this.#resolution;
     const { low, high, fraction, fade } = this.#axis;
     const pixels = size * size;
     const { cells } = mask;
@@ -128,6 +156,25 @@ export class FrameComposer {
           c += pixels;
           d += pixels;
         }
+      }
+    }
+  }
+}
+
+/** Mixes the square into the frame by the mask; pixels where it is zero keep their bytes. */
+function blend({ data, width, height }: RgbImage, base: RgbImage, square: Square, mask: SoftMask): void {
+  const left = Math.max(0, square.x, mask.left);
+  const right = Math.min(width, square.x + square.side, mask.left + mask.width);
+  const top = Math.max(0, square.y, mask.top);
+  const bottom = Math.min(height, square.y + square.side, mask.top + mask.height);
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) {
+      const share = mask.data[(y - mask.top) * mask.width + x - mask.left]!;
+      if (share === 0) continue;
+      const from = ((y - square.y) * square.side + x - square.x) * 3;
+      const to = (y * width + x) * 3;
+      for (let c = 0; c < 3; c++) {
+        data[to + c] = Math.round(data[to + c]! + share * (base.data[from + c]! - data[to + c]!));
       }
     }
   }

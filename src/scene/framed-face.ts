@@ -6,9 +6,7 @@ import { multiplyMatrices, poseToMatrix } from '../face/rotation.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { lipOpening } from '../motion/expression-basis.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
-
-/** `paste-back` keeps the photo's size and background; `crop` returns the square around the face. */
-export type Framing = 'paste-back' | 'crop';
+import type { Framing } from './framing.ts';
 
 /** The face that a frame should show. */
 export interface DrivenFace {
@@ -30,13 +28,21 @@ export class FramedFace {
   readonly #width: number;
   readonly #height: number;
 
-  constructor({ width, height }: RgbImage, { mesh, transform }: PortraitFace) {
+  /**
+   * @param face - its mesh and where it is.
+   * @param square - where the face's square is prescribed, in whole pixels. @defaultValue the one that fits the face best
+   */
+  constructor(
+    { width, height }: Pick<RgbImage, 'width' | 'height'>,
+    { mesh, transform }: Pick<PortraitFace, 'mesh' | 'transform'>,
+    square?: Square,
+  ) {
     this.mesh = mesh;
     this.#transform = transform;
     this.#width = width;
     this.#height = height;
     this.points = projectMesh(mesh, transform, width, height);
-    const { x, y, side } = squareCrop(this.points, width, height);
+    const { x, y, side } = square ?? squareCrop(this.points, width, height);
     this.square = { x: Math.round(x), y: Math.round(y), side: Math.round(side) };
   }
 
@@ -47,7 +53,7 @@ export class FramedFace {
   }
 
   /** Landmarks of one frame, [468, 2] in pixels of the picture. */
-  #posedInPicture({ offsets, pose }: FrameMotion): Float64Array {
+  posedInPicture({ offsets, pose }: FrameMotion): Float64Array {
     const posed = this.mesh.map((value, i) => value + offsets[i]!);
     const transform = multiplyMatrices(this.#transform, poseToMatrix(pose));
     return projectMesh(posed, transform, this.#width, this.#height);
@@ -55,7 +61,7 @@ export class FramedFace {
 
   /** Landmarks of one frame, [468, 2] in pixels of the square at `size`. */
   posedPoints(motion: FrameMotion, size: number): Float64Array {
-    return this.inSquare(this.#posedInPicture(motion), size);
+    return this.inSquare(this.posedInPicture(motion), size);
   }
 
   /**
@@ -64,8 +70,7 @@ export class FramedFace {
    * @param resolution - side of a video that shows the square alone.
    */
   drivenFace(motion: FrameMotion, framing: Framing, resolution: number): DrivenFace {
-    const landmarks =
-      framing === 'crop' ? this.posedPoints(motion, resolution) : this.#posedInPicture(motion);
+    const landmarks = framing === 'crop' ? this.posedPoints(motion, resolution) : this.posedInPicture(motion);
     return { landmarks, mouthOpening: lipOpening(this.mesh.map((value, i) => value + motion.offsets[i]!)) };
   }
 }

@@ -5,12 +5,9 @@ import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { DrawnPortrait } from './drawn-scene.ts';
-import type { Framing } from './framed-face.ts';
-import type { ScenePortrait, SceneView } from './scene.ts';
+import type { Framing } from './framing.ts';
+import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
 import { WarpPortrait } from './warp-scene.ts';
-
-/** Larger pictures are made smaller first: players and encoders are made for up to Full HD. */
-const MAX_VIDEO_SIDE = 1920;
 
 /** Options of {@link openPortrait}. */
 export interface OpenPortraitOptions {
@@ -51,5 +48,5 @@ export async function openPortrait(options: OpenPortraitOptions): Promise<SceneP
   const face = choosePortraitFace(image, faces, { path, onNotice });
   return view.type === 'warp'
     ? WarpPortrait.create({ image, face, resolution, framing })
-    : new DrawnPortrait({ image, face, resolution, framing, ...view });
+    : DrawnPortrait.of({ image, face, resolution, ...view }, framing);
 }

@@ -1,54 +1,68 @@
-/** Puts a generated square back into the photo that it was cut from, with a soft edge so that no seam shows. */
+/** Puts a generated square back into the picture that it was cut from, with a soft edge so that no seam shows. */
 import type { Square } from '../face/crop.ts';
+import type { SoftMask } from '../face/lower-face-mask.ts';
 import { Resampler } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { pictureOfSize } from './picture-of-size.ts';
 
 /** Share of the square's side over which the picture fades into the photo; not at the photo's own edges. */
 const FADE = 0.1;
 
-/** Pastes squares of one clip. */
-export class PicturePaster {
+/** Sizes in pixels. */
+export interface PasterSizes {
+  /** Of the frames, even. */
   readonly width: number;
   readonly height: number;
-  readonly #image: RgbImage;
-  readonly #square: Square;
-  readonly #resampler: Resampler;
-  readonly #columns: Float32Array;
-  readonly #rows: Float32Array;
+  /** Side of the squares that are pasted. */
+  readonly size: number;
+  /** Side that they have in the frames. */
+  readonly side: number;
+}
 
-  /**
-   * @param image - the photo; the result has its size without an odd last row or column, which H.264 cannot have.
-   * @param square - where the squares belong.
-   * @param size - side of the squares in pixels.
-   */
-  constructor(image: RgbImage, square: Square, size: number) {
-    this.width = image.width & ~1;
-    this.height = image.height & ~1;
-    this.#image = image;
-    this.#square = square;
+/** Pastes squares of one clip. */
+export class PicturePaster {
+  readonly #width: number;
+  readonly #height: number;
+  readonly #resampler: Resampler;
+
+  constructor({ width, height, size, side }: PasterSizes) {
+    this.#width = width;
+    this.#height = height;
     this.#resampler = new Resampler({
       sourceWidth: size,
       sourceHeight: size,
-      targetWidth: square.side,
-      targetHeight: square.side,
+      targetWidth: side,
+      targetHeight: side,
     });
-    this.#columns = fadeAlong(square.x, square.side, image.width);
-    this.#rows = fadeAlong(square.y, square.side, image.height);
   }
 
-  /** The photo with `picture` in its square, as a new picture. */
-  paste(picture: RgbImage): RgbImage {
-    const { width, height } = this;
-    const { x: left, y: top, side } = this.#square;
-    const { data: photo, width: stride } = this.#image;
+  /** A frame that shows the picture as it is. */
+  untouched(picture: RgbImage): RgbImage {
+    return pictureOfSize(picture, this.#width, this.#height);
+  }
+
+  /**
+   * The photo with `picture` in its square, as a new picture.
+   *
+   * @param changed - the pixels that may change. @defaultValue all of the square, with soft edges
+   */
+  paste(picture: RgbImage, photo: RgbImage, square: Square, changed?: SoftMask): RgbImage {
+    const frame = this.untouched(photo);
+    const { data, width, height } = frame;
+    const { x: left, y: top, side } = square;
     const { data: face } = this.#resampler.apply(picture);
-    const data = new Uint8Array(width * height * 3);
-    for (let y = 0; y < height; y++) {
-      data.set(photo.subarray(y * stride * 3, (y * stride + width) * 3), y * width * 3);
-    }
+    const columns = fadeAlong(left, side, photo.width);
+    const rows = fadeAlong(top, side, photo.height);
+    const shareAt = (x: number, y: number): number => {
+      if (changed === undefined) return rows[y - top]! * columns[x - left]!;
+      const [column, row] = [x - changed.left, y - changed.top];
+      if (column < 0 || row < 0 || column >= changed.width || row >= changed.height) return 0;
+      return changed.data[row * changed.width + column]!;
+    };
     for (let y = Math.max(0, top); y < Math.min(height, top + side); y++) {
       for (let x = Math.max(0, left); x < Math.min(width, left + side); x++) {
-        const share = this.#rows[y - top]! * this.#columns[x - left]!;
+        const share = shareAt(x, y);
+        if (share === 0) continue;
         const from = ((y - top) * side + x - left) * 3;
         const to = (y * width + x) * 3;
         for (let c = 0; c < 3; c++) {
@@ -56,7 +70,7 @@ export class PicturePaster {
         }
       }
     }
-    return { data, width, height };
+    return frame;
   }
 }
 

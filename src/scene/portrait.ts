@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Square } from '../face/crop.ts';
 import { type CellMask, faceMask } from '../face/face-mask.ts';
 import { loadFaceMesh } from '../face/face-mesh.ts';
+import { lowerFaceMask, type SoftMask } from '../face/lower-face-mask.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { PortraitWarp } from '../face/warp.ts';
@@ -13,8 +14,9 @@ import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
-import type { Framing } from './framed-face.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
+import type { Framing } from './framing.ts';
+import { limitPose } from './limit-pose.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
 const SOURCE_OVERSAMPLING = 1.5;
@@ -29,7 +31,9 @@ export interface AnimatedPortraitOptions {
   /** The whole picture. */
   readonly image: RgbImage;
   /** The face of the picture that is animated. */
-  readonly face: PortraitFace;
+  readonly face: Pick<PortraitFace, 'mesh' | 'transform'>;
+  /** The square to animate, in whole pixels. @defaultValue the one that fits the face best */
+  readonly square?: Square;
   /** Side of the square that the networks see. */
   readonly resolution: number;
   readonly framing: Framing;
@@ -49,17 +53,6 @@ export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, o
   return out;
 }
 
-/** The square of the picture at the sizes that are needed. */
-interface Cuts {
-  readonly framed: FramedFace;
-  /** For the networks' warp. */
-  readonly source: RgbImage;
-  /** For the viewer's warp. */
-  readonly display: RgbImage;
-  /** For the reference UNet. */
-  readonly reference: RgbImage;
-}
-
 /** A portrait that can be posed. Holds no native memory. */
 export class AnimatedPortrait {
   readonly image: RgbImage;
@@ -68,55 +61,82 @@ export class AnimatedPortrait {
   readonly square: Square;
   /** Side of {@link AnimatedPortrait.renderBase}'s pictures. */
   readonly displaySize: number;
-  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
-  readonly reference: Float32Array;
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
   readonly #framed: FramedFace;
   readonly #framing: Framing;
-  readonly #networkWarp: PortraitWarp;
-  readonly #displayWarp: PortraitWarp;
+  #networkWarp: PortraitWarp | undefined;
+  #displayWarp: PortraitWarp | undefined;
 
-  private constructor({ image, resolution, framing }: AnimatedPortraitOptions, cuts: Cuts) {
+  /** Prepares nothing yet: the warps are made when they are first needed, see {@link AnimatedPortrait.create}. */
+  constructor({ image, face, square, resolution, framing }: AnimatedPortraitOptions) {
     this.image = image;
     this.resolution = resolution;
-    const { framed } = cuts;
+    const framed = new FramedFace(image, face, square);
     this.#framed = framed;
     this.#framing = framing;
     this.mesh = framed.mesh;
     this.square = framed.square;
     this.displaySize = framing === 'crop' ? resolution : framed.square.side;
-    const { triangles } = loadFaceMesh();
-    const warpOf = (source: RgbImage): PortraitWarp =>
-      new PortraitWarp(source, framed.inSquare(framed.points, source.width), triangles);
-    this.#networkWarp = warpOf(cuts.source);
-    this.#displayWarp = framing === 'crop' ? this.#networkWarp : warpOf(cuts.display);
-    this.reference = toPlanar(cuts.reference, new Float32Array(CHANNELS * resolution * resolution));
   }
 
   /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
-    const { image, face, resolution, framing } = options;
-    const framed = new FramedFace(image, face);
-    const { square } = framed;
-    const cut = async (size: number): Promise<RgbImage> => {
-      await nextTurn();
-      return cropSquare(image, { x: square.x, y: square.y, size: square.side }, size);
-    };
-    const source = await cut(resolution * SOURCE_OVERSAMPLING);
-    const display = framing === 'crop' ? source : await cut(square.side);
-    const reference = await cut(resolution);
+    const portrait = new AnimatedPortrait(options);
     await nextTurn();
-    return new AnimatedPortrait(options, { framed, source, display, reference });
+    portrait.#warpForNetworks();
+    await nextTurn();
+    portrait.#warpForDisplay();
+    await nextTurn();
+    return portrait;
+  }
+
+  #warpForNetworks(): PortraitWarp {
+    this.#networkWarp ??= this.#warpAt(this.resolution * SOURCE_OVERSAMPLING);
+    return this.#networkWarp;
+  }
+
+  #warpForDisplay(): PortraitWarp {
+    this.#displayWarp ??= this.#framing === 'crop' ? this.#warpForNetworks() : this.#warpAt(this.square.side);
+    return this.#displayWarp;
+  }
+
+  /** The warp of the square at `size` pixels. */
+  #warpAt(size: number): PortraitWarp {
+    const { x, y, side } = this.square;
+    const source = cropSquare(this.image, { x, y, size: side }, size);
+    return new PortraitWarp(
+      source,
+      this.#framed.inSquare(this.#framed.points, size),
+      loadFaceMesh().triangles,
+    );
+  }
+
+  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
+  referencePicture(): Float32Array {
+    const { resolution } = this;
+    const { x, y, side } = this.square;
+    const crop = cropSquare(this.image, { x, y, size: side }, resolution);
+    return toPlanar(crop, new Float32Array(CHANNELS * resolution * resolution));
+  }
+
+  /** The pixels of the picture that a clip may change where it moves the lower face alone. */
+  lowerFaceMask(motion: FrameMotion, strength = 1): SoftMask {
+    const { width, height } = this.image;
+    return lowerFaceMask([this.#framed.points, this.#framed.posedInPicture(limitPose(motion))], {
+      width,
+      height,
+      strength,
+    });
   }
 
   /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
   renderConditions(motion: FrameMotion): FrameConditions {
     const size = this.resolution;
     const pixels = size * size;
-    const points = this.#framed.posedPoints(motion, size);
+    const points = this.#framed.posedPoints(limitPose(motion), size);
     const drawing = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
-    const warped = this.#networkWarp.render(points, size, size);
+    const warped = this.#warpForNetworks().render(points, size, size);
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
     toPlanar(drawing, conditions);
     toPlanar(warped.image, conditions, CHANNELS * pixels);
@@ -127,17 +147,17 @@ export class AnimatedPortrait {
 
   /** What the motion of one frame asks of the face. */
   drivenFace(motion: FrameMotion): DrivenFace {
-    return this.#framed.drivenFace(motion, this.#framing, this.resolution);
+    return this.#framed.drivenFace(limitPose(motion), this.#framing, this.resolution);
   }
 
   /** Where the decoded difference of one frame counts. */
   maskOf(motion: FrameMotion): CellMask {
-    return faceMask(this.#framed.posedPoints(motion, this.resolution), this.resolution, MASK_CELL);
+    return faceMask(this.#framed.posedPoints(limitPose(motion), this.resolution), this.resolution, MASK_CELL);
   }
 
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
   renderBase(motion: FrameMotion): RgbImage {
     const size = this.displaySize;
-    return this.#displayWarp.renderImage(this.#framed.posedPoints(motion, size), size, size);
+    return this.#warpForDisplay().renderImage(this.#framed.posedPoints(limitPose(motion), size), size, size);
   }
 }

@@ -8,6 +8,9 @@ import type { FrameConditions, SceneReference } from '../models/frame-conditions
 import type { MotionSource } from '../motion/motion-source.ts';
 import type { DrivenFace } from './framed-face.ts';
 
+/** Larger pictures are made smaller first: players and encoders are made for up to Full HD. */
+export const MAX_VIDEO_SIDE = 1920;
+
 /** A portrait before it moves. */
 export interface ScenePortrait {
   /** [468, 3] in cm. */

@@ -1,7 +1,7 @@
 /** Writes safetensors one tensor at a time, so that a network needs the memory of its largest tensor. */
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { ModelError } from '../errors.ts';
+import { type FileSink, writeAll } from '../files/write-durably.ts';
 import { encodeHalf, type HalfType } from '../tensor/float16.ts';
 import { elementCount } from '../tensor/tensor.ts';
 import { encodeSafetensorsHeader } from './safetensors-header.ts';
@@ -23,9 +23,6 @@ export interface WrittenFile {
   /** SHA-256 in hexadecimal. */
   readonly sha256: string;
 }
-
-/** The part of an open file that a writer needs. */
-export type FileSink = Pick<FileHandle, 'write'>;
 
 /** Options of {@link writeSafetensors}. */
 export interface WriteSafetensorsOptions {
@@ -74,13 +71,6 @@ export async function writeSafetensors(
     await write(encode(tensor, path));
   }
   return { bytes, sha256: hash.digest('hex') };
-}
-
-/** Writes all of `data`; one write may take less. */
-export async function writeAll(file: FileSink, data: Uint8Array): Promise<void> {
-  for (let done = 0; done < data.length; ) {
-    done += (await file.write(data, done, data.length - done)).bytesWritten;
-  }
 }
 
 function encode({ name, dims, dtype, from, read }: TensorToWrite, path: string): Uint8Array {

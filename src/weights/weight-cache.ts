@@ -136,7 +136,7 @@ export class WeightCache {
   async #lock(name: string, signal: AbortSignal | undefined): Promise<HeldLock> {
     try {
       mkdirSync(this.folder, { recursive: true });
-      return await lockFile(path.join(this.folder, `${name}.lock`), signal);
+      return await lockFile(path.join(this.folder, `${name}.lock`), { signal });
     } catch (error) {
       throw explain(this.folder, error, 0);
     }

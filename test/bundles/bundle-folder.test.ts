@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { assertRoom, BundleFolder } from '../../src/bundles/bundle-folder.ts';
 import { EnvironmentError, ModelError } from '../../src/errors.ts';
+import { currentOwner, formatOwner, type ThreadOwner } from '../../src/files/thread-owner.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import type { TensorToWrite } from '../../src/weights/safetensors-writer.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 
 const folder = temporaryDirectory();
-/** No process has this number: it is beyond the largest that systems give. */
-const DEAD = 4_194_999;
+/** Names of a bundle's partial folder. No process has the number: it is beyond the largest that systems give. */
+const ENDED = { pid: 4_194_999, thread: 4_194_999, started: '1' };
+const partialOf = (bundle: string, owner: ThreadOwner): string =>
+  `.${bundle}.0123abcd-${formatOwner(owner)}.partial`;
+const leftBy = (bundle: string): string => partialOf(bundle, { ...ENDED, host: os.hostname() });
 const DESCRIPTION = { name: 'any' } as never;
 
 function tensor(
@@ -68,7 +73,7 @@ test('numbers that cannot be stored are refused by name', async () => {
 
 test('a process that died while it replaced a bundle has not taken it away', async () => {
   const store = path.join(folder, 'replaced');
-  const partial = `.made.${DEAD}-0123abcd.partial`;
+  const partial = leftBy('made');
   mkdirSync(path.join(store, `${partial}.old`), { recursive: true });
   mkdirSync(path.join(store, partial));
   writeFileSync(path.join(store, `${partial}.old`, 'bundle.json'), 'the old one');
@@ -78,7 +83,7 @@ test('a process that died while it replaced a bundle has not taken it away', asy
   assert.equal(readFileSync(path.join(store, 'made/bundle.json'), 'utf8'), 'the old one');
 });
 
-test('what dead processes left of other bundles goes once it is idle; of living ones nothing goes', async () => {
+test('what dead processes left of other bundles goes, of other machines’ once it is idle; of living ones nothing goes', async () => {
   const store = path.join(folder, 'left');
   const leave = (name: string, idle: boolean): void => {
     const file = path.join(store, name, 'weights.safetensors');
@@ -88,11 +93,16 @@ test('what dead processes left of other bundles goes once it is idle; of living 
     utimesSync(file, 1e9, 1e9);
     utimesSync(path.dirname(file), 1e9, 1e9);
   };
-  const kept = [`.a.${DEAD}-0123abcd.partial`, `.b.${process.ppid}-0123abcd.partial`];
+  const elsewhere = { ...ENDED, host: 'elsewhere' };
+  const kept = [
+    partialOf('a', elsewhere),
+    partialOf('b', { ...currentOwner(), pid: process.ppid, started: '' }),
+  ];
   leave(kept[0]!, false);
   leave(kept[1]!, true);
-  leave(`.c.${DEAD}-0123abcd.partial`, true);
-  leave(`.d.e.${DEAD}-0123abcd.partial.old`, true);
+  leave(leftBy('c'), false);
+  leave(partialOf('f', elsewhere), true);
+  leave(`${leftBy('d.e')}.old`, true);
   await (await BundleFolder.begin(store, 'made', 1)).discard();
   assert.deepEqual(readdirSync(store).sort(), [...kept, 'd.e']);
 });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { bundleBytes, bundleStoreFolder, listBundles, removeBundle } from '../../src/bundles/bundle-store.ts';
 import { InvalidOptionError, ModelError } from '../../src/errors.ts';
+import { formatOwner } from '../../src/files/thread-owner.ts';
 import { EMBEDDED_BUNDLES, openBundle } from '../../src/models/bundle.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 
@@ -56,7 +58,8 @@ test('bundles are listed with what is wrong with them, opened by name, and remov
 
 test('what a killed import and an unfinished transfer left is removed by its name', async () => {
   const store = path.join(folder, 'killed');
-  mkdirSync(path.join(store, '.half.4194999-00000000.partial'), { recursive: true });
+  const owner = { host: os.hostname(), pid: 4_194_999, thread: 0, started: '' };
+  mkdirSync(path.join(store, `.half.00000000-${formatOwner(owner)}.partial`), { recursive: true });
   mkdirSync(path.join(store, '.half.pull'));
   assert.equal(await removeBundle(store, 'half'), path.join(store, 'half'));
   assert.deepEqual(readdirSync(store), []);

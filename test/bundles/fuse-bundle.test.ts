@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type FuseOptions, fuseBundle } from '../../src/bundles/fuse-bundle.ts';
-import { chooseContenders } from '../../src/compare/contenders.ts';
+import { chooseVariants } from '../../src/compare/variants.ts';
 import { EnvironmentError, InvalidOptionError, ModelError } from '../../src/errors.ts';
 import { type Bundle, openBundle, verifyBundle } from '../../src/models/bundle.ts';
 import { presetOf } from '../../src/pipeline/open-job.ts';
@@ -116,9 +116,9 @@ test('a preset that the LoRAs are not for is left out, with a notice, and asking
     () => presetOf(fused, 'original'),
     /expected one of bundle fused, fast, faster, got original/,
   );
-  const { contenders, notes } = chooseContenders(fused, [], []);
+  const { variants, notes } = chooseVariants(fused, [], []);
   assert.deepEqual(
-    contenders.map(({ preset }) => preset),
+    variants.map(({ preset }) => preset),
     ['fast'],
   );
   assert.match(notes.join('\n'), /bundle fused has no preset original/);

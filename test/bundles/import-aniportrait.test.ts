@@ -9,11 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { cp, rename } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ImportOptions, importAniPortrait } from '../../src/bundles/import-aniportrait.ts';
 import { EnvironmentError, InvalidOptionError, ModelError } from '../../src/errors.ts';
+import { formatOwner } from '../../src/files/thread-owner.ts';
 import { openBundle, verifyBundle } from '../../src/models/bundle.ts';
 import { decodeHalf, encodeHalf } from '../../src/tensor/float16.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
@@ -399,7 +401,8 @@ test('a name that is taken, impossible or the package’s own is refused; what a
   for (const name of ['tiny', '../x', '', 'a b', 'con', '.hidden']) {
     await assert.rejects(importAniPortrait(published, options({ name })), InvalidOptionError, name);
   }
-  mkdirSync(path.join(given.store, '.other.4194999-00000000.partial'));
+  const owner = { host: os.hostname(), pid: 4_194_999, thread: 0, started: '' };
+  mkdirSync(path.join(given.store, `.other.00000000-${formatOwner(owner)}.partial`));
   await importAniPortrait(published, { ...given, name: 'other' });
   assert.deepEqual(contentsOf(given.store).sort(), ['aniportrait', 'other']);
 });

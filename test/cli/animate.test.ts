@@ -130,7 +130,7 @@ test('errors about options of the library are told in flags', async () => {
   assert.equal(status, 2);
   assert.match(
     stderr,
-    /^lcm-portrait: error: Cannot write talk\.mp4: expected no file in overwrite\/; set --force\n/,
+    /^lcm-portrait: error: Cannot write talk\.mp4: expected no file in overwrite\/, got one; set --force\n/,
   );
 });
 

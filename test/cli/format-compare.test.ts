@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { formatComparison } from '../../src/cli/format-compare.ts';
 import { EXAMPLE_REPORT } from '../compare/example-report.ts';
 
-test('a contender in whose frames no face was found has no identity beside one that has', () => {
-  const [first, ...others] = EXAMPLE_REPORT.contenders.map(({ identity: _, ...contender }) => contender);
-  const report = { ...EXAMPLE_REPORT, contenders: [{ ...first!, identity: 0.98765 }, ...others] };
+test('a variant in whose frames no face was found has no identity beside one that has', () => {
+  const [first, ...others] = EXAMPLE_REPORT.variants.map(({ identity: _, ...variant }) => variant);
+  const report = { ...EXAMPLE_REPORT, variants: [{ ...first!, identity: 0.98765 }, ...others] };
   const rows = formatComparison(report, 'report.html').split('\n');
   const header = rows.findIndex((row) => row.startsWith('against original'));
   assert.match(rows[header]!, /lag {2}identity$/);

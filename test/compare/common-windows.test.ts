@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commonWindows } from '../../src/compare/common-windows.ts';
-import type { ContenderSpec } from '../../src/compare/contender-spec.ts';
-import { chooseContenders } from '../../src/compare/contenders.ts';
+import type { VariantSpec } from '../../src/compare/variant-spec.ts';
+import { chooseVariants } from '../../src/compare/variants.ts';
 import {
   atEveryStep,
   planContextWindows,
   planLoopedWindows,
   planMovingWindows,
 } from '../../src/denoising/context-windows.ts';
-import { planKeyFrames } from '../../src/denoising/denoised-frames.ts';
+import { planDenoisedFrames } from '../../src/denoising/denoised-frames.ts';
 import { type Bundle, type BundlePreset, openBundle } from '../../src/models/bundle.ts';
 
 const tiny = await openBundle('tiny');
@@ -19,20 +19,20 @@ const size = { contextFrames: 12, contextOverlap: 2 };
 
 function plan(
   changes: Record<'fast' | 'original', Partial<BundlePreset>>,
-  added: readonly ContenderSpec[] = [],
+  added: readonly VariantSpec[] = [],
 ) {
   const presets = {
     fast: { ...fast, windows: 'overlapping', ...changes.fast },
     original: { ...original, ...changes.original },
   };
   const bundle = { ...tiny, description: { ...tiny.description, presets } } as Bundle;
-  const { contenders } = chooseContenders(bundle, added, []);
-  const { framesOf, notes } = commonWindows({ bundle, frames }, contenders);
-  const cut = (id: string) => framesOf(contenders.find((contender) => contender.id === id)!);
+  const { variants } = chooseVariants(bundle, added, []);
+  const { framesOf, notes } = commonWindows({ bundle, frames }, variants);
+  const cut = (id: string) => framesOf(variants.find((variant) => variant.id === id)!);
   return { windows: cut('fast').windows, original: cut('original').windows, cut, notes };
 }
 
-test('contenders have the windows that all their presets ask for', () => {
+test('variants have the windows that all their presets ask for', () => {
   const open = planContextWindows(frames, size);
   const both = plan({ fast: {}, original: { windows: 'overlapping' } });
   assert.deepEqual(both.windows, atEveryStep(open, 4));
@@ -43,7 +43,7 @@ test('contenders have the windows that all their presets ask for', () => {
   assert.deepEqual(plan({ fast: loop, original: loop }).windows, atEveryStep(looped, 4));
 });
 
-test('where presets lay windows differently, or add them up differently, all contenders have overlapping ones', () => {
+test('where presets lay windows differently, or add them up differently, all variants have overlapping ones', () => {
   const windows = planContextWindows(frames, size);
   for (const changes of [
     { fast: {}, original: { windows: 'loop' } },
@@ -56,16 +56,16 @@ test('where presets lay windows differently, or add them up differently, all con
   }
 });
 
-test('a contender that denoises fewer frames has windows over those, of the same kind', () => {
+test('a variant that denoises fewer frames has windows over those, of the same kind', () => {
   const loop = { windows: 'loop' } as const;
   const { cut } = plan({ fast: loop, original: loop }, [{ every: 2 }]);
-  const { keyFrames, windows } = cut('lcm-4-every-2');
-  assert.deepEqual(keyFrames, planKeyFrames(frames, 2));
-  const expected = planLoopedWindows(keyFrames.length, { ...size, overlap: 'mean' });
+  const { denoisedFrames, windows } = cut('lcm-4-every-2');
+  assert.deepEqual(denoisedFrames, planDenoisedFrames(frames, 2));
+  const expected = planLoopedWindows(denoisedFrames.length, { ...size, overlap: 'mean' });
   assert.deepEqual(windows, atEveryStep(expected, 4));
 });
 
-test('moving windows, and others that a contender is asked for, are its own', () => {
+test('moving windows, and others that a variant is asked for, are its own', () => {
   const moving = planMovingWindows(frames, { contextFrames: 12, steps: 4 });
   const added = [{ windows: 'moving' }, { windows: 'loop' }] as const;
   const asked = plan({ fast: {}, original: {} }, added);

@@ -1,24 +1,25 @@
 /** A report with made-up figures, for tests of what is made of reports. */
-import { PUBLISHED } from '../../src/compare/contenders.ts';
+
 import {
   type CompareReport,
   type Comparison,
-  type ContenderReport,
   REPORT_SCHEMA,
   REPORT_VERSION,
+  type VariantReport,
 } from '../../src/compare/report.ts';
+import { PUBLISHED } from '../../src/compare/variants.ts';
 import type { Spread } from '../../src/metrics/series.ts';
 
 function spread(median: number): Spread {
   return { median, min: median * 0.9, max: median * 1.2, count: 3 };
 }
 
-function contender(
+function variant(
   id: string,
   steps: number,
   seconds: number,
-  changes: Partial<ContenderReport> = {},
-): ContenderReport {
+  changes: Partial<VariantReport> = {},
+): VariantReport {
   return {
     id,
     title: `${id} <settings>`,
@@ -113,11 +114,11 @@ export const EXAMPLE_REPORT: CompareReport = {
     face: { left: 10, top: 20, right: 200, bottom: 260 },
   },
   repeats: 3,
-  contenders: [
-    contender('fast-steps-1', 1, 0.5, { swept: true }),
-    contender('fast', 4, 2, { swept: true }),
-    contender('original', 25, 25, { guidance: 3.5, sampler: 'ddim' }),
-    contender(PUBLISHED, 25, 34, { guidance: 3.5, sampler: 'ddim', form: 'published' }),
+  variants: [
+    variant('fast-steps-1', 1, 0.5, { swept: true }),
+    variant('fast', 4, 2, { swept: true }),
+    variant('original', 25, 25, { guidance: 3.5, sampler: 'ddim' }),
+    variant(PUBLISHED, 25, 34, { guidance: 3.5, sampler: 'ddim', form: 'published' }),
   ],
   unfinished: [],
   comparisons: [

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { ReportFolder } from '../../src/compare/report-folder.ts';
 import { MediaError } from '../../src/errors.ts';
+import { formatOwner } from '../../src/files/thread-owner.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 
 const folder = temporaryDirectory();
@@ -13,7 +14,8 @@ const LOCK = '.lcm-portrait-compare.lock';
 test('a folder that is missing is made, locked, written to whole and unlocked', async () => {
   const target = path.join(folder, 'a', 'b');
   const report = await ReportFolder.open(target, { force: false });
-  assert.deepEqual(readdirSync(target), [LOCK]);
+  const [lock, ...others] = readdirSync(target);
+  assert.ok(lock!.startsWith(`${LOCK}.1-`) && others.length === 0);
   await assert.rejects(ReportFolder.open(target, { force: true }), (error: Error) => {
     assert.ok(error instanceof MediaError);
     return error.message.includes(`in use by process ${process.pid} on ${hostname()}`);
@@ -22,8 +24,8 @@ test('a folder that is missing is made, locked, written to whole and unlocked', 
   await report.write('videos/x.txt', 'two');
   assert.equal(readFileSync(path.join(target, 'videos/x.txt'), 'utf8'), 'two');
   assert.deepEqual(readdirSync(path.join(target, 'videos')), ['x.txt']);
-  await report.release();
-  await report.release();
+  report.release();
+  report.release();
   await report.removeIfEmpty();
   assert.deepEqual(readdirSync(target), ['videos']);
 });
@@ -41,7 +43,7 @@ test('a report is replaced by force only, and other files stay', async () => {
   await report.publishVideos();
   writeFileSync(await report.draftOf('left-over'), '');
   await report.discardDrafts();
-  await report.release();
+  report.release();
   assert.deepEqual(readdirSync(target).sort(), ['notes.txt', 'report.json', 'videos']);
   assert.deepEqual(readdirSync(path.join(target, 'videos')), ['new.mp4']);
 });
@@ -49,13 +51,17 @@ test('a report is replaced by force only, and other files stay', async () => {
 test('a lock of a process that has ended is taken over, one of another machine is not', async () => {
   const target = path.join(folder, 'stale');
   mkdirSync(target);
-  const lock = path.join(target, LOCK);
-  writeFileSync(lock, JSON.stringify({ pid: 2 ** 22 + 1, host: hostname() }));
-  await (await ReportFolder.open(target, { force: false })).release();
-  writeFileSync(lock, 'damaged');
-  await (await ReportFolder.open(target, { force: false })).release();
-  writeFileSync(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }));
-  await assert.rejects(ReportFolder.open(target, { force: false }), /in use by process 1 on elsewhere/);
+  const lockOf = (host: string, pid: number): string =>
+    path.join(target, `${LOCK}.1-01234567-${formatOwner({ host, pid, thread: 0, started: '' })}`);
+  writeFileSync(lockOf(hostname(), 2 ** 22 + 1), '');
+  (await ReportFolder.open(target, { force: false })).release();
+  assert.deepEqual(readdirSync(target), []);
+  writeFileSync(lockOf('elsewhere', 1), '');
+  await assert.rejects(ReportFolder.open(target, { force: false }), (error: Error) => {
+    assert.match(error.message, /in use by process 1 on elsewhere; choose another, or remove .*elsewhere if/);
+    return true;
+  });
+  assert.deepEqual(readdirSync(target), [path.basename(lockOf('elsewhere', 1))]);
 });
 
 test('a file in place of the folder is refused', async () => {

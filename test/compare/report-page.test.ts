@@ -77,14 +77,14 @@ test('the sweep is joined by a line through its points', () => {
 });
 
 test('a comparison that was stopped says so, and one without an original has no ratios', () => {
-  const [fast] = EXAMPLE_REPORT.contenders.filter(({ id }) => id === 'fast');
+  const [fast] = EXAMPLE_REPORT.variants.filter(({ id }) => id === 'fast');
   const stopped = reportPage({
     report: {
       ...EXAMPLE_REPORT,
       complete: false,
-      contenders: [fast!],
+      variants: [fast!],
       comparisons: [],
-      unfinished: [{ ...EXAMPLE_REPORT.contenders[2]!, evaluationsDone: 34 }],
+      unfinished: [{ ...EXAMPLE_REPORT.variants[2]!, evaluationsDone: 34 }],
     },
     strip: undefined,
     videos: [],

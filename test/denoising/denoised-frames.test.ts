@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { atEveryStep, planContextWindows } from '../../src/denoising/context-windows.ts';
 import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
-import { fillBetween, planKeyFrames } from '../../src/denoising/denoised-frames.ts';
+import { fillBetween, planDenoisedFrames } from '../../src/denoising/denoised-frames.ts';
 import { InvalidOptionError } from '../../src/errors.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
-test('key frames are every nth and the last', () => {
-  assert.deepEqual(planKeyFrames(6, 1), [0, 1, 2, 3, 4, 5]);
-  assert.deepEqual(planKeyFrames(6, 2), [0, 2, 4, 5]);
-  assert.deepEqual(planKeyFrames(7, 3), [0, 3, 6]);
-  assert.deepEqual(planKeyFrames(1, 8), [0]);
-  assert.deepEqual(planKeyFrames(2, 8), [0, 1]);
-  for (const every of [0, 1.5, 9]) assert.throws(() => planKeyFrames(6, every), InvalidOptionError);
+test('denoised frames are every nth and the last', () => {
+  assert.deepEqual(planDenoisedFrames(6, 1), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(planDenoisedFrames(6, 2), [0, 2, 4, 5]);
+  assert.deepEqual(planDenoisedFrames(7, 3), [0, 3, 6]);
+  assert.deepEqual(planDenoisedFrames(1, 8), [0]);
+  assert.deepEqual(planDenoisedFrames(2, 8), [0, 1]);
+  for (const every of [0, 1.5, 9]) assert.throws(() => planDenoisedFrames(6, every), InvalidOptionError);
 });
 
 /** Changes each value alone, so that a frame does not depend on which others are denoised. */
@@ -23,7 +23,7 @@ async function pointwise({ data, dims }: Tensor, timestep: number): Promise<Tens
 }
 
 async function render(frames: number, every: number): Promise<Float32Array[]> {
-  const keyFrames = planKeyFrames(frames, every);
+  const denoisedFrames = planDenoisedFrames(frames, every);
   const denoised = denoiseClip({
     denoiser: { conditional: pointwise },
     scheduler: createScheduler({
@@ -34,14 +34,17 @@ async function render(frames: number, every: number): Promise<Float32Array[]> {
       timestepSpacing: 'trailing',
     }),
     guidanceScale: 1,
-    windows: atEveryStep(planContextWindows(keyFrames.length, { contextFrames: 6, contextOverlap: 2 }), 4),
+    windows: atEveryStep(
+      planContextWindows(denoisedFrames.length, { contextFrames: 6, contextOverlap: 2 }),
+      4,
+    ),
     frameShape: [3, 4, 4],
     seed: 7,
     sharedFraction: 0.5,
-    frameNumbers: keyFrames,
+    frameNumbers: denoisedFrames,
   });
   const clip: Float32Array[] = [];
-  for await (const { frame, latents } of fillBetween(denoised, keyFrames)) {
+  for await (const { frame, latents } of fillBetween(denoised, denoisedFrames)) {
     assert.equal(frame, clip.length, 'frames come in order');
     assert.deepEqual(latents.dims, [1, 3, 1, 4, 4]);
     clip.push(latents.data);
@@ -50,21 +53,21 @@ async function render(frames: number, every: number): Promise<Float32Array[]> {
 }
 
 for (const every of [2, 3]) {
-  test(`with every ${every}: key frames are those of the whole clip, from the same noise; between them latents change evenly`, async () => {
+  test(`with every ${every}: denoised frames are those of the whole clip, from the same noise; between them latents change evenly`, async () => {
     const frames = 23;
     const whole = await render(frames, 1);
     const sparse = await render(frames, every);
     assert.equal(sparse.length, frames);
-    const keyFrames = planKeyFrames(frames, every);
-    for (const frame of keyFrames) {
+    const denoisedFrames = planDenoisedFrames(frames, every);
+    for (const frame of denoisedFrames) {
       sparse[frame]!.forEach((value, i) => {
         assert.ok(Math.abs(value - whole[frame]![i]!) < 1e-5, `frame ${frame}, value ${i}`);
       });
     }
     for (let frame = 0; frame < frames; frame++) {
-      if (keyFrames.includes(frame)) continue;
-      const before = keyFrames.findLast((key) => key < frame)!;
-      const after = keyFrames.find((key) => key > frame)!;
+      if (denoisedFrames.includes(frame)) continue;
+      const before = denoisedFrames.findLast((key) => key < frame)!;
+      const after = denoisedFrames.find((key) => key > frame)!;
       const share = (frame - before) / (after - before);
       sparse[frame]!.forEach((value, i) => {
         const expected = (1 - share) * sparse[before]![i]! + share * sparse[after]![i]!;

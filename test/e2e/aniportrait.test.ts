@@ -51,13 +51,13 @@ function meanDifference(a: Uint8Array, b: Uint8Array): number {
   return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
 }
 
-test('the original preset: looped windows, guidance in two halves, the square alone', async () => {
+test('the original preset: looped windows, guidance in two branches, the square alone', async () => {
   const { result, frames, media } = await render('original', { preset: 'original', framing: 'crop' });
   assert.equal(result.frames, FRAMES);
   assert.equal(frames.length, FRAMES);
   assert.deepEqual([result.width, result.height, result.fps], [SMALL_RESOLUTION, SMALL_RESOLUTION, 30]);
   assert.equal(media.video?.frames, FRAMES);
-  // Two looped windows, three steps, two halves.
+  // Two looped windows, three steps, two branches.
   assert.deepEqual([result.sampler, result.denoiserEvaluations], ['ddim', 12]);
   for (const frame of frames) {
     const mean = frame.reduce((sum, value) => sum + value, 0) / frame.length;
@@ -93,7 +93,7 @@ for (const variant of ['P0', 'P2'] as const) {
     const options = { bundle: posed, preset: 'original', steps: 2, framing: 'crop' } as const;
     const moving = await render(`moving-${variant}`, { ...options, windows: 'moving' });
     assert.equal(moving.result.windowLayout, 'moving');
-    // Two windows of 8 over 11 frames, two steps, two halves.
+    // Two windows of 8 over 11 frames, two steps, two branches.
     assert.equal(moving.result.denoiserEvaluations, 8);
     assert.equal(moving.frames.length, FRAMES);
     const overlapping = await render(`overlapping-${variant}`, { ...options, windows: 'overlapping' });
@@ -123,10 +123,10 @@ test('guidance that the denoiser takes as an input costs one evaluation, and cou
   assert.ok(meanDifference(mild.frames[3]!, strong.frames[3]!) > 0.1);
 });
 
-test('compared with itself as published: both halves at once give the same clip', async () => {
+test('compared with itself as published: both branches at once give the same clip', async () => {
   const output = path.join(folder, 'report');
   const report = await compare({ portrait: PORTRAIT, audio, output, bundle, device: 'cpu', repeats: 1 });
-  const ids = report.contenders.map(({ id }) => id);
+  const ids = report.variants.map(({ id }) => id);
   assert.deepEqual(ids, ['fast', 'original', 'original-as-published']);
   const savings = report.comparisons.find((item) => item.against === 'original-as-published')!;
   assert.equal(savings.of, 'original');

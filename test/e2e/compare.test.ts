@@ -67,11 +67,11 @@ test('the presets are compared: report, page and videos, with equal output of th
   assert.deepEqual([report.schema, report.schemaVersion, report.complete], ['lcm-portrait/compare', 1, true]);
   const ids = ['fast', 'dpmsolver-1-g3.5', 'original', 'original-as-published'];
   assert.deepEqual(
-    report.contenders.map(({ id, denoiserEvaluations, repeats }) => [id, denoiserEvaluations, repeats]),
+    report.variants.map(({ id, denoiserEvaluations, repeats }) => [id, denoiserEvaluations, repeats]),
     ids.map((id, i) => [id, [1, 2, 4, 4][i], 1]),
   );
   assert.deepEqual(readdirSync(path.join(output, 'videos')).sort(), ids.map((id) => `${id}.mp4`).sort());
-  for (const { times, run, wholeJob, limitShare, mouth } of report.contenders) {
+  for (const { times, run, wholeJob, limitShare, mouth } of report.variants) {
     assert.ok(times.denoise.median > 0 && times.encode.median > 0 && run.median > 0 && wholeJob!.count === 1);
     assert.ok(limitShare > 0 && Math.abs(mouth.lag) <= 5);
     const parts = Object.entries(times).filter(([stage]) => stage !== 'total');
@@ -123,7 +123,7 @@ test('Ctrl-C keeps what was finished and says so', { skip }, async () => {
   const report = readReport(output);
   assert.equal(report.complete, false);
   assert.deepEqual(
-    report.contenders.map(({ id, repeats }) => [id, repeats]),
+    report.variants.map(({ id, repeats }) => [id, repeats]),
     [
       ['fast', 2],
       ['original', 2],

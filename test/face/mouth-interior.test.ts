@@ -86,3 +86,24 @@ test('a portrait that shows its own inside keeps it at its place', () => {
   const below = colourAt(drawn, x, middle(open)[2] - 6);
   assert.ok(below[1]! < 120, `no second row of it: ${below}`);
 });
+
+test('a smile that closes neither squeezes its teeth nor leaves its jaw behind', () => {
+  const own = facePoints({ down: 50 });
+  const image = skin();
+  const [x, top, bottom] = middle(own);
+  // Upper teeth are green, lower ones red, and it is dark between them.
+  for (let y = Math.floor(top); y <= bottom; y++) {
+    const way = (y + 0.5 - top) / (bottom - top);
+    const colour = way < 0.5 ? [20, 220, 20] : way < 0.7 ? [10, 10, 10] : [220, 20, 20];
+    for (let dx = -40; dx <= 40; dx++) image.data.set(colour, (y * SIZE + Math.round(x) + dx) * 3);
+  }
+  const drawn = { ...image, data: Uint8Array.from(image.data) };
+  const half = facePoints({ down: 32 });
+  new MouthInterior(image, own).draw(drawn, half);
+  const [, , lip] = middle(half);
+  const upper = colourAt(drawn, x, top + 18);
+  const lower = colourAt(drawn, x, lip - 2);
+  // Squeezed, the upper teeth would have ended after 16 pixels.
+  assert.ok(upper[1]! > 120 && upper[0]! < 80, `upper teeth ${upper}`);
+  assert.ok(lower[0]! > 110 && lower[1]! < 60, `lower teeth ${lower}`);
+});

@@ -9,11 +9,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { FaceError, MediaError, SubprocessError } from '../../src/errors.ts';
+import { formatOwner } from '../../src/files/thread-owner.ts';
 import type { BatchEvent, BatchReport } from '../../src/jobs/batch-events.ts';
 import type { RenderRequest } from '../../src/jobs/clip-renderer.ts';
 import type { JobSpec } from '../../src/jobs/manifest-schema.ts';
@@ -381,16 +383,11 @@ test('the lock of a process that was killed holds nobody up', async () => {
   const jobs = path.join(folder, '.lcm-portrait/jobs');
   const [only] = readdirSync(jobs);
   rmSync(path.join(folder, 'a.mp4'));
-  const host = (await import('node:os')).hostname();
   // Process ids end below this number on Linux, and far below it elsewhere.
-  writeFileSync(
-    path.join(jobs, only!, 'lock.json'),
-    JSON.stringify({ host, pid: 2 ** 22 + 1, started: '1' }),
-  );
+  const owner = { host: os.hostname(), pid: 2 ** 22 + 1, thread: 2 ** 22 + 1, started: '1' };
+  writeFileSync(path.join(jobs, only!, `lock.1-01234567-${formatOwner(owner)}`), '');
   assert.equal(statesOf((await runWith([job('a')], {}, { folder })).report), 'done');
-  writeFileSync(path.join(jobs, only!, 'lock.json'), '{"host": cut');
-  rmSync(path.join(folder, 'a.mp4'));
-  assert.equal(statesOf((await runWith([job('a')], {}, { folder })).report), 'done');
+  assert.deepEqual(readdirSync(path.join(jobs, only!)), ['record.json']);
 });
 
 test('missing folders of outputs are made', async () => {

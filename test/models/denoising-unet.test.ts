@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { PUBLISHED_UNET } from '../../src/compare/published-forms.ts';
 import { InvalidOptionError, ModelError } from '../../src/errors.ts';
 import {
   buildDenoisingUnet,
@@ -126,7 +127,7 @@ test('ref_f5_fp16bank: with a bank that is rounded to half precision, the predic
 });
 
 for (const name of ['cfg_f5', 'cfg_f8']) {
-  test(`${name}: the two halves of guidance match as separate graphs`, async () => {
+  test(`${name}: the two branches of guidance match as separate graphs`, async () => {
     const item = goldenCase(golden, name);
     const inputs = inputsOf(item);
     const build = (options: Partial<DenoisingUnetOptions>): GraphBuilder =>
@@ -149,13 +150,13 @@ function twiceOver(data: Float32Array): Float32Array {
 }
 
 for (const name of ['cfg_f5', 'cfg_f8']) {
-  test(`${name}: both halves in one run, as AniPortrait computes them, match`, async () => {
+  test(`${name}: both branches in one run, as AniPortrait computes them, match`, async () => {
     const item = goldenCase(golden, name);
     const inputs = inputsOf(item);
     const graph = buildDenoisingUnet(
       SMALL_UNET,
       weights,
-      optionsOf(inputs, { poseFeatures: true, reference: 'published', imageEmbeds: 'input' }),
+      optionsOf(inputs, { poseFeatures: true, ...PUBLISHED_UNET }),
     );
     const twice = Object.entries(inputs).map(([key, { data, dims }]): [string, Tensor] => [
       key,
@@ -229,8 +230,8 @@ test('the published size has the keys, shapes, parameters and operations of the 
   const guidedPerFrame = guided.flops / frames / 1e9 + upsampling;
   const expected = gflops.denoising_unet_per_frame_with_reference! - 25.67 - 25.58;
   assert.ok(Math.abs(guidedPerFrame - expected) < 0.1, `${guidedPerFrame}`);
-  // As its program computes it: both halves with the reference, then the unconditional one's self-attention again (173.7).
-  const published = describeDenoisingUnet(ANIPORTRAIT_UNET, { ...options, reference: 'published' });
+  // As its program computes it: both branches with the reference, then the unconditional one's self-attention again (173.7).
+  const published = describeDenoisingUnet(ANIPORTRAIT_UNET, { ...options, ...PUBLISHED_UNET });
   const publishedPerFrame = published.flops / frames / 1e9;
   const both = 2 * gflops.denoising_unet_per_frame_with_reference! + 173.7;
   assert.ok(Math.abs(publishedPerFrame - both) < 0.2, `${publishedPerFrame}, expected ${both}`);

@@ -1,14 +1,14 @@
 /**
- * What this program leaves out of the original's work, against the work itself. The separate guidance halves are compared
+ * What this program leaves out of the original's work, against the work itself. The separate guidance branches are compared
  * with the original's doubled batch in denoising-unet.test.ts, its banks with the whole reference UNet's in
  * reference-unet.test.ts.
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { plainCrossAttention } from '../../scripts/lib/plain-forms.ts';
+import { PUBLISHED_FORMS } from '../../src/compare/published-forms.ts';
 import { atEveryStep, planLoopedWindows } from '../../src/denoising/context-windows.ts';
 import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
-import { addContext } from '../../src/models/blocks.ts';
+import { FAST_ATTENTION } from '../../src/models/blocks.ts';
 import { buildDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { at, type Net } from '../../src/models/layers.ts';
 import { buildReferenceUnet, describeReferenceUnet } from '../../src/models/reference-unet.ts';
@@ -78,21 +78,25 @@ for (const path of ['down_blocks.0.attentions.1', 'mid_block.attentions.0']) {
       (site) => site.path === path,
     )!;
     const [count, length] = [2, 12];
-    const shape = {
-      count,
-      length,
-      channels,
-      heads: SMALL_UNET.numHeads[level]!,
-      contextWidth: SMALL_UNET.crossAttentionDim!,
-    };
+    const shape = { count, length, channels };
+    const heads = SMALL_UNET.numHeads[level]!;
     const graph = new GraphBuilder('both', { opset: 23 });
     const root: Net = { graph, weights: WeightReader.open(weights), device: 'cpu', cost: { flops: 0 } };
     const net = at(root, `${path}.transformer_blocks.0`);
     const tokens = graph.input('tokens', [count * length, channels]);
     const token = graph.input('token', [1, 32]);
-    graph.output('plain', plainCrossAttention(net, tokens, token, shape));
-    graph.output('constant', addContext(net, tokens, shape, { width: 32, batch: 1, token }));
-    graph.output('zero', addContext(net, tokens, shape, { width: 32, batch: 1, token: undefined }));
+    graph.output(
+      'plain',
+      PUBLISHED_FORMS.addContext(net, tokens, shape, { width: 32, batch: 1, token }, heads),
+    );
+    graph.output(
+      'constant',
+      FAST_ATTENTION.addContext(net, tokens, shape, { width: 32, batch: 1, token }, heads),
+    );
+    graph.output(
+      'zero',
+      FAST_ATTENTION.addContext(net, tokens, shape, { width: 32, batch: 1, token: undefined }, heads),
+    );
     const input = goldenInput({ stream: 'input:savings.tokens', shape: [count * length, channels] });
     const { plain, constant } = await runOnce(graph, { tokens: input, token: imageEmbeds });
     assertAllClose(constant!.data, plain!.data, FLOAT32);
@@ -137,9 +141,9 @@ test('pose features are made once for each window, whatever the steps', async ()
     },
   } as unknown as Scene;
   const watch = new Stopwatch();
-  const keyFrames = Array.from({ length: 20 }, (_, frame) => frame);
+  const denoisedFrames = Array.from({ length: 20 }, (_, frame) => frame);
   const conditions = new WindowConditions({
-    ...{ scene, networks, keyFrames, watch },
+    ...{ scene, networks, denoisedFrames, watch },
     windows: plan,
   });
   const scheduler = createScheduler({

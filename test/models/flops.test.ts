@@ -1,6 +1,7 @@
 /** What the networks say of their work, against a count over the finished graphs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PUBLISHED_UNET } from '../../src/compare/published-forms.ts';
 import { openBundle } from '../../src/models/bundle.ts';
 import {
   buildDenoisingUnet,
@@ -27,12 +28,14 @@ const { codec, poseGuider, denoisingUnet } = bundle.description;
 assert.ok(codec.type === 'patch-transform');
 const keysOf = (specs: readonly WeightSpec[]) => specs.map(({ key, dims }) => [key, dims] as const);
 
-const forms: readonly (Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds'> & { device?: Device })[] = [
+const forms: readonly (Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds' | 'forms' | 'batch'> & {
+  device?: Device;
+})[] = [
   { reference: 'none' },
   { reference: 'banks', imageEmbeds: 'input' },
   { reference: 'keys-values' },
   { reference: 'keys-values', device: 'webgpu' },
-  { reference: 'published', imageEmbeds: 'input' },
+  PUBLISHED_UNET,
 ];
 for (const [name, config] of Object.entries({ tiny: denoisingUnet, small: SMALL_UNET })) {
   for (const form of forms) {

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InvalidOptionError, InvalidOptionsError } from '../../src/errors.ts';
+import { InvalidOptionError, InvalidOptionsError, type WriteOption } from '../../src/errors.ts';
 import { closestName } from '../../src/pipeline/closest-name.ts';
 import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
 
 const REQUIRED = { portrait: 'face.jpg', audio: 'speech.wav', output: 'talk.mp4' };
 
-/** Messages of all errors, one a line. */
-function messages(options: unknown, nameOf?: (key: string) => string): string[] {
+/** Messages of all errors, one a line, with options as `write` has them. */
+function messages(options: unknown, write?: WriteOption): string[] {
   try {
-    resolveOptions(options as never, nameOf);
+    resolveOptions(options as never);
   } catch (error) {
     assert.ok(error instanceof InvalidOptionsError);
     assert.ok(error.errors.every((each) => each instanceof InvalidOptionError));
     assert.equal(error.message, error.errors.map((each) => each.message).join('\n'));
-    return error.errors.map((each) => each.message);
+    return error.errors.map((each) => (write ? each.writtenAs(write) : each).message);
   }
   return [];
 }
@@ -53,7 +53,8 @@ test('missing required options are reported together, with what they are', () =>
 });
 
 test('every wrong option of a call is reported at once, under the name that the user wrote', () => {
-  const flags = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flags: WriteOption = ({ option }) =>
+    `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const bad = { ...REQUIRED, steps: Number.NaN, headPoseScale: 9, device: 'gpu', fps: 'fast' };
   assert.deepEqual(messages(bad, flags), [
     'Cannot use --steps: expected an integer from 1 to 100, got NaN',

@@ -10,7 +10,7 @@ import { readFrames } from '../../src/media/read-frames.ts';
 import type { ProgressEvent } from '../../src/pipeline/animate-options.ts';
 import type { Job } from '../../src/pipeline/open-job.ts';
 import { type ClipOptions, networksOf, type PreparedClip, Studio } from '../../src/pipeline/studio.ts';
-import { integersGain } from '../../src/runtime/integer-instructions.ts';
+import { integersAreFaster } from '../../src/runtime/integer-instructions.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
 import { ROOT } from '../helpers/run-program.ts';
@@ -173,16 +173,19 @@ test('a preset brings windows, precision and fewer frames; what is asked for goe
   const { sampling: fast } = await jobOf({});
   assert.deepEqual([fast.windows, fast.denoiseEvery, fast.precision], ['moving', 1, 'auto']);
   const asked = { windows: 'overlapping', denoiseEvery: 1, precision: 'float32' } as const;
-  const { sampling, keyFrames } = await jobOf({ preset: 'faster', ...asked });
-  assert.deepEqual([sampling.windows, sampling.precision, keyFrames.length], ['overlapping', 'float32', 15]);
+  const { sampling, denoisedFrames } = await jobOf({ preset: 'faster', ...asked });
+  assert.deepEqual(
+    [sampling.windows, sampling.precision, denoisedFrames.length],
+    ['overlapping', 'float32', 15],
+  );
   const notices: string[] = [];
   const onProgress = (event: ProgressEvent): void => {
     if (event.type === 'notice') notices.push(event.message);
   };
   const faster = await jobOf({ preset: 'faster', onProgress });
-  assert.deepEqual([faster.sampling.windows, faster.keyFrames.length], ['moving', 8]);
-  const gains = integersGain();
-  assert.equal(faster.sampling.precision, gains ? 'int8' : 'auto');
+  assert.deepEqual([faster.sampling.windows, faster.denoisedFrames.length], ['moving', 8]);
+  const isFaster = integersAreFaster();
+  assert.equal(faster.sampling.precision, isFaster ? 'int8' : 'auto');
   await jobOf({ preset: 'faster', onProgress });
-  assert.equal(notices.length, gains ? 0 : 1, 'said once');
+  assert.equal(notices.length, isFaster ? 0 : 1, 'said once');
 });

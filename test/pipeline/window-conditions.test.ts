@@ -53,7 +53,7 @@ function counted({ frames = COUNT, every = 1, posesByFrame = false, signal, ...r
   const conditions = new WindowConditions({
     scene: scene as Scene,
     networks: networks as ClipNetworks,
-    keyFrames: Array.from({ length: frames }, (_, frame) => frame * every),
+    denoisedFrames: Array.from({ length: frames }, (_, frame) => frame * every),
     windows: plan,
     watch: new Stopwatch(),
     signal,

@@ -5,8 +5,8 @@ import { loadFaceMesh } from '../../src/face/face-mesh.ts';
 import type { PortraitFace } from '../../src/face/portrait-face.ts';
 import { poseToMatrix } from '../../src/face/rotation.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
-import { FrameComposer } from '../../src/scene/compose-frame.ts';
-import type { Framing } from '../../src/scene/framed-face.ts';
+import { FrameComposer, type Surroundings } from '../../src/scene/compose-frame.ts';
+import type { Framing } from '../../src/scene/framing.ts';
 import { AnimatedPortrait } from '../../src/scene/portrait.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 
@@ -24,14 +24,25 @@ function portraitOf(width: number, height: number, framing: Framing): Promise<An
   return AnimatedPortrait.create({ image, face, resolution: RESOLUTION, framing });
 }
 
+function composerOf(
+  { resolution, displaySize }: AnimatedPortrait,
+  width: number,
+  height: number,
+): FrameComposer {
+  return new FrameComposer({ resolution, displaySize, width, height });
+}
+
+function aroundOf({ image, square }: AnimatedPortrait): Surroundings {
+  return { picture: image, square };
+}
+
 const full = { cells: 8, data: new Float32Array(64).fill(1) };
 
 test('a face at rest with nothing to change is the photo, byte by byte, and even in size', async () => {
   const portrait = await portraitOf(201, 181, 'paste-back');
-  const composer = new FrameComposer(portrait, true);
-  assert.deepEqual([composer.width, composer.height], [200, 180]);
+  const composer = composerOf(portrait, 200, 180);
   const difference = new Float32Array(3 * RESOLUTION * RESOLUTION);
-  const frame = composer.compose(portrait.renderBase(STILL), difference, full);
+  const frame = composer.compose(portrait.renderBase(STILL), difference, full, aroundOf(portrait));
   for (let y = 0; y < 180; y++) {
     const row = portrait.image.data.subarray(y * 201 * 3, y * 201 * 3 + 200 * 3);
     assert.deepEqual(frame.data.subarray(y * 200 * 3, (y + 1) * 200 * 3), row, `row ${y}`);
@@ -40,11 +51,11 @@ test('a face at rest with nothing to change is the photo, byte by byte, and even
 
 test('a difference shows inside the mask, in the right place and size, and nowhere else', async () => {
   const portrait = await portraitOf(200, 180, 'paste-back');
-  const composer = new FrameComposer(portrait, true);
+  const composer = composerOf(portrait, 200, 180);
   const difference = new Float32Array(3 * RESOLUTION * RESOLUTION).fill(20 / 127.5);
   const mask = { cells: 8, data: new Float32Array(64) };
   mask.data[3 * 8 + 4] = 1;
-  const frame = composer.compose(portrait.renderBase(STILL), difference, mask);
+  const frame = composer.compose(portrait.renderBase(STILL), difference, mask, aroundOf(portrait));
   const { x: left, y: top, side } = portrait.square;
   const changed = (x: number, y: number) =>
     frame.data[(y * 200 + x) * 3]! - portrait.image.data[(y * 200 + x) * 3]!;
@@ -57,14 +68,35 @@ test('a difference shows inside the mask, in the right place and size, and nowhe
 
 test('changes fade out at the edges of the square', async () => {
   const portrait = await portraitOf(200, 180, 'crop');
-  const composer = new FrameComposer(portrait, false);
-  assert.deepEqual([composer.width, composer.height], [RESOLUTION, RESOLUTION]);
+  const composer = composerOf(portrait, RESOLUTION, RESOLUTION);
   const plain = portrait.renderBase(STILL);
   const difference = new Float32Array(3 * RESOLUTION * RESOLUTION).fill(40 / 127.5);
   const frame = composer.compose(portrait.renderBase(STILL), difference, full);
   const centre = (RESOLUTION / 2) * RESOLUTION + RESOLUTION / 2;
   assert.equal(frame.data[centre * 3]! - plain.data[centre * 3]!, 40);
   assert(frame.data[0]! - plain.data[0]! <= 2);
+});
+
+test('where the lower face alone may change, every other pixel keeps its bytes', async () => {
+  const portrait = await portraitOf(200, 180, 'paste-back');
+  const composer = composerOf(portrait, 200, 180);
+  const difference = new Float32Array(3 * RESOLUTION * RESOLUTION).fill(40 / 127.5);
+  const changed = portrait.lowerFaceMask(STILL);
+  const around = { ...aroundOf(portrait), changed };
+  const frame = composer.compose(portrait.renderBase(STILL), difference, full, around);
+  let [changes, outside] = [0, 0];
+  for (let y = 0; y < 180; y++) {
+    for (let x = 0; x < 200; x++) {
+      const [column, row] = [x - changed.left, y - changed.top];
+      const inside = column >= 0 && column < changed.width && row >= 0 && row < changed.height;
+      const share = inside ? changed.data[row * changed.width + column]! : 0;
+      const change = frame.data[(y * 200 + x) * 3]! - portrait.image.data[(y * 200 + x) * 3]!;
+      if (share === 0 && change !== 0) outside++;
+      if (share === 1 && change !== 0) changes++;
+    }
+  }
+  assert.equal(outside, 0);
+  assert(changes > 200, `${changes} pixels changed`);
 });
 
 test('the mask covers the landmarks with a margin and a soft edge', () => {

@@ -15,6 +15,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { EnvironmentError } from '../../src/errors.ts';
+import { formatOwner } from '../../src/files/thread-owner.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
 import { WeightCache } from '../../src/weights/weight-cache.ts';
 
@@ -144,9 +145,10 @@ test('what an interrupted process left is cleared away', async () => {
   const cache = new WeightCache({ folder: newFolder() });
   const { folder } = await cache.store('key', chain(1));
   writeFileSync(path.join(folder, 'x.part'), new Uint8Array(1e6));
-  const lock = path.join(cache.folder, `${path.basename(folder)}.lock`);
   // No process has this number.
-  writeFileSync(lock, JSON.stringify({ token: 'x', pid: 2 ** 30, host: os.hostname() }));
+  const owner = { pid: 2 ** 30, thread: 2 ** 30, started: '', host: os.hostname() };
+  const lock = path.join(cache.folder, `${path.basename(folder)}.lock.1-01234567-${formatOwner(owner)}`);
+  writeFileSync(lock, '');
   const more = await cache.store('key', chain(2));
   assert.equal(more.written, BYTES);
   assert.ok(!existsSync(lock) && !existsSync(path.join(folder, 'x.part')));

@@ -1,8 +1,8 @@
-/** Quality against time, as SVG: a point for each contender, those of a sweep joined by a line. */
+/** Quality against time, as SVG: a point for each variant, those of a sweep joined by a line. */
 import { figures } from '../number-format.ts';
 import { escapeText } from './markup.ts';
 
-/** A contender in the chart. */
+/** A variant in the chart. */
 export interface ChartPoint {
   readonly label: string;
   /** Seconds. */
@@ -47,7 +47,7 @@ export function timeTicks(low: number, high: number): number[] {
  */
 export function qualityChart(points: readonly ChartPoint[], axis: string): string {
   const shown = points.filter(({ time, quality }) => time > 0 && Number.isFinite(quality));
-  if (shown.length === 0) return '<p>No contender has a finite quality to draw.</p>';
+  if (shown.length === 0) return '<p>No variant has a finite quality to draw.</p>';
   const timesOf = shown.map(({ time }) => time);
   const qualities = shown.map(({ quality }) => quality);
   const span = Math.max(...qualities) - Math.min(...qualities) || Math.abs(qualities[0]!) * 0.1 || 1;

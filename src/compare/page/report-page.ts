@@ -1,15 +1,16 @@
 /** The report as one HTML file that needs nothing else: no network, no files beside it. */
-import { ORIGINAL } from '../contenders.ts';
+
 import { METRIC_NOTES } from '../metric-notes.ts';
 import { decimals, figures, gigaFlops, percent, spreadText, times } from '../number-format.ts';
-import type { CompareReport, Comparison, ContenderReport } from '../report.ts';
+import type { CompareReport, Comparison, VariantReport } from '../report.ts';
 import { findComparison, summarise, wantedFigures } from '../summary.ts';
+import { ORIGINAL } from '../variants.ts';
 import { dataUrl, escapeText, tableMarkup } from './markup.ts';
 import { qualityChart } from './quality-chart.ts';
 import { stageBars } from './stage-bars.ts';
 import { SCRIPT, STYLE } from './style.ts';
 
-/** A frame of two contenders and their difference, as JPEG files. */
+/** A frame of two variants and their difference, as JPEG files. */
 export interface FrameRow {
   /** Counted from 0. */
   readonly frame: number;
@@ -18,7 +19,7 @@ export interface FrameRow {
   readonly difference: Uint8Array;
 }
 
-/** Frames of the two contenders side by side. */
+/** Frames of the two variants side by side. */
 export interface FrameStrip {
   readonly of: string;
   readonly against: string;
@@ -27,7 +28,7 @@ export interface FrameStrip {
   readonly rows: readonly FrameRow[];
 }
 
-/** A contender's video: in the page, or, where it is too large for that, beside it. */
+/** A variant's video: in the page, or, where it is too large for that, beside it. */
 export interface PageVideo {
   readonly id: string;
   /** Of the file, relative to the page. */
@@ -40,7 +41,7 @@ export interface PageParts {
   readonly report: CompareReport;
   readonly strip: FrameStrip | undefined;
   readonly videos: readonly PageVideo[];
-  /** Video with the contenders beside each other, relative to the page. */
+  /** Video with the variants beside each other, relative to the page. */
   readonly sideBySide: string | undefined;
 }
 
@@ -83,7 +84,7 @@ function head(report: CompareReport): string {
     ? ''
     : `<p class="note">Stopped before it was complete. ${
         report.unfinished.length === 0
-          ? 'Every contender has at least one repeat.'
+          ? 'Every variant has at least one repeat.'
           : `Unfinished: ${report.unfinished
               .map(
                 ({ id, evaluationsDone, denoiserEvaluations }) =>
@@ -116,12 +117,12 @@ function wantedSection(report: CompareReport): string {
   )}</div>`;
 }
 
-function timeSection({ contenders }: CompareReport): string {
-  if (contenders.length === 0) return '';
-  const hasJob = contenders.some(({ wholeJob }) => wholeJob !== undefined);
+function timeSection({ variants }: CompareReport): string {
+  if (variants.length === 0) return '';
+  const hasJob = variants.some(({ wholeJob }) => wholeJob !== undefined);
   const table = tableMarkup(
     ['', 'evaluations', 'one run, s', 'denoise, s', 'all stages, s', ...(hasJob ? ['whole job, s'] : [])],
-    contenders.map(({ id, denoiserEvaluations, run, times: seconds, wholeJob }) => [
+    variants.map(({ id, denoiserEvaluations, run, times: seconds, wholeJob }) => [
       escapeText(id),
       String(denoiserEvaluations),
       spreadText({ ...run, count: Math.min(run.count, 1) }),
@@ -130,7 +131,7 @@ function timeSection({ contenders }: CompareReport): string {
       ...(hasJob ? [wholeJob === undefined ? '–' : spreadText(wholeJob)] : []),
     ]),
   );
-  return `<h2>Time by stage</h2><div class="card">${stageBars(contenders)}${table}</div>
+  return `<h2>Time by stage</h2><div class="card">${stageBars(variants)}${table}</div>
 <p class="faint">One stage after another, for the whole clip; <em>prepare</em> is the same for all. ${
     hasJob
       ? 'The whole job overlaps its stages, from nothing loaded to the finished file.'
@@ -140,7 +141,7 @@ function timeSection({ contenders }: CompareReport): string {
 
 function videoSection({ report, videos, sideBySide }: PageParts): string {
   if (videos.length === 0) return '';
-  const titles = new Map(report.contenders.map(({ id, title }) => [id, title]));
+  const titles = new Map(report.variants.map(({ id, title }) => [id, title]));
   const figuresOfVideos = videos.map(({ id, path, bytes }) => {
     const source = bytes === undefined ? escapeText(path) : dataUrl('video/mp4', bytes);
     return (
@@ -180,8 +181,8 @@ function cell(comparison: Comparison | undefined, pick: (comparison: Comparison)
 }
 
 function qualitySection(report: CompareReport): string {
-  const { contenders } = report;
-  if (contenders.length === 0) return '';
+  const { variants } = report;
+  if (variants.length === 0) return '';
   const against = (id: string): Comparison | undefined => findComparison(report, id, ORIGINAL);
   const pictures = report.comparisons.some((comparison) => comparison.against === ORIGINAL)
     ? tableMarkup(
@@ -195,7 +196,7 @@ function qualitySection(report: CompareReport): string {
           'flicker ratio <small>face</small>',
           '<small>outside</small>',
         ],
-        contenders
+        variants
           .filter(({ id }) => against(id) !== undefined)
           .map(({ id }) => [
             escapeText(id),
@@ -209,7 +210,7 @@ function qualitySection(report: CompareReport): string {
           ]),
       )
     : '';
-  const hasIdentity = contenders.some(({ identity }) => identity !== undefined);
+  const hasIdentity = variants.some(({ identity }) => identity !== undefined);
   const own = tableMarkup(
     [
       'by itself',
@@ -221,7 +222,7 @@ function qualitySection(report: CompareReport): string {
       'no face',
       ...(hasIdentity ? ['identity'] : []),
     ],
-    contenders.map(({ id, mouth, flicker, drivingLandmarkDistance, missingFaces, identity }) => [
+    variants.map(({ id, mouth, flicker, drivingLandmarkDistance, missingFaces, identity }) => [
       escapeText(id),
       decimals(mouth.correlation, 2),
       decimals(mouth.lag, 0),
@@ -236,15 +237,15 @@ function qualitySection(report: CompareReport): string {
 }
 
 function chartSection(report: CompareReport): string {
-  const points = report.contenders.flatMap((contender) => {
-    const comparison = findComparison(report, contender.id, ORIGINAL);
-    if (comparison === undefined || contender.form === 'published') return [];
+  const points = report.variants.flatMap((variant) => {
+    const comparison = findComparison(report, variant.id, ORIGINAL);
+    if (comparison === undefined || variant.form === 'published') return [];
     return [
       {
-        label: contender.id,
-        time: contender.times.total.median,
+        label: variant.id,
+        time: variant.times.total.median,
         quality: comparison.face.psnr,
-        swept: contender.swept,
+        swept: variant.swept,
       },
     ];
   });
@@ -252,9 +253,9 @@ function chartSection(report: CompareReport): string {
   return `<h2>Quality against time</h2><div class="card">${qualityChart(points, 'PSNR of the face against original, dB')}</div>`;
 }
 
-function workSection({ contenders, limit }: CompareReport): string {
-  if (contenders.length === 0) return '';
-  const row = ({ id, work, denoiserFlops, limitShare }: ContenderReport): string[] => [
+function workSection({ variants, limit }: CompareReport): string {
+  if (variants.length === 0) return '';
+  const row = ({ id, work, denoiserFlops, limitShare }: VariantReport): string[] => [
     escapeText(id),
     gigaFlops(work.denoise),
     gigaFlops(work.pose),
@@ -265,7 +266,7 @@ function workSection({ contenders, limit }: CompareReport): string {
   ];
   return `<h2>Work</h2><div class="card">${tableMarkup(
     ['', 'denoise', 'pose', 'decode', 'reference', 'while denoising', 'of the limit'],
-    contenders.map(row),
+    variants.map(row),
   )}</div><p class="faint">Limit of this machine: ${gigaFlops(limit.flops, '/s')}, by products of matrices of ${limit.sizes
     .map(({ size, flops }) => `${size}² (${gigaFlops(flops, '/s')})`)
     .join(', ')}.</p>`;

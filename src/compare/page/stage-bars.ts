@@ -1,6 +1,6 @@
 /** Bars of time by stage, as SVG. */
 import { figures } from '../number-format.ts';
-import { type ContenderReport, TIMED_STAGES, type TimedStage } from '../report.ts';
+import { TIMED_STAGES, type TimedStage, type VariantReport } from '../report.ts';
 import { escapeText } from './markup.ts';
 
 const WIDTH = 760;
@@ -17,11 +17,11 @@ export function stageClass(stage: TimedStage): string {
   return `stage-${stage}`;
 }
 
-/** One bar for each contender, its parts the stages; the longest fills the width. */
-export function stageBars(contenders: readonly ContenderReport[]): string {
-  const longest = Math.max(...contenders.map(({ times }) => times.total.median));
+/** One bar for each variant, its parts the stages; the longest fills the width. */
+export function stageBars(variants: readonly VariantReport[]): string {
+  const longest = Math.max(...variants.map(({ times }) => times.total.median));
   const scale = (WIDTH - NUMBER) / longest;
-  const rows = contenders.map(({ id, title, times }, i) => {
+  const rows = variants.map(({ id, title, times }, i) => {
     const y = i * ROW + LABEL;
     let x = 0;
     const parts = TIMED_STAGES.map((stage) => {
@@ -43,9 +43,9 @@ export function stageBars(contenders: readonly ContenderReport[]): string {
       `${parts.join('')}<text x="${(x + 6).toFixed(1)}" y="${y + BAR / 2 + 4}">${figures(times.total.median)} s</text>`
     );
   });
-  const height = contenders.length * ROW;
+  const height = variants.length * ROW;
   return (
-    `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Seconds by stage for each contender">${rows.join('')}</svg></div>` +
+    `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Seconds by stage for each variant">${rows.join('')}</svg></div>` +
     `<p class="legend">${TIMED_STAGES.map((stage) => `<span><i class="${stageClass(stage)}"></i>${stage}</span>`).join('')}</p>`
   );
 }

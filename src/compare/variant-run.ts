@@ -1,4 +1,4 @@
-/** A contender with its networks loaded, and what is measured of it from repeat to repeat. */
+/** A variant with its networks loaded, and what is measured of it from repeat to repeat. */
 import { readFile } from 'node:fs/promises';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
@@ -7,12 +7,12 @@ import { networksOf, type Studio } from '../pipeline/studio.ts';
 import { createScheduler } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import { secondsSince } from './clock.ts';
-import type { Contender } from './contenders.ts';
 import type { FrameSpool } from './frame-spool.ts';
 import type { RenderTimes } from './measure-render.ts';
 import { PublishedNetworks } from './published-networks.ts';
+import type { Variant } from './variants.ts';
 
-/** One repeat of one contender. */
+/** One repeat of one variant. */
 export interface Repeat extends RenderTimes {
   encode: number;
   /** If asked for. */
@@ -26,10 +26,10 @@ export interface LoadedNetworks {
   release(): Promise<void>;
 }
 
-/** A contender in the ring. */
-export interface Entrant {
-  readonly contender: Contender;
-  /** The clip with this contender's sampling, key frames and windows. */
+/** A variant in the ring. */
+export interface VariantRun {
+  readonly variant: Variant;
+  /** The clip with this variant's sampling, denoised frames and windows. */
   readonly job: Job;
   readonly sampling: Sampling;
   readonly loaded: LoadedNetworks;
@@ -42,9 +42,9 @@ export interface Entrant {
   latents: Float32Array[] | undefined;
 }
 
-/** The sampler of a contender. */
-export function samplingOf(bundle: Bundle, contender: Contender): Sampling {
-  const { sampler, steps, guidance, halves, windows, every, precision = 'auto' } = contender;
+/** The sampler of a variant. */
+export function samplingOf(bundle: Bundle, variant: Variant): Sampling {
+  const { sampler, steps, guidance, branches, windows, every, precision = 'auto' } = variant;
   const { schedule } = bundle.description;
   const scheduler = createScheduler({
     sampler,
@@ -54,12 +54,12 @@ export function samplingOf(bundle: Bundle, contender: Contender): Sampling {
     timestepSpacing: schedule.timestepSpacing,
   });
   return {
-    ...{ sampler, steps, guidance, halves, loras: loraFilesOf(bundle, contender), scheduler },
+    ...{ sampler, steps, guidance, branches, loras: loraFilesOf(bundle, variant), scheduler },
     ...{ windows, denoiseEvery: every, precision },
   };
 }
 
-/** Reads the bundle's files once, so that no contender pays for a disk that has not seen them. */
+/** Reads the bundle's files once, so that no variant pays for a disk that has not seen them. */
 export async function warmDisk(bundle: Bundle): Promise<void> {
   for (const [part] of filesOf(bundle)) await readFile(bundle.pathOf(part));
 }
@@ -72,14 +72,14 @@ export interface LoadWatch {
 }
 
 /**
- * Loads what one contender needs into the studio's engines; networks that another one holds already are shared and cost no time.
+ * Loads what one variant needs into the studio's engines; networks that another one holds already are shared and cost no time.
  *
  * @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph.
  */
 export async function loadNetworks(
   studio: Studio,
   job: Job,
-  { form }: Contender,
+  { form }: Variant,
   sampling: Sampling,
   { signal, onNotice }: LoadWatch,
 ): Promise<LoadedNetworks> {

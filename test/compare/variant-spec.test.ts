@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseContender, parseSweep, presetOf } from '../../src/compare/contender-spec.ts';
+import { parseSweep, parseVariant, presetOf } from '../../src/compare/variant-spec.ts';
 import { InvalidOptionError } from '../../src/errors.ts';
 
-test('contenders are read with their other names, and start from the preset that fits the sampler', () => {
-  const spec = parseContender('sampler=dpmpp, steps=8,guidance=2.5');
+test('variants are read with their other names, and start from the preset that fits the sampler', () => {
+  const spec = parseVariant('sampler=dpmpp, steps=8,guidance=2.5');
   assert.deepEqual(spec, { sampler: 'dpmsolver', steps: 8, guidance: 2.5 });
   assert.equal(presetOf(spec), 'original');
-  assert.equal(presetOf(parseContender('sampler=tcd')), 'fast');
-  assert.equal(presetOf(parseContender('steps=2')), 'fast');
-  assert.deepEqual(parseContender('precision=int8'), { precision: 'int8' });
-  assert.equal(presetOf(parseContender('sampler=lcm,preset=original')), 'original');
+  assert.equal(presetOf(parseVariant('sampler=tcd')), 'fast');
+  assert.equal(presetOf(parseVariant('steps=2')), 'fast');
+  assert.deepEqual(parseVariant('precision=int8'), { precision: 'int8' });
+  assert.equal(presetOf(parseVariant('sampler=lcm,preset=original')), 'original');
 });
 
 for (const [text, message] of [
@@ -25,9 +25,9 @@ for (const [text, message] of [
   ['precision=int4', /precision auto, float32, float16, int8, got int4/],
   ['preset=slow', /preset fast, faster or original, got slow/],
 ] as const) {
-  test(`the contender ${JSON.stringify(text)} is refused`, () => {
+  test(`the variant ${JSON.stringify(text)} is refused`, () => {
     assert.throws(
-      () => parseContender(text, '--with'),
+      () => parseVariant(text, '--with'),
       (error: Error) =>
         error instanceof InvalidOptionError && error.option === '--with' && message.test(error.message),
     );

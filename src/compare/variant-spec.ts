@@ -1,12 +1,12 @@
-/** Contenders as a user writes them: `sampler=dpmpp,steps=8,guidance=2.5`, and sweeps, `steps=1,2,4,8`. */
+/** Variants as a user writes them: `sampler=dpmpp,steps=8,guidance=2.5`, and sweeps, `steps=1,2,4,8`. */
 
-import { MAX_DENOISE_EVERY } from '../denoising/denoised-frames.ts';
 import { InvalidOptionError } from '../errors.ts';
+import { MAX_DENOISE_EVERY } from '../models/bundle-terms.ts';
 import type { PrecisionChoice, PresetName, SamplerName, WindowLayout } from '../pipeline/animate-options.ts';
 import { SAMPLERS } from '../schedulers/create-scheduler.ts';
 
-/** A contender beside the bundle's own presets; what is left out is the preset's. */
-export interface ContenderSpec {
+/** A variant beside the bundle's own presets; what is left out is the preset's. */
+export interface VariantSpec {
   /** Whose settings, adapters included, are the start. @defaultValue `fast` for `lcm` and `tcd`, else `original` */
   readonly preset?: PresetName;
   readonly sampler?: SamplerName;
@@ -68,15 +68,15 @@ function expectNumber(option: string, key: NumberSetting, text: string, value: n
 }
 
 /**
- * Reads a contender.
+ * Reads a variant.
  *
  * @param option - what the user calls it, for messages.
  * @throws {@link InvalidOptionError} that says what is wrong with it.
  * @example
- * parseContender('sampler=dpmpp,steps=8'); // { sampler: 'dpmsolver', steps: 8 }
+ * parseVariant('sampler=dpmpp,steps=8'); // { sampler: 'dpmsolver', steps: 8 }
  */
-export function parseContender(text: string, option = 'with'): ContenderSpec {
-  const spec: { -readonly [Key in keyof ContenderSpec]: ContenderSpec[Key] } = {};
+export function parseVariant(text: string, option = 'with'): VariantSpec {
+  const spec: { -readonly [Key in keyof VariantSpec]: VariantSpec[Key] } = {};
   for (const part of text.split(',')) {
     const [key = '', value = '', ...rest] = part.split('=').map((word) => word.trim());
     if (value === '' || rest.length > 0 || !(KEYS as readonly string[]).includes(key)) {
@@ -117,15 +117,11 @@ export function parseContender(text: string, option = 'with'): ContenderSpec {
         break;
     }
   }
-  return checkContender(spec, option, text);
+  return checkVariant(spec, option, text);
 }
 
 /** @throws {@link InvalidOptionError} if the settings contradict each other or are out of range. */
-export function checkContender(
-  spec: ContenderSpec,
-  option = 'with',
-  text = JSON.stringify(spec),
-): ContenderSpec {
+export function checkVariant(spec: VariantSpec, option = 'with', text = JSON.stringify(spec)): VariantSpec {
   const { preset, sampler, steps, guidance, every, windows, precision } = spec;
   if (preset !== undefined && !PRESETS.includes(preset)) {
     throw refuse(option, text, 'preset fast, faster or original', String(preset));
@@ -148,8 +144,8 @@ export function checkContender(
   return spec;
 }
 
-/** The preset whose settings a contender starts from. */
-export function presetOf({ preset, sampler }: ContenderSpec): PresetName {
+/** The preset whose settings a variant starts from. */
+export function presetOf({ preset, sampler }: VariantSpec): PresetName {
   if (preset !== undefined) return preset;
   return sampler === undefined || DISTILLED.has(sampler) ? 'fast' : 'original';
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseContenders, fusedLoras } from '../../src/compare/contenders.ts';
+import { chooseVariants, fusedLoras } from '../../src/compare/variants.ts';
 import { ModelError } from '../../src/errors.ts';
 import { type Bundle, openBundle } from '../../src/models/bundle.ts';
 
@@ -12,13 +12,13 @@ function bundleWith(changes: Record<string, unknown>): Bundle {
 
 const idsOf = (
   bundle: Bundle,
-  ...more: [Parameters<typeof chooseContenders>[1]?, Parameters<typeof chooseContenders>[2]?]
-) => chooseContenders(bundle, more[0] ?? [], more[1] ?? []).contenders.map(({ id }) => id);
+  ...more: [Parameters<typeof chooseVariants>[1]?, Parameters<typeof chooseVariants>[2]?]
+) => chooseVariants(bundle, more[0] ?? [], more[1] ?? []).variants.map(({ id }) => id);
 
 test('the presets take part, the original one also as it was published', () => {
-  const { contenders, notes } = chooseContenders(tiny, [], []);
+  const { variants, notes } = chooseVariants(tiny, [], []);
   assert.deepEqual(
-    contenders.map(({ id, title, form, steps }) => [id, title, form, steps]),
+    variants.map(({ id, title, form, steps }) => [id, title, form, steps]),
     [
       ['fast', 'LCM, 4 steps, moving windows', 'lean', 4],
       ['original', 'DDIM, 25 steps, guidance 3.5', 'lean', 25],
@@ -30,9 +30,9 @@ test('the presets take part, the original one also as it was published', () => {
 
 test('a sweep passes through the preset, and what is there twice is told', () => {
   const added = [{ sampler: 'dpmsolver', steps: 8 } as const, { sampler: 'lcm', steps: 4 } as const];
-  const { contenders, notes } = chooseContenders(tiny, added, [{ setting: 'steps', values: [1, 4, 8] }]);
+  const { variants, notes } = chooseVariants(tiny, added, [{ setting: 'steps', values: [1, 4, 8] }]);
   assert.deepEqual(
-    contenders.map(({ id, swept }) => `${id}${swept ? '*' : ''}`),
+    variants.map(({ id, swept }) => `${id}${swept ? '*' : ''}`),
     ['fast-steps-1*', 'fast*', 'fast-steps-8*', 'dpmsolver-8-g3.5', 'original', 'original-as-published'],
   );
   assert.deepEqual(notes, ['lcm-4 is the same as fast and was left out']);
@@ -42,15 +42,15 @@ test('a bundle without its original preset or its LoRA shows what there is and s
   const { fast, original } = tiny.description.presets;
   assert.deepEqual(idsOf(bundleWith({ presets: { fast } })), ['fast']);
   const withoutFast = bundleWith({ presets: { original } });
-  const { contenders, notes } = chooseContenders(withoutFast, [{ steps: 2 }], []);
+  const { variants, notes } = chooseVariants(withoutFast, [{ steps: 2 }], []);
   assert.deepEqual(
-    contenders.map(({ id }) => id),
+    variants.map(({ id }) => id),
     ['original', 'original-as-published'],
   );
   assert.match(notes[0]!, /has no preset fast: compared is what there is/);
   assert.match(notes[1]!, /starts from the preset fast and was left out/);
   const undistilled = bundleWith({ presets: { original, fast: { ...fast, loras: [] } } });
-  assert.match(chooseContenders(undistilled, [], []).notes[0]!, /preset fast of the bundle tiny has no LoRA/);
+  assert.match(chooseVariants(undistilled, [], []).notes[0]!, /preset fast of the bundle tiny has no LoRA/);
   const unguided = bundleWith({ presets: { fast, original: { ...original, guidance: 1 } } });
   assert.deepEqual(idsOf(unguided), ['fast', 'original']);
   assert.throws(() => idsOf(bundleWith({ presets: {} })), ModelError);
@@ -58,9 +58,9 @@ test('a bundle without its original preset or its LoRA shows what there is and s
 
 test('a preset whose LoRA is not there is compared without it, and says so', () => {
   const lacking = { ...tiny, missing: new Set(['lcmLora'] as const) };
-  const { contenders, notes } = chooseContenders(lacking, [], []);
+  const { variants, notes } = chooseVariants(lacking, [], []);
   assert.deepEqual(
-    contenders.map(({ id, title, loras }) => [id, title, loras.length]),
+    variants.map(({ id, title, loras }) => [id, title, loras.length]),
     [
       ['fast', 'LCM, 4 steps, moving windows, without its LoRA', 0],
       ['original', 'DDIM, 25 steps, guidance 3.5', 0],
@@ -76,22 +76,22 @@ test('a preset whose LoRA is not there is compared without it, and says so', () 
   assert.throws(() => idsOf(alone), /expected the preset original, or fast with its LoRA, got neither/);
 });
 
-test('a LoRA that is fused into the weights is in all contenders, and that is said', () => {
+test('a LoRA that is fused into the weights is in all variants, and that is said', () => {
   const { fast, original } = tiny.description.presets;
   const fused = bundleWith({ presets: { original, fast: { ...fast, loras: [] } } });
-  const { contenders, notes } = chooseContenders(fused, [], [], 'style.safetensors:0.8');
-  assert.equal(contenders[0]!.title, 'LCM, 4 steps, moving windows');
+  const { variants, notes } = chooseVariants(fused, [], [], 'style.safetensors:0.8');
+  assert.equal(variants[0]!.title, 'LCM, 4 steps, moving windows');
   assert.equal(notes.length, 1);
-  assert.match(notes[0]!, /has style\.safetensors:0\.8 fused into it, and all contenders run on it/);
+  assert.match(notes[0]!, /has style\.safetensors:0\.8 fused into it, and all variants run on it/);
   assert.equal(fusedLoras(tiny), undefined);
 });
 
 test('guidance that the denoiser takes as an input is one evaluation, and has no published form', () => {
   const { denoisingUnet } = tiny.description;
   const embedded = bundleWith({ denoisingUnet: { ...denoisingUnet, timeCondProjDim: 64 } });
-  const { contenders, notes } = chooseContenders(embedded, [], []);
+  const { variants, notes } = chooseVariants(embedded, [], []);
   assert.deepEqual(
-    contenders.map(({ id, halves, guidance }) => [id, halves, guidance]),
+    variants.map(({ id, branches, guidance }) => [id, branches, guidance]),
     [
       ['fast', 1, 1],
       ['original', 1, 3.5],

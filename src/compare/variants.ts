@@ -4,23 +4,23 @@ import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import { bundlePrecision } from '../networks/check-precision.ts';
 import type { PresetName } from '../pipeline/animate-options.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
-import { type ContenderSpec, presetOf, type SweepSpec } from './contender-spec.ts';
-import type { ContenderSettings } from './report.ts';
+import type { VariantSettings } from './report.ts';
+import { presetOf, type SweepSpec, type VariantSpec } from './variant-spec.ts';
 
-/** A contender with the settings that its networks need. */
-export interface Contender extends Omit<ContenderSettings, 'loras'> {
+/** A variant with the settings that its networks need. */
+export interface Variant extends Omit<VariantSettings, 'loras'> {
   readonly loras: BundlePreset['loras'];
   /** Where the settings come from that are not its own. */
   readonly preset: PresetName;
   /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
-  readonly halves: 1 | 2;
+  readonly branches: 1 | 2;
   /** Whether the kind of windows was asked for, and is not to be made like that of others. */
   readonly ownWindows: boolean;
 }
 
-/** The contenders, and what of the wanted ones this bundle cannot show. */
-export interface ChosenContenders {
-  readonly contenders: readonly Contender[];
+/** The variants, and what of the wanted ones this bundle cannot show. */
+export interface ChosenVariants {
+  readonly variants: readonly Variant[];
   readonly notes: readonly string[];
 }
 
@@ -40,12 +40,12 @@ function settingsTitle({
   every,
   windows,
   precision,
-}: Pick<Contender, 'sampler' | 'steps' | 'guidance' | 'every' | 'windows' | 'precision'>): string {
+}: Pick<Variant, 'sampler' | 'steps' | 'guidance' | 'every' | 'windows' | 'precision'>): string {
   const name = { lcm: 'LCM', ddim: 'DDIM', dpmsolver: 'DPM-Solver++', tcd: 'TCD', euler: 'Euler' }[sampler];
   const guided = guidance > 1 ? `, guidance ${guidance}` : '';
   const sparse = every > 1 ? `, every ${every}${ORDINAL_ENDINGS[every] ?? 'th'} frame` : '';
-  const cut = windows === 'overlapping' ? '' : `, ${windows === 'loop' ? 'looped' : windows} windows`;
-  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}${sparse}${cut}${precision ? `, ${precision}` : ''}`;
+  const layout = windows === 'overlapping' ? '' : `, ${windows === 'loop' ? 'looped' : windows} windows`;
+  return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}${sparse}${layout}${precision ? `, ${precision}` : ''}`;
 }
 
 /**
@@ -53,39 +53,39 @@ function settingsTitle({
  *
  * @param fused - LoRAs that are in the denoiser's weights already; see {@link fusedLoras}.
  * @throws {@link ModelError} if the bundle has nothing that could be compared.
- * @throws {@link InvalidOptionError} if a contender asks for a precision that the bundle does not have.
+ * @throws {@link InvalidOptionError} if a variant asks for a precision that the bundle does not have.
  */
-export function chooseContenders(
+export function chooseVariants(
   bundle: Bundle,
-  added: readonly ContenderSpec[],
+  added: readonly VariantSpec[],
   sweeps: readonly SweepSpec[],
   fused?: string,
-): ChosenContenders {
+): ChosenVariants {
   const notes: string[] = [];
   if (fused !== undefined) {
     notes.push(
-      `the denoiser of the bundle ${bundle.description.name} has ${fused} fused into it, and all contenders run on it: ` +
+      `the denoiser of the bundle ${bundle.description.name} has ${fused} fused into it, and all variants run on it: ` +
         'its preset original is not what the bundle was made of; for that, compare the other bundle',
     );
   }
-  const contenders: Contender[] = [];
+  const variants: Variant[] = [];
   const add = (
     id: string,
     label: string,
-    given: Omit<Contender, 'id' | 'title' | 'halves' | 'form' | 'swept' | 'ownWindows'> & Partial<Contender>,
+    given: Omit<Variant, 'id' | 'title' | 'branches' | 'form' | 'swept' | 'ownWindows'> & Partial<Variant>,
   ): void => {
     const form = 'lean' as const;
-    const halves = halvesOf(bundle, given.guidance);
-    const settings = { form, swept: false, ownWindows: given.windows === 'moving', ...given, halves };
-    const same = contenders.find((other) => other.form === settings.form && keyOf(other) === keyOf(settings));
+    const branches = branchesOf(bundle, given.guidance);
+    const settings = { form, swept: false, ownWindows: given.windows === 'moving', ...given, branches };
+    const same = variants.find((other) => other.form === settings.form && keyOf(other) === keyOf(settings));
     if (same !== undefined) {
       // A sweep passes through the preset itself, which is then a point of the sweep.
-      if (settings.swept) contenders[contenders.indexOf(same)] = { ...same, swept: true };
+      if (settings.swept) variants[variants.indexOf(same)] = { ...same, swept: true };
       else notes.push(`${label} is the same as ${same.id} and was left out`);
       return;
     }
     const without = lacking.has(settings.preset) ? ', without its LoRA' : '';
-    contenders.push({ ...settings, id, title: settingsTitle(settings) + without });
+    variants.push({ ...settings, id, title: settingsTitle(settings) + without });
   };
   /** Presets whose LoRAs are not there. */
   const lacking = new Set<PresetName>();
@@ -123,10 +123,10 @@ export function chooseContenders(
     const settings = settingsOf(name, preset);
     add(name, name, settings);
     if (name !== 'original') continue;
-    if (halvesOf(bundle, preset.guidance) === 2) {
+    if (branchesOf(bundle, preset.guidance) === 2) {
       add(PUBLISHED, PUBLISHED, { ...settings, form: 'published' });
-      const last = contenders.length - 1;
-      contenders[last] = { ...contenders[last]!, title: `${contenders[last]!.title}, as published` };
+      const last = variants.length - 1;
+      variants[last] = { ...variants[last]!, title: `${variants[last]!.title}, as published` };
     } else {
       notes.push(
         'the preset original has no second half for guidance: there are no exact savings to measure',
@@ -151,7 +151,7 @@ export function chooseContenders(
       ...(precision ? [precision] : []),
     ].join('-');
     const { precision: _, ...others } = own;
-    add(uniqueId(id, contenders), id, {
+    add(uniqueId(id, variants), id, {
       ...{ ...others, sampler, steps, guidance, every, windows },
       ownWindows: spec.windows !== undefined || windows === 'moving',
       ...(precision && { precision }),
@@ -165,18 +165,18 @@ export function chooseContenders(
     }
     for (const value of values) {
       const swept = { ...settingsOf('fast', fast), [setting]: value, swept: true };
-      add(uniqueId(`fast-${setting}-${value}`, contenders), `fast with ${setting} ${value}`, swept);
+      add(uniqueId(`fast-${setting}-${value}`, variants), `fast with ${setting} ${value}`, swept);
     }
   }
-  if (contenders.length === 0) {
+  if (variants.length === 0) {
     throw new ModelError(
       `Cannot compare with bundle ${bundle.description.name}: expected the preset original, or fast with its LoRA, got neither`,
       bundle.folder,
     );
   }
-  const cost = ({ steps, halves, every, form }: Contender): number =>
-    ((steps * halves) / every) * (form === 'published' ? 1.5 : 1);
-  return { contenders: contenders.sort((a, b) => cost(a) - cost(b)), notes };
+  const cost = ({ steps, branches, every, form }: Variant): number =>
+    ((steps * branches) / every) * (form === 'published' ? 1.5 : 1);
+  return { variants: variants.sort((a, b) => cost(a) - cost(b)), notes };
 }
 
 /** What `models fuse` has merged into a bundle's denoiser, as its file says. */
@@ -189,7 +189,7 @@ export function fusedLoras(bundle: Bundle): string | undefined {
   }
 }
 
-/** A preset as a contender. */
+/** A preset as a variant. */
 function settingsOf(name: PresetName, preset: BundlePreset) {
   const { sampler, steps, guidance, loras, windows = 'overlapping', denoiseEvery: every = 1 } = preset;
   const { precision = 'auto' } = preset;
@@ -199,7 +199,7 @@ function settingsOf(name: PresetName, preset: BundlePreset) {
   };
 }
 
-function halvesOf({ description }: Bundle, guidance: number): 1 | 2 {
+function branchesOf({ description }: Bundle, guidance: number): 1 | 2 {
   return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
 }
 
@@ -211,12 +211,12 @@ function keyOf({
   windows,
   loras,
   precision,
-}: Omit<Contender, 'id' | 'title'>): string {
+}: Omit<Variant, 'id' | 'title'>): string {
   return JSON.stringify([sampler, steps, guidance, every, windows, loras, precision]);
 }
 
-function uniqueId(id: string, contenders: readonly Contender[]): string {
-  const taken = new Set(contenders.map((contender) => contender.id));
+function uniqueId(id: string, variants: readonly Variant[]): string {
+  const taken = new Set(variants.map((variant) => variant.id));
   let free = id;
   for (let i = 2; taken.has(free); i++) free = `${id}-${i}`;
   return free;

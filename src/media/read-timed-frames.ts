@@ -1,0 +1,189 @@
+/** The pictures of a video with the times at which they are shown, made small enough for who looks at them. */
+import { MediaError, SubprocessError } from '../errors.ts';
+import { type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
+import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { assertReadableFile } from './media-file.ts';
+import { INPUT_OPTIONS, parseTimestamp } from './probe.ts';
+import { FrameSplitter } from './read-frames.ts';
+import type { VideoFrame } from './video-frame.ts';
+
+/** Options of {@link readTimedFrames}. */
+export interface ReadTimedFramesOptions {
+  readonly ffmpeg: FfmpegInfo;
+  /** Longest side of the pictures; larger ones are made smaller, smaller ones stay as they are. */
+  readonly maxSide: number;
+  /** Pictures that follow the last one in less than 1 / `maxRate` seconds are left out. */
+  readonly maxRate: number;
+  /**
+   * Instead of the video's own timing: so many pictures a second, repeated and dropped as {@link readFrames} does.
+   * @defaultValue the video's own timing
+   */
+  readonly fps?: number | undefined;
+  /** Seconds from time 0 after which nothing is read. @defaultValue all */
+  readonly duration?: number | undefined;
+  /** Receives the seconds that the file says it has, if it does. */
+  readonly onDuration?: ((seconds: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A picture and when it is shown. */
+export interface TimedFrame extends VideoFrame {
+  /** Seconds from time 0 of the file, which is that of {@link readAudio}'s first sample. */
+  readonly time: number;
+}
+
+/** A picture's time may lie this far under 1 / `maxRate` after the last: containers round to milliseconds. */
+const RATE_TOLERANCE = 1.03;
+
+/**
+ * Decodes the first video stream, upright and with square pixels, in the order in which it is shown. Memory holds a few
+ * frames: decoding waits for the reader, and ends when the reader breaks out of its loop.
+ *
+ * @throws {@link MediaError} if the file cannot be read or has no picture that decodes.
+ */
+export async function* readTimedFrames(
+  videoPath: string,
+  options: ReadTimedFramesOptions,
+): AsyncGenerator<TimedFrame> {
+  const { ffmpeg, onDuration, signal } = options;
+  await assertReadableFile(videoPath, 'video');
+  const times = new TimeList();
+  const run = runFfmpeg(ffmpeg.path, timedFrameSpec(videoPath, options), {
+    purpose: `read video ${videoPath}`,
+    signal,
+    onStderrLine: (line) => {
+      times.read(line);
+      const stated = /\[info\] +Duration: (\S+),/.exec(line)?.[1];
+      if (stated !== undefined && stated !== 'N/A') onDuration?.(parseTimestamp(stated));
+    },
+  });
+  run.done.then(
+    () => times.end(),
+    () => times.end(),
+  );
+  const splitter = new FrameSplitter();
+  let delivered = 0;
+  try {
+    for await (const chunk of run.stdout) {
+      for (const frame of splitter.split(chunk as Uint8Array)) {
+        const time = await times.at(delivered);
+        if (time === undefined) throw new Error(`ffmpeg named no time for frame ${delivered}`);
+        delivered++;
+        yield { ...frame, time };
+      }
+    }
+    await run.done;
+  } catch (error) {
+    run.kill();
+    // A child that is killed closes its pipe: `done` has the reason.
+    const reason = await run.done.then(
+      () => error,
+      (failure: unknown) => failure,
+    );
+    if (!(reason instanceof SubprocessError) || delivered > 0) throw reason;
+    const got = times.hasVideo
+      ? `none. ${reason.message}`
+      : times.hasInput
+        ? 'a file without a video stream'
+        : `none. ${reason.message}`;
+    throw new MediaError(
+      `Cannot read video ${videoPath}: expected pictures that ffmpeg can decode, got ${got}`,
+      videoPath,
+      { cause: reason },
+    );
+  } finally {
+    run.kill();
+    await run.done.catch(() => {});
+  }
+}
+
+function timedFrameSpec(
+  videoPath: string,
+  { ffmpeg, maxSide, maxRate, fps, duration }: ReadTimedFramesOptions,
+): FfmpegSpec {
+  const least = 1 / (maxRate * RATE_TOLERANCE);
+  const timing =
+    fps === undefined
+      ? `select='isnan(prev_selected_t)+gte(t-prev_selected_t\\,${least.toFixed(6)})'`
+      : `fps=${fps}`;
+  // Pixels need not be square; what is looked at are shapes.
+  const shrink = `min(1\\,${maxSide}/max(iw*sar\\,ih))`;
+  const scale = `scale=w='max(2\\,round(iw*sar*${shrink}))':h='max(2\\,round(ih*${shrink}))':flags=area`;
+  return {
+    inputs: [
+      {
+        source: fileUrl(videoPath),
+        options: [...INPUT_OPTIONS, ...(duration === undefined ? [] : ['-t', duration.toFixed(6)])],
+      },
+    ],
+    videoFilters: [timing, scale, 'format=rgb24', 'showinfo'],
+    // Binary PPM says the size of every frame, which for a turned video is not the one in the header.
+    outputOptions: [
+      ...['-map', '0:v:0', '-an', '-sn', '-dn'],
+      ...(fps === undefined ? [frameTimingOption(ffmpeg.version), 'passthrough'] : []),
+      ...['-c:v', 'ppm', '-f', 'image2pipe'],
+    ],
+    output: 'pipe:1',
+  };
+}
+
+/** How long a line may follow its picture: far more than it does on a machine that is busy. */
+const TIME_LINE_TIMEOUT_MS = 30_000;
+/** Builds from this revision on, of version 5.1, know the option's new name. */
+const FPS_MODE_REVISION = 107_000;
+
+/** The option that keeps frames as they come, neither repeated nor dropped, under the name that a version of ffmpeg knows. */
+export function frameTimingOption(version: string): '-fps_mode' | '-vsync' {
+  const revision = /^N-(\d+)/.exec(version)?.[1];
+  if (revision !== undefined) return Number(revision) >= FPS_MODE_REVISION ? '-fps_mode' : '-vsync';
+  const [major = 0, minor = 0] = /^n?(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [];
+  return major > 5 || (major === 5 && minor >= 1) ? '-fps_mode' : '-vsync';
+}
+
+/** The times that ffmpeg names on stderr before it writes a frame. */
+class TimeList {
+  hasInput = false;
+  hasVideo = false;
+  readonly #times: number[] = [];
+  #taken = 0;
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  read(line: string): void {
+    if (/\[info\] Input #0/.test(line)) this.hasInput = true;
+    if (/\[info\] +Stream #0:\d+.*: Video:/.test(line)) this.hasVideo = true;
+    const time = /showinfo.*\bn: *\d+ .*\bpts_time: *(-?[\d.e+-]+)/.exec(line)?.[1];
+    if (time === undefined) return;
+    this.#times.push(Number(time));
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  /** The time of a frame, which is asked for once, in order; undefined if the program ended without naming it. */
+  async at(frame: number): Promise<number | undefined> {
+    while (frame - this.#taken >= this.#times.length && !this.#ended) {
+      await new Promise<void>((resolve, reject) => {
+        // The line is written before the picture is: it is on its way, unless this ffmpeg writes it in another form.
+        const timer = setTimeout(
+          () => reject(new Error('ffmpeg names no times in a known form')),
+          TIME_LINE_TIMEOUT_MS,
+        );
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    const time = this.#times[frame - this.#taken];
+    // Those before it are not asked for again.
+    if (this.#taken + this.#times.length > frame && frame - this.#taken > 1000) {
+      this.#times.splice(0, frame - this.#taken);
+      this.#taken = frame;
+    }
+    return time;
+  }
+}
