@@ -261,10 +261,8 @@ function filmTables(results: readonly FilmResult[]): string[] {
   const lines: string[] = [];
   for (const group of new Set(results.map((result) => result.group))) {
     const own = results.filter((result) => result.group === group);
-    const sides: readonly [string, Side][] = [
-      ...(values['motion-only'] ? [] : ([['ours, rendered', 'rendered']] as const)),
-      ['ours, driven', 'driven'],
-    ];
+    const sides: [string, Side][] = [['ours, driven', 'driven']];
+    if (!values['motion-only']) sides.unshift(['ours, rendered', 'rendered']);
     lines.push(
       `## ${group[0]!.toUpperCase()}${group.slice(1)}: ${own.length} clips`,
       '',

@@ -72,7 +72,9 @@ export function stateOfMesh(mesh: ArrayLike<number>, pose: ArrayLike<number>): F
     );
   const mean = (points: readonly number[], axis: number): number =>
     points.reduce((sum, point) => sum + mesh[3 * point + axis]!, 0) / points.length;
-  const lids = EYES.map(({ upper, lower, corners }) => distance(upper, lower) / distance(...corners));
+  const lids = EYES.map(
+    ({ upper, lower, corners }) => distance(upper, lower) / distance(corners[0], corners[1]),
+  );
   return {
     opening: MM * distance(UPPER_LIP, LOWER_LIP),
     width: MM * distance(RIGHT_CORNER, LEFT_CORNER),
