@@ -125,6 +125,19 @@ export class MediaError extends PipelineError {
   }
 }
 
+/** Why a motion file cannot be used. */
+export type MotionFileProblem = 'other-kind' | 'cut' | 'damaged' | 'newer' | 'other-mesh';
+
+/** A motion file cannot be read or does not fit. */
+export class MotionFileError extends MediaError {
+  readonly problem: MotionFileProblem;
+
+  constructor(message: string, path: string, problem: MotionFileProblem, options?: ErrorOptions) {
+    super(message, path, options);
+    this.problem = problem;
+  }
+}
+
 /** Why a portrait's face cannot be animated. */
 export type FaceProblem = 'no-face' | 'too-small' | 'turned-away';
 

@@ -15,7 +15,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['jobs', 'compare'],
   ['pipeline'],
   ['scene', 'networks', 'denoising'],
-  ['tracking'],
+  ['tracking', 'driving'],
   ['bundles'],
   ['motion', 'face'],
   ['models', 'metrics'],

@@ -36,7 +36,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     recolour: false,
     surroundings: {
       faker_female_68: { hair: 1, body: 1, tolerance: 0.18 },
-      faker_female_36: { hair: 1, body: 0.08 },
+      faker_female_36: { hair: 0.45, body: 0.08 },
       faker_female_90: { hair: 0.5, body: 0.1 },
       sfhqt2i_sdxl_0002039: { hair: 0.8, body: 0.08, tolerance: 0.18 },
     },

@@ -7,7 +7,7 @@
  *
  * FOLDER holds speech/ with index.tsv and phn/, as for training.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
@@ -25,6 +25,7 @@ import { type HeldOutSpeech, listHeldOutVoices, type Phone } from '../lib/held-o
 import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
 import { closures, measurePhones, partedOpenings, phoneTargets } from '../lib/phone-openings.ts';
 import { parseSyntheticPhones } from '../lib/synthetic-phones.ts';
+import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -175,8 +176,7 @@ ${table}
   other consonants that stand beside none of these and no pause; few are wanted.
 - Half a second of silence is put before and after each recording.
 `;
-  console.log(text);
-  if (values.output !== undefined) await writeFile(values.output, text);
+  await writeReport(values.output, text.trimEnd().split('\n'));
 } finally {
   weights.dispose();
   await network.dispose();

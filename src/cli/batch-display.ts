@@ -1,11 +1,9 @@
 /** Progress of a batch: a few lines that are redrawn on a terminal, a line for each job elsewhere. */
-import type { BatchEvent, JobCounts, JobReport } from '../jobs/batch-events.ts';
+import type { BatchEvent, JobCounts, JobProgress, JobReport } from '../jobs/batch-events.ts';
 import { countJobs } from '../jobs/batch-events.ts';
 import { formatCounts } from './batch-format.ts';
 import { formatSeconds } from './format.ts';
 import type { ProgressStream } from './progress-bar.ts';
-
-type ProgressEvent = Extract<BatchEvent, { type: 'progress' }>;
 
 /** Shows events; `close` takes away what would be in the way of later output, and may be called twice. */
 export interface BatchDisplay {
@@ -36,7 +34,7 @@ export function createBatchDisplay(
  */
 export function renderOverview(
   jobs: readonly JobReport[],
-  progress: ReadonlyMap<number, ProgressEvent>,
+  progress: ReadonlyMap<number, JobProgress>,
   remaining: number | undefined,
   columns: number,
 ): string[] {
@@ -52,15 +50,14 @@ export function renderOverview(
   return lines.map((line) => line.slice(0, room));
 }
 
-function describeJob({ name, state }: JobReport, event: ProgressEvent | undefined): string {
+function describeJob({ name, state }: JobReport, event: JobProgress | undefined): string {
   const shown = (name.length > MAX_NAME ? `…${name.slice(1 - MAX_NAME)}` : name).padEnd(MAX_NAME);
   if (state !== 'rendering') return `${shown}  ${state === 'ready' ? 'ready' : 'preparing'}`;
   if (event === undefined) return `${shown}  loading networks`;
-  const done = (0.9 * event.stepsDone) / event.stepsTotal + (0.1 * event.framesDone) / event.framesTotal;
-  const filled = Math.floor(done * BAR_WIDTH + 1e-9);
+  const filled = Math.floor(event.fraction * BAR_WIDTH + 1e-9);
   const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
   const pace = event.framesPerSecond > 0 ? `  ${event.framesPerSecond.toFixed(1)} frames/s` : '';
-  return `${shown}  ${bar}  ${event.framesDone}/${event.framesTotal} frames${pace}`;
+  return `${shown}  ${bar}  ${Math.floor(event.fraction * 100 + 1e-9)} %  ${event.framesDone}/${event.framesTotal} frames${pace}`;
 }
 
 /** Why a job is not done, for people. */
@@ -92,7 +89,7 @@ function describeLeft(counts: JobCounts, remaining: number | undefined): string 
 /** Jobs as events have told of them. */
 class BatchState {
   readonly jobs: JobReport[] = [];
-  readonly progress = new Map<number, ProgressEvent>();
+  readonly progress = new Map<number, JobProgress>();
   remaining: number | undefined;
 
   take(event: BatchEvent): void {

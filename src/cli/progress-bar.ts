@@ -1,8 +1,6 @@
 /** Progress of a job: a line that is redrawn on a terminal, a line now and then elsewhere. */
-import type { ProgressEvent, Stage } from '../pipeline/animate-options.ts';
+import type { ProgressEvent, RenderingProgress, Stage } from '../pipeline/animate-options.ts';
 import { formatSeconds } from './format.ts';
-
-type FramesEvent = Extract<ProgressEvent, { type: 'frames' }>;
 
 /** What a display knows at one moment. */
 export interface ProgressState {
@@ -10,7 +8,7 @@ export interface ProgressState {
   /** Seconds since the stage began. */
   readonly stageElapsed: number;
   /** The last report, once rendering has one. */
-  readonly frames?: FramesEvent;
+  readonly frames?: RenderingProgress;
   /** Seconds since that report. */
   readonly framesAge?: number;
 }
@@ -36,8 +34,6 @@ const STAGE_NAMES: Record<Stage, string> = {
   finish: 'Finishing the video',
 };
 
-/** Part of the work that is denoising; the rest, decoding and encoding, follows frame by frame. */
-const DENOISING_SHARE = 0.9;
 /** A remaining time that is overdue by more seconds than this was wrong, and is not shown. */
 const OVERDUE = 2;
 const MAX_BAR_WIDTH = 30;
@@ -78,24 +74,15 @@ export function renderProgress(state: ProgressState, columns: number): string {
     while (facts.length > 1 && line().length > room) facts.pop();
     return line().slice(0, room);
   }
-  const filled = Math.floor(fractionDone(state.frames) * width);
+  const filled = Math.floor(state.frames.fraction * width);
   const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
   return [name, bar, ...facts].join('  ');
 }
 
-/** Work done, 0 to 1: moves with the denoiser's steps, and is 1 only when the last frame is out. */
-export function fractionDone(event: FramesEvent): number {
-  const share = (done: number, total: number) => (total > 0 ? Math.min(1, done / total) : 0);
-  return (
-    DENOISING_SHARE * share(event.stepsDone, event.stepsTotal) +
-    (1 - DENOISING_SHARE) * share(event.framesDone, event.framesTotal)
-  );
-}
-
 /** Percentage, frames, pace, remaining time: the last two once they are known. */
-function describeFrames(event: FramesEvent, age: number): string[] {
+function describeFrames(event: RenderingProgress, age: number): string[] {
   const facts = [
-    `${Math.floor(fractionDone(event) * 100 + 1e-9)} %`,
+    `${Math.floor(event.fraction * 100 + 1e-9)} %`,
     `${event.framesDone}/${event.framesTotal} frames`,
   ];
   if (event.framesPerSecond > 0) facts.push(`${event.framesPerSecond.toFixed(1)} frames/s`);
@@ -114,7 +101,7 @@ class ProgressBar implements ProgressDisplay {
   readonly #timer: NodeJS.Timeout;
   #stage: Stage = 'prepare';
   #stageSince: number;
-  #frames: FramesEvent | undefined;
+  #frames: RenderingProgress | undefined;
   #framesSince = 0;
   #drawn = '';
 
@@ -184,7 +171,7 @@ class ProgressLines implements ProgressDisplay {
         this.#write(STAGE_NAMES[event.stage]);
         break;
       case 'frames': {
-        const tenths = Math.floor(fractionDone(event) * 10 + 1e-9);
+        const tenths = Math.floor(event.fraction * 10 + 1e-9);
         if (tenths <= this.#tenths) return;
         this.#tenths = tenths;
         this.#write(`${STAGE_NAMES.render}: ${describeFrames(event, 0).join(', ')}`);

@@ -3,8 +3,10 @@
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { openBundle } from '../models/bundle.ts';
 import { choiceKey } from '../networks/networks-cache.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
 import { countPoseRuns, defaultBundleStore, type Job } from '../pipeline/open-job.ts';
-import { networksOf, type PreparedClip, Studio } from '../pipeline/studio.ts';
+import type { PreparedClip } from '../pipeline/prepare-clip.ts';
+import { Studio } from '../pipeline/studio.ts';
 import { type CommonWindows, commonWindows } from './common-windows.ts';
 import {
   type CompareOptions,

@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
 import type { Job, Sampling } from '../pipeline/open-job.ts';
-import { networksOf, type Studio } from '../pipeline/studio.ts';
+import type { Studio } from '../pipeline/studio.ts';
 import { createScheduler } from '../schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import { secondsSince } from './clock.ts';

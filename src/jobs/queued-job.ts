@@ -1,6 +1,6 @@
 /** A job on its way through a queue, between machines that see one folder under different paths. */
 import path from 'node:path';
-import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import type { AnimateOptions, RenderingProgress } from '../pipeline/animate-options.ts';
 import { JOB_OPTION_KEYS, withPaths } from '../pipeline/options/clip-keys.ts';
 import type { FailedAttempt, JobState } from './batch-events.ts';
 import type { RecordedClip } from './job-folder.ts';
@@ -32,14 +32,7 @@ export interface QueuedProgress {
   readonly failures: readonly FailedAttempt[];
   readonly resumedFrames: number;
   readonly clip?: Partial<RecordedClip>;
-  readonly frames?: {
-    readonly framesDone: number;
-    readonly framesTotal: number;
-    readonly stepsDone: number;
-    readonly stepsTotal: number;
-    readonly framesPerSecond: number;
-    readonly remaining?: number;
-  };
+  readonly frames?: RenderingProgress;
 }
 
 /** What a worker gives back. */

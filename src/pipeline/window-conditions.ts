@@ -139,10 +139,10 @@ export class WindowConditions {
     made.then(count, () => {});
   }
 
-  /** Begins to make the pose features of a window that will be wanted soon; there may be no such window. */
-  prefetch(window: ContextWindow | undefined): void {
-    if (window === undefined || this.#options.signal?.aborted) return;
-    for (const group of this.#groupsOf(window)) {
+  /** Begins to make the pose features of windows that will be wanted soon. */
+  prefetch(windows: readonly ContextWindow[]): void {
+    if (this.#options.signal?.aborted) return;
+    for (const group of windows.flatMap((window) => this.#groupsOf(window))) {
       if (!this.#isComplete(group.key)) this.#begin(group);
     }
   }

@@ -55,10 +55,8 @@ test('tags are closed in order', () => {
   assert.deepEqual(open, []);
 });
 
-test('every figure is explained, the aims are shown, and a figure that is none is a dash', () => {
+test('every figure is explained, and a figure that is none is a dash', () => {
   for (const { name } of METRIC_NOTES) assert.ok(page.includes(`<dt>${name}`), name);
-  assert.match(page, /≥ 12\.5<\/td><td><span class="met">met/);
-  assert.match(page, /2\.0e-5<\/td><td>&lt; 0\.001<\/td><td><span class="met">/);
   assert.ok(page.includes('–×') || page.includes('–'));
   assert.ok(!/NaN|undefined|Infinity/.test(page.replace(/<script>[\s\S]*<\/script>/, '')));
 });

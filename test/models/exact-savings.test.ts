@@ -16,7 +16,7 @@ import { attentionSites } from '../../src/models/unet-config.ts';
 import { WeightReader } from '../../src/models/weight-reader.ts';
 import type { ClipNetworks } from '../../src/networks/clip-networks.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
-import { denoiserOf } from '../../src/pipeline/render-clip.ts';
+import { denoiserOf } from '../../src/pipeline/denoise-frames.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
 import type { Scene } from '../../src/scene/scene.ts';

@@ -3,7 +3,7 @@
 import { METRIC_NOTES } from '../metric-notes.ts';
 import { decimals, figures, gigaFlops, percent, spreadText, times } from '../number-format.ts';
 import type { CompareReport, Comparison, VariantReport } from '../report.ts';
-import { findComparison, summarise, wantedFigures } from '../summary.ts';
+import { findComparison, summarise } from '../summary.ts';
 import { ORIGINAL } from '../variants.ts';
 import { dataUrl, escapeText, tableMarkup } from './markup.ts';
 import { qualityChart } from './quality-chart.ts';
@@ -50,7 +50,6 @@ export function reportPage(parts: PageParts): string {
   const { report } = parts;
   const sections = [
     head(report),
-    wantedSection(report),
     timeSection(report),
     videoSection(parts),
     stripSection(parts.strip),
@@ -100,21 +99,6 @@ function head(report: CompareReport): string {
     stopped +
     report.notes.map((note) => `<p class="note">${escapeText(note)}</p>`).join('')
   );
-}
-
-function wantedSection(report: CompareReport): string {
-  if (report.clip.bundle !== 'tiny') return '';
-  const wanted = wantedFigures(report);
-  if (wanted.length === 0) return '';
-  return `<h2>What the project aims at</h2><div class="card">${tableMarkup(
-    ['', 'found', 'wanted on two cores', ''],
-    wanted.map(({ name, found, wanted: aim, met }) => [
-      escapeText(name),
-      escapeText(found),
-      escapeText(aim),
-      met ? '<span class="met">met</span>' : '<span class="missed">missed</span>',
-    ]),
-  )}</div>`;
 }
 
 function timeSection({ variants }: CompareReport): string {

@@ -3,10 +3,10 @@
 /** Style sheet. */
 export const STYLE = `
 :root { color-scheme: light dark;
-  --back: #fbfaf8; --card: #fff; --text: #1d1d1f; --faint: #6b6b70; --line: #dedcd7; --accent: #b4451f; --good: #2f7d4f; --bad: #b3352b;
+  --back: #fbfaf8; --card: #fff; --text: #1d1d1f; --faint: #6b6b70; --line: #dedcd7; --accent: #b4451f;
   --prepare: #a9a6b8; --load: #c9c3b4; --reference: #7c6fb0; --pose: #4f8fba; --denoise: #d9703c; --decode: #5aa469; --encode: #c9a227; --on-bar: #16161a; }
 @media (prefers-color-scheme: dark) { :root {
-  --back: #151517; --card: #1f1f23; --text: #ececee; --faint: #9a9aa2; --line: #36363c; --accent: #ef8354; --good: #6cc08b; --bad: #ef7a70;
+  --back: #151517; --card: #1f1f23; --text: #ececee; --faint: #9a9aa2; --line: #36363c; --accent: #ef8354;
   --prepare: #7d7a90; --load: #8f8a7c; --reference: #9488cc; --pose: #6fb0dc; --denoise: #e88a58; --decode: #78c088; --encode: #e0bd4a; --on-bar: #101012; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
@@ -21,7 +21,6 @@ th, td { text-align: right; padding: .35rem .6rem; border-bottom: 1px solid var(
 th:first-child { text-align: left; padding-left: 0; } thead th { color: var(--faint); font-weight: 500; } tbody th { font-weight: 600; }
 @media (max-width: 40rem) { tbody th { white-space: normal; min-width: 6.5rem; } }
 tbody tr:last-child > * { border-bottom: 0; } td small, th small { color: var(--faint); font-weight: 400; }
-.met { color: var(--good); } .missed { color: var(--bad); }
 svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--text); } svg .strong { font-weight: 600; font-size: 13px; }
 svg .faint { fill: var(--faint); } svg .in-bar { fill: var(--on-bar); } svg .grid { stroke: var(--line); } svg .sweep { fill: none; stroke: var(--accent); stroke-width: 2; }
 svg .swept { fill: var(--accent); } svg .point { fill: var(--pose); }
