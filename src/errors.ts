@@ -1,17 +1,7 @@
 /** Every error class that callers can meet, and the argument checks that throw them. */
 
-/** Base of all errors that name something a caller can act on; test `code` or `instanceof`, never the text. */
-export abstract class PipelineError extends Error {
-  abstract readonly code: string;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
-}
-
 /** An option that a text speaks of, with the value that it is to have where the text names one. */
-export interface OptionMention {
+interface OptionMention {
   readonly option: string;
   readonly value?: unknown;
 }
@@ -21,6 +11,41 @@ export type OptionText = string | readonly (string | OptionMention)[];
 
 /** Writes an option as a reader knows it: `seed`, `--seed`; with a value `overwrite: true`, `--force`. */
 export type WriteOption = (mention: OptionMention) => string;
+
+/** An option by its name in the library. */
+export const writeLibraryOption: WriteOption = (mention) =>
+  'value' in mention ? `${mention.option}: ${String(mention.value)}` : mention.option;
+
+/** The text for one kind of reader. */
+export function writeText(text: OptionText, write: WriteOption): string {
+  if (typeof text === 'string') return text;
+  return text.map((part) => (typeof part === 'string' ? part : write(part))).join('');
+}
+
+/** One text after the other. */
+function joinTexts(...texts: readonly OptionText[]): OptionText {
+  return texts.flat();
+}
+
+/** Base of all errors that name something a caller can act on; test `code` or `instanceof`, never the text. */
+export abstract class PipelineError extends Error {
+  abstract readonly code: string;
+  /** The message with the options that it speaks of. */
+  readonly text: OptionText;
+
+  constructor(message: OptionText, options?: ErrorOptions) {
+    super(writeText(message, writeLibraryOption), options);
+    this.name = new.target.name;
+    this.text = message;
+  }
+
+  /** The same error for a reader who writes options differently; this one is its cause. */
+  writtenAs(write: WriteOption): this {
+    const written = Object.create(Object.getPrototypeOf(this), Object.getOwnPropertyDescriptors(this));
+    const message = { value: writeText(this.text, write), writable: true, configurable: true };
+    return Object.defineProperties(written, { message, cause: { ...message, value: this } });
+  }
+}
 
 /** What is wrong with an option. */
 export interface OptionProblem {
@@ -32,10 +57,6 @@ export interface OptionProblem {
   readonly hint?: OptionText;
 }
 
-/** Options by their names in the library. */
-const writeLibraryOption: WriteOption = (mention) =>
-  'value' in mention ? `${mention.option}: ${String(mention.value)}` : mention.option;
-
 /** An option or argument is missing, of the wrong kind, or out of range. */
 export class InvalidOptionError extends PipelineError {
   readonly code = 'INVALID_OPTION';
@@ -44,39 +65,26 @@ export class InvalidOptionError extends PipelineError {
   readonly option: string;
   /** What was given. */
   readonly value: unknown;
-  /** The parts of the message; undefined where it is one piece, and speaks of no option by name. */
+  /** The parts of the message, unless it came as a whole. */
   readonly problem: OptionProblem | undefined;
 
-  /** @param problem - or the whole message, if no other option is named in it. */
-  constructor(problem: OptionProblem | string, option: string, value: unknown, options?: ErrorOptions) {
-    super(
-      typeof problem === 'string' ? problem : describeProblem(problem, option, writeLibraryOption),
-      options,
-    );
+  /** @param problem - or the whole message. */
+  constructor(problem: OptionProblem | OptionText, option: string, value: unknown, options?: ErrorOptions) {
+    const isWhole = typeof problem === 'string' || Array.isArray(problem);
+    super(isWhole ? problem : describeProblem(problem as OptionProblem, option), options);
     this.option = option;
     this.value = value;
-    this.problem = typeof problem === 'string' ? undefined : problem;
+    this.problem = isWhole ? undefined : (problem as OptionProblem);
   }
 
-  /** The same error for a reader who writes options differently; it is the cause of the new one. */
-  writtenAs(write: WriteOption): InvalidOptionError {
-    const { option, value, problem } = this;
-    const message = problem === undefined ? this.message : describeProblem(problem, option, write);
-    return new InvalidOptionError(message, write({ option }), value, { cause: this });
+  override writtenAs(write: WriteOption): this {
+    return Object.assign(super.writtenAs(write), { option: write({ option: this.option }) });
   }
 }
 
-function describeProblem(
-  { refusal, expected, got, hint }: OptionProblem,
-  option: string,
-  write: WriteOption,
-): string {
-  const text = (parts: OptionText): string =>
-    typeof parts === 'string'
-      ? parts
-      : parts.map((part) => (typeof part === 'string' ? part : write(part))).join('');
-  const way = hint === undefined ? '' : `; ${text(hint)}`;
-  return `${text(refusal ?? ['Cannot use ', { option }])}: expected ${text(expected)}, got ${text(got)}${way}`;
+function describeProblem({ refusal, expected, got, hint }: OptionProblem, option: string): OptionText {
+  const way = hint === undefined ? '' : joinTexts('; ', hint);
+  return joinTexts(refusal ?? ['Cannot use ', { option }], ': expected ', expected, ', got ', got, way);
 }
 
 /** Several options are wrong; all of them are reported at once. */
@@ -87,6 +95,10 @@ export class InvalidOptionsError extends PipelineError {
   constructor(errors: readonly InvalidOptionError[]) {
     super(errors.map((error) => error.message).join('\n'));
     this.errors = errors;
+  }
+
+  override writtenAs(write: WriteOption): this {
+    return new InvalidOptionsError(this.errors.map((error) => error.writtenAs(write))) as this;
   }
 }
 
@@ -103,12 +115,12 @@ export class ModelError extends PipelineError {
   readonly problems: readonly string[];
 
   constructor(
-    message: string,
+    message: OptionText,
     modelPath: string,
     options: ErrorOptions & { readonly problems?: readonly string[] } = {},
   ) {
     const { problems = [], ...rest } = options;
-    super([message, ...problems].join('\n'), rest);
+    super(joinTexts(message, ...problems.map((problem) => `\n${problem}`)), rest);
     this.modelPath = modelPath;
     this.problems = problems;
   }
@@ -119,7 +131,7 @@ export class MediaError extends PipelineError {
   readonly code = 'MEDIA';
   readonly path: string;
 
-  constructor(message: string, path: string, options?: ErrorOptions) {
+  constructor(message: OptionText, path: string, options?: ErrorOptions) {
     super(message, options);
     this.path = path;
   }
@@ -147,7 +159,7 @@ export class FaceError extends PipelineError {
   readonly path: string;
   readonly problem: FaceProblem;
 
-  constructor(message: string, path: string, problem: FaceProblem, options?: ErrorOptions) {
+  constructor(message: OptionText, path: string, problem: FaceProblem, options?: ErrorOptions) {
     super(message, options);
     this.path = path;
     this.problem = problem;

@@ -35,7 +35,7 @@ export const PUBLISHED_ARCHITECTURE: AniPortraitArchitecture = {
 };
 
 /** Parts that an import fills. */
-export type ImportedPart = Exclude<BundlePart, 'motion' | 'lcmLora' | 'calibration'>;
+type ImportedPart = Exclude<BundlePart, 'motion' | 'lcmLora' | 'calibration'>;
 
 /** A part, and where its weights come from. */
 export interface PartSource {

@@ -178,7 +178,12 @@ export function pullFolder(store: string, name: string): string {
 /** The error for a name that is taken. */
 export function alreadyThere(name: string, target: string): ModelError {
   return new ModelError(
-    `Cannot make bundle ${name}: expected a new name, got one that is taken by ${target}; choose another with --name, or replace it with --force`,
+    [
+      `Cannot make bundle ${name}: expected a new name, got one that is taken by ${target}; choose another `,
+      { option: 'name' },
+      ', or set ',
+      { option: 'overwrite', value: true },
+    ],
     target,
   );
 }

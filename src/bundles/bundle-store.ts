@@ -7,7 +7,7 @@ import { type Bundle, EMBEDDED_BUNDLES, filesOf, listEmbeddedBundles, openBundle
 import { exists, pullFolder, removeAbandoned, writeProblem } from './bundle-folder.ts';
 
 /** What the place of the store depends on. */
-export interface StoreSurroundings {
+interface StoreSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** As Node.js names it, e.g. `darwin`. */
   readonly platform: string;

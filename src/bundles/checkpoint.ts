@@ -116,7 +116,7 @@ export function checkCheckpoint(
 }
 
 /** A name as the builders have it. */
-export function currentName(key: string): string {
+function currentName(key: string): string {
   let name = key;
   for (const [old, current] of RENAMED) name = name.replace(old, current);
   return name;

@@ -6,7 +6,6 @@ import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { type AnimateSwitches, addAnimateFlags, readAnimateFlags } from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatPlan, formatResult } from './format.ts';
-import { inFlagNames } from './option-flags.ts';
 import { createProgressDisplay } from './progress-bar.ts';
 import { untilStopped } from './stop-signals.ts';
 
@@ -28,7 +27,7 @@ Ctrl-C ends it at once.`,
   return command.action(async () => {
     const { options, switches, errors } = readAnimateFlags(command);
     const wrong = [...errors, ...findInvalidOptions(options)];
-    if (wrong.length > 0) throw inFlagNames(new InvalidOptionsError(wrong));
+    if (wrong.length > 0) throw new InvalidOptionsError(wrong);
     await run(context, options as unknown as AnimateOptions, switches);
   });
 }
@@ -75,7 +74,5 @@ async function run(
       if (json) writeJson({ type: 'result', ...result });
       else stdout.write(formatResult(result));
     }
-  }).catch((error: unknown) => {
-    throw inFlagNames(error);
   });
 }

@@ -6,7 +6,7 @@ import { formatSeconds } from './format.ts';
 import type { ProgressStream } from './progress-bar.ts';
 
 /** Shows events; `close` takes away what would be in the way of later output, and may be called twice. */
-export interface BatchDisplay {
+interface BatchDisplay {
   update(event: BatchEvent): void;
   close(): void;
 }

@@ -7,19 +7,10 @@ import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import type { CliContext } from './context.ts';
 import { formatTable } from './format-table.ts';
-import { parseNumber, writeFlags } from './option-flags.ts';
+import { parseNumber } from './option-flags.ts';
 import { createProgressDisplay } from './progress-bar.ts';
 import { untilStopped } from './stop-signals.ts';
 
-/** Flags that say what is profiled, by their options. */
-const FLAGS = {
-  bundle: '--bundle',
-  portrait: '--portrait',
-  audio: '--audio',
-  preset: '--preset',
-  device: '--devices',
-  threads: '--threads',
-} as const;
 /** Flags that mean nothing without `--profile`, and those that mean nothing with it. */
 const ONLY_WITH = ['portrait', 'audio', 'preset', 'force'] as const;
 const ONLY_WITHOUT = ['networks', 'frames', 'seconds', 'roofline'] as const;
@@ -70,9 +61,7 @@ export function readProfileFlags(
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   if (output !== undefined) {
     const required = { portrait: 'sample', audio: 'sample', output: 'clip.mp4' };
-    errors.push(
-      ...findInvalidOptions({ ...required, ...options }).map((error) => error.writtenAs(writeFlags(FLAGS))),
-    );
+    errors.push(...findInvalidOptions({ ...required, ...options }));
   }
   if (errors.length > 0) throw new InvalidOptionsError([...stray, ...errors]);
   return output === undefined
@@ -165,7 +154,7 @@ function operatorTable({
 }
 
 /** Tables of stages, engines and operators. */
-export function formatProfile(report: ProfileReport): string {
+function formatProfile(report: ProfileReport): string {
   const { trace, frames, fps, times, networks, engines, limit, machine, sampler, steps, bundle } = report;
   const stages = formatTable(
     ['stage', 's', 'of the job'],

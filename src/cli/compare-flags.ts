@@ -13,7 +13,6 @@ import {
   parseNumber,
   propertyOf,
   readOptionFlags,
-  writeFlags,
 } from './option-flags.ts';
 
 /** Options of a clip that all variants share. */
@@ -26,7 +25,6 @@ const OWN_FLAGS = {
   wholeJob: { name: '--whole-job', help: 'measure whole jobs, too, with their stages overlapping' },
   overwrite: { name: '--force', help: 'replace a report that is in the folder' },
 } as const satisfies Readonly<Record<string, Flag>>;
-const NAMES = Object.fromEntries(Object.entries(OWN_FLAGS).map(([key, { name }]) => [key, name]));
 const WITH = '--with';
 const SWEEP = '--sweep';
 
@@ -76,6 +74,6 @@ export function readCompareFlags(command: Command): {
   options.variants = parseAll(values.with, (text) => parseVariant(text, WITH));
   options.sweeps = parseAll(values.sweep, (text) => parseSweep(text, SWEEP));
   const read = options as unknown as CompareOptions;
-  errors.push(...findInvalidCompareOptions(read).map((error) => error.writtenAs(writeFlags(NAMES))));
+  errors.push(...findInvalidCompareOptions(read));
   return { options: read, quiet: values.quiet === true, json: values.json === true, errors };
 }

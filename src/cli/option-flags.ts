@@ -1,6 +1,6 @@
 /** The options of a clip as flags: names, help, and the way from flags to options and back. */
 import type { Command } from 'commander';
-import { InvalidOptionError, InvalidOptionsError, type WriteOption } from '../errors.ts';
+import { type WriteOption, writeLibraryOption } from '../errors.ts';
 import { isNumeric, isOption, type OptionKey, specOf } from '../pipeline/options/clip-keys.ts';
 import type { OptionSpec } from '../pipeline/options/option-spec.ts';
 import { alternatives, kindOfType, namesOfType, rangeOfType } from '../pipeline/options/option-types.ts';
@@ -24,7 +24,7 @@ export function flagOf(key: OptionKey): Flag | undefined {
   if (flag === undefined) return undefined;
   const kind = kindOfType(type);
   return {
-    name: flag.name ?? `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    name: flag.name ?? nameOfFlag(key),
     ...(kind !== 'boolean' && { value: flag.value ?? PLACEHOLDERS[kind] ?? 'value' }),
     ...(repeatable && { repeatable }),
     help: `${flag.help ?? describe(spec)}${withoutFlag(spec)}`,
@@ -82,27 +82,21 @@ export function readOptionFlags(
   return options;
 }
 
-/** Flags by the options that they set, for commands whose flags are not those of a clip. */
-export type FlagNames = Readonly<Record<string, string>>;
-
-/** Writes options as flags: `--seed`, `--device cpu`, `--force`. */
-export function writeFlags(names: FlagNames = {}): WriteOption {
+/**
+ * Writes options as flags: `--seed`, `--device cpu`, `--force`.
+ *
+ * @param known - flags of the command: an option that has none of its own may be one of those by its name, or among several
+ *   values, as `--devices`; without, all flags of `animate`.
+ */
+export function writeFlags(known?: ReadonlySet<string>): WriteOption {
   return (mention) => {
     const { option: name } = mention;
-    const flag = names[name] ?? (isOption(name) ? flagOf(name)?.name : undefined);
-    if (flag === undefined) return 'value' in mention ? `${name}: ${String(mention.value)}` : name;
+    const own = isOption(name) ? flagOf(name)?.name : undefined;
+    const likely = [own, nameOfFlag(name), `${nameOfFlag(name)}s`];
+    const flag = known === undefined ? own : likely.find((each) => each !== undefined && known.has(each));
+    if (flag === undefined) return writeLibraryOption(mention);
     return 'value' in mention && mention.value !== true ? `${flag} ${String(mention.value)}` : flag;
   };
-}
-
-/** `error` in the words of the command line, when it is about options. */
-export function inFlagNames(error: unknown, names?: FlagNames): unknown {
-  const write = writeFlags(names);
-  if (error instanceof InvalidOptionError) return error.writtenAs(write);
-  if (error instanceof InvalidOptionsError) {
-    return new InvalidOptionsError(error.errors.map((each) => each.writtenAs(write)));
-  }
-  return error;
 }
 
 /** Gathers the values of a flag that may be repeated. */
@@ -113,6 +107,11 @@ export function collect(value: string, before: readonly string[] = []): string[]
 /** A number, or the text if it is none. */
 export function parseNumber(text: string): number | string {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
+}
+
+/** `--head-pose-scale` for `headPoseScale`. */
+function nameOfFlag(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /** What the parser calls the value of a flag. */

@@ -3,7 +3,7 @@ import type { ProgressEvent, RenderingProgress, Stage } from '../pipeline/animat
 import { formatSeconds } from './format.ts';
 
 /** What a display knows at one moment. */
-export interface ProgressState {
+interface ProgressState {
   readonly stage: Stage;
   /** Seconds since the stage began. */
   readonly stageElapsed: number;
@@ -14,7 +14,7 @@ export interface ProgressState {
 }
 
 /** Shows events; `close` takes away what would be in the way of later output, and may be called twice. */
-export interface ProgressDisplay {
+interface ProgressDisplay {
   update(event: ProgressEvent): void;
   close(): void;
 }

@@ -2,7 +2,7 @@
 import { INSTALL_EMBEDDING } from '../face/face-embedding.ts';
 
 /** A figure's meaning. */
-export interface MetricNote {
+interface MetricNote {
   readonly name: string;
   readonly meaning: string;
   readonly caution: string;

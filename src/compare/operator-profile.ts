@@ -21,7 +21,7 @@ interface ProfileEvent {
 }
 
 /** One operator as it ran. */
-export interface OperatorRun {
+interface OperatorRun {
   /** The node's name, after the engine's own changes to the graph. */
   readonly name: string;
   readonly operator: string;

@@ -129,7 +129,8 @@ async function assertWritable(output: string, overwrite: boolean): Promise<void>
   const existing = await stat(output).catch(() => undefined);
   if (existing?.isDirectory()) throw refuse(output, 'a file name', 'a folder');
   if (existing && !overwrite) {
-    throw refuse(output, 'a new file', 'one that exists; choose another name, or overwrite it with --force');
+    const taken = `Cannot write trace ${output}: expected a new file, got one that exists; choose another name, or set `;
+    throw new MediaError([taken, { option: 'overwrite', value: true }], output);
   }
 }
 

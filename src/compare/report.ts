@@ -16,7 +16,7 @@ export const REPORT_VERSION = 1;
  * in one batch, the unconditional one twice, the reference projected at every step for every frame, pose features at
  * every step. The results are equal.
  */
-export type ComputationForm = 'lean' | 'published';
+type ComputationForm = 'lean' | 'published';
 
 /** Parts of a job that are timed, in their order. */
 export const TIMED_STAGES = ['prepare', 'load', 'reference', 'pose', 'denoise', 'decode', 'encode'] as const;

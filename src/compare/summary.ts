@@ -9,7 +9,7 @@ export function findComparison(report: CompareReport, of: string, against: strin
 }
 
 /** The variant of that name, if it finished. */
-export function findVariant(report: CompareReport, id: string): VariantReport | undefined {
+function findVariant(report: CompareReport, id: string): VariantReport | undefined {
   return report.variants.find((variant) => variant.id === id);
 }
 

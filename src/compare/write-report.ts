@@ -36,7 +36,7 @@ import { evaluationsOf, networkWork, variantWork } from './work.ts';
 import { writeSideBySide } from './write-videos.ts';
 
 /** What {@link writeReport} is made of. */
-export interface ReportParts {
+interface ReportParts {
   readonly clip: PreparedClip;
   readonly variantRuns: readonly VariantRun[];
   readonly folder: ReportFolder;

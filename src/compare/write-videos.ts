@@ -8,7 +8,7 @@ import { secondsSince } from './clock.ts';
 import type { FrameSpool } from './frame-spool.ts';
 
 /** What all videos of a report share. */
-export interface VideoSettings {
+interface VideoSettings {
   readonly ffmpeg: FfmpegInfo;
   readonly fps: number;
   readonly audioPath: string;
@@ -59,7 +59,7 @@ export function encodeClip(outputPath: string, frames: FrameSpool, settings: Vid
 }
 
 /** A clip with the words above it. */
-export interface Panel {
+interface Panel {
   readonly label: string;
   readonly frames: FrameSpool;
 }

@@ -81,7 +81,7 @@ export interface DenoiseState {
 }
 
 /** The state of a clip of which nothing is done. */
-export function beginDenoising(steps: number): DenoiseState {
+function beginDenoising(steps: number): DenoiseState {
   return {
     done: 0,
     states: Array.from({ length: steps }, () => new Map()),
@@ -242,7 +242,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     }
     if (firstNonFinite(prediction) >= 0) {
       throw new NumericalError(
-        `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${timestep}, got NaN or infinity; try another --device`,
+        `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${timestep}, got NaN or infinity; try another device`,
       );
     }
     await nextTurn();

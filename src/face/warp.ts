@@ -20,7 +20,7 @@ const CLOSED_MOUTH_AREA = 12;
 export type Triangles = ArrayLike<number>;
 
 /** A warped portrait. */
-export interface WarpedPortrait {
+interface WarpedPortrait {
   readonly image: RgbImage;
   /** For each pixel how much of it was really seen in the portrait: 255 all, 0 nothing. */
   readonly reliability: Uint8Array;

@@ -56,7 +56,7 @@ export interface LockOptions {
 }
 
 /** Somebody else has the lock. */
-export interface LockHolder {
+interface LockHolder {
   readonly owner: ThreadOwner;
   /** The file that says so; to be removed by hand if the owner does not run and this cannot be found out from here. */
   readonly file: string;

@@ -13,7 +13,7 @@ export interface ThreadOwner {
 }
 
 /** What can be said of an owner from here; of other machines' nothing can. */
-export type Liveness = 'running' | 'ended' | 'unknown';
+type Liveness = 'running' | 'ended' | 'unknown';
 
 /** Host names have up to 64 bytes on Linux; more would not fit into file names with all that comes before. */
 const MAX_HOST_LENGTH = 64;

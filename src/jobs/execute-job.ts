@@ -20,7 +20,7 @@ import type { BatchJob } from './manifest.ts';
 import { TimeLimit } from './time-limit.ts';
 
 /** What a job is told of where it runs. */
-export interface JobSurroundings {
+interface JobSurroundings {
   readonly stateFolder: string;
   readonly hashes: FileHashes;
   readonly renderer: ClipRenderer;
@@ -40,7 +40,7 @@ export interface JobSurroundings {
 }
 
 /** A job whose video is there. */
-export interface FinishedJob {
+interface FinishedJob {
   /** The video was there before. */
   readonly reused: boolean;
   readonly clip: RecordedClip;
@@ -144,8 +144,11 @@ async function prepareUnlessDone(
   }
   if (found.kind === 'foreign' && job.options.overwrite !== true) {
     throw new MediaError(
-      `Cannot write ${output}: expected a new file, got one that this batch did not make, or that was changed since; ` +
-        'choose another name, or overwrite it with --force',
+      [
+        `Cannot write ${output}: expected a new file, got one that this batch did not make, or that was changed since; ` +
+          'choose another name, or set ',
+        { option: 'overwrite', value: true },
+      ],
       output,
     );
   }

@@ -12,7 +12,7 @@ import { writeDurably } from '../files/write-durably.ts';
 const FORMAT = 1;
 
 /** A finished video. */
-export interface JobRecord {
+interface JobRecord {
   /** Content key of the clip. */
   readonly key: string;
   /** SHA-256 of the video. */
@@ -35,7 +35,7 @@ export interface RecordedClip {
 }
 
 /** How an output stands. */
-export type OutputState =
+type OutputState =
   | { readonly kind: 'missing' }
   /** The clip that is asked for. */
   | { readonly kind: 'done'; readonly record: JobRecord }

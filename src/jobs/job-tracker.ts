@@ -27,7 +27,7 @@ interface Entry {
 }
 
 /** What became of a job that succeeded. */
-export interface TrackedSuccess {
+interface TrackedSuccess {
   readonly reused: boolean;
   readonly clip: RecordedClip;
   readonly result?: AnimateResult | undefined;

@@ -6,7 +6,7 @@ import { INPUT_KEYS, type InputKey } from '../pipeline/options/clip-keys.ts';
 import type { ManifestProblem } from './manifest-schema.ts';
 
 /** A job with the place that it has in its manifest. */
-export interface PlacedJob {
+interface PlacedJob {
   readonly place: string;
   readonly options: Pick<AnimateOptions, InputKey | 'output'>;
 }

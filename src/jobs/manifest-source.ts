@@ -232,7 +232,7 @@ function fromAniPortrait(value: unknown, placeOf: ManifestSource['placeOf']) {
     },
     notices:
       others.length > 0
-        ? [`AniPortrait's own settings are not used: ${others.join(', ')}; choose networks with --bundle`]
+        ? [`AniPortrait's own settings are not used: ${others.join(', ')}; choose networks with bundle`]
         : [],
   };
 }

@@ -154,7 +154,7 @@ function formatDuration(seconds: number): string {
 }
 
 /** Text as HTML shows it, also within quotes. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     '&': '&amp;',
     '<': '&lt;',

@@ -55,7 +55,7 @@ export interface BatchRun extends AsyncIterable<BatchEvent> {
 }
 
 /** What the surroundings of a batch give it; tests give other things. */
-export interface BatchParts {
+interface BatchParts {
   /** Called once for each clip that is rendered at the same time, and again after an engine has failed. */
   readonly openRenderer: (options: {
     readonly device: DeviceName;
@@ -131,11 +131,20 @@ async function run(
       // Loaded only here, like the packages behind it.
       const { runQueued } = await import('./run-queued.ts');
       await runQueued(jobs, tracker, {
-        ...{ url: options.queue, stateFolder, sharedFolder, failFast, retryDelay, signal },
+        url: options.queue,
+        stateFolder,
+        sharedFolder,
+        failFast,
+        retryDelay,
+        signal,
       });
     } else {
       await runJobs(jobs, tracker, {
-        ...{ stateFolder, concurrency, failFast, retryDelay, signal },
+        stateFolder,
+        concurrency,
+        failFast,
+        retryDelay,
+        signal,
         openRenderer: () =>
           parts.openRenderer({ device, threads, onNotice: (message) => tracker.notice(message) }),
       });

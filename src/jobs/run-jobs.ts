@@ -26,7 +26,7 @@ export interface RunJobsOptions {
 const MAX_RETRY_DELAY = 60;
 
 /** Why jobs are cancelled when another has failed. */
-export class FailFastError extends Error {
+class FailFastError extends Error {
   override readonly name = 'FailFastError';
 }
 

@@ -12,7 +12,10 @@ export function studioRenderer(options: StudioOptions): ClipRenderer {
       const { frames, fps } = clip.job;
       const { width, height } = clip.scene;
       return {
-        ...{ frames, fps, width, height },
+        frames,
+        fps,
+        width,
+        height,
         render: () => studio.render(clip, { checkpoints, beforePublish }),
         dispose: () => clip.dispose(),
       };

@@ -18,7 +18,7 @@ const KILL_DELAY_MS = 500;
 const STDERR_TAIL_LINES = 20;
 
 /** One input with the options that stand before it. */
-export interface FfmpegInput {
+interface FfmpegInput {
   /** `pipe:0` for stdin, otherwise what {@link fileUrl} returns or a lavfi graph. */
   readonly source: string;
   readonly options?: readonly string[];

@@ -204,7 +204,9 @@ export function spatialTransformer(net: Net, x: FeatureMap, options: SpatialTran
   if (context !== undefined) tokens = forms.addContext(block, tokens, shape, context, heads);
   if (prefersGrid(net, inner)) {
     const value = feedForwardOnGrid(block, {
-      ...{ tokens, norm: 'norm3', inner },
+      tokens,
+      norm: 'norm3',
+      inner,
       grid: [count, x.height, x.width],
       projection: { net, out: channels, convolution: true },
     });
@@ -280,7 +282,9 @@ export function motionModule(outer: Net, x: FeatureMap, options: MotionModuleOpt
   };
   if (prefersGrid(net, channels)) {
     const value = feedForwardOnGrid(block, {
-      ...{ tokens, norm: 'ff_norm', inner: channels },
+      tokens,
+      norm: 'ff_norm',
+      inner: channels,
       grid: [batch, pixels, frames],
       projection: { net, out: channels },
     });

@@ -66,7 +66,7 @@ export interface SpatialSize {
 }
 
 /** Shape of one pose feature map. */
-export interface PoseFeatureSize extends SpatialSize {
+interface PoseFeatureSize extends SpatialSize {
   readonly channels: number;
 }
 
@@ -110,7 +110,7 @@ export function assertUnetConfig(config: UnetConfig): void {
 }
 
 /** Sizes of the levels, each half of the one before, rounded up. */
-export function levelSizes(config: UnetConfig, { height, width }: SpatialSize): SpatialSize[] {
+function levelSizes(config: UnetConfig, { height, width }: SpatialSize): SpatialSize[] {
   const sizes = [{ height, width }];
   for (let level = 1; level < config.blockOutChannels.length; level++) {
     const above = sizes[level - 1]!;
@@ -130,7 +130,7 @@ export function poseFeatureSizes(config: UnetConfig, size: SpatialSize): PoseFea
 }
 
 /** A spatial transformer of a UNet: its module path, level and the size of its images. */
-export interface AttentionSite extends SpatialSize {
+interface AttentionSite extends SpatialSize {
   readonly path: string;
   readonly level: number;
   readonly channels: number;

@@ -55,7 +55,7 @@ export function loadExpressionBasis(weights: WeightSource): ExpressionBasis {
 }
 
 /** How strongly the parts of the motion show; 1 is natural. */
-export interface ExpressionScales {
+interface ExpressionScales {
   /** All motion of speech. */
   readonly expressionScale: number;
   /** Mouth and jaw, on top of `expressionScale`. */

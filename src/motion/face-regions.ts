@@ -20,7 +20,7 @@ const MOUTH_REACH = [1, 3.2] as const;
 const LID_REACH = [0.3, 0.9] as const;
 
 /** Shares, 0 to 1, by vertex. */
-export interface FaceRegions {
+interface FaceRegions {
   /** [468] */
   readonly mouth: Float32Array;
   /** [468] */

@@ -30,7 +30,7 @@ export function loudnessGain(pcm: Float32Array, config: MotionConfig): number {
 }
 
 /** Points of {@link voiceStrength} per second. */
-export const STRENGTH_RATE = 25;
+const STRENGTH_RATE = 25;
 
 /**
  * Strength of the voice, 25 values per second from time 0: root mean square over 200 ms as a share of the target level,

@@ -24,7 +24,7 @@ interface Entry {
 }
 
 /** Engines that networks are loaded into. */
-export interface NetworkEngines {
+interface NetworkEngines {
   readonly denoisingEngine: Engine;
   readonly sideEngine: Engine;
 }

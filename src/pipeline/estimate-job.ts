@@ -32,7 +32,7 @@ const BYTES_PER_WINDOW_CELL = 40_000;
 const PROBE = { channels: 128, size: 64, layers: 3 };
 
 /** What the estimate depends on. */
-export interface JobSize {
+interface JobSize {
   readonly bundle: Bundle;
   readonly engine: Engine;
   readonly windowFrames: number;
@@ -49,7 +49,7 @@ export interface JobSize {
 }
 
 /** Seconds and bytes; both are estimates. */
-export interface JobEstimate {
+interface JobEstimate {
   readonly seconds: number;
   readonly memoryBytes: number;
 }

@@ -3,59 +3,24 @@ import os from 'node:os';
 import path from 'node:path';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import { checkLora } from '../bundles/lora-part.ts';
-import {
-  atEveryStep,
-  countWindowSteps,
-  planContextWindows,
-  planLoopedWindows,
-  planMovingWindows,
-  type WindowPlan,
-} from '../denoising/context-windows.ts';
-import { planDenoisedFrames } from '../denoising/denoised-frames.ts';
-import { InvalidOptionError } from '../errors.ts';
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
-import { type Bundle, type BundlePreset, loraFilesOf, openBundle } from '../models/bundle.ts';
+import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
-import { bundlePrecision } from '../networks/check-precision.ts';
 import { sceneViewOf } from '../scene/scene.ts';
-import { createScheduler, DISTILLED_SAMPLERS, DISTILLED_STEPS } from '../schedulers/create-scheduler.ts';
-import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
-import type { Scheduler } from '../schedulers/scheduler.ts';
-import type { LoraFile } from '../weights/lora.ts';
-import type {
-  AnimateOptions,
-  PrecisionChoice,
-  PresetName,
-  SamplerName,
-  WindowLayout,
-} from './animate-options.ts';
+import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
-
-/** Sampler settings after the preset and the caller's choices. */
-export interface Sampling {
-  readonly sampler: SamplerName;
-  readonly steps: number;
-  readonly guidance: number;
-  /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
-  readonly branches: 1 | 2;
-  /** Adapters of the denoising UNet: the preset's, then the caller's. */
-  readonly loras: readonly LoraFile[];
-  readonly scheduler: Scheduler;
-  readonly windows: WindowLayout;
-  /** Every nth frame is denoised. */
-  readonly denoiseEvery: number;
-  readonly precision: PrecisionChoice;
-}
+import { type PlannedFrames, planFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
 
 /** All that is known before anything is rendered. */
-export interface Job {
+export interface Job extends PlannedFrames {
   readonly options: ResolvedOptions;
   readonly output: string;
   readonly ffmpeg: FfmpegInfo;
@@ -65,56 +30,6 @@ export interface Job {
   readonly samples: number;
   readonly fps: number;
   readonly frames: number;
-  /** Numbers of the frames that are denoised. */
-  readonly denoisedFrames: readonly number[];
-  /** Windows over the denoised frames, counted from 0, for each step. */
-  readonly windows: WindowPlan;
-}
-
-/** @throws {@link InvalidOptionError} if the bundle has no preset of the name. */
-export function presetOf({ description: { name, presets } }: Bundle, wanted: PresetName): BundlePreset {
-  const preset = presets[wanted];
-  if (preset !== undefined) return preset;
-  throw new InvalidOptionError(
-    `Cannot use preset: expected one of bundle ${name}, ${Object.keys(presets).join(', ')}, got ${wanted}`,
-    'preset',
-    wanted,
-  );
-}
-
-function chooseSampling(
-  bundle: Bundle,
-  options: ResolvedOptions,
-  notice: (message: string) => void,
-): Sampling {
-  const { schedule } = bundle.description;
-  const preset = presetOf(bundle, options.preset);
-  const sampler = options.sampler ?? preset.sampler;
-  const steps = options.steps ?? preset.steps;
-  const guidance = options.guidance ?? preset.guidance;
-  if (DISTILLED_SAMPLERS.has(sampler) && steps > DISTILLED_STEPS) {
-    throw new InvalidOptionError(
-      `Cannot use steps: expected at most ${DISTILLED_STEPS} with ${sampler}, the sampler of preset ${options.preset}, got ${steps}; name another sampler for more`,
-      'steps',
-      steps,
-    );
-  }
-  const scheduler = createScheduler({
-    sampler,
-    numInferenceSteps: steps,
-    noiseSchedule: createNoiseSchedule(schedule),
-    predictionType: schedule.predictionType,
-    timestepSpacing: schedule.timestepSpacing,
-  });
-  const branches = guidance > 1 && !bundle.description.denoisingUnet.timeCondProjDim ? 2 : 1;
-  const loras = [
-    ...loraFilesOf(bundle, preset),
-    ...(options.loras ?? []).map(({ path: file, scale }) => ({ path: path.resolve(file), scale })),
-  ];
-  const windows = options.windows ?? preset.windows ?? 'overlapping';
-  const denoiseEvery = options.denoiseEvery ?? preset.denoiseEvery ?? 1;
-  const precision = bundlePrecision(bundle, options, preset, notice);
-  return { sampler, steps, guidance, branches, loras, scheduler, windows, denoiseEvery, precision };
 }
 
 /** Checks the caller's LoRAs before heavy work; nothing of the network is read. */
@@ -136,43 +51,8 @@ function checkLoras(
   }
   if (precision === 'int8') {
     notice(
-      'the ranges for int8 were measured without these LoRAs: activations that go beyond them are clipped; compare the picture with --precision float32',
+      'the ranges for int8 were measured without these LoRAs: activations that go beyond them are clipped; compare the picture with precision float32',
     );
-  }
-}
-
-/** What decides which frames are denoised, and in which windows. */
-export type WindowSettings = Pick<Sampling, 'steps' | 'branches' | 'windows' | 'denoiseEvery'>;
-
-/** Denoised frames, and windows over them for each step. */
-export function planFrames(
-  bundle: Bundle,
-  preset: PresetName,
-  settings: WindowSettings,
-  frames: number,
-): Pick<Job, 'denoisedFrames' | 'windows'> {
-  const denoisedFrames = planDenoisedFrames(frames, settings.denoiseEvery);
-  return { denoisedFrames, windows: planWindows(bundle, preset, settings, denoisedFrames.length) };
-}
-
-function planWindows(
-  bundle: Bundle,
-  preset: PresetName,
-  { steps, branches, windows }: WindowSettings,
-  frames: number,
-): WindowPlan {
-  const { contextFrames, contextOverlap } = bundle.description;
-  const size = { contextFrames, contextOverlap };
-  switch (windows) {
-    case 'overlapping':
-      return atEveryStep(planContextWindows(frames, size), steps);
-    case 'moving':
-      return planMovingWindows(frames, { contextFrames, steps });
-    case 'loop': {
-      const { unguidedOverlap = 'mean' } = presetOf(bundle, preset);
-      const overlap = branches === 2 ? 'mean' : unguidedOverlap;
-      return atEveryStep(planLoopedWindows(frames, { ...size, overlap }), steps);
-    }
   }
 }
 
@@ -214,7 +94,7 @@ export async function openJob(
     inputs: [picture, audio],
   });
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
-  const sampling = chooseSampling(bundle, resolved, notice);
+  const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
   // The face is found while the sound is read; of what is wrong with both, the face is told.

@@ -30,7 +30,7 @@ export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
 };
 
 /** Options of a studio that notes what it does. */
-export interface StudioProfiling {
+interface StudioProfiling {
   /** An empty folder for the runtime's files, the caller's to remove. */
   readonly folder: string;
   /** Receives every piece of a clip's stages when it has ended, and the encoder's life as `ffmpeg`. */

@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** What a thread does. */
-export interface ThreadHandlers<R> {
+interface ThreadHandlers<R> {
   /** Answers one request; what it throws rejects the caller's promise. `notice` reaches the caller at once. */
   readonly handle: (request: R, notice: (message: string) => void) => Promise<Answer>;
   /** Whether a request waits for the end of the one before, or begins at once. */

@@ -20,7 +20,7 @@ import { toPlanar } from './portrait.ts';
 import type { Scene, ScenePortrait } from './scene.ts';
 
 /** How a bundle's networks see drawings. */
-export interface DrawnView {
+interface DrawnView {
   /** Side of the square that the networks see. */
   readonly resolution: number;
   /** What the drawing's bytes are divided by to be handed to the networks as 2v − 1: 255, or 1 in the original. */

@@ -6,7 +6,7 @@
  */
 
 /** What a tensor of a LoRA file is. */
-export type LoraKey =
+type LoraKey =
   | {
       readonly kind: 'tensor';
       /** The module as the file spells it, without the writer's prefix. */

@@ -397,7 +397,7 @@ test('a cancelled import leaves nothing', async () => {
 test('a name that is taken, impossible or the package’s own is refused; what a dead process left is removed', async () => {
   const given = options();
   mkdirSync(path.join(given.store, 'aniportrait'), { recursive: true });
-  await assert.rejects(importAniPortrait(published, given), /taken by .*--force/);
+  await assert.rejects(importAniPortrait(published, given), /taken by .*overwrite: true/);
   for (const name of ['tiny', '../x', '', 'a b', 'con', '.hidden']) {
     await assert.rejects(importAniPortrait(published, options({ name })), InvalidOptionError, name);
   }

@@ -76,7 +76,11 @@ export function record(states: readonly FaceState[], fps = 25): RecordedMotion {
     poses.set(state.pose ?? [0, 0, 0, 0, 0, -40], i * POSE_VALUES);
   });
   return {
-    ...{ fps, frames: states.length, poses, meshes, rest: findRest(meshes, poses) },
+    fps,
+    frames: states.length,
+    poses,
+    meshes,
+    rest: findRest(meshes, poses),
     origin: { name: 'drawn.mp4', sha256: 'ab'.repeat(32) },
   };
 }

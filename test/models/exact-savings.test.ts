@@ -143,7 +143,10 @@ test('pose features are made once for each window, whatever the steps', async ()
   const watch = new Stopwatch();
   const denoisedFrames = Array.from({ length: 20 }, (_, frame) => frame);
   const conditions = new WindowConditions({
-    ...{ scene, networks, denoisedFrames, watch },
+    scene,
+    networks,
+    denoisedFrames,
+    watch,
     windows: plan,
   });
   const scheduler = createScheduler({

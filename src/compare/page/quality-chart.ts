@@ -3,7 +3,7 @@ import { figures } from '../number-format.ts';
 import { escapeText } from './markup.ts';
 
 /** A variant in the chart. */
-export interface ChartPoint {
+interface ChartPoint {
   readonly label: string;
   /** Seconds. */
   readonly time: number;

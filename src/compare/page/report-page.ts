@@ -11,7 +11,7 @@ import { stageBars } from './stage-bars.ts';
 import { SCRIPT, STYLE } from './style.ts';
 
 /** A frame of two variants and their difference, as JPEG files. */
-export interface FrameRow {
+interface FrameRow {
   /** Counted from 0. */
   readonly frame: number;
   readonly against: Uint8Array;
@@ -37,7 +37,7 @@ export interface PageVideo {
 }
 
 /** What a page shows. */
-export interface PageParts {
+interface PageParts {
   readonly report: CompareReport;
   readonly strip: FrameStrip | undefined;
   readonly videos: readonly PageVideo[];

@@ -13,7 +13,7 @@ const ROW = 56;
 const NUMBER_ROOM = 34;
 
 /** Class of a stage's colour. */
-export function stageClass(stage: TimedStage): string {
+function stageClass(stage: TimedStage): string {
   return `stage-${stage}`;
 }
 

@@ -1,4 +1,4 @@
-/** Motion beyond calm speech, for stills to be posed with: wider and narrower mouths, lifted brows. */
+/** Motion beyond calm speech, to pose stills with: wider and narrower mouths, lifted brows. */
 
 const POINTS = 468;
 const STRIDE = POINTS * 3;
@@ -52,7 +52,7 @@ export class Lifting {
   }
 
   /** Adds a lift by `amount` cm to `mesh`, in place. */
-  add(amount: number, mesh: Float64Array): void {
+  add(amount: number, mesh: Float64Array | Float32Array): void {
     if (amount === 0) return;
     for (let vertex = 0; vertex < POINTS; vertex++) mesh[3 * vertex + 1]! += amount * this.#shares[vertex]!;
   }
