@@ -2,12 +2,12 @@
  * How well a face talks: clips are compared with films of the same words, of people whom no training step has seen, by the project's
  * own landmarker; the motion network by itself with blendshape takes and with the phones of emotional speech.
  *
- *   node --import=tsx scripts/bench/talk.ts --data FOLDER [--triples FOLDER] [--motion-only] [--films-step 3] [--speech-step 2]
+ *   node --import=tsx scripts/bench/talk.ts --data FOLDER [--triples FOLDER] [--motion-only] [--only NAME] [--films-step 3] [--speech-step 2]
  *       [--bundle NAME] [--preset fast|faster|original] [--threads N] [--work FOLDER] [--output scripts/results/talk.md]
  *
  * FOLDER holds talking/ and more/ as for training. Triples are NAME_ref.jpg, NAME_aud.*, NAME_gt.mp4; with them alone, --data may be
  * left out. `--work` keeps the landmarks of films and rendered clips, so that a run that was stopped goes on: take another folder for
- * other weights or code. `--motion-only` renders nothing.
+ * other weights or code. `--motion-only` renders nothing; `--only` takes the films whose name has that in it.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -50,6 +50,7 @@ const { values } = parseArgs({
     data: { type: 'string' },
     triples: { type: 'string' },
     'motion-only': { type: 'boolean', default: false },
+    only: { type: 'string' },
     'films-step': { type: 'string', default: '3' },
     'speech-step': { type: 'string', default: '2' },
     bundle: { type: 'string', default: 'tiny' },
@@ -67,7 +68,7 @@ if (
   !['fast', 'faster', 'original'].includes(values.preset)
 ) {
   console.error(
-    'usage: talk.ts --data FOLDER [--triples FOLDER] [--motion-only] [--films-step 3] [--speech-step 2]\n' +
+    'usage: talk.ts --data FOLDER [--triples FOLDER] [--motion-only] [--only NAME] [--films-step 3] [--speech-step 2]\n' +
       '           [--bundle NAME] [--preset fast|faster|original] [--threads N] [--work FOLDER] [--output OUT.md]',
   );
   process.exit(2);
@@ -346,7 +347,7 @@ try {
   const films = [
     ...(values.data === undefined ? [] : await listFilms(values.data, steps.films)),
     ...(values.triples === undefined ? [] : await listTriples(values.triples)),
-  ];
+  ].filter(({ name }) => name.includes(values.only ?? ''));
   const results: FilmResult[] = [];
   for (const film of films) {
     results.push(await measureFilm(film));
