@@ -6,7 +6,7 @@ interface OptionMention {
   readonly value?: unknown;
 }
 
-/** Text that may speak of options; whoever shows it writes them as its reader does, e.g. as flags. */
+/** Text that may name options; the program that shows it writes them its own way, e.g. as flags. */
 export type OptionText = string | readonly (string | OptionMention)[];
 
 /** Writes an option as a reader knows it: `seed`, `--seed`; with a value `overwrite: true`, `--force`. */

@@ -20,7 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['motion', 'face'],
   ['models', 'metrics'],
   ['onnx', 'weights', 'runtime', 'image', 'media', 'schedulers'],
-  ['tensor', 'files'],
+  ['tensor', 'files', 'html'],
   ['errors.ts'],
 ];
 

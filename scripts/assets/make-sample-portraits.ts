@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { FaceFinder } from '../../src/face/face-finder.ts';
@@ -188,7 +189,7 @@ for (const [name, sample] of Object.entries(SAMPLES)) {
   const raw = { width: morph.size, height: morph.size, channels: 3 as const };
   const { size } = await sharp(finish(morph, 0.35), { raw })
     .jpeg({ quality: QUALITY, chromaSubsampling: '4:4:4', mozjpeg: true })
-    .toFile(new URL(`${name}.jpg`, assets).pathname);
+    .toFile(fileURLToPath(new URL(`${name}.jpg`, assets)));
   console.log(`${name}.jpg: ${members.length} people, ${size} bytes`);
 }
 await finder.dispose();

@@ -40,7 +40,7 @@ export async function readDrivingMouth(
     finder,
     onNotice,
   });
-  const { pcm, duration } = await readAudio(options.audio, { ffmpeg });
+  const { pcm, duration } = await readAudio(options.audio!, { ffmpeg });
   const config = parseMotionConfig(description.motion, folder);
   const weights = openSafetensors(pathOf('motion'));
   const network = await engine.load('motion', buildMotionNetwork({ config, weights }).toBytes());

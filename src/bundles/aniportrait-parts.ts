@@ -1,4 +1,4 @@
-/** The networks of AniPortrait as an import sees them: what weights each has, and what is told about its file. */
+/** The networks of AniPortrait as an import sees them: what weights each has, and what is reported about its file. */
 import { ANIPORTRAIT_AUDIO, type AniPortraitAudioConfig } from '../models/audio-config.ts';
 import { describeAudio2Mesh } from '../models/audio2mesh.ts';
 import { describeAudio2Pose, type SpeechPoseConfig } from '../models/audio2pose.ts';

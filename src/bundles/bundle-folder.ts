@@ -1,4 +1,4 @@
-/** A bundle while it is written: a hidden folder beside its place, which gets the bundle's name when it is complete. */
+/** A bundle while it is written: a hidden folder next to its place, which gets the bundle's name when it is complete. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import {

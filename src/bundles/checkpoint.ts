@@ -37,7 +37,7 @@ interface Place {
   readonly key: string;
 }
 
-/** One network's open files; whoever opened them disposes of them. */
+/** One network's open files; the caller disposes of them. */
 export interface Checkpoint {
   /** What is wrong with the files, a line for each kind of problem; empty when they fit. */
   readonly problems: readonly string[];

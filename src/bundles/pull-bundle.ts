@@ -93,7 +93,7 @@ export async function pullBundle(url: string, options: PullOptions): Promise<Imp
   const files = Object.entries(description.files) as [BundlePart, BundleFile][];
   const total = files.reduce((sum, [, { bytes }]) => sum + bytes, 0);
   const partial = pullFolder(store, name);
-  // Whoever comes second waits, and finds the bundle there.
+  // The second process waits, and finds the bundle there.
   const lock = await lockFile(`${partial}.lock`, { signal });
   try {
     if (!overwrite && (await exists(target))) throw alreadyThere(name, target);

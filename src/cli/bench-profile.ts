@@ -33,7 +33,7 @@ export function addProfileFlags(command: Command): Command {
 /**
  * What to profile; undefined without `--profile`.
  *
- * @param stray - errors that are to be told beside those that are found here.
+ * @param stray - errors that are reported with those that are found here.
  * @throws {@link InvalidOptionsError} that names all flags that are wrong.
  */
 export function readProfileFlags(
@@ -46,7 +46,7 @@ export function readProfileFlags(
     (name) => values[name] !== undefined,
   );
   const errors = misplaced.map((name) => {
-    const expected = output === undefined ? 'it together with --profile' : 'none beside --profile';
+    const expected = output === undefined ? 'it together with --profile' : 'none together with --profile';
     const message = `Cannot use --${name}: expected ${expected}, got ${String(values[name])}`;
     return new InvalidOptionError(message, `--${name}`, values[name]);
   });

@@ -52,15 +52,15 @@ export async function runWork<Result>(
     dumb: env.TERM === 'dumb',
   });
   const writeJson = (value: object): void => void stdout.write(`${JSON.stringify(value)}\n`);
-  let told = Number.NEGATIVE_INFINITY;
+  let shownAt = Number.NEGATIVE_INFINITY;
   return untilStopped({ stderr, clear: () => display.close() }, (signal) =>
     work({
       signal,
       bytes: (done, total, what) => {
         if (signal.aborted) return;
         if (!json) display.update(done, total, `${verb} ${what}`);
-        else if (performance.now() - told > 500 || done === total) {
-          told = performance.now();
+        else if (performance.now() - shownAt > 500 || done === total) {
+          shownAt = performance.now();
           writeJson({ type: 'bytes', done, total, what });
         }
       },

@@ -1,6 +1,7 @@
 /** Progress of a job: a line that is redrawn on a terminal, a line now and then elsewhere. */
 import type { ProgressEvent, RenderingProgress, Stage } from '../pipeline/animate-options.ts';
 import { formatSeconds } from './format.ts';
+import { barLine, type DisplayOptions, LiveLines, type ProgressStream } from './live-lines.ts';
 
 /** What a display knows at one moment. */
 interface ProgressState {
@@ -19,13 +20,6 @@ interface ProgressDisplay {
   close(): void;
 }
 
-/** The part of a stream that a display needs. */
-export interface ProgressStream {
-  write(text: string): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-}
-
 const STAGE_NAMES: Record<Stage, string> = {
   prepare: 'Reading portrait and speech',
   motion: 'Making motion from speech',
@@ -36,24 +30,10 @@ const STAGE_NAMES: Record<Stage, string> = {
 
 /** A remaining time that is overdue by more seconds than this was wrong, and is not shown. */
 const OVERDUE = 2;
-const MAX_BAR_WIDTH = 30;
-const MIN_BAR_WIDTH = 8;
-const REDRAW_MS = 200;
-/** Back to the first column, and clear to the end of the line. */
-const CLEAR_LINE = '\r\x1b[K';
-
-/**
- * The display for a stream: none when `quiet`, a bar on a terminal that can redraw a line, lines otherwise.
- *
- * @param now - a clock in milliseconds.
- */
-export function createProgressDisplay(
-  stream: ProgressStream,
-  options: { readonly quiet?: boolean; readonly dumb?: boolean; readonly now?: () => number } = {},
-): ProgressDisplay {
-  const { quiet = false, dumb = false, now = () => performance.now() } = options;
-  if (quiet) return { update: () => {}, close: () => {} };
-  return stream.isTTY && !dumb ? new ProgressBar(stream, now) : new ProgressLines(stream);
+/** The display for a stream: none when `quiet`, a bar on a terminal that can redraw a line, lines otherwise. */
+export function createProgressDisplay(stream: ProgressStream, options: DisplayOptions = {}): ProgressDisplay {
+  const lines = new LiveLines(stream, options);
+  return lines.redraws ? new ProgressBar(lines) : new ProgressLines(lines);
 }
 
 /**
@@ -68,15 +48,7 @@ export function renderProgress(state: ProgressState, columns: number): string {
     return `${name}…${elapsed}`.slice(0, room);
   }
   const facts = describeFrames(state.frames, state.framesAge ?? 0);
-  const line = () => [name, ...facts].join('  ');
-  const width = Math.min(MAX_BAR_WIDTH, room - line().length - 2);
-  if (width < MIN_BAR_WIDTH) {
-    while (facts.length > 1 && line().length > room) facts.pop();
-    return line().slice(0, room);
-  }
-  const filled = Math.floor(state.frames.fraction * width);
-  const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
-  return [name, bar, ...facts].join('  ');
+  return barLine(name, state.frames.fraction, facts, room);
 }
 
 /** Percentage, frames, pace, remaining time: the last two once they are known. */
@@ -96,96 +68,76 @@ function describeFrames(event: RenderingProgress, age: number): string[] {
 
 /** A line on a terminal that changes in place. */
 class ProgressBar implements ProgressDisplay {
-  readonly #stream: ProgressStream;
-  readonly #now: () => number;
-  readonly #timer: NodeJS.Timeout;
+  readonly #lines: LiveLines;
   #stage: Stage = 'prepare';
   #stageSince: number;
   #frames: RenderingProgress | undefined;
   #framesSince = 0;
-  #drawn = '';
 
-  constructor(stream: ProgressStream, now: () => number) {
-    this.#stream = stream;
-    this.#now = now;
-    this.#stageSince = now();
-    this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
-    this.#timer.unref();
+  constructor(lines: LiveLines) {
+    this.#lines = lines;
+    this.#stageSince = lines.now();
+    lines.keep(() => this.#render());
   }
 
   update(event: ProgressEvent): void {
     switch (event.type) {
       case 'stage':
         this.#stage = event.stage;
-        this.#stageSince = this.#now();
-        this.#draw();
+        this.#stageSince = this.#lines.now();
+        this.#lines.draw(this.#render());
         break;
-      case 'frames': // the timer draws it: events may come faster than an eye can read
+      case 'frames': // drawn by the clock: events may come faster than an eye can read
         this.#frames = event;
-        this.#framesSince = this.#now();
+        this.#framesSince = this.#lines.now();
         break;
       case 'notice':
-        this.#clear();
-        this.#stream.write(`lcm-portrait: note: ${event.message}\n`);
-        this.#draw();
+        this.#lines.print(`note: ${event.message}`);
         break;
     }
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    this.#clear();
+    this.#lines.clear();
   }
 
-  #draw(): void {
+  #render(): string[] {
+    const now = this.#lines.now();
     const state: ProgressState = {
       stage: this.#stage,
-      stageElapsed: (this.#now() - this.#stageSince) / 1000,
-      ...(this.#frames && { frames: this.#frames, framesAge: (this.#now() - this.#framesSince) / 1000 }),
+      stageElapsed: (now - this.#stageSince) / 1000,
+      ...(this.#frames && { frames: this.#frames, framesAge: (now - this.#framesSince) / 1000 }),
     };
-    const line = renderProgress(state, this.#stream.columns || 80);
-    if (line === this.#drawn) return;
-    // New text over the old, then the rest of the line cleared, in one write: an empty line never shows.
-    this.#stream.write(`\r${line}\x1b[K`);
-    this.#drawn = line;
-  }
-
-  #clear(): void {
-    if (this.#drawn !== '') this.#stream.write(CLEAR_LINE);
-    this.#drawn = '';
+    return [renderProgress(state, this.#lines.width + 1)];
   }
 }
 
 /** A line for every stage, and for every tenth of the rendering. */
 class ProgressLines implements ProgressDisplay {
-  readonly #stream: ProgressStream;
+  readonly #lines: LiveLines;
   #tenths = 0;
 
-  constructor(stream: ProgressStream) {
-    this.#stream = stream;
+  constructor(lines: LiveLines) {
+    this.#lines = lines;
   }
 
   update(event: ProgressEvent): void {
     switch (event.type) {
       case 'stage':
-        this.#write(STAGE_NAMES[event.stage]);
+        this.#lines.print(STAGE_NAMES[event.stage]);
         break;
       case 'frames': {
         const tenths = Math.floor(event.fraction * 10 + 1e-9);
         if (tenths <= this.#tenths) return;
         this.#tenths = tenths;
-        this.#write(`${STAGE_NAMES.render}: ${describeFrames(event, 0).join(', ')}`);
+        this.#lines.print(`${STAGE_NAMES.render}: ${describeFrames(event, 0).join(', ')}`);
         break;
       }
       case 'notice':
-        this.#write(`note: ${event.message}`);
+        this.#lines.print(`note: ${event.message}`);
         break;
     }
   }
 
   close(): void {}
-
-  #write(text: string): void {
-    this.#stream.write(`lcm-portrait: ${text}\n`);
-  }
 }

@@ -74,8 +74,9 @@ export interface BenchRow {
   readonly load: number;
   /** Seconds of one run: inputs lie in the engine already, outputs come back. */
   readonly run: Spread;
-  /** FLOP/s by the median, and its share of the machine's limit in this setting. */
+  /** FLOP/s by the median run, and its share of the machine's limit in this setting. */
   readonly achieved: number;
+  /** 1 is the limit; integers may pass it. */
   readonly limitShare: number;
   /** Where it was asked for. */
   readonly roofline?: Roofline;

@@ -18,7 +18,7 @@ export type SharedClipOptions = Pick<
 export interface CompareOptions extends SharedClipOptions {
   /** Folder of the report; made if it is not there. */
   readonly output: string;
-  /** Contenders beside the bundle's presets. @defaultValue none */
+  /** Variants in addition to the bundle's presets. @defaultValue none */
   readonly variants?: readonly VariantSpec[];
   /** Settings of the preset `fast` to try several values of. @defaultValue none */
   readonly sweeps?: readonly SweepSpec[];

@@ -35,7 +35,7 @@ const MAX_OPERATORS = 200_000;
 const OWN_PROCESS = 'lcm-portrait';
 
 /**
- * Renders a clip, and tells where its time went. The video is thrown away; a trace that is not complete has no name.
+ * Renders a clip and measures where its time went. The video is thrown away; a trace that is not complete has no name.
  *
  * @throws what {@link animate} throws before and while it renders.
  * @throws {@link MediaError} if the trace cannot be written, or a file is there and `overwrite` is not set.

@@ -18,7 +18,7 @@ type Settings = {
     : never]?: ValueOf<Table[Key]>;
 };
 
-/** A variant beside the bundle's own presets; what is left out is the preset's. */
+/** A variant in addition to the bundle's own presets; what is left out is the preset's. */
 export interface VariantSpec extends Settings {
   /** Whose settings, adapters included, are the start. @defaultValue `fast` for `lcm` and `tcd`, else `original` */
   readonly preset?: PresetName;

@@ -50,7 +50,7 @@ function settingsTitle({
 }
 
 /**
- * Chooses who takes part, the cheapest first: whoever has few steps is finished first when the comparison is stopped.
+ * Chooses who takes part, the cheapest first: variants with few steps are finished first when the comparison is stopped.
  *
  * @param fused - LoRAs that are in the denoiser's weights already; see {@link fusedLoras}.
  * @throws {@link ModelError} if the bundle has nothing that could be compared.
@@ -93,7 +93,7 @@ export function chooseVariants(
   const usable = new Map<PresetName, BundlePreset>();
   for (const name of ['fast', 'faster', 'original'] as const) {
     const described = bundle.description.presets[name];
-    // Who wants `faster` beside the others names it; what is to be said of its LoRA is said of that of `fast`.
+    // `faster` takes part only by name; notes on its LoRA are those on the LoRA of `fast`.
     const named = name === 'faster';
     if (described === undefined) {
       if (named) continue;

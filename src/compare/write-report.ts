@@ -6,6 +6,7 @@ import { FaceFinder } from '../face/face-finder.ts';
 import { loadImage } from '../image/load-image.ts';
 import { type Box, boxAround, unionOf } from '../metrics/picture.ts';
 import { spreadOf } from '../metrics/series.ts';
+import { voiceOf } from '../pipeline/motion-inputs.ts';
 import { countPoseRuns } from '../pipeline/open-job.ts';
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
 import type { Studio } from '../pipeline/studio.ts';
@@ -274,7 +275,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     limit,
     clip: {
       portrait: options.portrait,
-      audio: options.audio,
+      audio: voiceOf(options),
       bundle: job.bundle.description.name,
       seed: job.options.seed,
       frames: job.frames,
@@ -317,7 +318,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     {
       ffmpeg: job.ffmpeg,
       fps: job.fps,
-      audioPath: options.audio,
+      audioPath: job.sound,
       comment: 'lcm-portrait compare',
     },
   );

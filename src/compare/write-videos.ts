@@ -1,4 +1,4 @@
-/** Videos of finished frames: of one variant, and of two beside each other. */
+/** Videos of finished frames: of one variant, and of two side by side. */
 import { drawLabel } from '../image/draw-label.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
@@ -11,7 +11,7 @@ import type { FrameSpool } from './frame-spool.ts';
 interface VideoSettings {
   readonly ffmpeg: FfmpegInfo;
   readonly fps: number;
-  readonly audioPath: string;
+  readonly audioPath: string | undefined;
   readonly comment: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,7 +64,7 @@ interface Panel {
   readonly frames: FrameSpool;
 }
 
-/** Encodes clips of one size beside each other. */
+/** Encodes clips of one size side by side. */
 export async function writeSideBySide(
   outputPath: string,
   panels: readonly Panel[],

@@ -50,7 +50,7 @@ export interface DenoiseClipOptions {
   readonly onDenoised?: (() => void) | undefined;
   /** Where an earlier run of the same clip was; the frames that it had finished are yielded first. */
   readonly resume?: ResumePoint | undefined;
-  /** Called where a clip may be gone on with, see {@link SavePoint}; denoising goes on afterwards. */
+  /** Called wherever a clip can be resumed, see {@link SavePoint}; denoising continues when it returns. */
   readonly onSavePoint?: ((point: SavePoint) => Promise<void>) | undefined;
 }
 
@@ -68,7 +68,7 @@ export interface FrameState {
   readonly history: readonly Tensor[];
 }
 
-/** How far a clip is: all that changes while it is denoised, so that it can be kept and gone on with. */
+/** How far a clip is: all that changes while it is denoised, so that it can be stored and resumed. */
 export interface DenoiseState {
   /** Steps of windows that are done, in the order of {@link orderWindowSteps}. */
   done: number;
@@ -105,7 +105,7 @@ export interface SavePoint {
 
 /** A state with the frames that come before it. */
 export interface ResumePoint {
-  /** Goes to whoever resumes, who changes it. */
+  /** Belongs to the resuming caller, which changes it. */
   readonly state: DenoiseState;
   /** The frames that were finished, from the first. */
   readonly frames: AsyncIterable<DenoisedFrame>;

@@ -2,11 +2,7 @@
 import { type FaceParts, faceParts } from '../motion/face-regions.ts';
 import { MESH_VALUES } from '../motion/motion.ts';
 import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
-
-/** What can come from a source of its own. */
-export type MotionPart = 'head' | 'eyes' | 'brows' | 'mouth';
-/** All parts. */
-export const MOTION_PARTS: readonly MotionPart[] = ['head', 'eyes', 'brows', 'mouth'];
+import type { MotionPart } from './motion-parts.ts';
 
 /**
  * Takes `parts` from one source and all else from another; at the borders of the parts one fades into the other.

@@ -5,8 +5,11 @@
  * Source: AniPortrait, `audio2vid.py` (pose_temp) and its recipe for templates, commit 7f6593f.
  */
 
-import { MediaError } from '../errors.ts';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describeFileProblem, MediaError } from '../errors.ts';
 import { POSE_VALUES } from '../motion/motion.ts';
+import { readMotionFile } from '../motion/motion-file.ts';
 import { decodeNpy, encodeNpy } from '../motion/npy.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { sampleCurve } from '../motion/resample-curve.ts';
@@ -18,15 +21,15 @@ export const TEMPLATE_FPS = 30;
 /**
  * A template as a recording of the head alone, at rest where all six numbers are 0.
  *
- * @param path - for messages and as its origin's name.
+ * @param file - for messages and as its origin's name.
  * @throws {@link MediaError} unless it is a table of six columns of finite numbers.
  */
-export function decodeHeadPoses(bytes: Uint8Array, path: string, name = path): RecordedMotion {
-  const { data, shape } = decodeNpy(bytes, path);
+export function decodeHeadPoses(bytes: Uint8Array, file: string, name = file): RecordedMotion {
+  const { data, shape } = decodeNpy(bytes, file);
   if (shape.length !== 2 || shape[1] !== POSE_VALUES || shape[0] === 0) {
     throw new MediaError(
-      `Cannot read ${path}: expected head poses, a table of [frames, ${POSE_VALUES}], got [${shape.join(', ')}]`,
-      path,
+      `Cannot read ${file}: expected head poses, a table of [frames, ${POSE_VALUES}], got [${shape.join(', ')}]`,
+      file,
     );
   }
   return {
@@ -51,4 +54,22 @@ export function encodeHeadPoses(recording: RecordedMotion): Uint8Array {
     data.set(row, i * POSE_VALUES);
   }
   return encodeNpy({ data, shape: [count, POSE_VALUES] });
+}
+
+/**
+ * Reads recorded motion from a motion file, or from a template of AniPortrait (`.npy`).
+ *
+ * @throws what {@link readMotionFile} and {@link decodeHeadPoses} throw.
+ */
+export async function readRecording(file: string): Promise<RecordedMotion> {
+  if (path.extname(file).toLowerCase() !== '.npy') return readMotionFile(file);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw new MediaError(`Cannot read ${file}: expected a file, got ${describeFileProblem(error)}`, file, {
+      cause: error,
+    });
+  }
+  return decodeHeadPoses(bytes, file, path.basename(file));
 }

@@ -5,14 +5,9 @@ import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { sampleCurve } from '../motion/resample-curve.ts';
 import { backAndForth } from './back-and-forth.ts';
+import type { DrivingMode } from './driving-modes.ts';
 import { invertRigid, posesFromRest, relativePoses } from './relative-pose.ts';
 import { Retargeter, type RetargetScales } from './retarget.ts';
-
-/**
- * `relative`: the recording's motion about its own rest is carried over to the portrait's pose and proportions. `absolute`,
- * as AniPortrait does it: the head is turned as in the recording, whatever the portrait's pose is.
- */
-export type DrivingMode = 'relative' | 'absolute';
 
 /** What {@link RecordedSource} is made of. */
 export interface RecordedSourceOptions {
@@ -68,8 +63,8 @@ export class RecordedSource implements MotionSource {
     sampleCurve(this.#poses, position, pose);
     const offsets = new Float32Array(MESH_VALUES);
     if (recording.meshes !== null) this.#toOffsets(this.#meshAt(position), offsets);
-    // An absolute pose has no rest that it could be near to.
-    const scale = mode === 'relative' ? scales.headPoseScale : 1;
+    // An absolute pose has no rest that it could be near to: it is taken, or left.
+    const scale = mode === 'relative' ? scales.headPoseScale : Math.sign(scales.headPoseScale);
     return { offsets, pose: pose.map((value) => value * scale) };
   }
 

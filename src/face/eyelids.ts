@@ -61,7 +61,7 @@ const LEAST_GAP = 0.1;
 const LASHES = 0.07;
 /** How far beneath the edge lashes and the lid's rim reach. */
 const RIM = 0.012;
-/** How far below the lower lid's landmarks the closed lid ends, beside this share of the opening. */
+/** How far below the lower lid's landmarks the closed lid ends, in addition to this share of the opening. */
 const OVERLAP = 0.03;
 const OVERLAP_OF_GAP = 0.1;
 /** Height of the skin that unfolds, as a share of what is between lid and brow, and its limits. */

@@ -2,7 +2,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import os from 'node:os';
 
-/** A thread, told apart from every other that there was, where the system says when threads began. */
+/** A thread, distinguished from every earlier one, where the system says when threads began. */
 export interface ThreadOwner {
   readonly host: string;
   readonly pid: number;

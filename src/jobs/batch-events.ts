@@ -1,4 +1,4 @@
-/** What a batch tells while it runs, and what it says in the end. */
+/** Events of a batch while it runs, and its report at the end. */
 import type { RenderingProgress } from '../pipeline/animate-options.ts';
 import type { JobFailure } from './job-failure.ts';
 

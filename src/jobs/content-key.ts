@@ -8,6 +8,7 @@ import { describeFileProblem, MediaError } from '../errors.ts';
 import { hashFile } from '../files/hash-file.ts';
 import { filesOf, openBundle } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { locateHeadMotion } from '../pipeline/head-motions.ts';
 import { defaultBundleStore } from '../pipeline/open-job.ts';
 import { contentOf, OPTION_NAMES, specOf } from '../pipeline/options/clip-keys.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
@@ -65,6 +66,8 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
   // The preset's choice and the same one by hand are one clip.
   Object.assign(described, chooseSettings(preset, resolved), {
     fps: resolved.fps ?? bundle.description.fps,
+    headMotion:
+      resolved.headMotion === undefined ? undefined : await hashes.of(locateHeadMotion(resolved.headMotion)),
     loras: await Promise.all((resolved.loras ?? []).map((lora) => describeLora(lora, hashes))),
     bundle: {
       description: bundle.description,
@@ -75,7 +78,7 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** A LoRA by its content and scale; some have their own scales in a file beside them. */
+/** A LoRA by its content and scale; some have their own scales in a file next to them. */
 async function describeLora({ path, scale }: LoraFile, hashes: FileHashes): Promise<unknown[]> {
   const hash = await hashes.of(path);
   const lora = openLora(path);

@@ -19,7 +19,7 @@ import { lockFolder } from './job-lock.ts';
 import type { BatchJob } from './manifest.ts';
 import { TimeLimit } from './time-limit.ts';
 
-/** What a job is told of where it runs. */
+/** Where a job runs. */
 interface JobSurroundings {
   readonly stateFolder: string;
   readonly hashes: FileHashes;
@@ -33,7 +33,7 @@ interface JobSurroundings {
   readonly onResume: (frames: number) => void;
   /** Whether other programs on this machine may want the same output. */
   readonly lock: boolean;
-  /** A key that the inputs must have: whoever queued the job saw them so. */
+  /** A key that the inputs must have: the process that queued the job found them so. */
   readonly expectedKey?: string;
   /** Called before the video gets its name; throws if that is not for this program to do any more. */
   readonly confirm?: () => Promise<void>;
@@ -193,7 +193,7 @@ async function renderPrepared(
     return { reused: false, clip: published.clip ?? { frames, fps, width, height, seconds: 0 }, result };
   } finally {
     await render.dispose();
-    await store.flush().catch(() => {}); // told by the rendering, or not needed any more
+    await store.flush().catch(() => {}); // reported by the rendering, or not needed any more
   }
 }
 

@@ -24,7 +24,7 @@ interface JobRecord {
   readonly replaces?: string;
 }
 
-/** What is told of a finished video, also by a later run. */
+/** What is reported of a finished video, also by a later run. */
 export interface RecordedClip {
   readonly frames: number;
   readonly fps: number;
@@ -112,7 +112,7 @@ export class JobFolder {
     await writeDurably(this.#recordFile, text);
   }
 
-  /** Removes files that programs which were killed had begun to write; for whoever has the folder's lock. */
+  /** Removes what killed programs had begun to write. The caller holds the folder's lock. */
   async removePartials(): Promise<void> {
     for (const name of await readdir(this.path).catch(() => [])) {
       if (isPartialName(name)) await rm(path.join(this.path, name), { force: true });

@@ -1,5 +1,7 @@
 /** Keeps what reports say of each job, and turns every change into an event. */
+
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
+import { voiceOf } from '../pipeline/motion-inputs.ts';
 import { combineProgress } from '../pipeline/progress.ts';
 import {
   type BatchEvent,
@@ -58,13 +60,13 @@ export class JobTracker {
     this.#now = now;
     this.#begin = now();
     this.#startedAt = new Date().toISOString();
-    this.#entries = jobs.map(({ index, name, options: { portrait, audio, output } }) => ({
+    this.#entries = jobs.map(({ index, name, options }) => ({
       report: {
         index,
         name,
-        portrait,
-        audio,
-        output,
+        portrait: options.portrait,
+        audio: voiceOf(options),
+        output: options.output,
         state: 'waiting',
         reused: false,
         attempts: 0,

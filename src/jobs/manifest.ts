@@ -109,8 +109,8 @@ class Expansion {
   readonly #overwrite: boolean | undefined;
   readonly #problems: ManifestProblem[];
   readonly #files = new Map<string, Promise<string | undefined>>();
-  /** What is wrong with a default, or the name of a column, is so for each job, and told once. */
-  readonly #told = new Set<string>();
+  /** What is wrong with a default, or the name of a column, holds for each job, and is reported once. */
+  readonly #reported = new Set<string>();
 
   constructor(source: ManifestSource, options: LoadManifestOptions, problems: ManifestProblem[]) {
     this.#source = source;
@@ -174,7 +174,7 @@ class Expansion {
     if (this.#problems.length > before) return;
 
     const inputNames = Object.fromEntries(lists.map(([key]) => [key, key]));
-    // A job may be at odds with the defaults, or these wrong in themselves, which was told with them.
+    // A job may be at odds with the defaults, or these wrong in themselves, which was reported with them.
     const wrongOptions = findInvalidOptions({ ...clip, ...inputNames, output: ANY_OUTPUT });
     for (const { option, message } of wrongOptions) this.#fail(placeOf(option), message);
     const texts = [values.id, values.output];
@@ -242,7 +242,7 @@ class Expansion {
     const noun = to?.to === 'items' ? to.noun : key;
     const found: unknown[] = [];
     for (const [i, item] of (items as readonly unknown[]).entries()) {
-      if (findInvalidOptions({ [key]: [item] }, { partial: true }).length > 0) continue; // told with the values
+      if (findInvalidOptions({ [key]: [item] }, { partial: true }).length > 0) continue; // reported with the values
       const { path: file } = item as { readonly path: string };
       const absolute = path.resolve(this.#base, file);
       const problem = await this.#fileProblem(absolute);
@@ -357,8 +357,8 @@ class Expansion {
 
   #tell(place: string, message: string): void {
     const text = `${place}: ${message}`;
-    if (!this.#told.has(text)) this.#problems.push({ place, message });
-    this.#told.add(text);
+    if (!this.#reported.has(text)) this.#problems.push({ place, message });
+    this.#reported.add(text);
   }
 }
 

@@ -146,7 +146,8 @@ class Planner {
     const { job, pixels } = await this.#portrait(options);
     const { bundle, sampling } = job;
     const fps = options.fps ?? bundle.description.fps;
-    const frames = frameCount(await this.#duration(options.audio, job), fps);
+    const frames =
+      options.audio === undefined ? job.frames : frameCount(await this.#duration(options.audio, job), fps);
     const { denoisedFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
     const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });

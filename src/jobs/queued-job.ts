@@ -15,7 +15,7 @@ export interface QueuedJob {
   readonly name: string;
   /** Content key: a worker whose files differ refuses the job. */
   readonly key: string;
-  /** The shared folder as whoever queued the job sees it. */
+  /** The shared folder as the process that queued the job sees it. */
   readonly root: string;
   readonly output: string;
   readonly stateFolder: string;

@@ -22,7 +22,7 @@ export interface RunBatchOptions {
   readonly outputFolder?: string;
   /** Records and checkpoints. @defaultValue `.lcm-portrait` in `baseFolder` */
   readonly stateFolder?: string;
-  /** Of report.json and report.html; false for none. @defaultValue named after the manifest, beside it */
+  /** Of report.json and report.html; false for none. @defaultValue named after the manifest, next to it */
   readonly reportFolder?: string | false;
   /** Where networks run. @defaultValue 'auto' */
   readonly device?: DeviceName;
@@ -87,7 +87,7 @@ export function startBatch(
       throw error;
     },
   );
-  report.catch(() => {}); // who only reads the events is told there
+  report.catch(() => {}); // a reader of the events alone gets it there
   return { report, [Symbol.asyncIterator]: () => events[Symbol.asyncIterator]() };
 }
 

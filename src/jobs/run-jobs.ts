@@ -31,7 +31,7 @@ class FailFastError extends Error {
 }
 
 /**
- * Runs all jobs; what becomes of each is told to `tracker`.
+ * Runs all jobs and reports the outcome of each to `tracker`.
  *
  * @throws `signal.reason` if it aborts, after all work has ended and with all checkpoints kept.
  */

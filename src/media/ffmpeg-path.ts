@@ -137,7 +137,7 @@ async function makeExecutable(
   if (!isFile) throw new Error('carries no binary');
   if (await isExecutableFile(file)) return file;
   try {
-    // Whoever may read it may run it.
+    // Readers of the file may run it.
     await chmod(file, mode | ((mode & 0o444) >> 2));
     return file;
   } catch {

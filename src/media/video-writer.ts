@@ -62,7 +62,7 @@ export function frameCount(duration: number, fps: number): number {
 }
 
 /**
- * Writes a video frame by frame. Until {@link VideoWriter.finish} returns there is only a hidden partial file beside the
+ * Writes a video frame by frame. Until {@link VideoWriter.finish} returns there is only a hidden partial file next to the
  * output, and it goes on every other way out: an error, an abort, {@link VideoWriter.dispose}, the end of the process.
  *
  * @example

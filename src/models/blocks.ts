@@ -316,7 +316,7 @@ export function timestepSinusoids(net: Net, timestep: Value, count: number, widt
   return graph.precision === 'float32' ? both : graph.cast(both, graph.precision);
 }
 
-/** What a distilled network is told beside the timestep, and its width. Source: `time_cond_proj_dim` of diffusers. */
+/** A distilled network's condition in addition to the timestep, and its width. Source: `time_cond_proj_dim` of diffusers. */
 export interface TimeCondition {
   /** [rows, width]. */
   readonly value: Value;

@@ -152,7 +152,7 @@ const preset = z.object({
   windows: z.enum(WINDOW_LAYOUTS).exactOptional(),
   /** Denoises every nth frame only, and blends those between. @defaultValue 1 */
   denoiseEvery: z.int().min(1).max(MAX_DENOISE_EVERY).exactOptional(),
-  /** `int8` where there is a calibration and a processor that gains, else as if it were left out. @defaultValue 'auto' */
+  /** `int8` where there is a calibration and a processor with integer dot products, else as if it were left out. @defaultValue 'auto' */
   precision: z.enum(PRECISIONS).exactOptional(),
   /**
    * What looped windows' predictions become without guidance where they overlap: their mean, or their sum, as in

@@ -13,7 +13,7 @@ export interface MotionConfig {
   readonly positionalTableLength: number;
 }
 
-/** Architecture of a denoising UNet, and of the reference UNet beside it, which has no motion modules. */
+/** Architecture of a denoising UNet, and of its reference UNet, which has no motion modules. */
 export interface UnetConfig {
   readonly inChannels: number;
   readonly outChannels: number;

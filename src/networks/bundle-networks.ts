@@ -81,7 +81,7 @@ export abstract class BundleNetworks implements ClipNetworks {
       const { files } = this.bundle.description;
       const bytes = Object.values(files).reduce((sum, file) => sum + (file?.bytes ?? 0), 0);
       if (bytes <= MAX_BYTES_AT_ONCE) {
-        // One is built while others are opened, in the two engines; all come to an end before an error is told.
+        // One is built while others are opened, in the two engines; all settle before an error is thrown.
         const ends = await Promise.allSettled(names.map(loadOne));
         for (const end of ends) if (end.status === 'rejected') throw end.reason;
       } else for (const name of names) await loadOne(name);

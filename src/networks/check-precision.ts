@@ -1,4 +1,4 @@
-/** Whether a precision that was asked for can be had; told before heavy work. */
+/** Whether a requested precision is available; checked before heavy work. */
 import { InvalidOptionError, type OptionProblem } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import type { PrecisionChoice } from '../models/bundle-terms.ts';

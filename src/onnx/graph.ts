@@ -120,7 +120,7 @@ interface ExternalTensor {
 
 /** Where a tensor's bytes lie. */
 interface ExternalPlace {
-  /** Name of the file, in the folder that the engine is told. */
+  /** Name of the file, in the folder that the engine is given. */
   readonly location: string;
   readonly offset: number;
 }

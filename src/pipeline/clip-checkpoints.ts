@@ -1,4 +1,4 @@
-/** What rendering asks of whoever keeps its progress: where to go on from, and a place for save points. */
+/** How rendering keeps its progress: where to resume, and a place for save points. */
 import type { ResumePoint, SavePoint } from '../denoising/denoise-clip.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
 import type { Job } from './open-job.ts';

@@ -13,7 +13,7 @@ import type { Stopwatch } from './stopwatch.ts';
  * @throws {@link SubprocessError} if the encoder does not start.
  */
 export function openVideo(
-  { options, output, ffmpeg, sampling, fps, frames }: Job,
+  { options, output, ffmpeg, sampling, sound, fps, frames }: Job,
   { width, height }: Pick<Scene, 'width' | 'height'>,
   beforePublish?: (partial: string) => Promise<void>,
 ): Promise<VideoWriter> {
@@ -24,7 +24,7 @@ export function openVideo(
     height,
     fps,
     frames,
-    audioPath: options.audio,
+    audioPath: sound,
     force: options.overwrite,
     metadata: { comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}` },
     beforePublish,

@@ -8,12 +8,15 @@ import { ThreadClient } from '../runtime/thread-client.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Scene } from '../scene/scene.ts';
 import type {
+  Driving,
   FrameProfile,
   FrameRequest,
   FrameResults,
   MotionRequest,
   PortraitInfo,
   PortraitRequest,
+  RecordingInfo,
+  RecordingSource,
 } from './frame-protocol.ts';
 
 type Client = ThreadClient<FrameRequest, FrameResults>;
@@ -24,11 +27,41 @@ export interface OpenClipOptions extends Omit<PortraitRequest, 'kind' | 'clip'> 
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Recorded motion on the thread. */
+export class ThreadRecording {
+  readonly info: RecordingInfo;
+  /** Its number. */
+  readonly id: number;
+  readonly #client: Client;
+
+  /** @internal made by {@link FrameThread.openRecording} */
+  constructor(client: Client, id: number, info: RecordingInfo) {
+    this.#client = client;
+    this.id = id;
+    this.info = info;
+  }
+
+  /** Frees it; may be called twice. */
+  async dispose(): Promise<void> {
+    await this.#client.request({ kind: 'close-recording', recording: this.id }).catch(() => undefined);
+  }
+}
+
+/** Recordings that move a clip. */
+export interface ClipDriving {
+  readonly face?: { readonly recording: ThreadRecording } & Pick<
+    NonNullable<Driving['face']>,
+    'parts' | 'mode'
+  >;
+  readonly head?: ThreadRecording;
+}
+
 /** A clip's portrait on the thread; gets its motion by {@link ThreadPortrait.move}. */
 export class ThreadPortrait {
   readonly info: PortraitInfo;
   readonly #client: Client;
   readonly #clip: number;
+  #driving: ClipDriving = {};
 
   /** @internal made by {@link FrameThread.openPortrait} */
   constructor(client: Client, clip: number, info: PortraitInfo) {
@@ -37,13 +70,26 @@ export class ThreadPortrait {
     this.info = info;
   }
 
+  /** What moves it beside the speech; disposed of with it. */
+  drive(driving: ClipDriving): void {
+    this.#driving = driving;
+  }
+
   /**
    * Makes the first part of the motion.
    *
    * @param options - `pcm` is moved away, empty afterwards.
    */
-  async move(options: Omit<MotionRequest, 'kind' | 'clip'>, signal?: AbortSignal): Promise<Scene> {
-    const request: MotionRequest = { ...options, kind: 'add-motion', clip: this.#clip };
+  async move(
+    options: Omit<MotionRequest, 'kind' | 'clip' | 'driving'>,
+    signal?: AbortSignal,
+  ): Promise<Scene> {
+    const { face, head } = this.#driving;
+    const driving: Driving = {
+      ...(face !== undefined && { face: { ...face, recording: face.recording.id } }),
+      ...(head !== undefined && { head: head.id }),
+    };
+    const request: MotionRequest = { ...options, driving, kind: 'add-motion', clip: this.#clip };
     await untilAborted(
       this.#client.request(request, { transfer: [options.pcm.buffer as ArrayBuffer] }),
       signal,
@@ -56,6 +102,8 @@ export class ThreadPortrait {
   async dispose(): Promise<void> {
     // A thread that has ended holds nothing any more.
     await this.#client.request({ kind: 'close-clip', clip: this.#clip }).catch(() => undefined);
+    await this.#driving.face?.recording.dispose();
+    await this.#driving.head?.dispose();
   }
 }
 
@@ -104,7 +152,7 @@ export class FrameThread {
   constructor(threads: number | undefined, cacheFolder: string, profileFolder?: string) {
     this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
     this.#started = this.#client.request({ kind: 'start', threads, cacheFolder, profileFolder });
-    // Told to whoever opens a portrait.
+    // Thrown when a portrait is opened.
     this.#started.catch(() => {});
   }
 
@@ -123,6 +171,28 @@ export class FrameThread {
     const opening = this.#client.request({ ...options, kind: 'open-portrait', clip }, { onNotice });
     try {
       return new ThreadPortrait(this.#client, clip, await untilAborted(opening, signal, close));
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  /**
+   * Reads a motion file, or follows the face of a film.
+   *
+   * @throws what {@link readMotionFile} and {@link trackFilm} throw.
+   */
+  async openRecording(
+    source: RecordingSource,
+    { onNotice, signal }: Pick<OpenClipOptions, 'onNotice' | 'signal'> = {},
+  ): Promise<ThreadRecording> {
+    signal?.throwIfAborted();
+    await this.#started;
+    const recording = this.#nextClip++;
+    const close = () => this.#client.request({ kind: 'close-recording', recording }).catch(() => undefined);
+    const opening = this.#client.request({ kind: 'open-recording', recording, source }, { onNotice });
+    try {
+      return new ThreadRecording(this.#client, recording, await untilAborted(opening, signal, close));
     } catch (error) {
       await close();
       throw error;

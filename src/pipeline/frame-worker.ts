@@ -2,23 +2,49 @@
  * The thread that {@link FrameThread} starts: opens portraits, makes their motion, draws what the networks see and
  * composes frames. The small networks for faces and motion run in an engine of its own.
  */
+import { drivenMotion } from '../driving/driven-motion.ts';
+import { readRecording } from '../driving/head-pose-file.ts';
 import { FaceFinder } from '../face/face-finder.ts';
-import { openBundle } from '../models/bundle.ts';
+import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
+import type { RecordedMotion } from '../motion/recorded-motion.ts';
+import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
-import { Engine } from '../runtime/engine.ts';
+import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
 import type { Scene, ScenePortrait } from '../scene/scene.ts';
+import { trackFilm } from '../tracking/track-film.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
-import type { FrameRequest, MotionRequest, PortraitRequest, StartRequest } from './frame-protocol.ts';
+import type {
+  FrameRequest,
+  MotionRequest,
+  PortraitRequest,
+  RecordingInfo,
+  RecordingRequest,
+  StartRequest,
+} from './frame-protocol.ts';
 
 /** A clip on this thread. */
 interface Clip {
   readonly controller: AbortController;
   portrait?: ScenePortrait;
+  /** Held until the clip is closed. */
+  motion?: Lease<LoadedMotion>;
   scene?: Scene;
+}
+
+/** A recording on this thread. */
+interface Recording {
+  readonly controller: AbortController;
+  motion?: RecordedMotion;
+}
+
+/** What makes the motion of a bundle's clips. */
+interface LoadedMotion {
+  readonly make: MotionFactory;
+  readonly networks: readonly Network[];
 }
 
 interface SmallNetworks {
@@ -29,8 +55,12 @@ interface SmallNetworks {
 }
 
 const clips = new Map<number, Clip>();
-/** By the bundle's folder. */
-const motions = new Map<string, MotionFactory>();
+const recordings = new Map<number, Recording>();
+/** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
+const motions = new LeaseCache<LoadedMotion>({
+  maxIdle: 1,
+  dispose: async ({ networks: loaded }) => void (await Promise.all(loaded.map((one) => one.dispose()))),
+});
 let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
@@ -59,11 +89,22 @@ function sceneOf(id: number): Scene {
   return scene;
 }
 
-async function openMotion(bundleFolder: string): Promise<MotionFactory> {
+async function openMotion(state: BundleState): Promise<LoadedMotion> {
   const { engine, cache } = await smallNetworks();
-  return loadMotion(await openBundle(bundleFolder), (name, graph, weightsKey) =>
-    loadWritten(engine, name, ({ rebuild }) => writeGraph(graph, { cache, weightsKey, rebuild })),
-  );
+  const loaded: Network[] = [];
+  try {
+    const make = await loadMotion(await reopenBundle(state), async (name, graph, weightsKey) => {
+      const network = await loadWritten(engine, name, ({ rebuild }) =>
+        writeGraph(graph, { cache, weightsKey, rebuild }),
+      );
+      loaded.push(network);
+      return network;
+    });
+    return { make, networks: loaded };
+  } catch (error) {
+    await Promise.all(loaded.map((network) => network.dispose()));
+    throw error;
+  }
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
@@ -77,13 +118,55 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
   return { result: { width, height, reference } };
 }
 
-async function addMotion({ clip: id, bundle, pcm, fps, frames, scales }: MotionRequest): Promise<Answer> {
-  const { portrait, controller } = clipOf(id);
+async function openRecording(
+  { recording: id, source }: RecordingRequest,
+  notice: (message: string) => void,
+): Promise<Answer> {
+  const recording: Recording = { controller: new AbortController() };
+  recordings.set(id, recording);
+  let hasSound = false;
+  if (source.type === 'motion-file') recording.motion = await readRecording(source.path);
+  else {
+    const { finder } = await smallNetworks();
+    const { path, ...options } = source;
+    recording.motion = await trackFilm(path, {
+      ...{ ...options, finder, onNotice: notice, signal: recording.controller.signal },
+      onSound: () => {
+        hasSound = true;
+      },
+    });
+  }
+  const { frames, fps, meshes } = recording.motion;
+  const info: RecordingInfo = { frames, fps, hasFace: meshes !== null, hasSound };
+  return { result: info };
+}
+
+function motionOf(id: number): RecordedMotion {
+  const motion = recordings.get(id)?.motion;
+  if (motion === undefined) throw new Error(`recording ${id} is not open`);
+  return motion;
+}
+
+async function addMotion(request: MotionRequest): Promise<Answer> {
+  const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
+  const clip = clipOf(id);
+  const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
-  const makeMotion = motions.get(bundle) ?? (await openMotion(bundle));
-  motions.set(bundle, makeMotion);
   const { signal } = controller;
-  const motion = makeMotion({ pcm, fps, frames, mesh: portrait.mesh, scales, signal });
+  const { mesh, transform } = portrait;
+  const motion = await drivenMotion({
+    ...(driving.face !== undefined && {
+      face: { ...driving.face, recording: motionOf(driving.face.recording) },
+    }),
+    ...(driving.head !== undefined && { head: motionOf(driving.head) }),
+    ...{ fps, mesh, transform },
+    scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
+    speech: async () => {
+      const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
+      clip.motion = lease;
+      return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
+    },
+  });
   await motion.at(0);
   clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };
@@ -102,6 +185,12 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
     }
     case 'open-portrait':
       return openClip(request, notice);
+    case 'open-recording':
+      return openRecording(request, notice);
+    case 'close-recording':
+      recordings.get(request.recording)?.controller.abort();
+      recordings.delete(request.recording);
+      return { result: undefined };
     case 'add-motion':
       return addMotion(request);
     case 'conditions': {
@@ -115,10 +204,13 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       const result = await sceneOf(request.clip).compose(request.frame, request.decoded);
       return { result, transfer: [result.data.buffer as ArrayBuffer] };
     }
-    case 'close-clip':
-      clips.get(request.clip)?.controller.abort();
+    case 'close-clip': {
+      const clip = clips.get(request.clip);
       clips.delete(request.clip);
+      clip?.controller.abort();
+      await clip?.motion?.release();
       return { result: undefined };
+    }
   }
 }
 
@@ -135,7 +227,7 @@ serveThread<FrameRequest>({
   order: 'at-once',
   handle: (request, notice) => (work === undefined ? handle : handleNoted)(request, notice),
   stop: () => {
-    for (const { controller } of clips.values()) controller.abort();
+    for (const { controller } of [...clips.values(), ...recordings.values()]) controller.abort();
   },
   dispose: async () => {
     const opened = await networks?.catch(() => undefined);

@@ -7,7 +7,6 @@ import { countWindowSteps } from '../denoising/context-windows.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
-import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
@@ -16,6 +15,8 @@ import { posesByFrame } from '../models/pose-guider.ts';
 import { sceneViewOf } from '../scene/scene.ts';
 import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
+import { disposeDriving, openMotionInputs } from './motion-inputs.ts';
+import { keysWhere } from './options/clip-keys.ts';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
 import { type PlannedFrames, planFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
 
@@ -26,6 +27,8 @@ export interface Job extends PlannedFrames {
   readonly ffmpeg: FfmpegInfo;
   readonly bundle: Bundle;
   readonly sampling: Sampling;
+  /** The file that is heard; undefined for a clip without sound. */
+  readonly sound: string | undefined;
   /** Samples of the speech, at 16 kHz. */
   readonly samples: number;
   readonly fps: number;
@@ -88,16 +91,16 @@ export async function openJob(
   onPlanned?: (job: Job) => void,
 ): Promise<OpenedJob> {
   const resolved = resolveOptions(options);
-  const { portrait: picture, audio, framing, signal } = resolved;
+  const { portrait: picture, framing, signal } = resolved;
   const output = await prepareOutput(resolved.output, {
     force: resolved.overwrite,
-    inputs: [picture, audio],
+    inputs: keysWhere(({ path }) => path?.to === 'input').flatMap((key) => (resolved[key] as string) ?? []),
   });
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
-  // The face is found while the sound is read; of what is wrong with both, the face is told.
+  // The face is found while the sound is read; if both fail, the face is reported.
   const finding = frameThread().openPortrait({
     path: picture,
     resolution: bundle.description.resolution,
@@ -110,24 +113,41 @@ export async function openJob(
   const plan = async () => {
     const ffmpeg = await locateFfmpeg({ env });
     const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
-    const { pcm, duration } = await readAudio(audio, { ffmpeg, signal: either, onNotice: notice });
+    const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal: either, notice });
+    const { pcm, duration, sound, driving } = inputs;
     const fps = resolved.fps ?? bundle.description.fps;
     const frames = frameCount(duration, fps);
     const planned = planFrames(bundle, resolved.preset, sampling, frames);
     const samples = pcm.length;
-    const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, ...planned };
+    const job = {
+      options: resolved,
+      output,
+      ffmpeg,
+      bundle,
+      sampling,
+      sound,
+      samples,
+      fps,
+      frames,
+      ...planned,
+    };
     onPlanned?.(job);
-    return { job, pcm };
+    return { job, pcm, driving };
   };
   const planning = plan();
   planning.catch(() => {}); // awaited below
   const portrait = await finding.catch(async (error) => {
     stop.abort();
-    await Promise.allSettled([planning]);
+    await planning.then(
+      ({ driving }) => disposeDriving(driving),
+      () => {},
+    );
     throw error;
   });
   try {
-    return { ...(await planning), portrait };
+    const { job, pcm, driving } = await planning;
+    portrait.drive(driving);
+    return { job, pcm, portrait };
   } catch (error) {
     await portrait.dispose();
     throw error;

@@ -75,12 +75,13 @@ export async function prepareClip(
       return { pcm: opened.pcm, job: await withDevicePrecision(opened.job, studio, notice) };
     });
     report({ type: 'stage', stage: 'motion' });
-    const { bundle, fps, frames } = job;
+    const { fps, frames } = job;
+    const { folder, fingerprint } = job.bundle;
     const { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still } = job.options;
     const scales = { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still };
     const opened = portrait!;
     const scene = await watch.time('motion', () =>
-      opened.move({ bundle: bundle.folder, pcm, fps, frames, scales }, signal),
+      opened.move({ bundle: { folder, fingerprint }, pcm, fps, frames, scales }, signal),
     );
     watch.pause();
     return { job, scene, watch, dispose: () => opened.dispose() };

@@ -1,4 +1,4 @@
-/** What the networks are told about each frame, made when a window first needs it. */
+/** What the networks get for each frame, made when a window first needs it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ContextWindow, WindowPlan, WindowStep } from '../denoising/context-windows.ts';
 import type { FrameConditions } from '../models/frame-conditions.ts';
@@ -135,7 +135,7 @@ export class WindowConditions {
       this.#bytes.set(key, bytes);
       this.#keptBytes += bytes;
     };
-    // Whoever awaits the features is told why there are none.
+    // The failure surfaces where the features are awaited.
     made.then(count, () => {});
   }
 

@@ -226,7 +226,7 @@ class WorkerNetwork implements Network {
   #hold(group: NamedTensors): number {
     const { id, isNew, dropped } = this.#held.admit(group);
     const send = (request: Request, transfer: readonly ArrayBuffer[] = []): void => {
-      // Whoever runs the network is told why that fails.
+      // The failure surfaces when the network runs.
       this.#client.request(request, { transfer }).catch(() => {});
     };
     if (dropped.length > 0) send({ kind: 'drop', groups: dropped });

@@ -1,4 +1,4 @@
-/** A worker thread's side of {@link ThreadClient}: answers requests until it is told to close. */
+/** A worker thread's side of {@link ThreadClient}: answers requests until it gets a request to close. */
 import { parentPort } from 'node:worker_threads';
 import type { CloseRequest, RequestMessage, ResponseMessage } from './thread-client.ts';
 import { packError } from './thread-errors.ts';

@@ -121,6 +121,10 @@ export class DrawnPortrait implements ScenePortrait {
     return this.#source.reference.framed.mesh;
   }
 
+  get transform(): Float64Array {
+    return this.#source.reference.framed.transform;
+  }
+
   withMotion(motion: MotionSource): Scene {
     return new DrawnScene(this, this.#source, this.#framing, motion);
   }

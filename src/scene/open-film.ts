@@ -55,6 +55,10 @@ export class FilmPortrait implements ScenePortrait {
     return this.#portrait.height;
   }
 
+  get transform(): Float64Array {
+    return this.#portrait.transform;
+  }
+
   get reference(): ScenePortrait['reference'] {
     return this.#portrait.reference;
   }

@@ -41,6 +41,10 @@ export class WarpPortrait implements ScenePortrait {
     return this.#source.reference.mesh;
   }
 
+  get transform(): Float64Array {
+    return this.#source.reference.transform;
+  }
+
   withMotion(motion: MotionSource): Scene {
     return new WarpScene(this, this.#source, this.#framing, motion);
   }

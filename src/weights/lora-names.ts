@@ -14,7 +14,7 @@ type LoraKey =
       /** Whether the module's dots are written as underscores. */
       readonly flat: boolean;
       readonly part: 'down' | 'up' | 'alpha';
-      /** Whether alpha is in a configuration file beside this one. */
+      /** Whether alpha is in a configuration file next to this one. */
       readonly plainPeft: boolean;
     }
   | { readonly kind: 'text-encoder' }

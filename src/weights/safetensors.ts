@@ -32,7 +32,7 @@ export function openSafetensors(path: string): SafetensorsFile {
   }
 }
 
-/** An open safetensors file; whoever opened it disposes of it. */
+/** An open safetensors file; the caller disposes of it. */
 class SafetensorsFile implements WeightFile {
   readonly path: string;
   /** `__metadata__` of the header; empty where there is none. */

@@ -255,7 +255,7 @@ async function refusal(source: string, changes: Partial<ImportOptions> = {}): Pr
   return caught;
 }
 
-test('missing, surplus and misshapen weights of all files are told at once', async () => {
+test('missing, surplus and misshapen weights of all files are reported at once', async () => {
   const made = await changedFolder('wrong', async (changed) => {
     writeCheckpoint(changed, 'reference_unet.pth', [
       ...entriesOf(referenceUnet, (key) => (key.includes('resnets.0.conv1') ? null : key)),

@@ -76,7 +76,7 @@ test('a manifest that is wrong: a line for each problem, status 10', async () =>
   );
 });
 
-test('options that are wrong are told at once', async () => {
+test('options that are wrong are reported at once', async () => {
   const { stderr, status } = await run(
     ...['batch', '--threads', '0', '--concurrency', 'x', '--device', 'gpu', '--shared', 'y', '--fail-fast'],
     ...['--keep-going', '--retry-dely', '1'],

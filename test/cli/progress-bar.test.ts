@@ -78,10 +78,10 @@ test('on a terminal a line is replaced in one write, and gone after close', () =
   display.close();
   assert.deepEqual(stream.writes, [
     '\rReading portrait and speech…\x1b[K',
-    '\r\x1b[K',
+    '\r\x1b[J',
     'lcm-portrait: note: two faces\n',
     '\rReading portrait and speech…\x1b[K',
-    '\r\x1b[K',
+    '\r\x1b[J',
   ]);
 });
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backAndForth } from '../../src/driving/back-and-forth.ts';
-import { composeMotion, type MotionPart } from '../../src/driving/compose-motion.ts';
+import { composeMotion } from '../../src/driving/compose-motion.ts';
 import { decodeHeadPoses, encodeHeadPoses } from '../../src/driving/head-pose-file.ts';
+import type { MotionPart } from '../../src/driving/motion-parts.ts';
 import { RecordedSource, type RecordedSourceOptions } from '../../src/driving/recorded-source.ts';
 import { PLACE_LIMITS, softLimit } from '../../src/driving/relative-pose.ts';
 import { poseToMatrix } from '../../src/face/rotation.ts';

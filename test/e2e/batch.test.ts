@@ -9,7 +9,8 @@ import { runKillTest } from '../../scripts/lib/kill-batch.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
 import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
-import { noRedis, RedisServer } from '../helpers/redis-server.ts';
+import { RedisServer } from '../helpers/redis-server.ts';
+import { noRedis } from '../helpers/requirements.ts';
 import { MAIN, ROOT, runProgram, startProgram } from '../helpers/run-program.ts';
 import { watchLocks } from '../helpers/watch-locks.ts';
 

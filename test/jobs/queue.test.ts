@@ -13,11 +13,12 @@ import { startBatch } from '../../src/jobs/run-batch.ts';
 import { listDeadLetters } from '../../src/jobs/run-queued.ts';
 import type { WorkerEvent } from '../../src/jobs/run-worker.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
-import { noRedis, RedisServer } from '../helpers/redis-server.ts';
+import { RedisServer } from '../helpers/redis-server.ts';
+import { noRedis } from '../helpers/requirements.ts';
 import { denoisingRenderer } from './denoising-renderer.ts';
 
 const WORKER = fileURLToPath(new URL('./fixtures/queue-worker.ts', import.meta.url));
-const options = { skip: noRedis, timeout: 120_000 };
+const options = { skip: noRedis };
 const root = temporaryDirectory();
 const NAMES = ['a', 'b', 'c', 'd'];
 
@@ -307,7 +308,7 @@ test('a batch that is ended leaves its jobs to the workers; the next run follows
   await worker.ended;
 });
 
-test('a server that is not there is told at once, without the password', async () => {
+test('a server that is not there is reported at once, without the password', async () => {
   const folder = newFolder('nowhere');
   const run = batchOf(folder, jobs(['a']), 'redis://user:secret@127.0.0.1:1/0');
   await assert.rejects(run.report, (error) => {

@@ -84,7 +84,7 @@ test("a preset's precision is left out where it cannot be had or gains nothing, 
   assert.throws(() => devicePrecision('int8', { precision: 'int8' }, cuda, notice), refusal(/got cuda/));
 });
 
-test('a damaged calibration is told, with its file', () => {
+test('a damaged calibration is reported, with its file', () => {
   const file = path.join(temporaryDirectory(), 'calibration.json');
   const damaged: Bundle = { ...tiny, pathOf: () => file };
   for (const [text, message] of [

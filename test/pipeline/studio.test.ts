@@ -143,7 +143,7 @@ test('a job that cannot be prepared, or is stopped, leaves the studio usable', a
   await assert.rejects(stopped, (error) => error === reason);
   const early = new AbortController();
   const preparing = studio.prepare({ ...good, signal: early.signal });
-  setTimeout(() => early.abort(reason), 20);
+  setImmediate(() => early.abort(reason));
   await assert.rejects(preparing, (error) => error === reason);
 
   const clip: PreparedClip = await studio.prepare(good);

@@ -87,7 +87,7 @@ test('nothing is made ahead after an abort', async () => {
   assert.deepEqual(drawn, []);
 });
 
-test('a window that was made ahead and cannot be is told to who asks for it, and settles', async () => {
+test('a window that was made ahead and cannot be rejects for the caller, and settles', async () => {
   const { conditions } = counted();
   const broken = { ...windows[0]!, frames: undefined as never };
   conditions.prefetch([broken]);

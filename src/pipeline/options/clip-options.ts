@@ -5,13 +5,16 @@
  */
 import { extname } from 'node:path';
 import { z } from 'zod';
+import { DRIVING_MODES } from '../../driving/driving-modes.ts';
+import { isPartList, MOTION_PARTS } from '../../driving/motion-parts.ts';
 import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
 import { DEVICE_CHOICES } from '../../runtime/device.ts';
 import { FRAMINGS } from '../../scene/framing.ts';
 import { DISTILLED_SAMPLERS, DISTILLED_STEPS, SAMPLERS } from '../../schedulers/create-scheduler.ts';
+import { GAP_CHOICES } from '../../tracking/gap-choices.ts';
 import { parseLora } from '../../weights/lora-argument.ts';
 import type { ProgressEvent } from '../progress-event.ts';
-import { type OptionRule, outputIsNoInput } from './option-rules.ts';
+import { atLeastOneOf, atMostOneOf, needsOneOf, type OptionRule, outputIsNoInput } from './option-rules.ts';
 import { type OptionsOf, option } from './option-spec.ts';
 import { boolean, instance, integer, listOf, number, oneOf, path } from './option-types.ts';
 
@@ -24,6 +27,7 @@ const MAX_LORA_SCALE = 10;
 const LORAS = `LoRA files, each with a scale from ${-MAX_LORA_SCALE} to ${MAX_LORA_SCALE}`;
 
 const FROM_PRESET = "the preset's";
+const DRIVING_PARTS = `some of ${MOTION_PARTS.join(', ')}, separated by commas`;
 
 /** Every option by name, in the order of help and messages. */
 export const CLIP_OPTIONS = {
@@ -35,13 +39,70 @@ export const CLIP_OPTIONS = {
     path: { to: 'input' },
     flag: {},
   }),
-  /** Speech, in any file that ffmpeg can read sound from. */
+  /** Speech, in any file that ffmpeg can read sound from. @defaultValue the driving film's sound */
   audio: option(path('the path of a speech recording'), {
-    description: 'Speech: any sound or video file.',
+    description: "Speech: any sound or video file; without one, the driving film's sound.",
     group: 'input',
-    required: true,
     path: { to: 'input' },
+    flag: { help: 'speech: any sound or video file (required, unless a film or a motion file drives)' },
+  }),
+  /** Film of a person: its expression and head pose move the portrait, its sound becomes the clip's. */
+  driving: option(path('the path of a film of a person'), {
+    description: "Film of a person that moves the portrait; its sound becomes the clip's.",
+    group: 'input',
+    path: { to: 'input' },
+    flag: { help: "film of a person that moves the portrait; its sound becomes the clip's" },
+  }),
+  /** Motion file that moves the portrait, as `motion extract` writes it. */
+  motion: option(path('the path of a motion file'), {
+    description: 'Motion file that moves the portrait, as `motion extract` writes it.',
+    group: 'input',
+    path: { to: 'input' },
+    flag: { help: 'motion file that moves the portrait, as "motion extract" writes it' },
+  }),
+  /** Motion file that moves the head alone; or `calm`, `natural` or `lively`. */
+  headMotion: option(path('the path of a motion file, or the name of a template'), {
+    description: 'Motion file that moves the head alone, or one of the templates calm, natural and lively.',
+    group: 'input',
+    path: { to: 'name' },
+    key: 'own',
+    flag: { value: 'file|name', help: 'motion file that moves the head alone; or calm, natural or lively' },
+  }),
+  /**
+   * What the film or the motion file moves, of head, eyes, brows and mouth, separated by commas; the speech moves the rest.
+   * @defaultValue all four; with `audio` all but the mouth
+   */
+  drivingParts: option(z.string(DRIVING_PARTS).refine(isPartList, DRIVING_PARTS), {
+    description:
+      'What film or motion file move: some of head, eyes, brows and mouth; the speech moves the rest.',
+    group: 'clip',
+    otherwise: 'all; with --audio all but mouth',
+    flag: { value: 'parts', help: 'what film or motion file move, as head,eyes,brows,mouth' },
+  }),
+  /**
+   * `relative`: motion about the portrait's own pose, fitted to its proportions; `absolute`: AniPortrait's way, the head is
+   * turned as in the film. @defaultValue 'relative'
+   */
+  drivingMode: option(oneOf(DRIVING_MODES), {
+    description: "Motion about the portrait's own pose, or the film's own poses as AniPortrait takes them.",
+    group: 'clip',
+    default: 'relative',
     flag: {},
+  }),
+  /** What to do where the film does not show the face for longer than half a second. @defaultValue 'refuse' */
+  drivingGaps: option(oneOf(GAP_CHOICES), {
+    description:
+      'What to do where the film shows no face for longer than half a second: refuse it, or hold the face still.',
+    group: 'clip',
+    default: 'refuse',
+    flag: { help: 'refuse or hold (keep still) where the film shows no face for longer than 0.5 s' },
+  }),
+  /** Which face of the film, counted from 1 at the left. @defaultValue the largest */
+  drivingFace: option(integer(1, 64), {
+    description: 'Which face of the film, counted from 1 at the left.',
+    group: 'clip',
+    otherwise: 'the largest',
+    flag: { help: 'which face of the film, counted from 1 at the left' },
   }),
   /** Video to write: `.mp4`, `.m4v` or `.mov`. */
   output: option(
@@ -263,6 +324,12 @@ type ClipValues = OptionsOf<typeof CLIP_OPTIONS>;
 
 /** Rules between options, in the order of messages. */
 export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
+  atLeastOneOf<ClipValues>(['audio', 'driving', 'motion'], 'the path of a speech recording'),
+  atMostOneOf<ClipValues>(['driving', 'motion']),
+  needsOneOf<ClipValues>('drivingParts', ['driving', 'motion']),
+  needsOneOf<ClipValues>('drivingMode', ['driving', 'motion']),
+  needsOneOf<ClipValues>('drivingGaps', ['driving']),
+  needsOneOf<ClipValues>('drivingFace', ['driving']),
   {
     find: ({ sampler, steps }) => {
       if (sampler === undefined || !DISTILLED_SAMPLERS.has(sampler)) return undefined;
