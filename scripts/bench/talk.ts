@@ -9,7 +9,6 @@
  * left out. `--work` keeps the landmarks of films and rendered clips, so that a run that was stopped goes on: take another folder for
  * other weights or code. `--motion-only` renders nothing; `--only` takes the films whose name has that in it.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -101,7 +100,11 @@ const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
 const bundle = await openBundle(values.bundle);
 const motionOf = await loadMotion(bundle, (name, graph) => engine.load(name, graph.toBytes()));
 
-function optionsOf(portrait: string, audio: string, output: string): AnimateOptions {
+function optionsOf(
+  portrait: string,
+  audio: string,
+  output: string,
+): AnimateOptions & { portrait: string; audio: string } {
   return {
     ...{ portrait, audio, output, fps: FPS, device: 'cpu', bundle: values.bundle },
     ...{ preset: values.preset as 'fast' | 'faster' | 'original' },
@@ -135,13 +138,22 @@ async function firstFrame(film: string, key: string): Promise<string> {
 }
 
 /** Mesh and pose of each frame of the clip that `animate` makes. */
-async function drivenStates(options: AnimateOptions, frames: number): Promise<FaceState[]> {
+async function drivenStates(
+  { portrait, audio, ...options }: AnimateOptions & { portrait: string; audio: string },
+  frames: number,
+): Promise<FaceState[]> {
   const { mesh } = await openPortrait({
-    ...{ path: options.portrait, resolution: bundle.description.resolution, framing: 'crop' as const },
+    ...{ path: portrait, resolution: bundle.description.resolution, framing: 'crop' as const },
     ...{ view: { type: 'warp' as const }, finder, onNotice: () => {} },
   });
-  const { pcm } = await readAudio(options.audio, { ffmpeg, sampleRate: SAMPLE_RATE });
-  const motion = motionOf({ pcm, fps: FPS, frames, mesh, scales: resolveOptions(options) });
+  const { pcm } = await readAudio(audio, { ffmpeg, sampleRate: SAMPLE_RATE });
+  const motion = motionOf({
+    pcm,
+    fps: FPS,
+    frames,
+    mesh,
+    scales: resolveOptions({ ...options, portrait, audio }),
+  });
   const states: FaceState[] = [];
   for (let frame = 0; frame < frames; frame++) {
     const { offsets, pose } = await motion.at(frame);
@@ -357,11 +369,10 @@ try {
     );
     console.error(`${film.name}: opening r ${formatNumber(r, 2)}, size ${formatNumber(size, 2)}`);
   }
-  const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
   await writeReport(values.output, [
     '# A talking face beside film',
     '',
-    `Bundle ${values.bundle}, ${values['motion-only'] ? 'nothing rendered' : `preset ${values.preset}`}, commit ${commit}, ${new Date().toISOString().slice(0, 10)}. Nobody here was trained on; the trained speaker's`,
+    `Bundle ${values.bundle}, ${values['motion-only'] ? 'nothing rendered' : `preset ${values.preset}`}, ${new Date().toISOString().slice(0, 10)}. Nobody here was trained on; the trained speaker's`,
     'sentences were not. Films give the still (their first frame) and the sound. Made by',
     '',
     '    node --import=tsx scripts/bench/talk.ts --data FOLDER --output scripts/results/talk.md',
