@@ -154,18 +154,12 @@ function keptPreset({ description }: Bundle, { preset, fast }: FuseOptions): Pre
   const { name, presets } = description;
   const kept = preset ?? (presets.fast === undefined ? 'original' : 'fast');
   if (presets[kept] === undefined) {
-    throw new InvalidOptionError(
-      `Cannot use preset: expected one of bundle ${name}, ${Object.keys(presets).join(', ')}, got ${kept}`,
-      'preset',
-      kept,
-    );
+    const problem = { expected: `one of bundle ${name}, ${Object.keys(presets).join(', ')}`, got: kept };
+    throw new InvalidOptionError(problem, 'preset', kept);
   }
   if (fast !== undefined && !presetsLike(kept, presets).includes('fast')) {
-    throw new InvalidOptionError(
-      `Cannot use fast: expected a bundle that keeps the preset fast, got one fused for ${kept}`,
-      'fast',
-      fast,
-    );
+    const problem = { expected: 'a bundle that keeps the preset fast', got: `one fused for ${kept}` };
+    throw new InvalidOptionError(problem, 'fast', fast);
   }
   return kept;
 }

@@ -149,11 +149,8 @@ export async function pullFile(
 ): Promise<Downloaded> {
   const { sha256 } = options;
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) {
-    throw new InvalidOptionError(
-      `Cannot use sha256: expected 64 hexadecimal digits in lower case, got ${JSON.stringify(sha256)}`,
-      'sha256',
-      sha256,
-    );
+    const problem = { expected: '64 hexadecimal digits in lower case', got: JSON.stringify(sha256) };
+    throw new InvalidOptionError(problem, 'sha256', sha256);
   }
   if (await exists(target)) {
     throw new ModelError(`Cannot fetch to ${target}: expected a new file, got one that exists`, target);

@@ -9,6 +9,7 @@ import type { CliContext } from './context.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
 import { createModelsCommand } from './models.ts';
+import { createMotionCommand } from './motion.ts';
 import { writeFlags } from './option-flags.ts';
 import { reportError } from './report-error.ts';
 import { createWorkerCommand } from './worker.ts';
@@ -53,6 +54,7 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
     createAnimateCommand(context),
     createBatchCommand(context, setStatus),
     createWorkerCommand(context),
+    createMotionCommand(context),
     createModelsCommand(context),
     createCompareCommand(context),
     createBenchCommand(context),

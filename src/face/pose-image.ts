@@ -8,7 +8,7 @@ import type { RgbImage } from '../image/rgb-image.ts';
 import { type Colour, drawLine } from './line-rasteriser.ts';
 
 /** Width and height of the drawing before it is resized. */
-const POSE_IMAGE_SIZE = 512;
+export const POSE_IMAGE_SIZE = 512;
 const MAX_SIZE = 8192;
 
 /** Chains of landmarks with their colours, in drawing order. Colours are channels 0, 1, 2 as the network receives them. */

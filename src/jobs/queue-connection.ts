@@ -30,11 +30,8 @@ export function assertQueueUrl(option: string, url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed !== undefined && ['redis:', 'rediss:'].includes(parsed.protocol) && parsed.hostname !== '')
     return;
-  throw new InvalidOptionError(
-    `Cannot use ${option}: expected redis://host:port/database or rediss://…, got ${redactUrl(url)}`,
-    option,
-    redactUrl(url),
-  );
+  const problem = { expected: 'redis://host:port/database or rediss://…', got: redactUrl(url) };
+  throw new InvalidOptionError(problem, option, redactUrl(url));
 }
 
 /**

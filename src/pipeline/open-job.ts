@@ -64,6 +64,11 @@ export function defaultBundleStore(): string {
   return bundleStoreFolder({ env: process.env, platform: process.platform, home: os.homedir() });
 }
 
+/** The ffmpeg that is named, or the one that is found. */
+export function findFfmpeg(ffmpegPath: string | undefined): Promise<FfmpegInfo> {
+  return locateFfmpeg({ env: { ...process.env, ...(ffmpegPath ? { FFMPEG_PATH: ffmpegPath } : {}) } });
+}
+
 /** The folder of this program's caches, as the environment says. */
 export function defaultCacheFolder(): string {
   return path.join(cacheFolder(process.env, process.platform, os.homedir()), 'weights');
@@ -99,7 +104,6 @@ export async function openJob(
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
-  const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
   // The face is found while the sound is read; if both fail, the face is reported.
   const finding = frameThread().openPortrait({
     path: picture,
@@ -111,7 +115,7 @@ export async function openJob(
   });
   const stop = new AbortController();
   const plan = async () => {
-    const ffmpeg = await locateFfmpeg({ env });
+    const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
     const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
     const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal: either, notice });
     const { pcm, duration, sound, driving } = inputs;

@@ -32,6 +32,8 @@ test('the required options alone get the documented defaults, and nothing from a
     headPoseScale: 1,
     blinkScale: 1,
     still: false,
+    style: 'natural',
+    faceMotion: 'bundle',
     overwrite: false,
   });
 });
@@ -84,6 +86,16 @@ for (const [key, [min, max]] of Object.entries(RANGES)) {
     }
   });
 }
+
+test('emotions are names with strengths, and are checked before anything is read', () => {
+  for (const emotion of ['smile', 'happy:0.6', 'sad:0.5,surprised:0.3']) {
+    assert.deepEqual(messages({ ...REQUIRED, emotion }), []);
+  }
+  for (const emotion of ['', 'joy', 'happy:2', 7, null]) {
+    const [message] = messages({ ...REQUIRED, emotion });
+    assert.match(message ?? '', /^Cannot use emotion: expected happy \(or smile\), .*such as happy:0\.6/);
+  }
+});
 
 test('counts are whole, scales need not be', () => {
   for (const key of ['steps', 'seed', 'threads']) {

@@ -69,7 +69,7 @@ export function needsOneOf<Options extends object>(
       if (values[key] === undefined || others.some((other) => values[other] !== undefined)) return undefined;
       return {
         option: key,
-        problem: { expected: ['it together with ', ...mentions(others)], got: showValue(values[key]) },
+        problem: { expected: ['it together with ', ...mentions(others)], got: 'it alone' },
       };
     },
   };
