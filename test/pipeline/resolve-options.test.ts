@@ -22,6 +22,8 @@ function messages(options: unknown, write?: WriteOption): string[] {
 test('the required options alone get the documented defaults, and nothing from a bundle', () => {
   assert.deepEqual(resolveOptions(REQUIRED), {
     ...REQUIRED,
+    drivingMode: 'relative',
+    drivingGaps: 'refuse',
     bundle: 'tiny',
     preset: 'fast',
     seed: 42,
@@ -38,6 +40,11 @@ test('the required options alone get the documented defaults, and nothing from a
   });
 });
 
+test('options that were resolved are right a second time', () => {
+  const resolved = resolveOptions(REQUIRED);
+  assert.deepEqual(resolveOptions(resolved), resolved);
+});
+
 test('given values win over defaults, undefined ones do not', () => {
   const resolved = resolveOptions({ ...REQUIRED, seed: 0, still: true, steps: undefined, device: undefined });
   assert.equal(resolved.seed, 0);
@@ -49,8 +56,8 @@ test('given values win over defaults, undefined ones do not', () => {
 test('missing required options are reported together, with what they are', () => {
   assert.deepEqual(messages({}), [
     'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing',
-    'Cannot animate without audio: expected the path of a speech recording, got nothing',
     'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
+    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving or motion',
   ]);
 });
 
