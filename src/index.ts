@@ -97,6 +97,7 @@ export type {
   PrecisionChoice,
   PresetName,
   ProgressEvent,
+  RenderingProgress,
   SamplerName,
   Stage,
   StageTimes,

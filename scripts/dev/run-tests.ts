@@ -8,6 +8,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -46,9 +47,11 @@ if (files.length === 0) {
   process.exit(2);
 }
 const timeLimit = pathToFileURL(path.join(ROOT, 'test/helpers/time-limit.ts')).href;
+// Node leaves one core idle unless it is told not to.
+const options = [`--test-timeout=${FILE_LIMIT_MS}`, `--test-concurrency=${os.availableParallelism()}`];
 const { status } = spawnSync(
   process.execPath,
-  ['--import=tsx', `--import=${timeLimit}`, '--test', `--test-timeout=${FILE_LIMIT_MS}`, ...files],
+  ['--import=tsx', `--import=${timeLimit}`, '--test', ...options, ...files],
   { cwd: ROOT, stdio: 'inherit' },
 );
 process.exit(status ?? 1);
