@@ -42,7 +42,6 @@ if (values.spoken === undefined) {
 
 const SAMPLE_RATE = 16000;
 const FPS = 25;
-const SEED = 1;
 /** Silence around each recording, in seconds, in which the mouth should be closed. */
 const AROUND = 0.5;
 /** Lips nearer than this look closed, in cm. */
@@ -106,7 +105,7 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     const frames = Math.floor(duration * FPS);
     const motion = await generateMotion({
       ...{ network, config, basis, pcm, frames },
-      ...{ fps: FPS, seed: SEED, headPoseScale: 0, blinkScale: 0 },
+      fps: FPS,
     });
     // Of a mouth that is closed at rest; its lips do not pass through each other.
     const openings = Array.from({ length: frames }, (_, frame) =>

@@ -1,11 +1,6 @@
 /** Motion of known size, to drive a portrait with: what a picture shows of it can then be measured against it. */
-
-import {
-  addBlink,
-  addExpression,
-  blinkReach,
-  type ExpressionBasis,
-} from '../../src/motion/expression-basis.ts';
+import { addExpression, type ExpressionBasis } from '../../src/motion/expression-basis.ts';
+import { LidShapes } from '../../src/motion/lid-shapes.ts';
 import { MESH_VALUES, POSE_VALUES } from '../../src/motion/motion.ts';
 import { Lifting, wideningOf } from './large-motion.ts';
 
@@ -34,6 +29,7 @@ export class KnownMotions {
   readonly #basis: ExpressionBasis;
   readonly #widening: Float64Array;
   readonly #lifting: Lifting;
+  readonly #lids: LidShapes;
 
   /** @param mesh - the portrait's, [468, 3] in cm. */
   constructor(mesh: ArrayLike<number>, basis: ExpressionBasis) {
@@ -41,6 +37,7 @@ export class KnownMotions {
     this.#basis = basis;
     this.#widening = wideningOf(basis.basis, basis.components);
     this.#lifting = new Lifting(mesh);
+    this.#lids = new LidShapes(mesh);
   }
 
   /** Offsets [468, 3] in cm and pose [6] of one frame. */
@@ -61,10 +58,7 @@ export class KnownMotions {
       scales,
       offsets,
     );
-    if (lids > 0) {
-      const [right, left] = blinkReach(basis, mesh);
-      addBlink(basis, [lids * right, lids * left], offsets);
-    }
+    if (lids > 0) this.#lids.add([lids, lids], offsets);
     this.#lifting.add(brows / 10, offsets);
     const pose = new Float32Array(POSE_VALUES);
     pose.set(head);

@@ -12,7 +12,7 @@ import { SKULL } from './face-rings.ts';
 import { smoothstep } from './smoothstep.ts';
 
 /** One eye's landmarks, each chain from the picture's left to its right on an upright face. */
-interface EyeLandmarks {
+export interface EyeLandmarks {
   readonly corners: readonly [left: number, right: number];
   readonly upper: readonly number[];
   readonly lower: readonly number[];
@@ -24,7 +24,8 @@ interface EyeLandmarks {
   readonly skin: readonly number[];
 }
 
-const EYES: readonly EyeLandmarks[] = [
+/** The person's right eye, then the left one. */
+export const EYES: readonly EyeLandmarks[] = [
   {
     corners: [33, 133],
     upper: [33, 246, 161, 160, 159, 158, 157, 173, 133],
@@ -82,7 +83,7 @@ const EDGE_POINTS = 33;
 const COVERED_RELIABILITY = 0.25;
 
 /** An eye of the portrait in its own axes: u from the left corner (0) to the right one (1), v down, in the same unit. */
-class Eye {
+export class Eye {
   readonly landmarks: EyeLandmarks;
   readonly toSource: Affine;
   readonly fromSource: Affine;

@@ -6,6 +6,7 @@
 import type { RgbImage } from '../image/rgb-image.ts';
 import { sampleColour } from '../image/sample-colour.ts';
 import { fitAffine } from './affine.ts';
+import { EyeGaze, type GazeAngles } from './eye-gaze.ts';
 import { Eyelids } from './eyelids.ts';
 import { FACE_OVAL, INNER_LIPS } from './face-rings.ts';
 import { MouthInterior } from './mouth-interior.ts';
@@ -16,6 +17,9 @@ const RING_POSITION = 0.4;
 const RING_FOLLOW = 0.85;
 /** Smallest area, in square pixels, that counts as an open mouth; keeps the growth of a closed one finite. */
 const CLOSED_MOUTH_AREA = 12;
+
+/** The eyes as they look in the portrait. */
+const OWN_GAZE: GazeAngles = [0, 0];
 
 /** Half the width, in pixels, over which the edge of what hides something is smoothed. */
 const SILHOUETTE = 1;
@@ -95,6 +99,7 @@ export class PortraitWarp {
   readonly #sourceMouthArea: number;
   readonly #mouth: MouthInterior;
   readonly #eyelids: Eyelids;
+  readonly #gaze: EyeGaze;
   /** The source at the size that was asked for last. */
   #rest: RgbImage | undefined;
 
@@ -145,6 +150,7 @@ export class PortraitWarp {
     this.#sourceMouthArea = polygonArea(sourcePoints, INNER_LIPS);
     this.#mouth = new MouthInterior(source, sourcePoints);
     this.#eyelids = new Eyelids(source, sourcePoints);
+    this.#gaze = new EyeGaze(source, sourcePoints);
   }
 
   #placeRings(points: Float64Array, count: number, width: number, height: number): void {
@@ -194,14 +200,27 @@ export class PortraitWarp {
    * @param landmarks - `[468, 2]` in pixels of the target.
    * @param width - of the target, which shows the whole source picture.
    * @param height - of the target.
+   * @param gaze - where the eyes look. @defaultValue as in the portrait
    */
-  render(landmarks: ArrayLike<number>, width: number, height: number): WarpedPortrait {
+  render(
+    landmarks: ArrayLike<number>,
+    width: number,
+    height: number,
+    gaze: GazeAngles = OWN_GAZE,
+  ): WarpedPortrait {
     const reliability = new Uint8Array(width * height).fill(255);
+    this.#gaze.look(this.#source, gaze);
     return { image: this.#draw(landmarks, width, height, reliability), reliability };
   }
 
   /** The picture of {@link PortraitWarp.render} alone. */
-  renderImage(landmarks: ArrayLike<number>, width: number, height: number): RgbImage {
+  renderImage(
+    landmarks: ArrayLike<number>,
+    width: number,
+    height: number,
+    gaze: GazeAngles = OWN_GAZE,
+  ): RgbImage {
+    this.#gaze.look(this.#source, gaze);
     return this.#draw(landmarks, width, height);
   }
 

@@ -5,7 +5,7 @@ import type { RgbImage } from '../image/rgb-image.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import type { BundleState } from '../models/bundle.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
-import type { ClipMotionOptions } from '../motion/speech-clip-motion.ts';
+import type { MotionOptions } from '../motion/load-motion.ts';
 import type { NetworkProfile } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
@@ -77,7 +77,7 @@ export interface Driving {
 }
 
 /** Gives an open clip its motion, and makes the first part of it. */
-export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
+export interface MotionRequest extends Pick<MotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
   readonly kind: 'add-motion';
   readonly clip: number;
   readonly bundle: BundleState;

@@ -48,6 +48,13 @@ const DEFAULTS: readonly (readonly [string, unknown])[] = OPTION_NAMES.map(
   (key) => [key, specOf(key).default] as const,
 ).filter(([, value]) => value !== undefined);
 
+/** What says something: a default says what its absence does, also where options are resolved a second time. */
+function withoutDefaults(values: Readonly<Record<string, unknown>>): Partial<AnimateOptions> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([key, value]) => !isOption(key) || value !== specOf(key).default),
+  );
+}
+
 /** Everything that {@link resolveOptions} would throw, for callers that have errors of their own to add. */
 export function findInvalidOptions(
   options: Readonly<Record<string, unknown>> | AnimateOptions,
@@ -75,7 +82,7 @@ export function findInvalidOptions(
   }
   for (const { find, whole } of CLIP_RULES) {
     if (partial && whole) continue;
-    const broken = find((whole ? values : right) as Partial<AnimateOptions>);
+    const broken = find(withoutDefaults(whole ? values : right));
     if (broken !== undefined) {
       errors.push(new InvalidOptionError(broken.problem, broken.option, values[broken.option]));
     }

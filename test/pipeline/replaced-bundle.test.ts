@@ -132,7 +132,9 @@ test('clips that come at the same time share the networks of their motion', LIMI
       headPoseScale: 1,
       blinkScale: 1,
       still: false,
-    };
+      style: 'natural',
+      faceMotion: 'bundle',
+    } as const;
     await Promise.all(
       portraits.map((one) =>
         one.move({

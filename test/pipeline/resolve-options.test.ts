@@ -22,6 +22,8 @@ function messages(options: unknown, write?: WriteOption): string[] {
 test('the required options alone get the documented defaults, and nothing from a bundle', () => {
   assert.deepEqual(resolveOptions(REQUIRED), {
     ...REQUIRED,
+    drivingMode: 'relative',
+    drivingGaps: 'refuse',
     bundle: 'tiny',
     preset: 'fast',
     seed: 42,
@@ -32,8 +34,15 @@ test('the required options alone get the documented defaults, and nothing from a
     headPoseScale: 1,
     blinkScale: 1,
     still: false,
+    style: 'natural',
+    faceMotion: 'bundle',
     overwrite: false,
   });
+});
+
+test('options that were resolved are right a second time', () => {
+  const resolved = resolveOptions(REQUIRED);
+  assert.deepEqual(resolveOptions(resolved), resolved);
 });
 
 test('given values win over defaults, undefined ones do not', () => {
@@ -47,8 +56,8 @@ test('given values win over defaults, undefined ones do not', () => {
 test('missing required options are reported together, with what they are', () => {
   assert.deepEqual(messages({}), [
     'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing',
-    'Cannot animate without audio: expected the path of a speech recording, got nothing',
     'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
+    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving or motion',
   ]);
 });
 
@@ -84,6 +93,16 @@ for (const [key, [min, max]] of Object.entries(RANGES)) {
     }
   });
 }
+
+test('emotions are names with strengths, and are checked before anything is read', () => {
+  for (const emotion of ['smile', 'happy:0.6', 'sad:0.5,surprised:0.3']) {
+    assert.deepEqual(messages({ ...REQUIRED, emotion }), []);
+  }
+  for (const emotion of ['', 'joy', 'happy:2', 7, null]) {
+    const [message] = messages({ ...REQUIRED, emotion });
+    assert.match(message ?? '', /^Cannot use emotion: expected happy \(or smile\), .*such as happy:0\.6/);
+  }
+});
 
 test('counts are whole, scales need not be', () => {
   for (const key of ['steps', 'seed', 'threads']) {

@@ -8,6 +8,9 @@ import { z } from 'zod';
 import { DRIVING_MODES } from '../../driving/driving-modes.ts';
 import { isPartList, MOTION_PARTS } from '../../driving/motion-parts.ts';
 import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
+import { EMOTIONS_EXPECTED, isEmotions } from '../../motion/emotions.ts';
+import { STYLE_NAMES } from '../../motion/speaking-style.ts';
+import { FACE_MOTION_SOURCES } from '../../motion/speech-clip-motion.ts';
 import { DEVICE_CHOICES } from '../../runtime/device.ts';
 import { FRAMINGS } from '../../scene/framing.ts';
 import { DISTILLED_SAMPLERS, DISTILLED_STEPS, SAMPLERS } from '../../schedulers/create-scheduler.ts';
@@ -295,6 +298,35 @@ export const CLIP_OPTIONS = {
     group: 'clip',
     default: false,
     flag: { help: 'keep the head where it is in the portrait' },
+  }),
+  /** How lively head, brows and eyes are: `calm` is a newsreader, `lively` a storyteller. @defaultValue 'natural' */
+  style: option(oneOf(STYLE_NAMES), {
+    description: 'How lively head, brows and eyes are.',
+    group: 'clip',
+    default: 'natural',
+    flag: { help: 'how lively head, brows and eyes are: calm, natural or lively' },
+  }),
+  /**
+   * What the face shows all along: happy (or smile), sad, angry or surprised, each with a strength from 0 to 1, such as
+   * `happy:0.6` or `sad:0.5,surprised:0.3`. @defaultValue none
+   */
+  emotion: option(path(EMOTIONS_EXPECTED).refine(isEmotions, EMOTIONS_EXPECTED), {
+    description:
+      'What the face shows: happy (or smile), sad, angry or surprised, each with a strength from 0 to 1.',
+    group: 'clip',
+    otherwise: 'none',
+    flag: { value: 'name:x', help: 'what the face shows, such as happy:0.6: happy, sad, angry or surprised' },
+  }),
+  /**
+   * Where head, brows and blinks come from: the bundle's own networks, where it has some, or always the generator that
+   * follows the speech. @defaultValue 'bundle'
+   */
+  faceMotion: option(oneOf(FACE_MOTION_SOURCES), {
+    description:
+      "Where head, brows and blinks come from: the bundle's own networks, where it has some, or the generator.",
+    group: 'clip',
+    default: 'bundle',
+    flag: { help: "head, brows and blinks: the bundle's own, where it has some, or generated" },
   }),
   /** Replaces an existing output. @defaultValue false */
   overwrite: option(boolean(), {

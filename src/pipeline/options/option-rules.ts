@@ -10,7 +10,7 @@ export interface BrokenRule<Key extends string> {
   readonly problem: OptionProblem;
 }
 
-/** A rule over options; it sees those whose values are right by themselves. */
+/** A rule over options; it sees those whose values are right by themselves, and are not the defaults. */
 export interface OptionRule<Options extends object> {
   /**
    * Whether it is about what is missing: it means nothing for a part of the options, as a manifest's defaults, and sees all
