@@ -1,13 +1,60 @@
 /** Every error class that callers can meet, and the argument checks that throw them. */
 
+/** An option that a text speaks of, with the value that it is to have where the text names one. */
+interface OptionMention {
+  readonly option: string;
+  readonly value?: unknown;
+}
+
+/** Text that may name options; the program that shows it writes them its own way, e.g. as flags. */
+export type OptionText = string | readonly (string | OptionMention)[];
+
+/** Writes an option as a reader knows it: `seed`, `--seed`; with a value `overwrite: true`, `--force`. */
+export type WriteOption = (mention: OptionMention) => string;
+
+/** An option by its name in the library. */
+export const writeLibraryOption: WriteOption = (mention) =>
+  'value' in mention ? `${mention.option}: ${String(mention.value)}` : mention.option;
+
+/** The text for one kind of reader. */
+export function writeText(text: OptionText, write: WriteOption): string {
+  if (typeof text === 'string') return text;
+  return text.map((part) => (typeof part === 'string' ? part : write(part))).join('');
+}
+
+/** One text after the other. */
+function joinTexts(...texts: readonly OptionText[]): OptionText {
+  return texts.flat();
+}
+
 /** Base of all errors that name something a caller can act on; test `code` or `instanceof`, never the text. */
 export abstract class PipelineError extends Error {
   abstract readonly code: string;
+  /** The message with the options that it speaks of. */
+  readonly text: OptionText;
 
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: OptionText, options?: ErrorOptions) {
+    super(writeText(message, writeLibraryOption), options);
     this.name = new.target.name;
+    this.text = message;
   }
+
+  /** The same error for a reader who writes options differently; this one is its cause. */
+  writtenAs(write: WriteOption): this {
+    const written = Object.create(Object.getPrototypeOf(this), Object.getOwnPropertyDescriptors(this));
+    const message = { value: writeText(this.text, write), writable: true, configurable: true };
+    return Object.defineProperties(written, { message, cause: { ...message, value: this } });
+  }
+}
+
+/** What is wrong with an option. */
+export interface OptionProblem {
+  /** @defaultValue `Cannot use <option>` */
+  readonly refusal?: OptionText;
+  readonly expected: OptionText;
+  readonly got: OptionText;
+  /** The way out. */
+  readonly hint?: OptionText;
 }
 
 /** An option or argument is missing, of the wrong kind, or out of range. */
@@ -18,12 +65,26 @@ export class InvalidOptionError extends PipelineError {
   readonly option: string;
   /** What was given. */
   readonly value: unknown;
+  /** The parts of the message, unless it came as a whole. */
+  readonly problem: OptionProblem | undefined;
 
-  constructor(message: string, option: string, value: unknown, options?: ErrorOptions) {
-    super(message, options);
+  /** @param problem - or the whole message. */
+  constructor(problem: OptionProblem | OptionText, option: string, value: unknown, options?: ErrorOptions) {
+    const isWhole = typeof problem === 'string' || Array.isArray(problem);
+    super(isWhole ? problem : describeProblem(problem as OptionProblem, option), options);
     this.option = option;
     this.value = value;
+    this.problem = isWhole ? undefined : (problem as OptionProblem);
   }
+
+  override writtenAs(write: WriteOption): this {
+    return Object.assign(super.writtenAs(write), { option: write({ option: this.option }) });
+  }
+}
+
+function describeProblem({ refusal, expected, got, hint }: OptionProblem, option: string): OptionText {
+  const way = hint === undefined ? '' : joinTexts('; ', hint);
+  return joinTexts(refusal ?? ['Cannot use ', { option }], ': expected ', expected, ', got ', got, way);
 }
 
 /** Several options are wrong; all of them are reported at once. */
@@ -34,6 +95,10 @@ export class InvalidOptionsError extends PipelineError {
   constructor(errors: readonly InvalidOptionError[]) {
     super(errors.map((error) => error.message).join('\n'));
     this.errors = errors;
+  }
+
+  override writtenAs(write: WriteOption): this {
+    return new InvalidOptionsError(this.errors.map((error) => error.writtenAs(write))) as this;
   }
 }
 
@@ -50,12 +115,12 @@ export class ModelError extends PipelineError {
   readonly problems: readonly string[];
 
   constructor(
-    message: string,
+    message: OptionText,
     modelPath: string,
     options: ErrorOptions & { readonly problems?: readonly string[] } = {},
   ) {
     const { problems = [], ...rest } = options;
-    super([message, ...problems].join('\n'), rest);
+    super(joinTexts(message, ...problems.map((problem) => `\n${problem}`)), rest);
     this.modelPath = modelPath;
     this.problems = problems;
   }
@@ -66,9 +131,22 @@ export class MediaError extends PipelineError {
   readonly code = 'MEDIA';
   readonly path: string;
 
-  constructor(message: string, path: string, options?: ErrorOptions) {
+  constructor(message: OptionText, path: string, options?: ErrorOptions) {
     super(message, options);
     this.path = path;
+  }
+}
+
+/** Why a motion file cannot be used. */
+export type MotionFileProblem = 'other-kind' | 'cut' | 'damaged' | 'newer' | 'other-mesh';
+
+/** A motion file cannot be read or does not fit. */
+export class MotionFileError extends MediaError {
+  readonly problem: MotionFileProblem;
+
+  constructor(message: string, path: string, problem: MotionFileProblem, options?: ErrorOptions) {
+    super(message, path, options);
+    this.problem = problem;
   }
 }
 
@@ -81,7 +159,7 @@ export class FaceError extends PipelineError {
   readonly path: string;
   readonly problem: FaceProblem;
 
-  constructor(message: string, path: string, problem: FaceProblem, options?: ErrorOptions) {
+  constructor(message: OptionText, path: string, problem: FaceProblem, options?: ErrorOptions) {
     super(message, options);
     this.path = path;
     this.problem = problem;
@@ -146,22 +224,16 @@ export class NumericalError extends PipelineError {
 /** @throws {@link InvalidOptionError} unless `value` is an integer from `min` to `max`. */
 export function assertIntegerInRange(option: string, value: number, min: number, max: number): void {
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw new InvalidOptionError(
-      `Cannot use ${option}: expected an integer from ${min} to ${max}, got ${value}`,
-      option,
-      value,
-    );
+    const problem = { expected: `an integer from ${min} to ${max}`, got: String(value) };
+    throw new InvalidOptionError(problem, option, value);
   }
 }
 
 /** @throws {@link InvalidOptionError} unless `value` is a finite number from `min` to `max`. */
 export function assertNumberInRange(option: string, value: number, min: number, max: number): void {
   if (!Number.isFinite(value) || value < min || value > max) {
-    throw new InvalidOptionError(
-      `Cannot use ${option}: expected a number from ${min} to ${max}, got ${value}`,
-      option,
-      value,
-    );
+    const problem = { expected: `a number from ${min} to ${max}`, got: String(value) };
+    throw new InvalidOptionError(problem, option, value);
   }
 }
 

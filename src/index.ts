@@ -48,15 +48,19 @@ export type { SweepSpec, VariantSpec } from './compare/variant-spec.ts';
 export {
   EnvironmentError,
   FaceError,
+  FaceLostError,
   type FaceProblem,
   InvalidOptionError,
   InvalidOptionsError,
   MediaError,
   ModelError,
+  MotionFileError,
+  type MotionFileProblem,
   NumericalError,
   PipelineError,
   ShapeError,
   SubprocessError,
+  type TimeSpan,
 } from './errors.ts';
 export type {
   BatchEvent,
@@ -80,6 +84,9 @@ export type { BatchRun, RunBatchOptions } from './jobs/run-batch.ts';
 export type { RunWorkerOptions, WorkerEvent } from './jobs/run-worker.ts';
 export { runBatch, runWorker } from './jobs/start-batch.ts';
 export { type Bundle, openBundle, type VerifyOptions, verifyBundle } from './models/bundle.ts';
+export type { MeshSequence } from './motion/mesh-sequence.ts';
+export { readMotionFile, writeMotionFile } from './motion/motion-file.ts';
+export type { MotionOrigin, RecordedMotion, RestingFace } from './motion/recorded-motion.ts';
 export { animate } from './pipeline/animate.ts';
 export type {
   AnimateOptions,
@@ -90,9 +97,17 @@ export type {
   PrecisionChoice,
   PresetName,
   ProgressEvent,
+  RenderingProgress,
   SamplerName,
   Stage,
   StageTimes,
   WindowLayout,
 } from './pipeline/animate-options.ts';
+export {
+  convertMotion,
+  type ExtractMotionOptions,
+  extractMotion,
+  type MotionOutputOptions,
+  showMotion,
+} from './pipeline/motion-tools.ts';
 export { planAnimation } from './pipeline/plan-animation.ts';

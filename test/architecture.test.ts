@@ -15,12 +15,12 @@ const LAYERS: readonly (readonly string[])[] = [
   ['jobs', 'compare'],
   ['pipeline'],
   ['scene', 'networks', 'denoising'],
-  ['tracking'],
+  ['tracking', 'driving'],
   ['bundles'],
   ['motion', 'face'],
   ['models', 'metrics'],
   ['onnx', 'weights', 'runtime', 'image', 'media', 'schedulers'],
-  ['tensor', 'files'],
+  ['tensor', 'files', 'html'],
   ['errors.ts'],
 ];
 

@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { FaceFinder } from '../../src/face/face-finder.ts';
@@ -36,7 +37,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     recolour: false,
     surroundings: {
       faker_female_68: { hair: 1, body: 1, tolerance: 0.18 },
-      faker_female_36: { hair: 1, body: 0.08 },
+      faker_female_36: { hair: 0.45, body: 0.08 },
       faker_female_90: { hair: 0.5, body: 0.1 },
       sfhqt2i_sdxl_0002039: { hair: 0.8, body: 0.08, tolerance: 0.18 },
     },
@@ -188,7 +189,7 @@ for (const [name, sample] of Object.entries(SAMPLES)) {
   const raw = { width: morph.size, height: morph.size, channels: 3 as const };
   const { size } = await sharp(finish(morph, 0.35), { raw })
     .jpeg({ quality: QUALITY, chromaSubsampling: '4:4:4', mozjpeg: true })
-    .toFile(new URL(`${name}.jpg`, assets).pathname);
+    .toFile(fileURLToPath(new URL(`${name}.jpg`, assets)));
   console.log(`${name}.jpg: ${members.length} people, ${size} bytes`);
 }
 await finder.dispose();

@@ -6,7 +6,7 @@
  * Renders 10 s of speech with the preset fast, plain and with what makes it faster, and 60 s; with --original 3 s with the preset
  * original; with --quick 3 s alone.
  */
-import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ import type { StageTimes } from '../../src/pipeline/animate-options.ts';
 import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
 import { BUILT_COMMAND, type TimedJob, timeJob } from '../lib/time-job.ts';
 import { encodeWav } from '../lib/wav.ts';
+import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -184,11 +185,7 @@ try {
     runs.push(run);
   }
   const text = await report(runs);
-  console.log(text);
-  if (values.output !== undefined) {
-    await mkdir(path.dirname(path.resolve(values.output)), { recursive: true });
-    await writeFile(values.output, text);
-  }
+  await writeReport(values.output, text.trimEnd().split('\n'));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -27,6 +27,7 @@ import { listPortraits, listSpeech } from '../lib/held-out.ts';
 import { formatNumber } from '../lib/markdown-table.ts';
 import { pictureGrid } from '../lib/picture-grid.ts';
 import { renderWarp } from '../lib/render-warp.ts';
+import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -147,11 +148,7 @@ try {
     }
   }
   const text = report(measures, warps);
-  console.log(text);
-  if (values.output !== undefined) {
-    await mkdir(path.dirname(path.resolve(values.output)), { recursive: true });
-    await writeFile(values.output, text);
-  }
+  await writeReport(values.output, text.trimEnd().split('\n'));
 } finally {
   await engine.dispose();
   await rm(folder, { recursive: true, force: true });

@@ -7,7 +7,7 @@
  *
  * FOLDER holds speech/ with index.tsv and phn/, as for training.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
@@ -25,6 +25,7 @@ import { type HeldOutSpeech, listHeldOutVoices, type Phone } from '../lib/held-o
 import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
 import { closures, measurePhones, partedOpenings, phoneTargets } from '../lib/phone-openings.ts';
 import { parseSyntheticPhones } from '../lib/synthetic-phones.ts';
+import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -41,7 +42,6 @@ if (values.spoken === undefined) {
 
 const SAMPLE_RATE = 16000;
 const FPS = 25;
-const SEED = 1;
 /** Silence around each recording, in seconds, in which the mouth should be closed. */
 const AROUND = 0.5;
 /** Lips nearer than this look closed, in cm. */
@@ -105,7 +105,7 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     const frames = Math.floor(duration * FPS);
     const motion = await generateMotion({
       ...{ network, config, basis, pcm, frames },
-      ...{ fps: FPS, seed: SEED, headPoseScale: 0, blinkScale: 0 },
+      fps: FPS,
     });
     // Of a mouth that is closed at rest; its lips do not pass through each other.
     const openings = Array.from({ length: frames }, (_, frame) =>
@@ -175,8 +175,7 @@ ${table}
   other consonants that stand beside none of these and no pause; few are wanted.
 - Half a second of silence is put before and after each recording.
 `;
-  console.log(text);
-  if (values.output !== undefined) await writeFile(values.output, text);
+  await writeReport(values.output, text.trimEnd().split('\n'));
 } finally {
   weights.dispose();
   await network.dispose();

@@ -6,7 +6,6 @@
  *
  * Pictures are the square around the face. The sheet shows float32, int8 and eight times their difference.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,9 +16,11 @@ import { meanSquaredError, psnrOfError } from '../../src/metrics/psnr.ts';
 import { mean, median } from '../../src/metrics/series.ts';
 import { structuralSimilarity } from '../../src/metrics/ssim.ts';
 import { FlickerMeter } from '../../src/metrics/temporal-change.ts';
-import { networksOf, Studio } from '../../src/pipeline/studio.ts';
+import { networksOf } from '../../src/pipeline/job-networks.ts';
+import { Studio } from '../../src/pipeline/studio.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { pictureGrid } from '../lib/picture-grid.ts';
+import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -96,19 +97,15 @@ note('denoising, s', ({ denoise }) => denoise, 2);
 note('decoding, s', ({ decode }) => decode, 2);
 note('pose features, s', ({ pose }) => pose, 2);
 const [flicker, flicker8] = [flickerOf(before), flickerOf(after)];
-const report = [
+await writeReport(values.output, [
+  '# Convolutions and linear layers in 8-bit integers',
+  '',
   `${path.basename(values.portrait)}, ${path.basename(values.audio)}, preset ${values.preset}, ${before.length} frames, ${values.repeats} repeats in turn; ${availableParallelism()} cores of ${cpus()[0]?.model.trim()}.`,
   '',
   markdownTable(['', 'float32', 'int8', 'gain'], rows),
   '',
   `int8 against float32: PSNR ${psnrOfError(mean(errors)).toFixed(1)} dB (worst frame ${psnrOfError(Math.max(...errors)).toFixed(1)}), SSIM ${mean(ssims).toFixed(4)} (worst ${Math.min(...ssims).toFixed(4)}), flicker ${(flicker8 / flicker).toFixed(3)}× (${flicker.toFixed(3)} and ${flicker8.toFixed(3)} levels).`,
-  '',
-].join('\n');
-console.log(report);
-if (values.output !== undefined) {
-  await mkdir(path.dirname(values.output), { recursive: true });
-  await writeFile(values.output, report);
-}
+]);
 if (values.sheet !== undefined) {
   const chosen = Array.from({ length: SHEET_FRAMES }, (_, i) =>
     Math.floor(((i + 0.5) * before.length) / SHEET_FRAMES),

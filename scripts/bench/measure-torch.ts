@@ -119,7 +119,7 @@ try {
     }
     const { versions } = examineMachine('cpu', threads);
     const report = [
-      '# The denoiser beside PyTorch',
+      '# The denoiser against PyTorch',
       '',
       `One window of ${job.frames} frames, ${job.timesteps.length} LCM steps, bundle tiny, ${threads} threads on ${cpus()[0]?.model.trim()}; onnxruntime-node`,
       `${versions.onnxruntime}, PyTorch ${torch.version} eager, float32, in inference mode with its own scaled_dot_product_attention. Same weights, noise, reference and`,

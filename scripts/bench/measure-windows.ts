@@ -9,7 +9,7 @@
  * The first folder holds talking/ with its index.tsv, the second the landmarks that scripts/train/export_for_windows.py
  * writes. The sheet shows mouths around a seam of each clip: overlapping, moving, filmed.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -24,10 +24,12 @@ import { type Box, boxAround, cutBox } from '../../src/metrics/picture.ts';
 import { psnrOfError } from '../../src/metrics/psnr.ts';
 import { mean } from '../../src/metrics/series.ts';
 import type { ClipNetworks } from '../../src/networks/clip-networks.ts';
-import { type Job, planFrames } from '../../src/pipeline/open-job.ts';
-import { denoiserOf } from '../../src/pipeline/render-clip.ts';
+import { denoiserOf } from '../../src/pipeline/denoise-frames.ts';
+import { networksOf } from '../../src/pipeline/job-networks.ts';
+import type { Job } from '../../src/pipeline/open-job.ts';
+import { planFrames } from '../../src/pipeline/resolve-sampling.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
-import { networksOf, Studio } from '../../src/pipeline/studio.ts';
+import { Studio } from '../../src/pipeline/studio.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
 import { toPlanar } from '../../src/scene/portrait.ts';
 import type { Scene } from '../../src/scene/scene.ts';
@@ -35,6 +37,7 @@ import { LEFT_EYE, OUTER_LIPS, RIGHT_EYE } from '../lib/feature-rings.ts';
 import { FILM_SIZE, type FilmedClip, openFilmedClip } from '../lib/filmed-clip.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { pictureGrid } from '../lib/picture-grid.ts';
+import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -271,7 +274,9 @@ try {
     console.error(name);
   }
   await release();
-  const text = [
+  await writeReport(values.output, [
+    '# Windows that move from step to step',
+    '',
     `${names.length} filmed clips of the split ${split}, bundle ${values.bundle}, preset ${preset} (${job.sampling.precision}, one of ${job.sampling.denoiseEvery} frames denoised).`,
     'PSNR against the film; jitter in eyes and mouth, levels of 255, of a frame against the mean of its neighbours.',
     '',
@@ -286,10 +291,7 @@ try {
     "Change of the networks' part in eyes and mouth from a frame to the next, levels, where windows of the last step meet and elsewhere:",
     '',
     seams.toString({ 'at seams': 3, elsewhere: 3 }),
-    '',
-  ].join('\n');
-  console.log(text);
-  if (values.output !== undefined) await writeFile(values.output, text);
+  ]);
   if (values.sheet !== undefined) await saveImage(values.sheet, pictureGrid(sheet, SHEET_CELL));
 } finally {
   await studio.dispose();

@@ -7,7 +7,6 @@
  * Takes under three minutes on two cores. Prints the ratios beside the last ones of the same kind of machine; `--record`
  * appends them to scripts/results/ratios.jsonl. Everything is measured in turns, and medians count.
  */
-import { execFileSync } from 'node:child_process';
 import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,6 +26,7 @@ import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount } from '../../src/tensor/tensor.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { compareRatios, lastOfMachine, parseHistory, RATIOS, type RatioEntry } from '../lib/ratio-history.ts';
+import { measuredCommit } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -104,13 +104,6 @@ async function timeJob(
   } finally {
     await clip.dispose();
   }
-}
-
-function measuredCommit(): string {
-  const git = (...args: string[]): string =>
-    execFileSync('git', args, { encoding: 'utf8', cwd: ASSETS }).trim();
-  const changed = git('status', '--porcelain', '--untracked-files=no', ':/src', ':/assets') !== '';
-  return git('rev-parse', '--short=10', 'HEAD') + (changed ? '+' : '');
 }
 
 const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-ratios-'));

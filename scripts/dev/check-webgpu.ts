@@ -1,3 +1,8 @@
+/**
+ * WebGPU and half precision against the original's numbers in test/golden/networks, on small configurations.
+ *
+ *   node --import=tsx scripts/dev/check-webgpu.ts [--output FILE.md]
+ */
 import { parseArgs } from 'node:util';
 import { buildClipVision } from '../../src/models/clip-vision.ts';
 import { buildDenoisingUnet } from '../../src/models/denoising-unet.ts';

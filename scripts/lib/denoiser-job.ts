@@ -60,7 +60,11 @@ export async function openDenoiserJob(engine: Engine, name: string): Promise<Den
   const loras = loraFilesOf(bundle, preset);
   const load = (network: MeasuredNetworkName, precision: JobPrecision = 'float32'): Promise<Network> => {
     const { graph, dispose } = openGraph(bundle, MEASURED_MAKERS[network], {
-      ...{ windowFrames: frames, decodeFrames: frames, loras, device: engine.device, precision },
+      windowFrames: frames,
+      decodeFrames: frames,
+      loras,
+      device: engine.device,
+      precision,
     });
     try {
       return engine.load(network, graph.toBytes(), { transfer: true });
@@ -113,7 +117,9 @@ export async function openDenoiserJob(engine: Engine, name: string): Promise<Den
     flops: describeDenoisingUnet(config, { ...size, frames, reference: 'keys-values', poseFeatures: true })
       .flops,
     weights: bundle.pathOf('denoisingUnet'),
-    ...{ loras, config, schedule },
+    loras,
+    config,
+    schedule,
     sites: attentionSites(config, size).map(({ path }) => path),
     arrays: {
       latents: begin,

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { FaceFinder } from '../../src/face/face-finder.ts';
 import { fitFaceGeometry } from '../../src/face/geometry.ts';
 import { multiplyMatrices, poseToMatrix } from '../../src/face/rotation.ts';
+import { loadImage } from '../../src/image/load-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
@@ -22,6 +23,9 @@ import { KnownMotions } from './known-motion.ts';
 import { encodeWav } from './wav.ts';
 
 const SAMPLE_RATE = 16000;
+/** Finding a face takes longer than moving it: of the exercise, every so many frames are looked at. */
+const MEASURE_EVERY = 2;
+
 /** Planar floats in [−1, 1] to bytes. */
 function toPicture(planar: Float32Array, size: number): RgbImage {
   const pixels = size * size;
@@ -146,8 +150,10 @@ export async function followPortrait(
     const found: (FaceMeasures | undefined)[] = [];
     const kept: RgbImage[] = [];
     for await (const picture of pictures) {
-      if (isShown(found.length)) kept.push(picture);
-      found.push(await measurePicture(finder, picture));
+      const shown = isShown(found.length);
+      if (shown) kept.push(picture);
+      const measured = shown || found.length % MEASURE_EVERY === 0;
+      found.push(measured ? await measurePicture(finder, picture) : undefined);
     }
     all.push({
       subject: path.parse(portraitPath).name,
@@ -188,7 +194,6 @@ function isSwing(at: (phase: number) => { width?: number; head?: readonly number
 }
 
 async function poseOf(file: string, portrait: ScenePortrait, { finder }: FollowSetup): Promise<Float64Array> {
-  const { loadImage } = await import('../../src/image/load-image.ts');
   const image = await loadImage(file);
   const face = (await finder.find(image))[0]!;
   return fitFaceGeometry(face.landmarks, image.width, image.height).transform;

@@ -1,7 +1,8 @@
 /** The portrait moved by its mesh alone: what a clip is before the denoiser adds anything. */
 import { VideoWriter } from '../../src/media/video-writer.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
-import { type PreparedClip, Studio } from '../../src/pipeline/studio.ts';
+import type { PreparedClip } from '../../src/pipeline/prepare-clip.ts';
+import { Studio } from '../../src/pipeline/studio.ts';
 
 /** Renders the clip that `animate` makes of these options, with a difference of nothing for every frame. */
 export async function renderWarp(options: AnimateOptions): Promise<{ frames: number; fps: number }> {

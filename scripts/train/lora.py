@@ -36,6 +36,18 @@ class Lora(nn.Module):
             out[f"{name}.weight"] = weights[f"{name}.weight"] + (self.alpha / self.rank) * (up @ down).view(shape)
         return out
 
+    @torch.no_grad()
+    def restore(self, tensors):
+        """Takes the factors over from `tensors` in kohya's layout, as `export` gives them; alpha goes into `up`."""
+        for name, down, up in zip(self.names, self.down, self.up):
+            key = "lora_unet_" + name.replace(".", "_")
+            given = tensors[f"{key}.lora_down.weight"].float().flatten(1)
+            if given.shape != down.shape:
+                raise SystemExit(f"{key}: expected factors of {tuple(down.shape)}, got {tuple(given.shape)}")
+            down.copy_(given)
+            scale = float(tensors[f"{key}.alpha"]) / self.alpha if f"{key}.alpha" in tensors else self.rank / self.alpha
+            up.copy_(tensors[f"{key}.lora_up.weight"].float().flatten(1) * scale)
+
     def export(self):
         """Tensors in kohya's layout, half precision."""
         tensors = {}

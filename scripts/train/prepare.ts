@@ -29,7 +29,7 @@ import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { LEFT_EYE, OUTER_LIPS, RIGHT_EYE } from '../lib/feature-rings.ts';
-import { Lifting, wideningOf } from './large-motion.ts';
+import { Lifting, wideningOf } from '../lib/large-motion.ts';
 
 const SIZE = 256;
 /** Portraits are warped from somewhat more pixels than they are shown at, as when rendering. */

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 import codec as codecs
 import diffusion
 import safetensors_file
+from lora import Lora
 from networks import PoseGuider, Refiner, UNet
 from pictures import save_curves
 from windows import Windows, plain, vary_colours
@@ -106,12 +107,15 @@ class Run:
             self.model.codec = codecs.Codec(torch.load(self.out / "codec.pt"), self.device)
 
     def init_from_bundle(self, bundle):
-        """Makes checkpoints of a bundle's codec and teacher, to go on from; what is in `out` already stays."""
+        """Makes checkpoints of a bundle's codec, teacher and LCM-LoRA, to go on from; what is in `out` already stays."""
         codec, _ = safetensors_file.read(bundle / "codec.safetensors")
         codec = {k: v.float() for k, v in codec.items()}
         if not (self.out / "codec.pt").exists():
             bases = {k: v for k, v in codec.items() if not k.startswith("refiner.")}
             atomic_save(codecs.with_analysis(bases), self.out / "codec.pt")
+        lora = bundle / "lcm_lora.safetensors"
+        if lora.exists() and not any((self.out / f"{stage}.pt").exists() for stage in ("lcm", "lcm-trajectory")):
+            self.init_student(lora)
         if (self.out / "bundle.pt").exists():
             return
         states = {"refiner": {k.removeprefix("refiner."): v for k, v in codec.items() if k.startswith("refiner.")}}
@@ -129,6 +133,18 @@ class Run:
         networks = {n: m.state_dict() for n, m in self.model.networks().items()}
         state = {"step": 0, "networks": networks, "average": self.model.average, "optimiser": None, "history": history}
         atomic_save(state, self.out / "bundle.pt")
+
+    def init_student(self, file):
+        """Makes a checkpoint `lcm` of a LoRA's file."""
+        tensors, metadata = safetensors_file.read(file)
+        rank = next(len(v) for k, v in tensors.items() if k.endswith("lora_down.weight"))
+        adapter = Lora(self.model.unet, rank, rank)
+        adapter.restore(tensors)
+        history = [metadata.get("stages") or "a LoRA without history"]
+        names = ("train", "method", "solver", "phases", "guidance", "dataWeight", "rollout")
+        facts = {name: metadata[name] for name in names if name in metadata}
+        state = {"step": 0, "student_average": adapter.state_dict(), "rank": rank, "history": history, "facts": facts}
+        atomic_save(state, self.out / "lcm.pt")
 
     def windows(self, split):
         return Windows(self.arguments.data, ["talking", "portraits"], split)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 import safetensors_file
+from lora import Lora
 from networks import UNet, positional_table
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "test" / "golden" / "networks"
@@ -101,6 +102,23 @@ class AniPortraitNetworks(unittest.TestCase):
 
     def test_odd_sizes(self):
         self.run_case("odd_f5")
+
+
+class LoraFileTest(unittest.TestCase):
+    def test_a_lora_that_was_written_merges_as_before_when_it_is_read(self):
+        torch.manual_seed(0)
+        network = torch.nn.ModuleDict({"to_q": torch.nn.Linear(6, 5), "conv1": torch.nn.Conv2d(3, 4, 3)})
+        weights = dict(network.state_dict())
+        written, read = Lora(network, 2, 4), Lora(network, 2, 2)
+        with torch.no_grad():
+            for up in written.up:
+                up.normal_()
+        read.restore(written.export())
+        expected, actual = written.merged(weights), read.merged(weights)
+        for name in ("to_q.weight", "conv1.weight"):
+            self.assertGreater((expected[name] - weights[name]).abs().max(), 0.1)
+            # Half precision on the way.
+            torch.testing.assert_close(actual[name], expected[name], rtol=0, atol=0.01)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-/** The networks of AniPortrait as an import sees them: what weights each has, and what is told about its file. */
+/** The networks of AniPortrait as an import sees them: what weights each has, and what is reported about its file. */
 import { ANIPORTRAIT_AUDIO, type AniPortraitAudioConfig } from '../models/audio-config.ts';
 import { describeAudio2Mesh } from '../models/audio2mesh.ts';
 import { describeAudio2Pose, type SpeechPoseConfig } from '../models/audio2pose.ts';
@@ -35,7 +35,7 @@ export const PUBLISHED_ARCHITECTURE: AniPortraitArchitecture = {
 };
 
 /** Parts that an import fills. */
-export type ImportedPart = Exclude<BundlePart, 'motion' | 'lcmLora' | 'calibration'>;
+type ImportedPart = Exclude<BundlePart, 'motion' | 'lcmLora' | 'calibration'>;
 
 /** A part, and where its weights come from. */
 export interface PartSource {

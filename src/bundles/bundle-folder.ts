@@ -1,4 +1,4 @@
-/** A bundle while it is written: a hidden folder beside its place, which gets the bundle's name when it is complete. */
+/** A bundle while it is written: a hidden folder next to its place, which gets the bundle's name when it is complete. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import {
@@ -178,7 +178,12 @@ export function pullFolder(store: string, name: string): string {
 /** The error for a name that is taken. */
 export function alreadyThere(name: string, target: string): ModelError {
   return new ModelError(
-    `Cannot make bundle ${name}: expected a new name, got one that is taken by ${target}; choose another with --name, or replace it with --force`,
+    [
+      `Cannot make bundle ${name}: expected a new name, got one that is taken by ${target}; choose another `,
+      { option: 'name' },
+      ', or set ',
+      { option: 'overwrite', value: true },
+    ],
     target,
   );
 }

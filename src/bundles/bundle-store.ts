@@ -7,7 +7,7 @@ import { type Bundle, EMBEDDED_BUNDLES, filesOf, listEmbeddedBundles, openBundle
 import { exists, pullFolder, removeAbandoned, writeProblem } from './bundle-folder.ts';
 
 /** What the place of the store depends on. */
-export interface StoreSurroundings {
+interface StoreSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** As Node.js names it, e.g. `darwin`. */
   readonly platform: string;
@@ -44,11 +44,7 @@ const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
  */
 export async function assertBundleName(option: string, name: string): Promise<void> {
   const fail = (expected: string): InvalidOptionError =>
-    new InvalidOptionError(
-      `Cannot use ${option}: expected ${expected}, got ${JSON.stringify(name)}`,
-      option,
-      name,
-    );
+    new InvalidOptionError({ expected, got: JSON.stringify(name) }, option, name);
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(name) || name.endsWith('.') || RESERVED.test(name)) {
     throw fail('a name of up to 64 letters, digits, points, dashes and underscores');
   }

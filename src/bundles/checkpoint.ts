@@ -37,7 +37,7 @@ interface Place {
   readonly key: string;
 }
 
-/** One network's open files; whoever opened them disposes of them. */
+/** One network's open files; the caller disposes of them. */
 export interface Checkpoint {
   /** What is wrong with the files, a line for each kind of problem; empty when they fit. */
   readonly problems: readonly string[];
@@ -116,7 +116,7 @@ export function checkCheckpoint(
 }
 
 /** A name as the builders have it. */
-export function currentName(key: string): string {
+function currentName(key: string): string {
   let name = key;
   for (const [old, current] of RENAMED) name = name.replace(old, current);
   return name;

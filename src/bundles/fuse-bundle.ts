@@ -10,8 +10,8 @@ import type {
   BundleFile,
   BundlePart,
   BundlePreset,
-  BundlePresetName,
 } from '../models/bundle-description.ts';
+import type { PresetName } from '../models/bundle-terms.ts';
 import { elementCount } from '../tensor/tensor.ts';
 import { type LoraAdapter, type LoraFile, openLora } from '../weights/lora.ts';
 import { withLoras } from '../weights/lora-merge.ts';
@@ -33,7 +33,7 @@ export interface FuseOptions {
    * A preset whose own LoRAs are merged, too; it is kept, and those with the same LoRAs. @defaultValue none; `fast` and those are
    * kept
    */
-  readonly preset?: BundlePresetName | undefined;
+  readonly preset?: PresetName | undefined;
   /** Stores the fused weights in half precision. @defaultValue as they are in the bundle */
   readonly half?: boolean;
   /** How the preset `fast`, and others with its LoRAs, sample from now on, if it is kept. @defaultValue as in the bundle */
@@ -81,7 +81,7 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
     }
     const keptToo = presetsLike(kept, presets);
     for (const left of Object.keys(presets)) {
-      if (!keptToo.includes(left as BundlePresetName))
+      if (!keptToo.includes(left as PresetName))
         onProgress?.({ type: 'notice', message: leftOut(name, left, bundle) });
     }
     if (loras.length > 0 && bundle.description.files.calibration !== undefined) {
@@ -150,30 +150,24 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
 }
 
 /** The preset that the fused weights are for. */
-function keptPreset({ description }: Bundle, { preset, fast }: FuseOptions): BundlePresetName {
+function keptPreset({ description }: Bundle, { preset, fast }: FuseOptions): PresetName {
   const { name, presets } = description;
   const kept = preset ?? (presets.fast === undefined ? 'original' : 'fast');
   if (presets[kept] === undefined) {
-    throw new InvalidOptionError(
-      `Cannot use preset: expected one of bundle ${name}, ${Object.keys(presets).join(', ')}, got ${kept}`,
-      'preset',
-      kept,
-    );
+    const problem = { expected: `one of bundle ${name}, ${Object.keys(presets).join(', ')}`, got: kept };
+    throw new InvalidOptionError(problem, 'preset', kept);
   }
   if (fast !== undefined && !presetsLike(kept, presets).includes('fast')) {
-    throw new InvalidOptionError(
-      `Cannot use fast: expected a bundle that keeps the preset fast, got one fused for ${kept}`,
-      'fast',
-      fast,
-    );
+    const problem = { expected: 'a bundle that keeps the preset fast', got: `one fused for ${kept}` };
+    throw new InvalidOptionError(problem, 'fast', fast);
   }
   return kept;
 }
 
 /** A preset's name and those of presets with the same LoRAs; `original` is what nothing is merged into, and stands alone. */
-function presetsLike(name: BundlePresetName, presets: BundleDescription['presets']): BundlePresetName[] {
-  const lorasOf = (preset: BundlePresetName): string => JSON.stringify(presets[preset]?.loras);
-  const names = Object.keys(presets) as BundlePresetName[];
+function presetsLike(name: PresetName, presets: BundleDescription['presets']): PresetName[] {
+  const lorasOf = (preset: PresetName): string => JSON.stringify(presets[preset]?.loras);
+  const names = Object.keys(presets) as PresetName[];
   return names.filter(
     (other) =>
       other === name || (other !== 'original' && name !== 'original' && lorasOf(other) === lorasOf(name)),
@@ -181,7 +175,7 @@ function presetsLike(name: BundlePresetName, presets: BundleDescription['presets
 }
 
 function leftOut(name: string, preset: string, { description, folder }: Bundle): string {
-  const samplers = description.presets[preset as BundlePresetName]!;
+  const samplers = description.presets[preset as PresetName]!;
   return (
     `bundle ${name} has no preset ${preset}: with these LoRAs in its weights it would not be the network that it was; ` +
     `bundle ${description.name} in ${folder} still has it (the sampler alone: --sampler ${samplers.sampler} --steps ` +

@@ -47,7 +47,7 @@ const MAX_FILES = 20_000;
 const SKIPPED = /^(?:\..+|node_modules|__pycache__|blobs|refs)$/;
 
 /** What was found. */
-export interface LocatedCheckpoints {
+interface LocatedCheckpoints {
   readonly files: Readonly<Partial<Record<CheckpointRole, string>>>;
   /** A file that may hold all networks that have none of their own. */
   readonly allInOne: string | undefined;

@@ -12,7 +12,7 @@ import type { BundleFolder } from './bundle-folder.ts';
 import { describeLoraMismatch } from './lora-warning.ts';
 
 /** A LoRA that was found to fit. */
-export interface CheckedLora {
+interface CheckedLora {
   readonly path: string;
   /** What the user should know. */
   noticesFor(description: BundleDescription): string[];

@@ -3,7 +3,7 @@ import type { BundleDescription } from '../models/bundle-description.ts';
 import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { LoraAdapter } from '../weights/lora.ts';
 
-/** Timesteps of four LCM steps after the first, where the effect is told. */
+/** Timesteps of four LCM steps after the first, for which the effect is reported. */
 const TOLD_TIMESTEPS = [759, 499, 259];
 
 /**

@@ -93,7 +93,7 @@ export async function pullBundle(url: string, options: PullOptions): Promise<Imp
   const files = Object.entries(description.files) as [BundlePart, BundleFile][];
   const total = files.reduce((sum, [, { bytes }]) => sum + bytes, 0);
   const partial = pullFolder(store, name);
-  // Whoever comes second waits, and finds the bundle there.
+  // The second process waits, and finds the bundle there.
   const lock = await lockFile(`${partial}.lock`, { signal });
   try {
     if (!overwrite && (await exists(target))) throw alreadyThere(name, target);
@@ -149,11 +149,8 @@ export async function pullFile(
 ): Promise<Downloaded> {
   const { sha256 } = options;
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) {
-    throw new InvalidOptionError(
-      `Cannot use sha256: expected 64 hexadecimal digits in lower case, got ${JSON.stringify(sha256)}`,
-      'sha256',
-      sha256,
-    );
+    const problem = { expected: '64 hexadecimal digits in lower case', got: JSON.stringify(sha256) };
+    throw new InvalidOptionError(problem, 'sha256', sha256);
   }
   if (await exists(target)) {
     throw new ModelError(`Cannot fetch to ${target}: expected a new file, got one that exists`, target);

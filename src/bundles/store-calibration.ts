@@ -1,4 +1,4 @@
-/** Puts measured ranges beside a bundle's weights, in place of those that it had. */
+/** Puts measured ranges next to a bundle's weights, in place of earlier ones. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -3,13 +3,7 @@ import { Command } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
-import {
-  type AnimateSwitches,
-  addAnimateFlags,
-  flagOf,
-  inFlagNames,
-  readAnimateFlags,
-} from './animate-flags.ts';
+import { type AnimateSwitches, addAnimateFlags, readAnimateFlags } from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatPlan, formatResult } from './format.ts';
 import { createProgressDisplay } from './progress-bar.ts';
@@ -32,7 +26,7 @@ Ctrl-C ends it at once.`,
   );
   return command.action(async () => {
     const { options, switches, errors } = readAnimateFlags(command);
-    const wrong = [...errors, ...findInvalidOptions(options, flagOf)];
+    const wrong = [...errors, ...findInvalidOptions(options)];
     if (wrong.length > 0) throw new InvalidOptionsError(wrong);
     await run(context, options as unknown as AnimateOptions, switches);
   });
@@ -80,7 +74,5 @@ async function run(
       if (json) writeJson({ type: 'result', ...result });
       else stdout.write(formatResult(result));
     }
-  }).catch((error: unknown) => {
-    throw inFlagNames(error);
   });
 }

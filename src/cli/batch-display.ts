@@ -1,32 +1,25 @@
 /** Progress of a batch: a few lines that are redrawn on a terminal, a line for each job elsewhere. */
-import type { BatchEvent, JobCounts, JobReport } from '../jobs/batch-events.ts';
+import type { BatchEvent, JobCounts, JobProgress, JobReport } from '../jobs/batch-events.ts';
 import { countJobs } from '../jobs/batch-events.ts';
 import { formatCounts } from './batch-format.ts';
 import { formatSeconds } from './format.ts';
-import type { ProgressStream } from './progress-bar.ts';
-
-type ProgressEvent = Extract<BatchEvent, { type: 'progress' }>;
+import { type DisplayOptions, drawBar, LiveLines, type ProgressStream } from './live-lines.ts';
 
 /** Shows events; `close` takes away what would be in the way of later output, and may be called twice. */
-export interface BatchDisplay {
+interface BatchDisplay {
   update(event: BatchEvent): void;
   close(): void;
 }
 
-const REDRAW_MS = 200;
 /** Jobs in hand that are shown; more would scroll a terminal away. */
 const MAX_LINES = 8;
 const MAX_NAME = 32;
 const BAR_WIDTH = 24;
-const CLEAR_LINE = '\x1b[K';
 
 /** The display for a stream: none when `quiet`, an overview on a terminal that can redraw, lines otherwise. */
-export function createBatchDisplay(
-  stream: ProgressStream,
-  { quiet = false, dumb = false }: { readonly quiet?: boolean; readonly dumb?: boolean } = {},
-): BatchDisplay {
-  if (quiet) return { update: () => {}, close: () => {} };
-  return stream.isTTY && !dumb ? new BatchOverview(stream) : new BatchLines(stream);
+export function createBatchDisplay(stream: ProgressStream, options: DisplayOptions = {}): BatchDisplay {
+  const lines = new LiveLines(stream, options);
+  return lines.redraws ? new BatchOverview(lines) : new BatchLines(lines);
 }
 
 /**
@@ -36,7 +29,7 @@ export function createBatchDisplay(
  */
 export function renderOverview(
   jobs: readonly JobReport[],
-  progress: ReadonlyMap<number, ProgressEvent>,
+  progress: ReadonlyMap<number, JobProgress>,
   remaining: number | undefined,
   columns: number,
 ): string[] {
@@ -52,15 +45,13 @@ export function renderOverview(
   return lines.map((line) => line.slice(0, room));
 }
 
-function describeJob({ name, state }: JobReport, event: ProgressEvent | undefined): string {
+function describeJob({ name, state }: JobReport, event: JobProgress | undefined): string {
   const shown = (name.length > MAX_NAME ? `…${name.slice(1 - MAX_NAME)}` : name).padEnd(MAX_NAME);
   if (state !== 'rendering') return `${shown}  ${state === 'ready' ? 'ready' : 'preparing'}`;
   if (event === undefined) return `${shown}  loading networks`;
-  const done = (0.9 * event.stepsDone) / event.stepsTotal + (0.1 * event.framesDone) / event.framesTotal;
-  const filled = Math.floor(done * BAR_WIDTH + 1e-9);
-  const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
+  const bar = drawBar(event.fraction, BAR_WIDTH);
   const pace = event.framesPerSecond > 0 ? `  ${event.framesPerSecond.toFixed(1)} frames/s` : '';
-  return `${shown}  ${bar}  ${event.framesDone}/${event.framesTotal} frames${pace}`;
+  return `${shown}  ${bar}  ${Math.floor(event.fraction * 100 + 1e-9)} %  ${event.framesDone}/${event.framesTotal} frames${pace}`;
 }
 
 /** Why a job is not done, for people. */
@@ -89,10 +80,10 @@ function describeLeft(counts: JobCounts, remaining: number | undefined): string 
   return `, about ${formatSeconds(Math.max(1, Math.round(remaining)))} left`;
 }
 
-/** Jobs as events have told of them. */
+/** Jobs as the events describe them. */
 class BatchState {
   readonly jobs: JobReport[] = [];
-  readonly progress = new Map<number, ProgressEvent>();
+  readonly progress = new Map<number, JobProgress>();
   remaining: number | undefined;
 
   take(event: BatchEvent): void {
@@ -109,85 +100,61 @@ class BatchState {
 
 /** Lines on a terminal that change in place, below what has ended badly. */
 class BatchOverview implements BatchDisplay {
-  readonly #stream: ProgressStream;
+  readonly #lines: LiveLines;
   readonly #state = new BatchState();
-  readonly #timer: NodeJS.Timeout;
-  #drawn: readonly string[] = [];
 
-  constructor(stream: ProgressStream) {
-    this.#stream = stream;
-    this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
-    this.#timer.unref();
+  constructor(lines: LiveLines) {
+    this.#lines = lines;
+    lines.keep(() => this.#render());
   }
 
   update(event: BatchEvent): void {
     this.#state.take(event);
-    if (event.type === 'notice') this.#above(`note: ${this.#nameOf(event.job)}${event.message}`);
+    if (event.type === 'notice') this.#print(`note: ${this.#nameOf(event.job)}${event.message}`);
     if (event.type === 'job' && event.job.state !== 'done') {
       const end = describeEnd(event.job);
-      if (end !== undefined) this.#above(end);
+      if (end !== undefined) this.#print(end);
     }
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    this.#stream.write(this.#erase());
-    this.#drawn = [];
+    this.#lines.clear();
   }
 
   #nameOf(index: number | undefined): string {
     return index === undefined ? '' : `${this.#state.jobs[index]!.name}: `;
   }
 
-  /** A line that stays, above the overview. */
-  #above(text: string): void {
-    this.#stream.write(`${this.#erase()}lcm-portrait: ${text}\n`);
-    this.#drawn = [];
-    this.#draw();
+  #print(text: string): void {
+    this.#lines.print(text);
+    this.#lines.draw(this.#render());
   }
 
-  /** To the first of the drawn lines, and everything below it cleared. */
-  #erase(): string {
-    if (this.#drawn.length === 0) return '';
-    const up = this.#drawn.length > 1 ? `\x1b[${this.#drawn.length - 1}A` : '';
-    return `\r${up}\x1b[J`;
-  }
-
-  #draw(): void {
+  #render(): string[] {
     const { jobs, progress, remaining } = this.#state;
-    if (jobs.length === 0) return;
-    const lines = renderOverview(jobs, progress, remaining, this.#stream.columns || 80);
-    if (lines.join('\n') === this.#drawn.join('\n')) return;
-    // In one write, and each line cleared after its text: nothing flickers.
-    const up = this.#drawn.length > 1 ? `\x1b[${this.#drawn.length - 1}A` : '';
-    this.#stream.write(`\r${up}${lines.map((line) => line + CLEAR_LINE).join('\n')}\x1b[J`);
-    this.#drawn = lines;
+    return jobs.length === 0 ? [] : renderOverview(jobs, progress, remaining, this.#lines.width + 1);
   }
 }
 
 /** A line for every job that ends, with the sums, and for what goes wrong. */
 class BatchLines implements BatchDisplay {
-  readonly #stream: ProgressStream;
+  readonly #lines: LiveLines;
   readonly #state = new BatchState();
 
-  constructor(stream: ProgressStream) {
-    this.#stream = stream;
+  constructor(lines: LiveLines) {
+    this.#lines = lines;
   }
 
   update(event: BatchEvent): void {
     this.#state.take(event);
-    if (event.type === 'notice') this.#write(`note: ${event.message}`);
+    if (event.type === 'notice') this.#lines.print(`note: ${event.message}`);
     if (event.type !== 'job') return;
     const end = describeEnd(event.job);
     if (end === undefined) return;
     const counts = countJobs(this.#state.jobs);
     const left = describeLeft(counts, this.#state.remaining);
-    this.#write(`${end} (${counts.done} of ${counts.total}${left})`);
+    this.#lines.print(`${end} (${counts.done} of ${counts.total}${left})`);
   }
 
   close(): void {}
-
-  #write(text: string): void {
-    this.#stream.write(`lcm-portrait: ${text}\n`);
-  }
 }

@@ -1,7 +1,8 @@
 /** Checks of flags with numbers and devices, for commands whose options are not those of one clip. */
 import { InvalidOptionError } from '../errors.ts';
-import type { DeviceName } from '../pipeline/animate-options.ts';
-import { parseNumber } from './animate-flags.ts';
+import { alternatives } from '../pipeline/options/option-types.ts';
+import { DEVICE_CHOICES, type DeviceChoice } from '../runtime/device.ts';
+import { parseNumber } from './option-flags.ts';
 
 /** Flags with numbers, by their names in the library. */
 export type NumericFlags = Readonly<
@@ -12,15 +13,6 @@ export type NumericFlags = Readonly<
 >;
 
 type Given = string | boolean | undefined;
-
-const DEVICES: Record<DeviceName, true> = {
-  auto: true,
-  cpu: true,
-  cuda: true,
-  webgpu: true,
-  coreml: true,
-  dml: true,
-};
 
 /** The numbers that were given; what is wrong goes to `errors`. */
 export function readNumbers(
@@ -37,20 +29,19 @@ export function readNumbers(
     if (fits && (!integer || Number.isInteger(value))) numbers[key] = value;
     else {
       const kind = integer ? 'an integer' : 'a number';
-      const message = `Cannot use ${flag}: expected ${kind} from ${min} to ${max}, got ${JSON.stringify(text)}`;
-      errors.push(new InvalidOptionError(message, flag, text));
+      const problem = { expected: `${kind} from ${min} to ${max}`, got: JSON.stringify(text) };
+      errors.push(new InvalidOptionError(problem, flag, text));
     }
   }
   return numbers;
 }
 
 /** The device that was given; one that is none goes to `errors`. */
-export function readDevice(value: Given, errors: InvalidOptionError[]): DeviceName | undefined {
+export function readDevice(value: Given, errors: InvalidOptionError[]): DeviceChoice | undefined {
   if (value === undefined) return undefined;
-  const name = String(value);
-  if (Object.hasOwn(DEVICES, name)) return name as DeviceName;
-  const known = Object.keys(DEVICES).join(', ');
-  const message = `Cannot use --device: expected ${known}, got ${JSON.stringify(value)}`;
-  errors.push(new InvalidOptionError(message, '--device', value));
+  const device = DEVICE_CHOICES.find((name) => name === value);
+  if (device !== undefined) return device;
+  const problem = { expected: alternatives(DEVICE_CHOICES), got: JSON.stringify(value) };
+  errors.push(new InvalidOptionError(problem, '--device', value));
   return undefined;
 }

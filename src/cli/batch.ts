@@ -21,7 +21,7 @@ interface BatchSwitches {
 /**
  * The command, ready to be added to the program.
  *
- * @param setStatus - told the exit status if jobs are not done.
+ * @param setStatus - called with the exit status if jobs are not done.
  */
 export function createBatchCommand(context: CliContext, setStatus: (status: number) => void): Command {
   const command = new Command('batch')
@@ -29,8 +29,8 @@ export function createBatchCommand(context: CliContext, setStatus: (status: numb
     .argument('[manifest]', 'YAML, JSON, JSON Lines or CSV file')
     .option('--output-dir <folder>', "where relative outputs start (default: the manifest's folder)")
     .option('--base <folder>', "where relative inputs start (default: the manifest's folder)")
-    .option('--state <folder>', 'records and checkpoints (default: .lcm-portrait beside the manifest)')
-    .option('--report <folder>', 'report.json and report.html (default: NAME-report beside the manifest)')
+    .option('--state <folder>', 'records and checkpoints (default: .lcm-portrait next to the manifest)')
+    .option('--report <folder>', 'report.json and report.html (default: NAME-report next to the manifest)')
     .option('--no-report', 'write no report')
     .option('--device <name>', 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)')
     .option('--threads <n>', 'threads of each engine, 1 to 256 (default: the cores, shared)')

@@ -5,21 +5,12 @@ import type { OperatorGroup } from '../compare/operator-profile.ts';
 import type { ProfileOptions, ProfileReport } from '../compare/profile-options.ts';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
-import { parseNumber } from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatTable } from './format-table.ts';
+import { parseNumber } from './option-flags.ts';
 import { createProgressDisplay } from './progress-bar.ts';
 import { untilStopped } from './stop-signals.ts';
 
-/** Flags that say what is profiled, by their options. */
-const FLAGS = {
-  bundle: '--bundle',
-  portrait: '--portrait',
-  audio: '--audio',
-  preset: '--preset',
-  device: '--devices',
-  threads: '--threads',
-} as const;
 /** Flags that mean nothing without `--profile`, and those that mean nothing with it. */
 const ONLY_WITH = ['portrait', 'audio', 'preset', 'force'] as const;
 const ONLY_WITHOUT = ['networks', 'frames', 'seconds', 'roofline'] as const;
@@ -42,7 +33,7 @@ export function addProfileFlags(command: Command): Command {
 /**
  * What to profile; undefined without `--profile`.
  *
- * @param stray - errors that are to be told beside those that are found here.
+ * @param stray - errors that are reported with those that are found here.
  * @throws {@link InvalidOptionsError} that names all flags that are wrong.
  */
 export function readProfileFlags(
@@ -55,7 +46,7 @@ export function readProfileFlags(
     (name) => values[name] !== undefined,
   );
   const errors = misplaced.map((name) => {
-    const expected = output === undefined ? 'it together with --profile' : 'none beside --profile';
+    const expected = output === undefined ? 'it together with --profile' : 'none together with --profile';
     const message = `Cannot use --${name}: expected ${expected}, got ${String(values[name])}`;
     return new InvalidOptionError(message, `--${name}`, values[name]);
   });
@@ -70,9 +61,7 @@ export function readProfileFlags(
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   if (output !== undefined) {
     const required = { portrait: 'sample', audio: 'sample', output: 'clip.mp4' };
-    errors.push(
-      ...findInvalidOptions({ ...required, ...options }, (key) => FLAGS[key as keyof typeof FLAGS] ?? key),
-    );
+    errors.push(...findInvalidOptions({ ...required, ...options }));
   }
   if (errors.length > 0) throw new InvalidOptionsError([...stray, ...errors]);
   return output === undefined
@@ -165,7 +154,7 @@ function operatorTable({
 }
 
 /** Tables of stages, engines and operators. */
-export function formatProfile(report: ProfileReport): string {
+function formatProfile(report: ProfileReport): string {
   const { trace, frames, fps, times, networks, engines, limit, machine, sampler, steps, bundle } = report;
   const stages = formatTable(
     ['stage', 's', 'of the job'],

@@ -16,17 +16,6 @@ import { formatRoofline } from './format-roofline.ts';
 import { formatTable } from './format-table.ts';
 import { type MeasuringSwitches, runMeasuring } from './run-measuring.ts';
 
-const FLAGS: Readonly<Record<Exclude<keyof BenchOptions, 'signal' | 'onProgress'>, string>> = {
-  bundle: '--bundle',
-  networks: '--networks',
-  frames: '--frames',
-  devices: '--devices',
-  precisions: '--precisions',
-  threads: '--threads',
-  seconds: '--seconds',
-  roofline: '--roofline',
-};
-
 /** The command, ready to be added to the program. */
 export function createBenchCommand(context: CliContext): Command {
   const command = addProfileFlags(new Command('bench'))
@@ -66,7 +55,7 @@ Example:
       return;
     }
     try {
-      checkBenchOptions(options, (key) => FLAGS[key as keyof typeof FLAGS]);
+      checkBenchOptions(options);
     } catch (error) {
       if (!(error instanceof InvalidOptionsError)) throw error;
       throw new InvalidOptionsError([...stray, ...error.errors]);
@@ -78,9 +67,9 @@ Example:
 
 function readFlags(command: Command): { options: BenchOptions; quiet: boolean; json: boolean } {
   const values: Record<string, unknown> = command.opts();
-  const list = (key: keyof typeof FLAGS): string[] | undefined =>
+  const list = (key: keyof BenchOptions): string[] | undefined =>
     typeof values[key] === 'string' ? values[key].split(',').map((part) => part.trim()) : undefined;
-  const numbers = (key: keyof typeof FLAGS): number[] | undefined =>
+  const numbers = (key: keyof BenchOptions): number[] | undefined =>
     list(key)?.map((part) => (part === '' ? Number.NaN : Number(part)));
   const given = {
     bundle: values.bundle,
@@ -97,7 +86,7 @@ function readFlags(command: Command): { options: BenchOptions; quiet: boolean; j
 }
 
 /** The table of a benchmark. */
-export function formatBench(report: BenchReport): string {
+function formatBench(report: BenchReport): string {
   const { rows, limits, machine } = report;
   const table = formatTable(
     ['network', 'device', 'precision', 'threads', 'frames', 'one run, ms', 'GFLOP', 'GFLOP/s', 'of limit'],

@@ -1,6 +1,6 @@
 /** Progress of work that is counted in bytes: a bar on a terminal, a line for every tenth elsewhere. */
 import { formatBytes, formatSeconds } from './format.ts';
-import type { ProgressStream } from './progress-bar.ts';
+import { barLine, type DisplayOptions, LiveLines, type ProgressStream } from './live-lines.ts';
 
 /** Shows bytes; `close` takes away what would be in the way of later output, and may be called twice. */
 export interface ByteProgress {
@@ -9,11 +9,6 @@ export interface ByteProgress {
   notice(message: string): void;
   close(): void;
 }
-
-const MAX_BAR_WIDTH = 30;
-const MIN_BAR_WIDTH = 8;
-const REDRAW_MS = 200;
-const CLEAR_LINE = '\r\x1b[K';
 
 /**
  * One line of at most `columns − 1` characters: what, bar, bytes, pace and remaining time.
@@ -47,57 +42,32 @@ export function renderBytes(
       ? [`${formatSeconds((total - done) / pace)} left`]
       : []),
   ];
-  const line = [what, ...facts].join('  ');
-  const width = Math.min(MAX_BAR_WIDTH, room - line.length - 2);
-  if (total === undefined || width < MIN_BAR_WIDTH) return line.slice(0, room);
-  const filled = Math.floor((done / total) * width);
-  return [what, '█'.repeat(filled) + '░'.repeat(width - filled), ...facts].join('  ');
+  return total === undefined
+    ? [what, ...facts].join('  ').slice(0, room)
+    : barLine(what, done / total, facts, room);
 }
 
-/**
- * The display for a stream.
- *
- * @param now - a clock in milliseconds.
- */
-export function createByteProgress(
-  stream: ProgressStream,
-  options: { readonly quiet?: boolean; readonly dumb?: boolean; readonly now?: () => number } = {},
-): ByteProgress {
-  const { quiet = false, dumb = false, now = () => performance.now() } = options;
-  const redraws = stream.isTTY === true && !dumb;
+/** The display for a stream. */
+export function createByteProgress(stream: ProgressStream, options: DisplayOptions = {}): ByteProgress {
+  const lines = new LiveLines(stream, options);
   let first: { readonly at: number; readonly begun: number } | undefined;
-  let drawnAt = Number.NEGATIVE_INFINITY;
-  let drawn = '';
-  let told = '';
-  const clear = (): void => {
-    if (drawn !== '') stream.write(CLEAR_LINE);
-    drawn = '';
-  };
+  let printed = '';
   return {
     update(done, total, what) {
-      if (quiet) return;
-      first ??= { at: now(), begun: done };
-      if (!redraws) {
+      first ??= { at: lines.now(), begun: done };
+      if (!lines.redraws) {
         const tenth = total === undefined ? '' : ` ${10 * Math.floor((10 * done) / Math.max(1, total))} %`;
-        if (`${what}${tenth}` === told) return;
-        told = `${what}${tenth}`;
-        stream.write(
-          `lcm-portrait: ${what}${total === undefined ? '' : `:${tenth} of ${formatBytes(total)}`}\n`,
-        );
+        if (`${what}${tenth}` === printed) return;
+        printed = `${what}${tenth}`;
+        lines.print(`${what}${total === undefined ? '' : `:${tenth} of ${formatBytes(total)}`}`);
         return;
       }
-      if (now() - drawnAt < REDRAW_MS && done !== total) return;
-      drawnAt = now();
-      const seconds = (drawnAt - first.at) / 1000;
-      const line = renderBytes({ done, total, what, seconds, begun: first.begun }, stream.columns || 80);
-      stream.write(`\r${line}\x1b[K`);
-      drawn = line;
+      const seconds = (lines.now() - first.at) / 1000;
+      const line = renderBytes({ done, total, what, seconds, begun: first.begun }, lines.width + 1);
+      if (done === total) lines.draw([line]);
+      else lines.offer([line]);
     },
-    notice(message) {
-      if (quiet) return;
-      clear();
-      stream.write(`lcm-portrait: note: ${message}\n`);
-    },
-    close: clear,
+    notice: (message) => lines.print(`note: ${message}`),
+    close: () => lines.clear(),
   };
 }

@@ -3,40 +3,37 @@ import type { Command } from 'commander';
 import { type CompareOptions, findInvalidCompareOptions } from '../compare/compare-options.ts';
 import { parseSweep, parseVariant } from '../compare/variant-spec.ts';
 import { InvalidOptionError } from '../errors.ts';
-import { CLIP_FLAGS, findStrayArguments } from './animate-flags.ts';
+import { keysOf, type OptionKey } from '../pipeline/options/clip-keys.ts';
+import { findStrayArguments } from './animate-flags.ts';
+import {
+  addFlags,
+  collect,
+  type Flag,
+  flagOf,
+  parseNumber,
+  propertyOf,
+  readOptionFlags,
+} from './option-flags.ts';
 
-interface Flag {
-  readonly name: string;
-  readonly value?: string;
-  readonly help: string;
-}
+/** Options of a clip that all variants share. */
+const SHARED_KEYS = keysOf('input', 'networks', 'clip', 'machine') satisfies readonly OptionKey[];
 
-type SingleKey = Exclude<
-  keyof CompareOptions,
-  'variants' | 'sweeps' | 'ffmpegPath' | 'signal' | 'onProgress'
->;
-
-/** Flags that are given once, in the order of the help. */
-const FLAGS: Readonly<Record<SingleKey, Flag>> = {
-  portrait: { name: '--portrait', value: 'file', help: 'picture with one clear face (required)' },
-  audio: { name: '--audio', value: 'file', help: 'speech: any sound or video file (required)' },
+/** Flags of the comparison alone. */
+const OWN_FLAGS = {
   output: { name: '--output', value: 'folder', help: 'folder for the report (required)' },
-  bundle: { name: '--bundle', value: 'name|folder', help: 'networks to use (default: tiny)' },
   repeats: { name: '--repeats', value: 'n', help: 'how often everyone renders, 1 to 100 (default: 3)' },
   wholeJob: { name: '--whole-job', help: 'measure whole jobs, too, with their stages overlapping' },
-  ...CLIP_FLAGS,
   overwrite: { name: '--force', help: 'replace a report that is in the folder' },
-};
+} as const satisfies Readonly<Record<string, Flag>>;
 const WITH = '--with';
 const SWEEP = '--sweep';
-const NUMERIC: ReadonlySet<string | undefined> = new Set(['n', 'x']);
 
 /** Adds all flags; their values are checked later, so that every mistake is reported at once. */
 export function addCompareFlags(command: Command): Command {
-  const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
-  for (const { name, value, help } of Object.values(FLAGS)) {
-    command.option(value === undefined ? name : `${name} <${value}>`, help);
-  }
+  const { output, repeats, wholeJob, overwrite } = OWN_FLAGS;
+  const flagsOf = (keys: readonly OptionKey[]) => keys.map(flagOf);
+  addFlags(command, [...flagsOf(keysOf('input')), output, ...flagsOf(keysOf('networks')), repeats, wholeJob]);
+  addFlags(command, [...flagsOf(keysOf('clip', 'machine')), overwrite]);
   return command
     .option(
       `${WITH} <settings>`,
@@ -59,10 +56,10 @@ export function readCompareFlags(command: Command): {
 } {
   const values: Record<string, unknown> = command.opts();
   const errors = findStrayArguments(command);
-  const options: Record<string, unknown> = {};
-  for (const [key, { name, value }] of Object.entries(FLAGS)) {
-    const given = values[camelCase(name)];
-    if (given !== undefined) options[key] = NUMERIC.has(value) ? toNumber(given as string) : given;
+  const options = readOptionFlags(values, SHARED_KEYS);
+  for (const [key, { name }] of Object.entries(OWN_FLAGS)) {
+    const given = values[propertyOf(name)];
+    if (given !== undefined) options[key] = key === 'repeats' ? parseNumber(given as string) : given;
   }
   const parseAll = <T>(texts: unknown, parse: (text: string) => T): T[] =>
     ((texts ?? []) as string[]).flatMap((text) => {
@@ -77,18 +74,6 @@ export function readCompareFlags(command: Command): {
   options.variants = parseAll(values.with, (text) => parseVariant(text, WITH));
   options.sweeps = parseAll(values.sweep, (text) => parseSweep(text, SWEEP));
   const read = options as unknown as CompareOptions;
-  errors.push(
-    ...findInvalidCompareOptions(read, (key) =>
-      Object.hasOwn(FLAGS, key) ? FLAGS[key as SingleKey].name : key,
-    ),
-  );
+  errors.push(...findInvalidCompareOptions(read));
   return { options: read, quiet: values.quiet === true, json: values.json === true, errors };
-}
-
-function toNumber(text: string): number | string {
-  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
-}
-
-function camelCase(flag: string): string {
-  return flag.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

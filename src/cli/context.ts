@@ -11,7 +11,7 @@ import type { DeadLetter } from '../jobs/run-queued.ts';
 import type { RunWorkerOptions } from '../jobs/run-worker.ts';
 import type { AnimateOptions, AnimateResult, AnimationPlan } from '../pipeline/animate-options.ts';
 import type { DoctorReport } from './doctor-report.ts';
-import type { ProgressStream } from './progress-bar.ts';
+import type { ProgressStream } from './live-lines.ts';
 
 /** The main job, as the command line needs it. */
 export interface Pipeline {
@@ -27,7 +27,7 @@ export interface Measuring {
   calibrate(options: CalibrateOptions): Promise<CalibrateResult>;
 }
 
-/** Many jobs, and single ones that can be gone on with, as the command line needs them. */
+/** Batches, and single jobs that can be resumed, as the command line needs them. */
 export interface Jobs {
   runBatch(manifest: string, options: RunBatchOptions): BatchRun;
   planBatch(manifest: string, options: RunBatchOptions): Promise<BatchPlan>;

@@ -4,7 +4,7 @@
  * `ok`: as it should be. `note`: the main job runs, but less well or less fast than it could. `problem`: the main
  * job cannot run.
  */
-export type Verdict = 'ok' | 'note' | 'problem';
+type Verdict = 'ok' | 'note' | 'problem';
 
 /** One thing that was looked at. */
 export interface Finding {

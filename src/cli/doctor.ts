@@ -9,7 +9,7 @@ import { EXIT_STATUSES } from './exit-codes.ts';
 /**
  * The command, ready to be added to the program.
  *
- * @param setStatus - told the exit status if something that the main job needs is missing.
+ * @param setStatus - called with the exit status if something that the main job needs is missing.
  */
 export function createDoctorCommand(context: CliContext, setStatus: (status: number) => void): Command {
   const command = new Command('doctor')

@@ -24,6 +24,8 @@ const WANTED_MEMORY = 1.5e9;
 const WANTED_SPACE = 200e6;
 const FACE_FILES = ['face-detector.onnx', 'face-landmarks.onnx', 'face-mesh.json'];
 const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
+const INSTALL_RUNTIME =
+  'install lcm-portrait again on this machine: of ONNX Runtime, only the libraries for the system that it was installed on are kept';
 const REINSTALL = 'install lcm-portrait again: the file belongs to the package';
 
 /** Everything that the main job needs or could use, from Node.js down to free disk space. */
@@ -113,7 +115,7 @@ async function examineProviders(): Promise<Finding[]> {
         topic: 'ONNX Runtime',
         verdict: 'problem',
         found: messageOf(error),
-        advice: 'install lcm-portrait again on this machine: onnxruntime-node has a binary for each platform',
+        advice: `${INSTALL_RUNTIME}; with a package manager that runs install scripts, set ONNXRUNTIME_NODE_INSTALL=skip, see docs/install.md`,
       },
     ];
   }
@@ -140,8 +142,8 @@ export function describeProviders(
     }
     const found = `does not work: ${shorten(reason ?? 'no reason given')}`;
     const advice = {
-      cpu: 'install lcm-portrait again on this machine: onnxruntime-node has a binary for each platform',
-      cuda: 'for an NVIDIA GPU, see the README on installing CUDA support; without one, nothing to do',
+      cpu: INSTALL_RUNTIME,
+      cuda: 'for an NVIDIA GPU, see “Running on a GPU” in docs/checkpoints.md; without one, nothing to do',
       webgpu: 'needs a GPU with a Vulkan, Metal or Direct3D 12 driver; without one, nothing to do',
       coreml: 'needs macOS on Apple silicon',
       dml: 'needs a GPU with a Direct3D 12 driver',

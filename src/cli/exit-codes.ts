@@ -13,7 +13,7 @@ import {
 import type { ManifestError } from '../jobs/manifest-schema.ts';
 
 /** `code` of every error class that callers can meet. */
-export type ErrorCode = (
+type ErrorCode = (
   | InvalidOptionError
   | ShapeError
   | ModelError
@@ -26,7 +26,7 @@ export type ErrorCode = (
 )['code'];
 
 /** Status of an error that is none of ours: a bug. */
-export const UNEXPECTED_STATUS = 1;
+const UNEXPECTED_STATUS = 1;
 
 /** Exit status of each kind of failure, and what it means in a few words. */
 export const EXIT_STATUSES: Readonly<

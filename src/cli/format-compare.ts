@@ -2,11 +2,11 @@
 
 import { decimals, figures, gigaFlops, percent, spreadText, times } from '../compare/number-format.ts';
 import type { CompareReport } from '../compare/report.ts';
-import { findComparison, summarise, wantedFigures } from '../compare/summary.ts';
+import { findComparison, summarise } from '../compare/summary.ts';
 import { ORIGINAL } from '../compare/variants.ts';
 import { formatTable } from './format-table.ts';
 
-/** The summary, tables of times and quality, the project's aims, and where the report lies. */
+/** The summary, tables of times and quality, and where the report lies. */
 export function formatComparison(report: CompareReport, page: string): string {
   const { variants, limit } = report;
   const ofFloats = variants.some(({ precision }) => precision === 'int8')
@@ -69,13 +69,5 @@ export function formatComparison(report: CompareReport, page: string): string {
     ],
     quality,
   );
-  const wanted = report.clip.bundle === 'tiny' ? wantedFigures(report) : [];
-  const aims =
-    wanted.length === 0
-      ? ''
-      : `\n${formatTable(
-          ['aims on two cores', 'found', 'wanted', ''],
-          wanted.map(({ name, found, wanted: aim, met }) => [name, found, aim, met ? 'met' : 'missed']),
-        )}`;
-  return `${page}\n${summarise(report)}\n\n${timeTable}\n${qualityTable}${aims}\nlimit of this machine: ${gigaFlops(limit.flops, '/s')} in matrix products${ofFloats}\n`;
+  return `${page}\n${summarise(report)}\n\n${timeTable}\n${qualityTable}\nlimit of this machine: ${gigaFlops(limit.flops, '/s')} in matrix products${ofFloats}\n`;
 }

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import type { SamplerSettings } from '../bundles/import-aniportrait.ts';
 import { InvalidOptionError } from '../errors.ts';
+import { SAMPLERS } from '../schedulers/create-scheduler.ts';
 import { type ByteProgress, createByteProgress } from './byte-progress.ts';
 import type { CliContext } from './context.ts';
 import { untilStopped } from './stop-signals.ts';
@@ -51,15 +52,15 @@ export async function runWork<Result>(
     dumb: env.TERM === 'dumb',
   });
   const writeJson = (value: object): void => void stdout.write(`${JSON.stringify(value)}\n`);
-  let told = Number.NEGATIVE_INFINITY;
+  let shownAt = Number.NEGATIVE_INFINITY;
   return untilStopped({ stderr, clear: () => display.close() }, (signal) =>
     work({
       signal,
       bytes: (done, total, what) => {
         if (signal.aborted) return;
         if (!json) display.update(done, total, `${verb} ${what}`);
-        else if (performance.now() - told > 500 || done === total) {
-          told = performance.now();
+        else if (performance.now() - shownAt > 500 || done === total) {
+          shownAt = performance.now();
           writeJson({ type: 'bytes', done, total, what });
         }
       },
@@ -67,14 +68,6 @@ export async function runWork<Result>(
     }),
   );
 }
-
-const SAMPLERS: Readonly<Record<SamplerSettings['sampler'], true>> = {
-  lcm: true,
-  ddim: true,
-  dpmsolver: true,
-  tcd: true,
-  euler: true,
-};
 
 /**
  * Sampler settings as the command line writes them, `sampler:steps:guidance`.
@@ -87,7 +80,7 @@ export function parseSettings(text: string): SamplerSettings {
   const [sampler = '', steps = '', guidance = '', ...rest] = text.split(':');
   const settings = { sampler, steps: Number(steps), guidance: Number(guidance) };
   const right =
-    Object.hasOwn(SAMPLERS, sampler) &&
+    (SAMPLERS as readonly string[]).includes(sampler) &&
     Number.isInteger(settings.steps) &&
     settings.steps >= 1 &&
     settings.steps <= 100 &&
@@ -96,7 +89,7 @@ export function parseSettings(text: string): SamplerSettings {
     rest.length === 0;
   if (right) return settings as SamplerSettings;
   throw new InvalidOptionError(
-    `Cannot use --fast: expected sampler:steps:guidance, such as lcm:4:1, with one of ${Object.keys(SAMPLERS).join(', ')}, got ${JSON.stringify(text)}`,
+    `Cannot use --fast: expected sampler:steps:guidance, such as lcm:4:1, with one of ${SAMPLERS.join(', ')}, got ${JSON.stringify(text)}`,
     '--fast',
     text,
   );

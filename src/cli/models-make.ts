@@ -2,9 +2,8 @@
 import { Command, Option } from 'commander';
 import type { ImportOptions, ImportResult } from '../bundles/import-aniportrait.ts';
 import type { CheckpointRole } from '../bundles/locate-checkpoints.ts';
-import type { BundlePresetName } from '../models/bundle-description.ts';
+import type { PresetName } from '../models/bundle-terms.ts';
 import { parseLora } from '../weights/lora-argument.ts';
-import { collect } from './animate-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatBytes } from './format.ts';
 import {
@@ -15,6 +14,7 @@ import {
   storeOf,
   type Work,
 } from './models-context.ts';
+import { collect } from './option-flags.ts';
 
 interface MakeFlags extends CommonFlags {
   readonly name?: string;
@@ -97,7 +97,7 @@ Names and shapes of all weights are checked before anything is written. Pickles 
 interface FuseFlags extends MakeFlags {
   readonly name: string;
   readonly lora?: string[];
-  readonly preset?: BundlePresetName;
+  readonly preset?: PresetName;
 }
 
 /** `models fuse`. */

@@ -1,6 +1,6 @@
 /** The program: parses the command line, runs one command, and turns what happens into an exit status. */
 import { Command, CommanderError } from 'commander';
-import { InvalidOptionError } from '../errors.ts';
+import { InvalidOptionError, PipelineError } from '../errors.ts';
 import { createAnimateCommand } from './animate.ts';
 import { createBatchCommand } from './batch.ts';
 import { createBenchCommand } from './bench.ts';
@@ -9,6 +9,8 @@ import type { CliContext } from './context.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
 import { createModelsCommand } from './models.ts';
+import { createMotionCommand } from './motion.ts';
+import { writeFlags } from './option-flags.ts';
 import { reportError } from './report-error.ts';
 import { createWorkerCommand } from './worker.ts';
 
@@ -20,9 +22,13 @@ import { createWorkerCommand } from './worker.ts';
  */
 export async function runProgram(args: readonly string[], context: CliContext): Promise<number> {
   let status = 0;
+  let running: Command | undefined;
   try {
     const program = createProgram(context, (commandStatus) => {
       status = commandStatus;
+    });
+    program.hook('preAction', (_, command) => {
+      running = command;
     });
     await program.parseAsync(args, { from: 'user' });
     return status;
@@ -32,7 +38,10 @@ export async function runProgram(args: readonly string[], context: CliContext): 
       if (error.code === 'commander.help') return exitStatusOf(invalidUsage('')); // help in place of a command
       return reportError(invalidUsage(error.message), context, args.includes('--json'));
     }
-    return reportError(error, context, args.includes('--json'));
+    // Below the command line nobody knows its flags: errors speak of options, which this command has names for.
+    const flags = running && new Set(running.options.flatMap(({ long }) => long ?? []));
+    const told = error instanceof PipelineError ? error.writtenAs(writeFlags(flags)) : error;
+    return reportError(told, context, args.includes('--json'));
   }
 }
 
@@ -45,6 +54,7 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
     createAnimateCommand(context),
     createBatchCommand(context, setStatus),
     createWorkerCommand(context),
+    createMotionCommand(context),
     createModelsCommand(context),
     createCompareCommand(context),
     createBenchCommand(context),

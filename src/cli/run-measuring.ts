@@ -10,7 +10,7 @@ export interface MeasuringSwitches {
 }
 
 /** One measuring command. */
-export interface MeasuringCommand<Event, Report> {
+interface MeasuringCommand<Event, Report> {
   /** What the status line says first. */
   readonly title: string;
   /** What is said at the first Ctrl-C, after `stopping`. */

@@ -28,7 +28,7 @@ export async function runThisProcess(
     version: manifest.version,
     ...parts,
   };
-  // A bug outside any promise that the command waits for: told like every other, after what a bar has drawn.
+  // A bug outside any promise that the command waits for: reported like every other, after what a bar has drawn.
   process.on('uncaughtException', (error) => {
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
     process.exit(reportError(error, context, args.includes('--json')));

@@ -48,7 +48,7 @@ function listenForStop(onFirst: () => void): { readonly signal: AbortSignal; dis
  *
  * @param stderr - where the signal is answered.
  * @param clear - takes what shows progress from the terminal; called when a signal comes, and at the end.
- * @param outcome - what is said beside `stopping`.
+ * @param outcome - what is said in addition to `stopping`.
  * @throws {@link StoppedBySignal} if it was stopped, whatever it failed with: it failed because of that.
  */
 export async function untilStopped<Result>(

@@ -1,4 +1,4 @@
-/** Opens a bundle's networks so that they tell, beside what they return, how far their activations went. */
+/** Opens a bundle's networks so that they also report the ranges of their activations. */
 import type { Bundle } from '../models/bundle.ts';
 import type { CalibratedNetwork, Calibration } from '../models/calibration.ts';
 import {

@@ -26,7 +26,7 @@ export const FRAMELESS: ReadonlySet<BenchNetwork> = new Set(['portrait-encoder',
  * Numbers that networks can be computed in; `auto` is what the device computes large networks in, `int8` is for CPUs and
  * bundles with a calibration.
  */
-export const BENCH_PRECISIONS = ['float32', 'float16', 'int8'] as const;
+const BENCH_PRECISIONS = ['float32', 'float16', 'int8'] as const;
 /** One of {@link BENCH_PRECISIONS}. */
 export type BenchPrecision = (typeof BENCH_PRECISIONS)[number];
 
@@ -74,8 +74,9 @@ export interface BenchRow {
   readonly load: number;
   /** Seconds of one run: inputs lie in the engine already, outputs come back. */
   readonly run: Spread;
-  /** FLOP/s by the median, and its share of the machine's limit in this setting. */
+  /** FLOP/s by the median run, and its share of the machine's limit in this setting. */
   readonly achieved: number;
+  /** 1 is the limit; integers may pass it. */
   readonly limitShare: number;
   /** Where it was asked for. */
   readonly roofline?: Roofline;
@@ -109,11 +110,8 @@ const MAX_THREADS = 256;
 const MIN_SECONDS = 0.1;
 const MAX_SECONDS = 60;
 
-/** @throws {@link InvalidOptionsError} that names all options that are wrong, by `nameOf`. */
-export function checkBenchOptions(
-  options: BenchOptions,
-  nameOf: (key: keyof BenchOptions) => string = (key) => key,
-): void {
+/** @throws {@link InvalidOptionsError} that names all options that are wrong. */
+export function checkBenchOptions(options: BenchOptions): void {
   const errors: InvalidOptionError[] = [];
   const check = (
     key: keyof BenchOptions,
@@ -124,13 +122,7 @@ export function checkBenchOptions(
     const wrong = values?.find((value) => !accepts(value));
     if (values === undefined || (wrong === undefined && values.length > 0)) return;
     const got = values.length === 0 ? 'none' : String(wrong);
-    errors.push(
-      new InvalidOptionError(
-        `Cannot use ${nameOf(key)}: expected ${expected}, got ${got}`,
-        nameOf(key),
-        values,
-      ),
-    );
+    errors.push(new InvalidOptionError({ expected, got }, key, values));
   };
   const isInteger = (max: number) => (value: unknown) =>
     Number.isInteger(value) && (value as number) >= 1 && (value as number) <= max;

@@ -249,7 +249,10 @@ async function* measureEngine(
           precision,
           threads,
           frames: FRAMELESS.has(setting.network) ? null : setting.frames,
-          ...{ flops, load: opened.load, run, achieved },
+          flops,
+          load: opened.load,
+          run,
+          achieved,
           limitShare: achieved / limit,
           ...roofline,
         };

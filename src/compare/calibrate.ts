@@ -8,9 +8,10 @@ import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import { openBundle } from '../models/bundle.ts';
 import { CALIBRATION_FORMAT } from '../models/calibration.ts';
 import { loadNetworks } from '../networks/load-networks.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
-import { networksOf, Studio } from '../pipeline/studio.ts';
+import { Studio } from '../pipeline/studio.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
 import { ActivationRanges } from './activation-ranges.ts';
 import { measureRender } from './measure-render.ts';
@@ -97,7 +98,10 @@ export async function calibrate(options: CalibrateOptions): Promise<CalibrateRes
       const clip = `${nameOf(portrait)}, ${nameOf(audio)}, ${preset}`;
       onProgress?.({ type: 'clip', clip, number: index + 1, of: rendered.length });
       const prepared = await studio.prepare({
-        ...{ portrait, audio, preset, precision: 'float32' },
+        portrait,
+        audio,
+        preset,
+        precision: 'float32',
         bundle: bundle.folder,
         output: path.join(tmpdir(), 'calibration-writes-no-video.mp4'),
         overwrite: true,
@@ -109,13 +113,22 @@ export async function calibrate(options: CalibrateOptions): Promise<CalibrateRes
         const { engine: observed, graphs } = ranges.observe(bundle, engine, cache);
         const networks = await loadNetworks({
           ...networksOf(job),
-          ...{ graphs, denoisingEngine: observed, sideEngine: observed, signal, onNotice },
+          graphs,
+          denoisingEngine: observed,
+          sideEngine: observed,
+          signal,
+          onNotice,
         });
         try {
           const total = countWindowSteps(job.windows);
           let done = 0;
           await measureRender({
-            ...{ job, scene, networks, sampling: job.sampling, signal, pass: async () => {} },
+            job,
+            scene,
+            networks,
+            sampling: job.sampling,
+            signal,
+            pass: async () => {},
             onStep: () => onProgress?.({ type: 'evaluations', done: ++done, total }),
           });
         } finally {

@@ -1,5 +1,6 @@
 /** One way to cut the clip for all variants, so that they differ in their samplers and in what they ask for alone. */
-import { type Job, planFrames } from '../pipeline/open-job.ts';
+import type { Job } from '../pipeline/open-job.ts';
+import { type PlannedFrames, planFrames } from '../pipeline/resolve-sampling.ts';
 import type { Variant } from './variants.ts';
 
 type WindowSettings = Pick<Variant, 'preset' | 'steps' | 'branches' | 'every' | 'windows' | 'ownWindows'>;
@@ -7,7 +8,7 @@ type WindowSettings = Pick<Variant, 'preset' | 'steps' | 'branches' | 'every' | 
 /** Denoised frames and windows, and what is to be said of them. */
 export interface CommonWindows {
   /** Those of a variant. */
-  readonly framesOf: (variant: WindowSettings) => Pick<Job, 'denoisedFrames' | 'windows'>;
+  readonly framesOf: (variant: WindowSettings) => PlannedFrames;
   readonly notes: readonly string[];
 }
 
@@ -19,11 +20,7 @@ export function commonWindows(
   { bundle, frames }: Pick<Job, 'bundle' | 'frames'>,
   variants: readonly WindowSettings[],
 ): CommonWindows {
-  const planned = ({
-    preset,
-    every: denoiseEvery,
-    ...settings
-  }: WindowSettings): Pick<Job, 'denoisedFrames' | 'windows'> =>
+  const planned = ({ preset, every: denoiseEvery, ...settings }: WindowSettings): PlannedFrames =>
     planFrames(bundle, preset, { ...settings, denoiseEvery }, frames);
   const shapeOf = (variant: WindowSettings): string =>
     JSON.stringify(

@@ -1,34 +1,24 @@
 /** What a comparison takes and reports on its way. */
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { findInvalidOptions, type NameOf } from '../pipeline/resolve-options.ts';
+import { keysOf } from '../pipeline/options/clip-keys.ts';
+import type { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
+import type { KeysOfGroup } from '../pipeline/options/option-spec.ts';
+import { integer, path, refusalOf } from '../pipeline/options/option-types.ts';
+import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { checkSweep, checkVariant, type SweepSpec, type VariantSpec } from './variant-spec.ts';
 
-/** Options of a clip that a comparison shares with `animate`. */
+/** Options of a clip that all variants share. */
 export type SharedClipOptions = Pick<
   AnimateOptions,
-  | 'portrait'
-  | 'audio'
-  | 'bundle'
-  | 'seed'
-  | 'fps'
-  | 'device'
-  | 'threads'
-  | 'framing'
-  | 'expressionScale'
-  | 'mouthScale'
-  | 'headPoseScale'
-  | 'blinkScale'
-  | 'still'
-  | 'ffmpegPath'
-  | 'signal'
+  KeysOfGroup<typeof CLIP_OPTIONS, 'input' | 'networks' | 'clip' | 'machine'> | 'signal'
 >;
 
 /** Options of {@link compare}. */
 export interface CompareOptions extends SharedClipOptions {
   /** Folder of the report; made if it is not there. */
   readonly output: string;
-  /** Variants beside the bundle's presets. @defaultValue none */
+  /** Variants in addition to the bundle's presets. @defaultValue none */
   readonly variants?: readonly VariantSpec[];
   /** Settings of the preset `fast` to try several values of. @defaultValue none */
   readonly sweeps?: readonly SweepSpec[];
@@ -61,7 +51,8 @@ export type CompareEvent =
 export type ResolvedCompareOptions = CompareOptions &
   Required<Pick<CompareOptions, 'bundle' | 'variants' | 'sweeps' | 'repeats' | 'wholeJob' | 'overwrite'>>;
 
-const MAX_REPEATS = 100;
+const REPEATS = integer(1, 100);
+const FOLDER = path('the path of a folder for the report');
 
 const OWN_KEYS: Record<Exclude<keyof CompareOptions, keyof SharedClipOptions>, true> = {
   output: true,
@@ -80,14 +71,12 @@ export function clipOptionsOf(options: CompareOptions): SharedClipOptions {
 }
 
 /** Everything that is wrong with the options, each with its own error. */
-export function findInvalidCompareOptions(options: CompareOptions, nameOf: NameOf): InvalidOptionError[] {
+export function findInvalidCompareOptions(options: CompareOptions): InvalidOptionError[] {
   const errors: InvalidOptionError[] = [];
   const fail = (option: string, value: unknown, expected: string, got: string): void => {
-    errors.push(
-      new InvalidOptionError(`Cannot use ${option}: expected ${expected}, got ${got}`, option, value),
-    );
+    errors.push(new InvalidOptionError({ expected, got }, option, value));
   };
-  const own: readonly string[] = ['preset', 'sampler', 'steps', 'guidance', 'windows', 'precision'];
+  const own: readonly string[] = keysOf('sampling');
   for (const key of own) {
     if (key in options) {
       fail(key, options[key as never], 'variants, which have settings of their own', 'a setting for all');
@@ -97,20 +86,14 @@ export function findInvalidCompareOptions(options: CompareOptions, nameOf: NameO
     Object.entries(clipOptionsOf(options)).filter(([key]) => !own.includes(key)),
   );
   // A video's name stands in for the folder's, which has its own check.
-  errors.push(...findInvalidOptions({ ...shared, output: 'comparison.mp4' }, nameOf));
+  errors.push(...findInvalidOptions({ ...shared, output: 'comparison.mp4' }));
   const { output, repeats, variants = [], sweeps = [] } = options;
-  const name = nameOf('output');
-  if (typeof output !== 'string' || output === '' || output.includes('\0')) {
-    fail(
-      name,
-      output,
-      'the path of a folder for the report',
-      output === undefined ? 'nothing' : String(output),
-    );
+  const folder = refusalOf(FOLDER, output);
+  if (folder !== undefined) {
+    fail('output', output, folder.expected, output === undefined ? 'nothing' : folder.got);
   }
-  if (repeats !== undefined && !(Number.isInteger(repeats) && repeats >= 1 && repeats <= MAX_REPEATS)) {
-    fail(nameOf('repeats' as never), repeats, `an integer from 1 to ${MAX_REPEATS}`, String(repeats));
-  }
+  const times = repeats === undefined ? undefined : refusalOf(REPEATS, repeats);
+  if (times !== undefined) fail('repeats', repeats, times.expected, times.got);
   for (const check of [
     ...variants.map((spec) => () => checkVariant(spec, 'variants')),
     ...sweeps.map((sweep) => () => checkSweep(sweep, 'sweeps')),
@@ -131,7 +114,7 @@ export function findInvalidCompareOptions(options: CompareOptions, nameOf: NameO
  * @throws {@link InvalidOptionsError} that names all options that are wrong.
  */
 export function resolveCompareOptions(options: CompareOptions): ResolvedCompareOptions {
-  const errors = findInvalidCompareOptions(options, (key) => key);
+  const errors = findInvalidCompareOptions(options);
   if (errors.length > 0) throw new InvalidOptionsError(errors);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return {

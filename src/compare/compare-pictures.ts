@@ -9,14 +9,14 @@ import type { FrameSpool } from './frame-spool.ts';
 import type { Comparison, PictureAgreement } from './report.ts';
 
 /** One side of a comparison. */
-export interface ComparedClip {
+interface ComparedClip {
   readonly frames: FrameSpool;
   /** [468, 3] px by frame; undefined where no face was found. */
   readonly landmarks: readonly (Float64Array | undefined)[];
 }
 
 /** What pictures and landmarks say; times are added elsewhere. */
-export type PictureFindings = Pick<
+type PictureFindings = Pick<
   Comparison,
   'whole' | 'face' | 'frames' | 'landmarkDistance' | 'largestLevelDifference'
 >;

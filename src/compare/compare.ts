@@ -3,8 +3,10 @@
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { openBundle } from '../models/bundle.ts';
 import { choiceKey } from '../networks/networks-cache.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
 import { countPoseRuns, defaultBundleStore, type Job } from '../pipeline/open-job.ts';
-import { networksOf, type PreparedClip, Studio } from '../pipeline/studio.ts';
+import type { PreparedClip } from '../pipeline/prepare-clip.ts';
+import { Studio } from '../pipeline/studio.ts';
 import { type CommonWindows, commonWindows } from './common-windows.ts';
 import {
   type CompareOptions,
@@ -45,7 +47,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   const resolved = resolveCompareOptions(options);
   const { signal } = resolved;
   signal?.throwIfAborted();
-  const bundle = await openBundle(resolved.bundle, defaultBundleStore());
+  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const { variants, notes } = chooseVariants(bundle, resolved.variants, resolved.sweeps, fusedLoras(bundle));
   const notice = (message: string): void => resolved.onProgress?.({ type: 'notice', message });
   for (const note of notes) notice(note);

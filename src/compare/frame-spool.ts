@@ -9,7 +9,7 @@ import type { RgbImage } from '../image/rgb-image.ts';
 const SPARE_BYTES = 500e6;
 
 /** Size of the frames. */
-export interface FrameSize {
+interface FrameSize {
   readonly width: number;
   readonly height: number;
 }

@@ -18,7 +18,7 @@ const IDENTITY_SAMPLES = 6;
 const LAG_REACH = 5;
 
 /** What all variants are measured with. */
-export interface ClipMeasuring {
+interface ClipMeasuring {
   readonly finder: FaceFinder;
   readonly embedder: FaceEmbedder | undefined;
   /** Of the portrait. */

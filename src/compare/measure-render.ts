@@ -3,12 +3,14 @@
  * on after every window's worth of denoising.
  */
 
-import { type DenoisedFrame, type Denoiser, denoiseClip } from '../denoising/denoise-clip.ts';
-import { fillBetween } from '../denoising/denoised-frames.ts';
+import type { Denoiser } from '../denoising/denoise-clip.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import type { ClipNetworks, FrameToDecode } from '../networks/clip-networks.ts';
-import type { Job, Sampling } from '../pipeline/open-job.ts';
-import { denoiserOf } from '../pipeline/render-clip.ts';
+import type { ClipNetworks } from '../networks/clip-networks.ts';
+import { composeFrames } from '../pipeline/compose-frames.ts';
+import { decodeFrames } from '../pipeline/decode-frames.ts';
+import { denoiseFrames, denoiserOf } from '../pipeline/denoise-frames.ts';
+import type { Job } from '../pipeline/open-job.ts';
+import type { Sampling } from '../pipeline/resolve-sampling.ts';
 import { Stopwatch } from '../pipeline/stopwatch.ts';
 import { WindowConditions } from '../pipeline/window-conditions.ts';
 import type { Scene } from '../scene/scene.ts';
@@ -48,8 +50,7 @@ export interface RenderTimes {
  */
 export async function measureRender(options: MeasureRenderOptions): Promise<RenderTimes> {
   const { job, scene, networks, sampling, pass, signal, onStep, onFrame } = options;
-  const { scheduler, branches, guidance } = sampling;
-  const { denoisedFrames, windows, bundle } = job;
+  const { denoisedFrames, windows } = job;
   const watch = new Stopwatch();
   const published = networks instanceof PublishedNetworks;
   let posesInRuns = 0;
@@ -68,7 +69,7 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
   const runs: number[] = [];
   let steps = 0;
   let waiting = 0;
-  const half = (name: 'conditional' | 'unconditional'): Denoiser['conditional'] => {
+  const branch = (name: 'conditional' | 'unconditional'): Denoiser['conditional'] => {
     return async (latents, timestep, window) => {
       if (name === 'conditional' && steps >= stepsPerTurn) {
         const begin = performance.now();
@@ -83,54 +84,23 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
       return output;
     };
   };
-  const denoised = denoiseClip({
-    denoiser: { conditional: half('conditional'), unconditional: half('unconditional') },
-    scheduler,
-    guidanceScale: branches === 2 ? guidance : 1,
-    windows,
-    frameShape: networks.frameShape,
-    seed: job.options.seed,
-    frameNumbers: denoisedFrames,
-    sharedFraction: bundle.description.noise.sharedFraction,
-    signal,
+  let generating = 0;
+  const denoised = denoiseFrames({
+    ...{ job: { ...job, sampling }, networks, signal },
+    denoiser: { conditional: branch('conditional'), unconditional: branch('unconditional') },
     onStep: (step) => {
       conditions.stepDone(step);
       steps += 1;
       onStep?.();
     },
   });
-
-  const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
-    signal?.throwIfAborted();
-    const taken: FrameToDecode[] = [];
-    for (const { frame, latents } of batch) {
-      taken.push({
-        latents,
-        conditions: networks.decodesOverBase ? await conditions.take(frame) : undefined,
-      });
-    }
-    const decoded = await watch.time('decode', () => networks.decode(taken));
-    for (const [i, { frame, latents }] of batch.entries()) {
-      const picture = await watch.time('decode', () => scene.compose(frame, decoded[i]!));
-      await onFrame?.(picture, latents.data);
-    }
-  };
-
-  const frames = fillBetween(denoised, denoisedFrames);
-  let batch: DenoisedFrame[] = [];
-  let generating = 0;
-  for (;;) {
-    const begin = performance.now();
-    const next = await frames.next();
-    generating += secondsSince(begin);
-    if (next.done) break;
-    batch.push(next.value);
-    if (batch.length === networks.decodeFrames) {
-      await finish(batch);
-      batch = [];
-    }
+  const timed = timeItems(denoised, (seconds) => {
+    generating += seconds;
+  });
+  const decoded = decodeFrames(timed, { networks, conditions, watch, signal });
+  for await (const { picture, latents } of composeFrames(decoded, { scene, watch, signal })) {
+    await onFrame?.(picture, latents.data);
   }
-  if (batch.length > 0) await finish(batch);
   const { reference, pose, decode } = watch.report();
   return {
     reference,
@@ -139,6 +109,20 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
     runs,
     denoise: generating - pose - posesInRuns - waiting,
   };
+}
+
+/** The items of `source`; tells the seconds that each of them took to come. */
+async function* timeItems<T>(
+  source: AsyncIterator<T>,
+  onSeconds: (seconds: number) => void,
+): AsyncGenerator<T> {
+  for (;;) {
+    const begin = performance.now();
+    const next = await source.next();
+    onSeconds(secondsSince(begin));
+    if (next.done) return;
+    yield next.value;
+  }
 }
 
 /** Runs every network of a variant once, on the clip's first window, and forgets the results. */

@@ -2,7 +2,7 @@
 import { INSTALL_EMBEDDING } from '../face/face-embedding.ts';
 
 /** A figure's meaning. */
-export interface MetricNote {
+interface MetricNote {
   readonly name: string;
   readonly meaning: string;
   readonly caution: string;
@@ -56,7 +56,7 @@ export const METRIC_NOTES: readonly MetricNote[] = [
       'Mean absolute second difference in time, |previous − 2 · frame + next|, of 255 levels, in the box of the face and ' +
       'outside of it. The ratio is against the other variant: above 1, it flickers more.',
     caution:
-      'A mouth that moves faster also counts, and a blurred one counts less: read it beside the amplitude of the mouth. ' +
+      'A mouth that moves faster also counts, and a blurred one counts less: read it with the amplitude of the mouth. ' +
       'Outside of the face both are near zero, and their ratio says little.',
   },
   {

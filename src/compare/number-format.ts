@@ -24,9 +24,10 @@ export function spreadText({ median, min, max, count }: Spread, unit = ''): stri
   return `${figures(median)}${unit}${range}`;
 }
 
-/** A ratio with a times sign. */
+/** A ratio with a times sign; a dash where there is none. */
 export function times(value: number | null | undefined): string {
-  return `${figures(value)}×`;
+  const text = figures(value);
+  return text === NONE ? NONE : `${text}×`;
 }
 
 /** `12.3 GFLOP`, for counts and rates. */

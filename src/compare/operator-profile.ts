@@ -21,7 +21,7 @@ interface ProfileEvent {
 }
 
 /** One operator as it ran. */
-export interface OperatorRun {
+interface OperatorRun {
   /** The node's name, after the engine's own changes to the graph. */
   readonly name: string;
   readonly operator: string;
@@ -99,14 +99,14 @@ function operatorBytes(
   operator: string,
   inputs: readonly Dims[],
   outputs: readonly Dims[],
-  told: number,
+  reported: number,
 ): number {
   if (FREE.has(operator)) return 0;
   // Matrices that the engine keeps in an order of its own are not among the inputs that it tells.
   const hidden =
     (operator === 'Gemm' || operator === 'MatMul') && !inputs.slice(1).some(({ length }) => length >= 2);
   const matrix = hidden ? 4 * inputs[0]!.at(-1)! * outputs[0]!.at(-1)! : 0;
-  return told + matrix;
+  return reported + matrix;
 }
 
 function dimsOf(shapes: unknown): Dims[] {
@@ -158,17 +158,17 @@ export async function readOperatorProfile(prefix: string, maxOperators: number):
     const key = `${operator} ${shapes}`;
     const group = groups.get(key) ?? { operator, shapes, calls: 0, seconds: 0, flops: 0, bytes: 0 };
     groups.set(key, group);
-    const told = Number(args.activation_size) + Number(args.parameter_size) + Number(args.output_size);
+    const reported = Number(args.activation_size) + Number(args.parameter_size) + Number(args.output_size);
     group.calls += 1;
     group.seconds += dur / 1e6;
     group.flops += operatorFlops(operator, inputs, outputs);
-    group.bytes += operatorBytes(operator, inputs, outputs, told);
+    group.bytes += operatorBytes(operator, inputs, outputs, reported);
   }
   return { runs, groups: [...groups.values()].sort((a, b) => b.seconds - a.seconds), operators };
 }
 
 /**
- * What is to be added to the times of a session to have them on the clock of whoever called it: each of its runs lies
+ * What is to be added to the times of a session to have them on the clock of the calling thread: each of its runs lies
  * within the caller's.
  */
 export function clockOffset(session: readonly TimeSpan[], caller: readonly TimeSpan[]): number {

@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { MediaError } from '../errors.ts';
 import { onProcessExit } from '../files/exit-cleanup.ts';
 import { partialPath } from '../files/partial-name.ts';
-import { networksOf, type PreparedClip, Studio, type StudioProfiles } from '../pipeline/studio.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
+import type { PreparedClip } from '../pipeline/prepare-clip.ts';
+import { Studio, type StudioProfiles } from '../pipeline/studio.ts';
 import { Engine, type NetworkProfile } from '../runtime/engine.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { examineMachine } from './machine-facts.ts';
@@ -33,7 +35,7 @@ const MAX_OPERATORS = 200_000;
 const OWN_PROCESS = 'lcm-portrait';
 
 /**
- * Renders a clip, and tells where its time went. The video is thrown away; a trace that is not complete has no name.
+ * Renders a clip and measures where its time went. The video is thrown away; a trace that is not complete has no name.
  *
  * @throws what {@link animate} throws before and while it renders.
  * @throws {@link MediaError} if the trace cannot be written, or a file is there and `overwrite` is not set.
@@ -127,7 +129,8 @@ async function assertWritable(output: string, overwrite: boolean): Promise<void>
   const existing = await stat(output).catch(() => undefined);
   if (existing?.isDirectory()) throw refuse(output, 'a file name', 'a folder');
   if (existing && !overwrite) {
-    throw refuse(output, 'a new file', 'one that exists; choose another name, or overwrite it with --force');
+    const taken = `Cannot write trace ${output}: expected a new file, got one that exists; choose another name, or set `;
+    throw new MediaError([taken, { option: 'overwrite', value: true }], output);
   }
 }
 

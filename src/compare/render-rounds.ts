@@ -1,5 +1,5 @@
 /** The measured rounds of a comparison: in each, every variant renders the clip, in turns with the others. */
-import type { PreparedClip } from '../pipeline/studio.ts';
+import type { PreparedClip } from '../pipeline/prepare-clip.ts';
 import { secondsSince } from './clock.ts';
 import { clipOptionsOf, type ResolvedCompareOptions } from './compare-options.ts';
 import { FrameSpool } from './frame-spool.ts';
@@ -106,7 +106,7 @@ export class RenderRounds {
     return encodeClip(await folder.draftOf(variant.id), frames, {
       ffmpeg: job.ffmpeg,
       fps: job.fps,
-      audioPath: job.options.audio,
+      audioPath: job.sound,
       comment: `lcm-portrait compare, ${variant.title}, seed ${job.options.seed}`,
     });
   }

@@ -65,10 +65,8 @@ export class ReportFolder {
     const there = await stat(path.join(target, REPORT_FILES.json)).catch(() => undefined);
     if (there !== undefined && !force) {
       opened.release();
-      throw refuse(
-        'a folder without a report',
-        'one with a report; choose another, or replace it with --force',
-      );
+      const taken = `Cannot write report to ${folder}: expected a folder without a report, got one with a report; choose another, or set `;
+      throw new MediaError([taken, { option: 'overwrite', value: true }], folder);
     }
     await opened.discardDrafts();
     return opened;

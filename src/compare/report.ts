@@ -16,7 +16,7 @@ export const REPORT_VERSION = 1;
  * in one batch, the unconditional one twice, the reference projected at every step for every frame, pose features at
  * every step. The results are equal.
  */
-export type ComputationForm = 'lean' | 'published';
+type ComputationForm = 'lean' | 'published';
 
 /** Parts of a job that are timed, in their order. */
 export const TIMED_STAGES = ['prepare', 'load', 'reference', 'pose', 'denoise', 'decode', 'encode'] as const;
@@ -30,7 +30,9 @@ export interface VariantSettings {
   /** For people. */
   readonly title: string;
   readonly sampler: SamplerName;
+  /** Denoising steps. */
   readonly steps: number;
+  /** Weight of classifier-free guidance; 1 is off. */
   readonly guidance: number;
   /** Every nth frame is denoised, those between are blended. */
   readonly every: number;
@@ -102,8 +104,9 @@ export interface UnfinishedVariant extends VariantSettings {
 export interface PictureAgreement {
   /** dB, of the mean error of all frames; infinity, null in JSON, for equal frames. */
   readonly psnr: number;
+  /** Mean over frames, at most 1. */
   readonly ssim: number;
-  /** Null where the pictures are too small for five scales. */
+  /** The same over five scales. Null where the pictures are too small for five scales. */
   readonly msSsim: number | null;
 }
 
@@ -135,6 +138,7 @@ export interface Comparison {
   readonly landmarkDistance: number;
   /** Flicker of `of` over that of `against`. */
   readonly flickerRatio: Change;
+  /** Largest difference of a channel, in levels of 255. */
   readonly largestLevelDifference: number;
   /** Largest difference of the denoised latents, whose deviation is about 1; only where equal output is expected. */
   readonly largestLatentDifference?: number;
@@ -156,8 +160,11 @@ export interface CompareReport {
     readonly bundle: string;
     readonly seed: number;
     readonly frames: number;
+    /** Frames a second. */
     readonly fps: number;
+    /** Seconds. */
     readonly duration: number;
+    /** Of the video, in pixels. */
     readonly width: number;
     readonly height: number;
     readonly windows: number;

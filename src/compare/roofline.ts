@@ -87,7 +87,9 @@ export function placeUnderRoof(
 ): Roofline {
   const [intensity, bandwidth] = [flops / bytes, bytes / seconds];
   return {
-    ...{ bytes, intensity, bandwidth },
+    bytes,
+    intensity,
+    bandwidth,
     bandwidthShare: bandwidth / limits.memory,
     bound: intensity * limits.memory < limits.flops ? 'memory' : 'arithmetic',
   };

@@ -1,7 +1,7 @@
 /** Several pieces of work that take turns, one at a time, so that whatever slows the machine down slows all of them. */
 
 /** A piece of work: does something, hands the turn on by `pass` and goes on when `pass` returns. */
-export type TurnTaker = (pass: () => Promise<void>) => Promise<void>;
+type TurnTaker = (pass: () => Promise<void>) => Promise<void>;
 
 /**
  * Runs all of them to their ends, in the order of the list and round again; those that have ended are left out. After a

@@ -2,10 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
-import type { Job, Sampling } from '../pipeline/open-job.ts';
-import { networksOf, type Studio } from '../pipeline/studio.ts';
-import { createScheduler } from '../schedulers/create-scheduler.ts';
-import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
+import type { Job } from '../pipeline/open-job.ts';
+import { type Sampling, samplingWith } from '../pipeline/resolve-sampling.ts';
+import type { Studio } from '../pipeline/studio.ts';
 import { secondsSince } from './clock.ts';
 import type { FrameSpool } from './frame-spool.ts';
 import type { RenderTimes } from './measure-render.ts';
@@ -13,14 +13,14 @@ import { PublishedNetworks } from './published-networks.ts';
 import type { Variant } from './variants.ts';
 
 /** One repeat of one variant. */
-export interface Repeat extends RenderTimes {
+interface Repeat extends RenderTimes {
   encode: number;
   /** If asked for. */
   wholeJob?: number;
 }
 
 /** Networks, and the seconds that loading them took. */
-export interface LoadedNetworks {
+interface LoadedNetworks {
   readonly networks: ClipNetworks;
   readonly seconds: number;
   release(): Promise<void>;
@@ -44,19 +44,9 @@ export interface VariantRun {
 
 /** The sampler of a variant. */
 export function samplingOf(bundle: Bundle, variant: Variant): Sampling {
-  const { sampler, steps, guidance, branches, windows, every, precision = 'auto' } = variant;
-  const { schedule } = bundle.description;
-  const scheduler = createScheduler({
-    sampler,
-    numInferenceSteps: steps,
-    noiseSchedule: createNoiseSchedule(schedule),
-    predictionType: schedule.predictionType,
-    timestepSpacing: schedule.timestepSpacing,
-  });
-  return {
-    ...{ sampler, steps, guidance, branches, loras: loraFilesOf(bundle, variant), scheduler },
-    ...{ windows, denoiseEvery: every, precision },
-  };
+  const { sampler, steps, guidance, windows, every: denoiseEvery, precision = 'auto' } = variant;
+  const loras = loraFilesOf(bundle, variant);
+  return samplingWith(bundle, { sampler, steps, guidance, windows, denoiseEvery, precision }, loras);
 }
 
 /** Reads the bundle's files once, so that no variant pays for a disk that has not seen them. */

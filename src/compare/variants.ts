@@ -3,6 +3,7 @@ import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
 import { bundlePrecision } from '../networks/check-precision.ts';
 import type { PresetName } from '../pipeline/animate-options.ts';
+import { chooseSettings, guidanceBranches } from '../pipeline/resolve-sampling.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import type { VariantSettings } from './report.ts';
 import { presetOf, type SweepSpec, type VariantSpec } from './variant-spec.ts';
@@ -19,7 +20,7 @@ export interface Variant extends Omit<VariantSettings, 'loras'> {
 }
 
 /** The variants, and what of the wanted ones this bundle cannot show. */
-export interface ChosenVariants {
+interface ChosenVariants {
   readonly variants: readonly Variant[];
   readonly notes: readonly string[];
 }
@@ -49,7 +50,7 @@ function settingsTitle({
 }
 
 /**
- * Chooses who takes part, the cheapest first: whoever has few steps is finished first when the comparison is stopped.
+ * Chooses who takes part, the cheapest first: variants with few steps are finished first when the comparison is stopped.
  *
  * @param fused - LoRAs that are in the denoiser's weights already; see {@link fusedLoras}.
  * @throws {@link ModelError} if the bundle has nothing that could be compared.
@@ -75,7 +76,7 @@ export function chooseVariants(
     given: Omit<Variant, 'id' | 'title' | 'branches' | 'form' | 'swept' | 'ownWindows'> & Partial<Variant>,
   ): void => {
     const form = 'lean' as const;
-    const branches = branchesOf(bundle, given.guidance);
+    const branches = guidanceBranches(bundle, given.guidance);
     const settings = { form, swept: false, ownWindows: given.windows === 'moving', ...given, branches };
     const same = variants.find((other) => other.form === settings.form && keyOf(other) === keyOf(settings));
     if (same !== undefined) {
@@ -92,7 +93,7 @@ export function chooseVariants(
   const usable = new Map<PresetName, BundlePreset>();
   for (const name of ['fast', 'faster', 'original'] as const) {
     const described = bundle.description.presets[name];
-    // Who wants `faster` beside the others names it; what is to be said of its LoRA is said of that of `fast`.
+    // `faster` takes part only by name; notes on its LoRA are those on the LoRA of `fast`.
     const named = name === 'faster';
     if (described === undefined) {
       if (named) continue;
@@ -123,7 +124,7 @@ export function chooseVariants(
     const settings = settingsOf(name, preset);
     add(name, name, settings);
     if (name !== 'original') continue;
-    if (branchesOf(bundle, preset.guidance) === 2) {
+    if (guidanceBranches(bundle, preset.guidance) === 2) {
       add(PUBLISHED, PUBLISHED, { ...settings, form: 'published' });
       const last = variants.length - 1;
       variants[last] = { ...variants[last]!, title: `${variants[last]!.title}, as published` };
@@ -139,8 +140,8 @@ export function chooseVariants(
       notes.push(`${JSON.stringify(spec)} starts from the preset ${presetOf(spec)} and was left out`);
       continue;
     }
-    const own = settingsOf(presetOf(spec), preset);
-    const { sampler, steps, guidance, every, windows } = { ...own, ...spec };
+    const { precision: _, ...settings } = settingsOf(presetOf(spec), preset, spec);
+    const { sampler, steps, guidance, every, windows } = settings;
     const chosen = bundlePrecision(bundle, spec, preset, (note) => notes.push(note));
     const precision = chosen === 'auto' ? undefined : chosen;
     const id = [
@@ -150,9 +151,8 @@ export function chooseVariants(
       ...(spec.windows === undefined ? [] : [windows]),
       ...(precision ? [precision] : []),
     ].join('-');
-    const { precision: _, ...others } = own;
     add(uniqueId(id, variants), id, {
-      ...{ ...others, sampler, steps, guidance, every, windows },
+      ...settings,
       ownWindows: spec.windows !== undefined || windows === 'moving',
       ...(precision && { precision }),
     });
@@ -189,18 +189,16 @@ export function fusedLoras(bundle: Bundle): string | undefined {
   }
 }
 
-/** A preset as a variant. */
-function settingsOf(name: PresetName, preset: BundlePreset) {
-  const { sampler, steps, guidance, loras, windows = 'overlapping', denoiseEvery: every = 1 } = preset;
-  const { precision = 'auto' } = preset;
+/** A preset as a variant, with what a user says of it. */
+function settingsOf(name: PresetName, preset: BundlePreset, spec: VariantSpec = {}) {
+  const { denoiseEvery, precision, ...settings } = chooseSettings(preset, {
+    ...spec,
+    denoiseEvery: spec.every,
+  });
   return {
-    ...{ sampler, steps, guidance, loras, windows, every, preset: name },
+    ...{ ...settings, every: denoiseEvery, loras: preset.loras, preset: name },
     ...(precision !== 'auto' && { precision }),
   };
-}
-
-function branchesOf({ description }: Bundle, guidance: number): 1 | 2 {
-  return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
 }
 
 function keyOf({

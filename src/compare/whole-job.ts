@@ -1,12 +1,9 @@
 /** Whole jobs as users run them: from nothing loaded to the finished file, stages overlapping. */
 import { rm } from 'node:fs/promises';
-import { countWindowSteps } from '../denoising/context-windows.ts';
-import { VideoWriter } from '../media/video-writer.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
 import type { Job } from '../pipeline/open-job.ts';
-import { renderClip } from '../pipeline/render-clip.ts';
-import { RenderProgress } from '../pipeline/render-progress.ts';
-import { networksOf, Studio } from '../pipeline/studio.ts';
+import { Studio } from '../pipeline/studio.ts';
 import { secondsSince } from './clock.ts';
 import { loadNetworks, samplingOf } from './variant-run.ts';
 import type { Variant } from './variants.ts';
@@ -35,31 +32,10 @@ export async function timeWholeJob(
     );
     const sampling = samplingOf(clip.job.bundle, variant);
     const job = { ...clip.job, sampling, denoisedFrames, windows };
-    const { scene, watch } = clip;
-    const loaded = await loadNetworks(studio, job, variant, sampling, { signal });
-    const { networks } = loaded;
-    await networks.bindReference(await networks.makeReference(scene.reference), { transfer: true });
-    const { frames, fps } = job;
-    const writer = await VideoWriter.open({
-      ffmpeg: job.ffmpeg,
-      outputPath: job.output,
-      width: scene.width,
-      height: scene.height,
-      fps,
-      frames,
-      audioPath: options.audio,
-      force: true,
-      signal,
-    });
-    try {
-      const progress = new RenderProgress(frames, countWindowSteps(job.windows), () => {});
-      const { device: name } = await studio.denoisingEngine();
-      await renderClip({ job, scene, networks, writer, progress, watch, device: name });
-      await writer.finish();
-    } finally {
-      await writer.dispose();
-    }
-    await loaded.release();
+    await studio.render(
+      { ...clip, job },
+      { loadNetworks: () => loadNetworks(studio, job, variant, sampling, { signal }) },
+    );
     await clip.dispose();
     return secondsSince(begin);
   } finally {

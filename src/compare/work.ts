@@ -27,7 +27,7 @@ export interface ClipSize {
 }
 
 /** Work of one run of each network. */
-export interface NetworkWork {
+interface NetworkWork {
   readonly encoder: number;
   /** The image encoder; 0 without one. */
   readonly embedding: number;

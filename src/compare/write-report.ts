@@ -6,8 +6,11 @@ import { FaceFinder } from '../face/face-finder.ts';
 import { loadImage } from '../image/load-image.ts';
 import { type Box, boxAround, unionOf } from '../metrics/picture.ts';
 import { spreadOf } from '../metrics/series.ts';
+import { voiceOf } from '../pipeline/motion-inputs.ts';
 import { countPoseRuns } from '../pipeline/open-job.ts';
-import type { PreparedClip, Studio } from '../pipeline/studio.ts';
+import type { PreparedClip } from '../pipeline/prepare-clip.ts';
+import { shownFile } from '../pipeline/resolve-options.ts';
+import type { Studio } from '../pipeline/studio.ts';
 import { Engine } from '../runtime/engine.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Scene } from '../scene/scene.ts';
@@ -35,7 +38,7 @@ import { evaluationsOf, networkWork, variantWork } from './work.ts';
 import { writeSideBySide } from './write-videos.ts';
 
 /** What {@link writeReport} is made of. */
-export interface ReportParts {
+interface ReportParts {
   readonly clip: PreparedClip;
   readonly variantRuns: readonly VariantRun[];
   readonly folder: ReportFolder;
@@ -192,7 +195,7 @@ async function look(
   try {
     const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
     const embedder = await FaceEmbedder.open(engine);
-    const portrait = await loadImage(options.portrait);
+    const portrait = await loadImage(shownFile(options));
     const found = embedder === undefined ? undefined : (await finder.find(portrait))[0];
     const embedding = found === undefined ? undefined : await embedder?.embed(portrait, found.landmarks);
     const measured: Measured[] = [];
@@ -272,8 +275,8 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     machine: examineMachine(device, options.threads, job.ffmpeg),
     limit,
     clip: {
-      portrait: options.portrait,
-      audio: options.audio,
+      portrait: shownFile(options),
+      audio: voiceOf(options),
       bundle: job.bundle.description.name,
       seed: job.options.seed,
       frames: job.frames,
@@ -316,7 +319,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     {
       ffmpeg: job.ffmpeg,
       fps: job.fps,
-      audioPath: options.audio,
+      audioPath: job.sound,
       comment: 'lcm-portrait compare',
     },
   );

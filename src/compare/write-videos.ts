@@ -1,4 +1,4 @@
-/** Videos of finished frames: of one variant, and of two beside each other. */
+/** Videos of finished frames: of one variant, and of two side by side. */
 import { drawLabel } from '../image/draw-label.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
@@ -8,10 +8,10 @@ import { secondsSince } from './clock.ts';
 import type { FrameSpool } from './frame-spool.ts';
 
 /** What all videos of a report share. */
-export interface VideoSettings {
+interface VideoSettings {
   readonly ffmpeg: FfmpegInfo;
   readonly fps: number;
-  readonly audioPath: string;
+  readonly audioPath: string | undefined;
   readonly comment: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -59,12 +59,12 @@ export function encodeClip(outputPath: string, frames: FrameSpool, settings: Vid
 }
 
 /** A clip with the words above it. */
-export interface Panel {
+interface Panel {
   readonly label: string;
   readonly frames: FrameSpool;
 }
 
-/** Encodes clips of one size beside each other. */
+/** Encodes clips of one size side by side. */
 export async function writeSideBySide(
   outputPath: string,
   panels: readonly Panel[],

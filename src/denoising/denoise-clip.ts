@@ -37,11 +37,20 @@ export interface DenoiseClipOptions {
   /** Noise of one frame, [1, C, 1, h, w]. @defaultValue drawn by seed, purpose, step and frame number */
   readonly noise?: ((purpose: NoisePurpose, step: number, frame: number) => Tensor) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Told the windows that will be asked for soonest: before the first step, and while the denoiser runs on each. What it needs
+   * for them can be made meanwhile.
+   */
+  readonly onUpcoming?: ((windows: readonly ContextWindow[]) => void) | undefined;
+  /** Awaited before the first step, and before finished frames are yielded: the denoiser may be busy with another clip. */
+  readonly untilReady?: (() => Promise<void>) | undefined;
   /** Called after each evaluated step of a window. */
   readonly onStep?: ((step: WindowStep) => void) | undefined;
+  /** Called when no step is left: the denoiser is not needed any more, though frames may still be yielded. */
+  readonly onDenoised?: (() => void) | undefined;
   /** Where an earlier run of the same clip was; the frames that it had finished are yielded first. */
   readonly resume?: ResumePoint | undefined;
-  /** Called where a clip may be gone on with, see {@link SavePoint}; denoising goes on afterwards. */
+  /** Called wherever a clip can be resumed, see {@link SavePoint}; denoising continues when it returns. */
   readonly onSavePoint?: ((point: SavePoint) => Promise<void>) | undefined;
 }
 
@@ -59,7 +68,7 @@ export interface FrameState {
   readonly history: readonly Tensor[];
 }
 
-/** How far a clip is: all that changes while it is denoised, so that it can be kept and gone on with. */
+/** How far a clip is: all that changes while it is denoised, so that it can be stored and resumed. */
 export interface DenoiseState {
   /** Steps of windows that are done, in the order of {@link orderWindowSteps}. */
   done: number;
@@ -72,7 +81,7 @@ export interface DenoiseState {
 }
 
 /** The state of a clip of which nothing is done. */
-export function beginDenoising(steps: number): DenoiseState {
+function beginDenoising(steps: number): DenoiseState {
   return {
     done: 0,
     states: Array.from({ length: steps }, () => new Map()),
@@ -96,7 +105,7 @@ export interface SavePoint {
 
 /** A state with the frames that come before it. */
 export interface ResumePoint {
-  /** Goes to whoever resumes, who changes it. */
+  /** Belongs to the resuming caller, which changes it. */
   readonly state: DenoiseState;
   /** The frames that were finished, from the first. */
   readonly frames: AsyncIterable<DenoisedFrame>;
@@ -144,6 +153,15 @@ function scaledBy(factor: number, data: Float32Array): Float32Array {
   return factor === 1 ? data : data.map((value) => value * factor);
 }
 
+/** The window of step `from` of the order, and the next that takes its first step: its frames have been seen least. */
+function upcomingWindows(order: readonly WindowStep[], from: number, steps: number): ContextWindow[] {
+  const next = order[from];
+  if (next === undefined) return [];
+  // Between two that begin, others take their steps, each window's worth of which is as long as there are steps.
+  const beginning = order.slice(from, from + 2 * steps).find(({ stepIndex }) => stepIndex === 0);
+  return beginning === undefined || beginning === next ? [next.window] : [next.window, beginning.window];
+}
+
 /**
  * Yields every frame's clean latents, in order; with `resume`, bit for bit those of a run without a break.
  *
@@ -151,7 +169,7 @@ function scaledBy(factor: number, data: Float32Array): Float32Array {
  */
 export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<DenoisedFrame> {
   const { denoiser, scheduler, guidanceScale, windows, frameShape, seed, sharedFraction, signal } = options;
-  const { onStep, onSavePoint, resume } = options;
+  const { onUpcoming, onStep, onDenoised, onSavePoint, resume } = options;
   const steps = scheduler.timesteps.length;
   if (windows.length !== steps) throw new Error(`${windows.length} steps have windows, not ${steps}`);
   const dims = [1, frameShape[0], 1, frameShape[1], frameShape[2]];
@@ -174,13 +192,16 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     return begun;
   };
 
-  if (resume !== undefined) yield* resume.frames;
+  const order = [...orderWindowSteps(windows)];
   const doneBefore = state.done;
-  let place = 0;
+  onUpcoming?.(upcomingWindows(order, doneBefore, steps));
+  await options.untilReady?.();
+  if (doneBefore === order.length) onDenoised?.();
+  if (resume !== undefined) yield* resume.frames;
   let savePoint = 0;
   let stepsSince = 0;
   let finished: DenoisedFrame[] = [];
-  for (const step of orderWindowSteps(windows)) {
+  for (const [position, step] of order.entries()) {
     const { stepIndex, window } = step;
     stepsSince += 1;
     const isSavePoint = stepIndex === steps - 1 || stepsSince === SAVE_POINT_ROUNDS * steps;
@@ -189,7 +210,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       savePoint += 1;
       stepsSince = 0;
     }
-    if (place++ < doneBefore) continue;
+    if (position < doneBefore) continue;
     signal?.throwIfAborted();
     const { frames, weights, finalUntil } = window;
     const timestep = scheduler.timesteps[stepIndex]!;
@@ -203,6 +224,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     const latents = gather(inputs, frameShape);
     const running = denoiser.conditional(latents, timestep, window);
     running.catch(() => {}); // thrown below
+    onUpcoming?.(upcomingWindows(order, position + 1, steps));
     // What the sampler will need is drawn while the denoiser runs.
     const stepNoise: Tensor[] = [];
     if (scheduler.needsNoise(stepIndex)) {
@@ -220,7 +242,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     }
     if (firstNonFinite(prediction) >= 0) {
       throw new NumericalError(
-        `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${timestep}, got NaN or infinity; try another --device`,
+        `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${timestep}, got NaN or infinity; try another device`,
       );
     }
     await nextTurn();
@@ -235,6 +257,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     await nextTurn();
     state.done++;
     onStep?.(step);
+    if (state.done === order.length) onDenoised?.();
 
     const firstFinal = finalBefore[stepIndex]!;
     for (; finalBefore[stepIndex]! < finalUntil; finalBefore[stepIndex]!++) {

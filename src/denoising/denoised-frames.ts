@@ -6,10 +6,8 @@
  * warp moves the face in every frame and only that remainder is blended.
  */
 import { assertIntegerInRange } from '../errors.ts';
+import { MAX_DENOISE_EVERY } from '../models/bundle-terms.ts';
 import type { DenoisedFrame } from './denoise-clip.ts';
-
-/** Most frames that one denoised frame may stand for. */
-export const MAX_DENOISE_EVERY = 8;
 
 /**
  * Numbers of the frames that are denoised: every `every`th from the first, and the last.

@@ -12,7 +12,7 @@ import { SKULL } from './face-rings.ts';
 import { smoothstep } from './smoothstep.ts';
 
 /** One eye's landmarks, each chain from the picture's left to its right on an upright face. */
-interface EyeLandmarks {
+export interface EyeLandmarks {
   readonly corners: readonly [left: number, right: number];
   readonly upper: readonly number[];
   readonly lower: readonly number[];
@@ -24,7 +24,8 @@ interface EyeLandmarks {
   readonly skin: readonly number[];
 }
 
-const EYES: readonly EyeLandmarks[] = [
+/** The person's right eye, then the left one. */
+export const EYES: readonly EyeLandmarks[] = [
   {
     corners: [33, 133],
     upper: [33, 246, 161, 160, 159, 158, 157, 173, 133],
@@ -61,7 +62,7 @@ const LEAST_GAP = 0.1;
 const LASHES = 0.07;
 /** How far beneath the edge lashes and the lid's rim reach. */
 const RIM = 0.012;
-/** How far below the lower lid's landmarks the closed lid ends, beside this share of the opening. */
+/** How far below the lower lid's landmarks the closed lid ends, in addition to this share of the opening. */
 const OVERLAP = 0.03;
 const OVERLAP_OF_GAP = 0.1;
 /** Height of the skin that unfolds, as a share of what is between lid and brow, and its limits. */
@@ -82,7 +83,7 @@ const EDGE_POINTS = 33;
 const COVERED_RELIABILITY = 0.25;
 
 /** An eye of the portrait in its own axes: u from the left corner (0) to the right one (1), v down, in the same unit. */
-class Eye {
+export class Eye {
   readonly landmarks: EyeLandmarks;
   readonly toSource: Affine;
   readonly fromSource: Affine;

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
  * The canonical face: `vertices` [468 · 3] in cm, x to the person's left, y up, z towards the camera; `triangles`
  * [898 · 3] of vertex indices; `procrustes`, the landmarks that hardly move with expressions, with their weights.
  */
-export interface FaceMesh {
+interface FaceMesh {
   readonly vertices: Float64Array;
   readonly triangles: Uint16Array;
   readonly procrustes: readonly (readonly [landmark: number, weight: number])[];

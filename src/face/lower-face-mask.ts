@@ -1,4 +1,4 @@
-/** The part of a picture that speech moves: lips, chin and the cheeks beside them, with a soft edge. */
+/** The part of a picture that speech moves: lips, chin and the cheeks next to them, with a soft edge. */
 
 /** A mask over part of a picture. */
 export interface SoftMask {

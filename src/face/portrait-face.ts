@@ -6,7 +6,7 @@ import { fitFaceGeometry } from './geometry.ts';
 import { matrixToPose } from './rotation.ts';
 
 /** Smallest larger extent of the landmarks, in pixels: below it there is no detail to animate. */
-export const MIN_FACE_SIZE = 64;
+const MIN_FACE_SIZE = 64;
 /** How far a face may be turned to the side, and up or down, in degrees: beyond, one eye or the lips are hidden. */
 export const MAX_YAW = 35;
 export const MAX_PITCH = 30;

@@ -165,13 +165,13 @@ export function resizePoseImage(image: RgbImage, width: number, height: number):
     for (let x = from, at = (y * width + from) * 3; x <= to; x++) {
       const left = columns.index[x]! * 3;
       const right = Math.min(columns.index[x]! + 1, image.width - 1) * 3;
-      const beside = columns.second[x]!;
+      const fraction = columns.second[x]!;
       for (let channel = 0; channel < 3; channel++, at++) {
         const upper =
-          source[top + left + channel]! * (WEIGHT_ONE - beside) + source[top + right + channel]! * beside;
+          source[top + left + channel]! * (WEIGHT_ONE - fraction) + source[top + right + channel]! * fraction;
         const lower =
-          source[bottom + left + channel]! * (WEIGHT_ONE - beside) +
-          source[bottom + right + channel]! * beside;
+          source[bottom + left + channel]! * (WEIGHT_ONE - fraction) +
+          source[bottom + right + channel]! * fraction;
         const sum = (((WEIGHT_ONE - below) * (upper >> 4)) >> 16) + ((below * (lower >> 4)) >> 16);
         data[at] = (sum + 2) >> 2;
       }

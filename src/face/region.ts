@@ -15,7 +15,7 @@ export interface FaceRegion {
 }
 
 /** What {@link sampleRegion} returns outside of the image: black, or the nearest pixel of the edge. */
-export type Border = 'zero' | 'replicate';
+type Border = 'zero' | 'replicate';
 
 /** Options of {@link sampleRegion}. */
 export interface SampleOptions {

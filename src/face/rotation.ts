@@ -7,7 +7,7 @@
  */
 
 const RADIANS = Math.PI / 180;
-/** Sine of the middle angle's distance to ±90° below which the outer two angles cannot be told apart. */
+/** Sine of the middle angle's distance to ±90° below which the outer two angles cannot be distinguished. */
 const GIMBAL_LOCK = 1e-7;
 
 /** The 4×4 matrix of a pose `[rx, ry, rz, tx, ty, tz]`, degrees and cm. */

@@ -4,7 +4,9 @@
  * is drawn. What a warp cannot know (that inside, what was hidden) is marked as unreliable and left to the denoiser.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
+import { sampleColour } from '../image/sample-colour.ts';
 import { fitAffine } from './affine.ts';
+import { EyeGaze, type GazeAngles } from './eye-gaze.ts';
 import { Eyelids } from './eyelids.ts';
 import { FACE_OVAL, INNER_LIPS } from './face-rings.ts';
 import { MouthInterior } from './mouth-interior.ts';
@@ -16,11 +18,17 @@ const RING_FOLLOW = 0.85;
 /** Smallest area, in square pixels, that counts as an open mouth; keeps the growth of a closed one finite. */
 const CLOSED_MOUTH_AREA = 12;
 
+/** The eyes as they look in the portrait. */
+const OWN_GAZE: GazeAngles = [0, 0];
+
+/** Half the width, in pixels, over which the edge of what hides something is smoothed. */
+const SILHOUETTE = 1;
+
 /** A mesh's triangles, as indices of landmarks, three for each. */
 export type Triangles = ArrayLike<number>;
 
 /** A warped portrait. */
-export interface WarpedPortrait {
+interface WarpedPortrait {
   readonly image: RgbImage;
   /** For each pixel how much of it was really seen in the portrait: 255 all, 0 nothing. */
   readonly reliability: Uint8Array;
@@ -34,6 +42,33 @@ function polygonArea(points: ArrayLike<number>, ring: readonly number[]): number
     sum += points[a]! * points[b + 1]! - points[b]! * points[a + 1]!;
   }
   return Math.abs(sum) / 2;
+}
+
+/** Twice the signed area of triangle `t`. */
+function areaOf(points: Float64Array, corners: Int32Array, t: number): number {
+  const [a, b, c] = [corners[3 * t]! * 2, corners[3 * t + 1]! * 2, corners[3 * t + 2]! * 2];
+  const [x, y] = [points[a]!, points[a + 1]!];
+  return (points[b]! - x) * (points[c + 1]! - y) - (points[c]! - x) * (points[b + 1]! - y);
+}
+
+/** Edges that belong to two triangles: corner, corner, triangle, triangle for each; without those between `excluded` corners. */
+function sharedEdges(triangles: Int32Array, excluded: ReadonlySet<number>): Int32Array {
+  const first = new Map<number, number>();
+  const edges: number[] = [];
+  for (let t = 0; t < triangles.length / 3; t++) {
+    for (let k = 0; k < 3; k++) {
+      const [a, b] = [triangles[3 * t + k]!, triangles[3 * t + ((k + 1) % 3)]!].sort((p, q) => p - q) as [
+        number,
+        number,
+      ];
+      if (excluded.has(a) || excluded.has(b)) continue;
+      const key = a * 65536 + b;
+      const other = first.get(key);
+      if (other === undefined) first.set(key, t);
+      else edges.push(a, b, other, t);
+    }
+  }
+  return Int32Array.from(edges);
 }
 
 /** Scale from the source picture's pixels to the target's. */
@@ -52,10 +87,19 @@ export class PortraitWarp {
   readonly #source: PackedImage;
   readonly #triangles: Int32Array;
   readonly #isLining: Uint8Array;
+  /** Triangles between the face and the border come first. */
+  readonly #ringCount: number;
+  /** Sign of the area of triangles that face the camera. */
+  readonly #orientation: number;
+  /** Which of them the portrait shows from inside: the far side of a turned face. */
+  readonly #sourceTurned: Uint8Array;
+  /** Edges that two triangles share, lips left out: two corners, two triangles. */
+  readonly #edges: Int32Array;
   readonly #sourcePoints: Float64Array;
   readonly #sourceMouthArea: number;
   readonly #mouth: MouthInterior;
   readonly #eyelids: Eyelids;
+  readonly #gaze: EyeGaze;
   /** The source at the size that was asked for last. */
   #rest: RgbImage | undefined;
 
@@ -94,9 +138,19 @@ export class PortraitWarp {
     this.#isLining = new Uint8Array(this.#triangles.length / 3);
     this.#isLining.fill(1, rings.length / 3, (rings.length + lining.length) / 3);
 
+    this.#ringCount = rings.length / 3;
+    let area = 0;
+    for (let t = this.#ringCount; t < this.#triangles.length / 3; t++) {
+      area += areaOf(this.#sourcePoints, this.#triangles, t);
+    }
+    this.#orientation = Math.sign(area);
+    this.#sourceTurned = this.#turnedAway(this.#sourcePoints);
+    this.#edges = sharedEdges(this.#triangles, lips);
+
     this.#sourceMouthArea = polygonArea(sourcePoints, INNER_LIPS);
     this.#mouth = new MouthInterior(source, sourcePoints);
     this.#eyelids = new Eyelids(source, sourcePoints);
+    this.#gaze = new EyeGaze(source, sourcePoints);
   }
 
   #placeRings(points: Float64Array, count: number, width: number, height: number): void {
@@ -146,14 +200,27 @@ export class PortraitWarp {
    * @param landmarks - `[468, 2]` in pixels of the target.
    * @param width - of the target, which shows the whole source picture.
    * @param height - of the target.
+   * @param gaze - where the eyes look. @defaultValue as in the portrait
    */
-  render(landmarks: ArrayLike<number>, width: number, height: number): WarpedPortrait {
+  render(
+    landmarks: ArrayLike<number>,
+    width: number,
+    height: number,
+    gaze: GazeAngles = OWN_GAZE,
+  ): WarpedPortrait {
     const reliability = new Uint8Array(width * height).fill(255);
+    this.#gaze.look(this.#source, gaze);
     return { image: this.#draw(landmarks, width, height, reliability), reliability };
   }
 
   /** The picture of {@link PortraitWarp.render} alone. */
-  renderImage(landmarks: ArrayLike<number>, width: number, height: number): RgbImage {
+  renderImage(
+    landmarks: ArrayLike<number>,
+    width: number,
+    height: number,
+    gaze: GazeAngles = OWN_GAZE,
+  ): RgbImage {
+    this.#gaze.look(this.#source, gaze);
     return this.#draw(landmarks, width, height);
   }
 
@@ -166,12 +233,67 @@ export class PortraitWarp {
     const liningByte = opened > 1 ? Math.round(255 / opened) : 255;
 
     const image = { data: this.#atRest(width, height).slice(), width, height };
-    for (let t = 0; t < this.#isLining.length; t++) {
-      this.#drawTriangle(t, target, areaScale, liningByte, image, reliability);
+    // What has turned away lies behind what is still seen.
+    const turned = this.#turnedAway(target);
+    for (const away of [1, 0]) {
+      for (let t = away === 1 ? 0 : this.#ringCount; t < turned.length; t++) {
+        if (t < this.#ringCount || turned[t] === away) {
+          this.#drawTriangle(t, target, areaScale, liningByte, image, reliability);
+        }
+      }
     }
+    this.#smoothSilhouettes(target, turned, image);
     this.#mouth.draw(image, landmarks);
     this.#eyelids.draw(image, landmarks, reliability);
     return image;
+  }
+
+  /** 1 for each triangle of the face that shows its inner side, 0 for all others. */
+  #turnedAway(points: Float64Array): Uint8Array {
+    const corners = this.#triangles;
+    return Uint8Array.from({ length: corners.length / 3 }, (_, t) =>
+      t >= this.#ringCount && areaOf(points, corners, t) * this.#orientation < 0 ? 1 : 0,
+    );
+  }
+
+  /** Where a cheek hides what is behind it, its edge is as soft as a camera would show it: triangles end in steps. */
+  #smoothSilhouettes(target: Float64Array, turned: Uint8Array, image: RgbImage): void {
+    const edges = this.#edges;
+    const { width, height, data } = image;
+    const [before, after] = [
+      [0, 0, 0],
+      [0, 0, 0],
+    ];
+    for (let e = 0; e < edges.length; e += 4) {
+      const [one, other] = [edges[e + 2]!, edges[e + 3]!];
+      if (turned[one] === turned[other]) continue;
+      // An edge that the portrait shows itself is soft already.
+      if (turned[one] === this.#sourceTurned[one] && turned[other] === this.#sourceTurned[other]) continue;
+      const [a, b] = [edges[e]! * 2, edges[e + 1]! * 2];
+      const [x0, y0] = [target[a]!, target[a + 1]!];
+      const [dx, dy] = [target[b]! - x0, target[b + 1]! - y0];
+      const length = Math.hypot(dx, dy);
+      if (length < 1e-6) continue;
+      const [nx, ny] = [-dy / length, dx / length];
+      const firstRow = Math.max(0, Math.floor(Math.min(y0, y0 + dy) - SILHOUETTE));
+      const lastRow = Math.min(height - 1, Math.ceil(Math.max(y0, y0 + dy) + SILHOUETTE));
+      const firstColumn = Math.max(0, Math.floor(Math.min(x0, x0 + dx) - SILHOUETTE));
+      const lastColumn = Math.min(width - 1, Math.ceil(Math.max(x0, x0 + dx) + SILHOUETTE));
+      for (let row = firstRow; row <= lastRow; row++) {
+        for (let column = firstColumn; column <= lastColumn; column++) {
+          const [px, py] = [column + 0.5 - x0, row + 0.5 - y0];
+          const along = (px * dx + py * dy) / (length * length);
+          const off = Math.abs(px * nx + py * ny);
+          if (along < 0 || along >= 1 || off > SILHOUETTE) continue;
+          sampleColour(image, column + 0.5 - nx * SILHOUETTE, row + 0.5 - ny * SILHOUETTE, before);
+          sampleColour(image, column + 0.5 + nx * SILHOUETTE, row + 0.5 + ny * SILHOUETTE, after);
+          const at = (row * width + column) * 3;
+          for (let c = 0; c < 3; c++) {
+            data[at + c] = Math.round(0.5 * data[at + c]! + 0.25 * (before[c]! + after[c]!));
+          }
+        }
+      }
+    }
   }
 
   /** Draws triangle `t` at the corners that `target` gives it. */

@@ -1,7 +1,7 @@
 /**
  * A lock that threads, processes and machines share by way of a folder.
  *
- * Lamport's bakery: whoever wants the lock announces itself, takes a ticket whose number is one more than the highest that
+ * Lamport's bakery: a waiter announces itself, takes a ticket whose number is one more than the highest that
  * it sees, and has its turn when nobody with a lower ticket is left. Announcements and tickets are empty files whose names
  * say who made them. No name is ever used twice and no process comes back after its end, so that files of those that have
  * ended may be removed by anybody at any time: unlike one file for all, which somebody else may have made anew between the
@@ -56,7 +56,7 @@ export interface LockOptions {
 }
 
 /** Somebody else has the lock. */
-export interface LockHolder {
+interface LockHolder {
   readonly owner: ThreadOwner;
   /** The file that says so; to be removed by hand if the owner does not run and this cannot be found out from here. */
   readonly file: string;

@@ -2,7 +2,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import os from 'node:os';
 
-/** A thread, told apart from every other that there was, where the system says when threads began. */
+/** A thread, distinguished from every earlier one, where the system says when threads began. */
 export interface ThreadOwner {
   readonly host: string;
   readonly pid: number;
@@ -13,7 +13,7 @@ export interface ThreadOwner {
 }
 
 /** What can be said of an owner from here; of other machines' nothing can. */
-export type Liveness = 'running' | 'ended' | 'unknown';
+type Liveness = 'running' | 'ended' | 'unknown';
 
 /** Host names have up to 64 bytes on Linux; more would not fit into file names with all that comes before. */
 const MAX_HOST_LENGTH = 64;

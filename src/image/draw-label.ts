@@ -1,4 +1,4 @@
-/** Words on a strip, for pictures that are put beside each other. */
+/** Words on a strip, for pictures that stand side by side. */
 import sharp from 'sharp';
 import type { RgbImage } from './rgb-image.ts';
 

@@ -6,7 +6,7 @@ import { InvalidOptionError, MediaError } from '../errors.ts';
 import type { RgbImage } from './rgb-image.ts';
 
 /** File formats of {@link encodeImage}. */
-export type ImageFormat = 'png' | 'jpeg';
+type ImageFormat = 'png' | 'jpeg';
 
 /**
  * The bytes of a file with this picture.

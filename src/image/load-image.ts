@@ -5,7 +5,7 @@ import { describeFileProblem, MediaError } from '../errors.ts';
 import type { RgbImage } from './rgb-image.ts';
 
 /** Default limit of {@link loadImage}: 64 megapixels are 192 MB of RGB, and more than phones' main cameras give. */
-export const MAX_IMAGE_PIXELS = 64_000_000;
+const MAX_IMAGE_PIXELS = 64_000_000;
 /** No picture within the pixel limit needs more; reading stops before memory does. */
 const MAX_FILE_BYTES = 512_000_000;
 /** Light neutral grey: cut-out portraits get neither a dark nor a glaring rim. */

@@ -12,7 +12,7 @@ import type { RgbImage } from './rgb-image.ts';
 export type ResampleFilter = 'area' | 'bilinear' | 'bicubic' | 'lanczos';
 
 /** A rectangle in continuous pixels; it may reach beyond the picture. */
-export interface ImageBox {
+interface ImageBox {
   /** Left edge. */
   readonly x: number;
   /** Top edge. */

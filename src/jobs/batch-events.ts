@@ -1,4 +1,5 @@
-/** What a batch tells while it runs, and what it says in the end. */
+/** Events of a batch while it runs, and its report at the end. */
+import type { RenderingProgress } from '../pipeline/animate-options.ts';
 import type { JobFailure } from './job-failure.ts';
 
 /**
@@ -73,26 +74,23 @@ export interface BatchReport {
   readonly jobs: readonly JobReport[];
 }
 
+/** How far a job is, and the batch with it. */
+export interface JobProgress extends RenderingProgress {
+  /** Index of the job. */
+  readonly job: number;
+  /** Share of the batch that is done, 0 to 1: by frames, where jobs without a known number are taken for average ones. */
+  readonly batchFraction: number;
+  /** Seconds to the end of the batch, from the pace so far; undefined until known. */
+  readonly batchRemaining?: number;
+}
+
 /** What the events of {@link runBatch} are. */
 export type BatchEvent =
   /** First: all jobs, before any is begun. */
   | { readonly type: 'batch'; readonly manifest: string; readonly jobs: readonly JobReport[] }
   /** A job has changed its state. */
   | { readonly type: 'job'; readonly job: JobReport }
-  | {
-      readonly type: 'progress';
-      /** Index of the job. */
-      readonly job: number;
-      readonly framesDone: number;
-      readonly framesTotal: number;
-      readonly stepsDone: number;
-      readonly stepsTotal: number;
-      readonly framesPerSecond: number;
-      /** Seconds to the end of the job. */
-      readonly remaining?: number;
-      /** Seconds to the end of the batch, from the pace so far. */
-      readonly batchRemaining?: number;
-    }
+  | ({ readonly type: 'progress' } & JobProgress)
   | { readonly type: 'notice'; readonly job?: number; readonly message: string }
   /** Last. */
   | { readonly type: 'report'; readonly report: BatchReport };

@@ -16,13 +16,13 @@ const HEAD_BYTES = MAGIC.length + 4;
 const PIECE_BYTES = 1 << 20;
 
 /** What a checkpoint file holds. */
-export interface CheckpointContents {
+interface CheckpointContents {
   readonly description: unknown;
   readonly arrays: readonly Float32Array[];
 }
 
 /** A checkpoint file that is not what was written. */
-export class DamagedCheckpointError extends Error {
+class DamagedCheckpointError extends Error {
   override readonly name = 'DamagedCheckpointError';
 }
 

@@ -101,7 +101,7 @@ export class CheckpointStore implements ClipCheckpoints {
   async save(point: SavePoint): Promise<void> {
     await this.#writing;
     this.#writing = this.#write(point);
-    this.#writing.catch(() => {}); // told by the next call
+    this.#writing.catch(() => {}); // thrown by the next call
   }
 
   flush(): Promise<void> {

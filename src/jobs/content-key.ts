@@ -8,17 +8,15 @@ import { describeFileProblem, MediaError } from '../errors.ts';
 import { hashFile } from '../files/hash-file.ts';
 import { filesOf, openBundle } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { defaultBundleStore, presetOf } from '../pipeline/open-job.ts';
+import { locateHeadMotion } from '../pipeline/head-motions.ts';
+import { defaultBundleStore } from '../pipeline/open-job.ts';
+import { contentOf, OPTION_NAMES, specOf } from '../pipeline/options/clip-keys.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
+import { chooseSettings, presetOf } from '../pipeline/resolve-sampling.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
-export const RENDER_VERSION = 4;
-
-/** Do not change a clip, only where it goes and what computes it. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  ...['output', 'overwrite', 'bundleStore', 'device', 'threads', 'ffmpegPath', 'signal', 'onProgress'],
-]);
+const RENDER_VERSION = 4;
 
 /** Hashes files, each once while it stays as it is. */
 export class FileHashes {
@@ -58,30 +56,29 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
   const parts = filesOf(bundle)
     .map(([part]) => part)
     .sort();
-  const described: Record<string, unknown> = {
-    ...resolved,
-    // The preset's choice and the same one by hand are one clip.
-    sampler: resolved.sampler ?? preset.sampler,
-    steps: resolved.steps ?? preset.steps,
-    guidance: resolved.guidance ?? preset.guidance,
-    windows: resolved.windows ?? preset.windows ?? 'overlapping',
-    denoiseEvery: resolved.denoiseEvery ?? preset.denoiseEvery ?? 1,
-    precision: resolved.precision ?? preset.precision ?? 'auto',
+  const described: Record<string, unknown> = {};
+  for (const key of OPTION_NAMES) {
+    const value = resolved[key];
+    const content = contentOf(specOf(key));
+    if (content === 'value') described[key] = value;
+    else if (content === 'contents' && value !== undefined) described[key] = await hashes.of(String(value));
+  }
+  // The preset's choice and the same one by hand are one clip.
+  Object.assign(described, chooseSettings(preset, resolved), {
     fps: resolved.fps ?? bundle.description.fps,
-    portrait: await hashes.of(resolved.portrait),
-    audio: await hashes.of(resolved.audio),
+    headMotion:
+      resolved.headMotion === undefined ? undefined : await hashes.of(locateHeadMotion(resolved.headMotion)),
     loras: await Promise.all((resolved.loras ?? []).map((lora) => describeLora(lora, hashes))),
     bundle: {
       description: bundle.description,
       files: await Promise.all(parts.map(async (part) => [part, await hashes.of(bundle.pathOf(part))])),
     },
-  };
-  for (const name of WITHOUT_EFFECT) delete described[name];
+  });
   const text = canonicalJson({ version: RENDER_VERSION, ...described });
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** A LoRA by its content and scale; some have their own scales in a file beside them. */
+/** A LoRA by its content and scale; some have their own scales in a file next to them. */
 async function describeLora({ path, scale }: LoraFile, hashes: FileHashes): Promise<unknown[]> {
   const hash = await hashes.of(path);
   const lora = openLora(path);
@@ -91,7 +88,7 @@ async function describeLora({ path, scale }: LoraFile, hashes: FileHashes): Prom
 }
 
 /** JSON with sorted keys, so that equal values give equal text. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -10,6 +10,7 @@ import { hashFile } from '../files/hash-file.ts';
 import { removePartials } from '../files/partial-name.ts';
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
 import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
+import { shownFile } from '../pipeline/resolve-options.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { ClipRenderer, PreparedRender } from './clip-renderer.ts';
 import { contentKey, type FileHashes } from './content-key.ts';
@@ -19,8 +20,8 @@ import { lockFolder } from './job-lock.ts';
 import type { BatchJob } from './manifest.ts';
 import { TimeLimit } from './time-limit.ts';
 
-/** What a job is told of where it runs. */
-export interface JobSurroundings {
+/** Where a job runs. */
+interface JobSurroundings {
   readonly stateFolder: string;
   readonly hashes: FileHashes;
   readonly renderer: ClipRenderer;
@@ -33,14 +34,14 @@ export interface JobSurroundings {
   readonly onResume: (frames: number) => void;
   /** Whether other programs on this machine may want the same output. */
   readonly lock: boolean;
-  /** A key that the inputs must have: whoever queued the job saw them so. */
+  /** A key that the inputs must have: the process that queued the job found them so. */
   readonly expectedKey?: string;
   /** Called before the video gets its name; throws if that is not for this program to do any more. */
   readonly confirm?: () => Promise<void>;
 }
 
 /** A job whose video is there. */
-export interface FinishedJob {
+interface FinishedJob {
   /** The video was there before. */
   readonly reused: boolean;
   readonly clip: RecordedClip;
@@ -128,12 +129,12 @@ async function prepareUnlessDone(
   surroundings: JobSurroundings,
 ): Promise<PreparedJob | { readonly clip: RecordedClip }> {
   const { hashes, signal, renderer, expectedKey, onProgress } = surroundings;
-  const { output, portrait } = job.options;
+  const { output } = job.options;
   const key = await contentKey(job.options, hashes);
   if (expectedKey !== undefined && key !== expectedKey) {
     throw new MediaError(
       `Cannot render ${job.name}: expected the portrait, speech, LoRAs and bundle that were queued, got others under their names`,
-      portrait,
+      shownFile(job.options),
     );
   }
   signal.throwIfAborted();
@@ -144,8 +145,11 @@ async function prepareUnlessDone(
   }
   if (found.kind === 'foreign' && job.options.overwrite !== true) {
     throw new MediaError(
-      `Cannot write ${output}: expected a new file, got one that this batch did not make, or that was changed since; ` +
-        'choose another name, or overwrite it with --force',
+      [
+        `Cannot write ${output}: expected a new file, got one that this batch did not make, or that was changed since; ` +
+          'choose another name, or set ',
+        { option: 'overwrite', value: true },
+      ],
       output,
     );
   }
@@ -190,7 +194,7 @@ async function renderPrepared(
     return { reused: false, clip: published.clip ?? { frames, fps, width, height, seconds: 0 }, result };
   } finally {
     await render.dispose();
-    await store.flush().catch(() => {}); // told by the rendering, or not needed any more
+    await store.flush().catch(() => {}); // reported by the rendering, or not needed any more
   }
 }
 

@@ -22,8 +22,23 @@ export class JobTimeoutError extends PipelineError {
 
 /** System errors that come and go: busy or unreachable disks, too many open files, memory, a network share that blinks. */
 const PASSING_CODES: ReadonlySet<unknown> = new Set([
-  ...['EAGAIN', 'EBUSY', 'EINTR', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOLCK', 'ESTALE', 'ETIMEDOUT'],
-  ...['ETXTBSY', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'EREMOTEIO', 'ENOTCONN'],
+  'EAGAIN',
+  'EBUSY',
+  'EINTR',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOLCK',
+  'ESTALE',
+  'ETIMEDOUT',
+  'ETXTBSY',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EREMOTEIO',
+  'ENOTCONN',
 ]);
 const FULL_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
 /** ffmpeg tells of a full disk in words only. */

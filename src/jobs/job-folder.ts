@@ -12,7 +12,7 @@ import { writeDurably } from '../files/write-durably.ts';
 const FORMAT = 1;
 
 /** A finished video. */
-export interface JobRecord {
+interface JobRecord {
   /** Content key of the clip. */
   readonly key: string;
   /** SHA-256 of the video. */
@@ -24,7 +24,7 @@ export interface JobRecord {
   readonly replaces?: string;
 }
 
-/** What is told of a finished video, also by a later run. */
+/** What is reported of a finished video, also by a later run. */
 export interface RecordedClip {
   readonly frames: number;
   readonly fps: number;
@@ -35,7 +35,7 @@ export interface RecordedClip {
 }
 
 /** How an output stands. */
-export type OutputState =
+type OutputState =
   | { readonly kind: 'missing' }
   /** The clip that is asked for. */
   | { readonly kind: 'done'; readonly record: JobRecord }
@@ -112,7 +112,7 @@ export class JobFolder {
     await writeDurably(this.#recordFile, text);
   }
 
-  /** Removes files that programs which were killed had begun to write; for whoever has the folder's lock. */
+  /** Removes what killed programs had begun to write. The caller holds the folder's lock. */
   async removePartials(): Promise<void> {
     for (const name of await readdir(this.path).catch(() => [])) {
       if (isPartialName(name)) await rm(path.join(this.path, name), { force: true });

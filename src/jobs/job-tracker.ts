@@ -1,5 +1,9 @@
 /** Keeps what reports say of each job, and turns every change into an event. */
+
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
+import { voiceOf } from '../pipeline/motion-inputs.ts';
+import { combineProgress } from '../pipeline/progress.ts';
+import { shownFile } from '../pipeline/resolve-options.ts';
 import {
   type BatchEvent,
   type BatchReport,
@@ -20,12 +24,13 @@ interface Entry {
   report: JobReport;
   /** When the present attempt began, in seconds. */
   since: number | undefined;
-  /** Of the present attempt. */
-  framesDone: number;
+  /** Share of the clip that is rendered, 0 to 1, and the part of it that came from checkpoints. */
+  fraction: number;
+  fractionBefore: number;
 }
 
 /** What became of a job that succeeded. */
-export interface TrackedSuccess {
+interface TrackedSuccess {
   readonly reused: boolean;
   readonly clip: RecordedClip;
   readonly result?: AnimateResult | undefined;
@@ -43,8 +48,6 @@ export class JobTracker {
   readonly #startedAt: string;
   readonly #begin: number;
   #renderingSince: number | undefined;
-  /** Frames that were rendered in this run, by jobs that have ended. */
-  #framesRendered = 0;
 
   /** @param now - seconds on a clock that never goes back. */
   constructor(
@@ -58,13 +61,13 @@ export class JobTracker {
     this.#now = now;
     this.#begin = now();
     this.#startedAt = new Date().toISOString();
-    this.#entries = jobs.map(({ index, name, options: { portrait, audio, output } }) => ({
+    this.#entries = jobs.map(({ index, name, options }) => ({
       report: {
         index,
         name,
-        portrait,
-        audio,
-        output,
+        portrait: shownFile(options),
+        audio: voiceOf(options),
+        output: options.output,
         state: 'waiting',
         reused: false,
         attempts: 0,
@@ -73,7 +76,8 @@ export class JobTracker {
         resumedFrames: 0,
       },
       since: undefined,
-      framesDone: 0,
+      fraction: 0,
+      fractionBefore: 0,
     }));
     emit({ type: 'batch', manifest, jobs: this.jobs });
   }
@@ -86,7 +90,8 @@ export class JobTracker {
   begin(index: number): void {
     const entry = this.#entries[index]!;
     entry.since = this.#now();
-    entry.framesDone = 0;
+    entry.fraction = 0;
+    entry.fractionBefore = 0;
     entry.report = { ...entry.report, attempts: entry.report.attempts + 1 };
   }
 
@@ -110,19 +115,18 @@ export class JobTracker {
     if (event.type === 'notice') {
       this.notice(event.message, index);
     } else if (event.type === 'frames') {
-      this.#entries[index]!.framesDone = event.framesDone;
-      const { framesDone, framesTotal, stepsDone, stepsTotal, framesPerSecond, remaining } = event;
-      const batchRemaining = this.#remaining();
+      const entry = this.#entries[index]!;
+      // What comes from checkpoints is there at once, and says nothing of the pace.
+      if (entry.fraction === 0 && entry.report.resumedFrames > 0) entry.fractionBefore = event.fraction;
+      entry.fraction = event.fraction;
+      const { fraction, remaining } = this.#batchProgress();
       this.#emit({
+        ...event,
         type: 'progress',
         job: index,
-        framesDone,
-        framesTotal,
-        stepsDone,
-        stepsTotal,
-        framesPerSecond,
-        ...(remaining !== undefined && { remaining }),
-        ...(batchRemaining !== undefined && { batchRemaining }),
+        batchFraction: fraction,
+        // The batch does not end before this job does.
+        ...(remaining !== undefined && { batchRemaining: Math.max(remaining, event.remaining ?? 0) }),
       });
     }
   }
@@ -148,7 +152,8 @@ export class JobTracker {
   done(index: number, { reused, clip, result, worker, denoiseSeconds }: TrackedSuccess): void {
     const denoise = result?.times.denoise ?? denoiseSeconds;
     const { frames, fps, width, height } = clip;
-    if (!reused) this.#framesRendered += frames - this.#entries[index]!.report.resumedFrames;
+    const entry = this.#entries[index]!;
+    if (reused) entry.fractionBefore = 1;
     this.#update(index, {
       state: 'done',
       reused,
@@ -194,19 +199,12 @@ export class JobTracker {
     this.#emit({ type: 'job', job: entry.report });
   }
 
-  /** From the frames that are known to be left, jobs without a known number taken for average ones. */
-  #remaining(): number | undefined {
-    if (this.#renderingSince === undefined) return undefined;
-    const known = this.#entries.flatMap(({ report }) => report.frames ?? []);
-    const average = known.reduce((sum, frames) => sum + frames, 0) / Math.max(1, known.length);
-    let left = 0;
-    let rendered = this.#framesRendered;
-    for (const { report, framesDone } of this.#entries) {
-      if (ENDED.has(report.state)) continue;
-      left += (report.frames ?? average) - framesDone;
-      rendered += Math.max(0, framesDone - report.resumedFrames);
-    }
-    const elapsed = this.#now() - this.#renderingSince;
-    return rendered > 0 && elapsed > 0 ? (left * elapsed) / rendered : undefined;
+  #batchProgress(): ReturnType<typeof combineProgress> {
+    const clips = this.#entries.map(({ report: { state, frames }, fraction, fractionBefore }) => {
+      if (!ENDED.has(state)) return { frames, fraction, before: fractionBefore };
+      // Nothing is left of a job that has ended; one that failed says nothing of the pace.
+      return { frames, fraction: 1, before: state === 'done' ? fractionBefore : 1 };
+    });
+    return combineProgress(clips, this.#now() - (this.#renderingSince ?? this.#now()));
   }
 }

@@ -25,7 +25,7 @@ interface Lane {
 }
 
 /** A lane for one attempt. */
-export interface LaneLease {
+interface LaneLease {
   readonly renderer: ClipRenderer;
   /** Waits until no other clip is prepared here. */
   whilePreparing<T>(work: () => Promise<T>): Promise<T>;

@@ -2,12 +2,13 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { INPUT_KEYS, type InputKey } from '../pipeline/options/clip-keys.ts';
 import type { ManifestProblem } from './manifest-schema.ts';
 
 /** A job with the place that it has in its manifest. */
-export interface PlacedJob {
+interface PlacedJob {
   readonly place: string;
-  readonly options: Pick<AnimateOptions, 'portrait' | 'audio' | 'output'>;
+  readonly options: Pick<AnimateOptions, InputKey | 'output'>;
 }
 
 /** Two jobs that write one file, or a job that writes another's input. */
@@ -29,7 +30,10 @@ export async function findOutputProblems(
     return real.then((name) => path.join(name, path.basename(file)).normalize('NFC').toLowerCase());
   };
   for (const job of jobs) {
-    for (const file of [job.options.portrait, job.options.audio]) inputs.set(await identityOf(file), job);
+    for (const key of INPUT_KEYS) {
+      const file = job.options[key];
+      if (file !== undefined) inputs.set(await identityOf(file), job);
+    }
   }
   for (const job of jobs) {
     const { output } = job.options;

@@ -1,13 +1,42 @@
 /** What a manifest may say: the types of the library, and the table that files are checked against. */
+import type { z } from 'zod';
 import { PipelineError } from '../errors.ts';
-import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import type { LoraFile } from '../weights/lora.ts';
+import { INPUT_KEYS, type InputKey, type JobOptionKey, keysWhere } from '../pipeline/options/clip-keys.ts';
+import type { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
+import type { ValueOf } from '../pipeline/options/option-spec.ts';
+import { integer, positive } from '../pipeline/options/option-types.ts';
 
-/** Options of a clip that a job may set; device and threads belong to the whole batch. */
-export type ClipOptions = Omit<
-  AnimateOptions,
-  'portrait' | 'audio' | 'output' | 'device' | 'threads' | 'ffmpegPath' | 'signal' | 'onProgress'
->;
+type Table = typeof CLIP_OPTIONS;
+
+/** An option as a manifest writes it: what has a form as text may be text, and one item stands for a list of one. */
+type Written<Spec> = Spec extends { readonly repeatable: true }
+  ? ValueOf<Spec> extends readonly (infer Item)[]
+    ? string | readonly (string | Item)[]
+    : never
+  : Spec extends { readonly fromText: unknown }
+    ? string | ValueOf<Spec>
+    : ValueOf<Spec>;
+
+/** Files that are read: a path, a pattern such as `faces/*.jpg`, or a list of both. */
+type WrittenInputs = {
+  readonly [Key in keyof Table as Key extends InputKey
+    ? Table[Key] extends { readonly required: true }
+      ? Key
+      : never
+    : never]: string | readonly string[];
+} & {
+  readonly [Key in keyof Table as Key extends InputKey
+    ? Table[Key] extends { readonly required: true }
+      ? never
+      : Key
+    : never]?: string | readonly string[];
+};
+
+type WrittenOptions = {
+  readonly [Key in keyof Table as Key extends Exclude<JobOptionKey, InputKey | 'output'>
+    ? Key
+    : never]?: Written<Table[Key]>;
+};
 
 /** What only a job has. */
 export interface JobControl {
@@ -19,26 +48,19 @@ export interface JobControl {
   readonly timeout?: number;
 }
 
-/** One entry of a manifest; several portraits or recordings make a job of each pair. */
-export interface JobSpec extends Omit<ClipOptions, 'loras'>, JobControl {
+/**
+ * One entry of a manifest: the options of a clip, but for those of the machine, which belong to the whole batch. Several
+ * portraits or recordings make a job of each pair; LoRAs of a job take the place of those of the defaults.
+ */
+export interface JobSpec extends WrittenInputs, WrittenOptions, JobControl {
   /** Name in reports. @defaultValue the output's */
   readonly id?: string;
-  /** Pictures: a path, a pattern such as `faces/*.jpg`, or a list of both. */
-  readonly portrait: string | readonly string[];
-  /** Recordings: a path, a pattern, or a list of both. */
-  readonly audio: string | readonly string[];
   /**
    * Video to write. `{portrait}` and `{audio}` stand for the names of the files without extension, `{index}` for the
    * number of the job, `{id}`, `{seed}`, `{preset}`, `{sampler}`, `{steps}` and `{fps}` for the job's.
    * @defaultValue '{portrait}-{audio}.mp4'
    */
   readonly output?: string;
-  /**
-   * LoRAs to merge after those of the preset: `file` or `file:scale`, one or a list; a job's take the place of those of the
-   * defaults. A cell of a table separates them by `|`.
-   * @defaultValue none
-   */
-  readonly loras?: string | readonly (string | LoraFile)[];
 }
 
 /** A batch of jobs; relative paths start at the manifest's folder. */
@@ -70,36 +92,39 @@ export class ManifestError extends PipelineError {
   }
 }
 
-/** Keys of {@link JobControl} with the values that they take. */
-export const CONTROL_CHECKS: Readonly<
-  Record<keyof JobControl, { readonly expected: string; readonly accepts: (value: number) => boolean }>
-> = {
+/** What is to be said of each member of {@link JobControl}. */
+export const JOB_CONTROLS: {
+  readonly [Key in keyof JobControl]-?: {
+    readonly type: z.ZodType<number>;
+    readonly description: string;
+    readonly default?: number;
+  };
+} = {
   priority: {
-    expected: 'an integer from -1000 to 1000',
-    accepts: (value) => Number.isInteger(value) && Math.abs(value) <= 1000,
+    type: integer(-1000, 1000),
+    description: 'Jobs with a higher number begin earlier.',
+    default: 0,
   },
   attempts: {
-    expected: 'an integer from 1 to 100',
-    accepts: (value) => Number.isInteger(value) && value >= 1 && value <= 100,
+    type: integer(1, 100),
+    description: 'How often a job is begun at most when it fails for a reason that can pass.',
+    default: 3,
   },
   timeout: {
-    expected: 'seconds, more than 0 and at most 604800 (a week)',
-    accepts: (value) => value > 0 && value <= 604_800,
+    type: positive(604_800, 'seconds, more than 0 and at most 604800 (a week)'),
+    description: 'Seconds that an attempt may take; no limit if there are none.',
   },
 };
 
-/** Placeholders of an output. */
-export const PLACEHOLDERS = [
-  'portrait',
-  'audio',
+/** Placeholders of an output: names of files, of the job, and of some options. */
+export const PLACEHOLDERS: readonly string[] = [
+  ...INPUT_KEYS,
   'index',
   'id',
-  'seed',
-  'preset',
-  'sampler',
-  'steps',
-  'fps',
-] as const;
+  ...keysWhere(({ placeholder = false }) => placeholder),
+];
 
-/** Output of a job that names none. */
-export const DEFAULT_OUTPUT = '{portrait}-{audio}.mp4';
+/** Output of a job that names none, from the files that it has. */
+export function defaultOutput(inputs: readonly string[] = ['portrait', 'audio']): string {
+  return `${inputs.map((key) => `{${key}}`).join('-')}.mp4`;
+}

@@ -7,6 +7,8 @@ import path from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { type Document, isAlias, isMap, isNode, isSeq, LineCounter, parseDocument } from 'yaml';
 import { describeFileProblem } from '../errors.ts';
+import { keysWhere } from '../pipeline/options/clip-keys.ts';
+import { kindOfType } from '../pipeline/options/option-types.ts';
 import { ManifestError, type ManifestProblem } from './manifest-schema.ts';
 
 /** Keys and indices from the root of a manifest to a value. */
@@ -180,9 +182,12 @@ function parseTable(text: string, name: string) {
 }
 
 /** Columns that stay text, whatever they look like: a portrait may be called `1`. */
-const TEXT_COLUMNS: ReadonlySet<string> = new Set(['id', 'portrait', 'audio', 'output', 'bundle']);
+const TEXT_COLUMNS: ReadonlySet<string> = new Set([
+  'id',
+  ...keysWhere(({ type, fromText }) => kindOfType(type) === 'string' || fromText !== undefined),
+]);
 /** Columns with several files, separated by what no name of a file has on Windows, and hardly any elsewhere. */
-const LIST_COLUMNS: ReadonlySet<string> = new Set(['loras']);
+const LIST_COLUMNS: ReadonlySet<string> = new Set(keysWhere(({ repeatable = false }) => repeatable));
 
 function readCell(column: string, cell: string): unknown {
   if (LIST_COLUMNS.has(column)) return cell.split('|').map((item) => item.trim());
@@ -227,7 +232,7 @@ function fromAniPortrait(value: unknown, placeOf: ManifestSource['placeOf']) {
     },
     notices:
       others.length > 0
-        ? [`AniPortrait's own settings are not used: ${others.join(', ')}; choose networks with --bundle`]
+        ? [`AniPortrait's own settings are not used: ${others.join(', ')}; choose networks with bundle`]
         : [],
   };
 }

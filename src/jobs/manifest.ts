@@ -1,19 +1,29 @@
 /** From a manifest to the list of its jobs, or to the list of all that is wrong with it. */
-import { readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { describeFileProblem } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { closestName } from '../pipeline/closest-name.ts';
-import { findInvalidOptions, OPTION_NAMES, resolveOptions } from '../pipeline/resolve-options.ts';
-import type { LoraFile } from '../weights/lora.ts';
-import { parseLora } from '../weights/lora-argument.ts';
+import {
+  INPUT_KEYS,
+  type InputKey,
+  JOB_OPTION_KEYS,
+  keysOf,
+  keysWhere,
+  type OptionKey,
+  specOf,
+  withPaths,
+} from '../pipeline/options/clip-keys.ts';
+import type { OptionPath } from '../pipeline/options/option-spec.ts';
+import { refusalOf } from '../pipeline/options/option-types.ts';
+import { findInvalidOptions, resolveOptions } from '../pipeline/resolve-options.ts';
 import { findOutputProblems } from './manifest-outputs.ts';
 import {
   type BatchManifest,
-  CONTROL_CHECKS,
-  DEFAULT_OUTPUT,
+  defaultOutput,
+  JOB_CONTROLS,
   type JobControl,
   ManifestError,
   type ManifestProblem,
@@ -56,21 +66,20 @@ export interface LoadManifestOptions {
   readonly overwrite?: boolean | undefined;
 }
 
-const DEFAULT_ATTEMPTS = 3;
 /** More jobs than this come from a pattern that says more than was meant. */
 const MAX_JOBS = 100_000;
 /** Belong to the batch, since its jobs share the engine. */
-const SHARED_OPTIONS: ReadonlySet<string> = new Set(['device', 'threads']);
-const RUN_OPTIONS: ReadonlySet<string> = new Set(['ffmpegPath', 'signal', 'onProgress']);
-const CLIP_KEYS = OPTION_NAMES.filter((key) => !SHARED_OPTIONS.has(key) && !RUN_OPTIONS.has(key));
-const CONTROL_KEYS = Object.keys(CONTROL_CHECKS) as (keyof JobControl)[];
-const JOB_KEYS: readonly string[] = ['id', ...CLIP_KEYS, ...CONTROL_KEYS];
+const SHARED_KEYS: readonly string[] = keysOf('machine');
+const CONTROL_KEYS = Object.keys(JOB_CONTROLS) as (keyof JobControl)[];
+const JOB_KEYS: readonly string[] = ['id', ...JOB_OPTION_KEYS, ...CONTROL_KEYS];
+/** Options that are what they say, whatever files there are. */
+const VALUE_KEYS = JOB_OPTION_KEYS.filter((key) => specOf(key).group !== 'input' && key !== 'output');
+/** Options that list files, each with more to say of it. */
+const ITEM_KEYS = keysWhere(({ path: to }) => to?.to === 'items');
 const ROOT_KEYS = ['version', 'defaults', 'jobs'];
-/** Options that name a file or a folder. */
-const PATH_KEYS: readonly string[] = ['portrait', 'audio'];
 
-/** Stands for the files of a clip where only its other options are looked at. */
-const ANY_CLIP = { portrait: 'portrait', audio: 'audio', output: 'output.mp4' };
+/** Stands for the output of a clip where only its other options are looked at. */
+const ANY_OUTPUT = 'output.mp4';
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -100,8 +109,8 @@ class Expansion {
   readonly #overwrite: boolean | undefined;
   readonly #problems: ManifestProblem[];
   readonly #files = new Map<string, Promise<string | undefined>>();
-  /** What is wrong with a default, or the name of a column, is so for each job, and told once. */
-  readonly #told = new Set<string>();
+  /** What is wrong with a default, or the name of a column, holds for each job, and is reported once. */
+  readonly #reported = new Set<string>();
 
   constructor(source: ManifestSource, options: LoadManifestOptions, problems: ManifestProblem[]) {
     this.#source = source;
@@ -137,10 +146,6 @@ class Expansion {
     const jobs: BatchJob[] = [];
     for (const [i, entry] of (root.jobs as unknown[]).entries()) {
       await this.#expandEntry(entry, at(['jobs', i]), defaults, jobs);
-      if (jobs.length > MAX_JOBS) {
-        this.#fail(at(['jobs', i]), `expected at most ${MAX_JOBS} jobs, got more`);
-        return [];
-      }
     }
     return jobs;
   }
@@ -153,96 +158,99 @@ class Expansion {
     const before = this.#problems.length;
     this.#checkValues(entry, at, []);
     const values: Values = { ...defaults, ...withoutUndefined(entry) };
-    const lists: Record<string, string[]> = {};
-    for (const key of PATH_KEYS) {
-      const own = entry[key] !== undefined;
-      const where = own ? [...at, key] : defaults[key] !== undefined ? ['defaults', key] : at;
-      lists[key] = await this.#expandPaths(key, values[key], where);
+    const placeOf = (key: string): ManifestPath =>
+      entry[key] === undefined && defaults[key] !== undefined ? ['defaults', key] : [...at, key];
+    const lists: [key: InputKey, files: readonly string[]][] = [];
+    for (const key of INPUT_KEYS) {
+      if (values[key] === undefined && !specOf(key).required) continue;
+      const where = values[key] === undefined ? at : placeOf(key);
+      lists.push([key, await this.#expandPaths(key, values[key], where)]);
     }
-    const ownLoras = entry.loras !== undefined;
-    const loras = await this.#findLoras(values.loras, ownLoras ? [...at, 'loras'] : ['defaults', 'loras']);
+    const clip = readWritten(pick(values, VALUE_KEYS));
+    for (const key of ITEM_KEYS) {
+      if (clip[key] !== undefined)
+        clip[key] = await this.#findItems(key, clip[key], values[key], placeOf(key));
+    }
     if (this.#problems.length > before) return;
 
-    const clip = { ...pick(values, CLIP_KEYS), loras, ...ANY_CLIP };
-    // A job may be at odds with the defaults, or these wrong in themselves, which was told with them.
-    const wrongOptions = findInvalidOptions(clip);
-    for (const { option, message } of wrongOptions) {
-      const inherited = entry[option] === undefined && defaults[option] !== undefined;
-      this.#fail(inherited ? ['defaults', option] : [...at, option], message);
-    }
+    const inputNames = Object.fromEntries(lists.map(([key]) => [key, key]));
+    // A job may be at odds with the defaults, or these wrong in themselves, which was reported with them.
+    const wrongOptions = findInvalidOptions({ ...clip, ...inputNames, output: ANY_OUTPUT });
+    for (const { option, message } of wrongOptions) this.#fail(placeOf(option), message);
     const texts = [values.id, values.output];
     if (wrongOptions.length > 0 || texts.some((text) => text !== undefined && typeof text !== 'string'))
       return;
 
-    const pattern = (values.output as string | undefined) ?? DEFAULT_OUTPUT;
-    const resolved = resolveOptions(clip);
+    const keys = lists.map(([key]) => key);
+    const pattern = (values.output as string | undefined) ?? defaultOutput(keys);
     const outputPlace = entry.output !== undefined ? [...at, 'output'] : at;
-    const total = lists.portrait!.length * lists.audio!.length;
-    for (const portrait of lists.portrait!) {
-      for (const audio of lists.audio!) {
-        const index = jobs.length;
-        const filled = fillPattern(pattern, {
-          portrait: stem(portrait),
-          audio: stem(audio),
-          index: String(index + 1).padStart(3, '0'),
-          id: values.id as string | undefined,
-          seed: resolved.seed,
-          preset: resolved.preset,
-          sampler: resolved.sampler,
-          steps: resolved.steps,
-          fps: resolved.fps,
-        });
-        const place = this.#source.placeOf(at);
-        if (filled.problem !== undefined) {
-          this.#fail(outputPlace, `cannot use output ${show(pattern)}: ${filled.problem}`);
-          return;
-        }
-        const output = path.resolve(this.#outputs, filled.text);
-        const options = {
-          ...(pick(values, CLIP_KEYS) as object),
-          ...this.#bundleOf(values),
-          ...(loras.length > 0 && { loras }),
-          ...(this.#overwrite && { overwrite: true }),
-          portrait,
-          audio,
-          output,
-        };
-        const wrong = findInvalidOptions(options).filter(({ option }) => option === 'output');
-        for (const { message } of wrong) this.#fail(outputPlace, message);
-        if (wrong.length > 0) return;
-        const id = values.id as string | undefined;
-        jobs.push({
-          index,
-          name: id === undefined ? filled.text : total === 1 ? id : `${id} (${filled.text})`,
-          place,
-          options,
-          priority: (values.priority as number | undefined) ?? 0,
-          attempts: (values.attempts as number | undefined) ?? DEFAULT_ATTEMPTS,
-          ...(values.timeout !== undefined && { timeout: values.timeout as number }),
-        });
+    const shared = withPaths(clip, (file, to) => this.#pathOf(file, to));
+    const total = lists.reduce((product, [, files]) => product * files.length, 1);
+    if (jobs.length + total > MAX_JOBS) {
+      this.#fail(at, `expected at most ${MAX_JOBS} jobs, got ${jobs.length + total}`);
+      return;
+    }
+    for (const inputs of combinations(lists)) {
+      const index = jobs.length;
+      const filled = fillPattern(pattern, {
+        ...resolveOptions({ ...clip, ...inputNames, output: ANY_OUTPUT }),
+        ...Object.fromEntries(Object.entries(inputs).map(([key, file]) => [key, path.parse(file).name])),
+        index: String(index + 1).padStart(3, '0'),
+        id: values.id,
+      });
+      if (filled.problem !== undefined) {
+        this.#fail(outputPlace, `cannot use output ${show(pattern)}: ${filled.problem}`);
+        return;
       }
+      const options = {
+        ...shared,
+        ...(this.#overwrite && { overwrite: true }),
+        ...inputs,
+        output: path.resolve(this.#outputs, filled.text),
+      } as BatchJob['options'];
+      const wrong = findInvalidOptions(options).filter(({ option }) => option === 'output');
+      for (const { message } of wrong) this.#fail(outputPlace, message);
+      if (wrong.length > 0) return;
+      const id = values.id as string | undefined;
+      jobs.push({
+        index,
+        name: id === undefined ? filled.text : total === 1 ? id : `${id} (${filled.text})`,
+        place: this.#source.placeOf(at),
+        options,
+        priority: (values.priority as number | undefined) ?? JOB_CONTROLS.priority.default!,
+        attempts: (values.attempts as number | undefined) ?? JOB_CONTROLS.attempts.default!,
+        ...(values.timeout !== undefined && { timeout: values.timeout as number }),
+      });
     }
   }
 
-  /** A bundle is a name, or a folder that is named from the manifest's folder, as is a folder of bundles. */
-  #bundleOf({ bundle, bundleStore }: Values): { bundle?: string; bundleStore?: string } {
-    const store = typeof bundleStore === 'string' && { bundleStore: path.resolve(this.#base, bundleStore) };
-    if (typeof bundle !== 'string') return { ...store };
-    const folder = path.resolve(this.#base, bundle);
-    return { ...store, bundle: hasBundle(folder) ? folder : bundle };
+  /** Where a path leads to from the manifest's folder; a name that is none stays as it is. */
+  #pathOf(file: string, to: OptionPath): string {
+    const absolute = path.resolve(this.#base, file);
+    if (to.to !== 'name') return absolute;
+    return existsSync(to.marker === undefined ? absolute : path.join(absolute, to.marker)) ? absolute : file;
   }
 
-  /** LoRAs with absolute paths. */
-  async #findLoras(value: unknown, at: ManifestPath): Promise<LoraFile[]> {
-    const found: LoraFile[] = [];
-    const isList = Array.isArray(value);
-    for (const [i, lora] of readLoras(value).entries()) {
-      if (findInvalidOptions({ ...ANY_CLIP, loras: [lora] }).length > 0) continue; // told with the values
-      const { path: file, scale } = lora as LoraFile;
+  /** Items that name files, with absolute paths; `written` is what the manifest says. */
+  async #findItems(
+    key: OptionKey,
+    items: unknown,
+    written: unknown,
+    at: ManifestPath,
+  ): Promise<readonly unknown[]> {
+    const { path: to } = specOf(key);
+    const noun = to?.to === 'items' ? to.noun : key;
+    const found: unknown[] = [];
+    for (const [i, item] of (items as readonly unknown[]).entries()) {
+      if (findInvalidOptions({ [key]: [item] }, { partial: true }).length > 0) continue; // reported with the values
+      const { path: file } = item as { readonly path: string };
       const absolute = path.resolve(this.#base, file);
       const problem = await this.#fileProblem(absolute);
-      if (problem === undefined) found.push({ path: absolute, scale });
-      else this.#fail(isList ? [...at, i] : at, `cannot read LoRA ${file}: expected a file, got ${problem}`);
+      if (problem === undefined) found.push({ ...(item as object), path: absolute });
+      else {
+        const where = Array.isArray(written) ? [...at, i] : at;
+        this.#fail(where, `cannot read ${noun} ${file}: expected a file, got ${problem}`);
+      }
     }
     return found;
   }
@@ -250,20 +258,15 @@ class Expansion {
   /** Keys and values of a job or of the defaults, without its files. */
   #checkValues(values: Values, at: ManifestPath, refused: readonly string[]): void {
     this.#findUnknownKeys(values, at, JOB_KEYS, 'a job', refused);
-    const clip = {
-      ...pick(
-        values,
-        CLIP_KEYS.filter((key) => key !== 'output'),
-      ),
-      ...(values.loras !== undefined && { loras: readLoras(values.loras) }),
-      ...ANY_CLIP,
-    };
-    for (const { option, message } of findInvalidOptions(clip)) this.#fail([...at, option], message);
+    const clip = readWritten(pick(values, VALUE_KEYS));
+    for (const { option, message } of findInvalidOptions(clip, { partial: true })) {
+      this.#fail([...at, option], message);
+    }
     for (const key of CONTROL_KEYS) {
       const value = values[key];
-      const { expected, accepts } = CONTROL_CHECKS[key];
-      if (value !== undefined && (typeof value !== 'number' || !accepts(value))) {
-        this.#fail([...at, key], `cannot use ${key}: expected ${expected}, got ${show(value)}`);
+      const refusal = value === undefined ? undefined : refusalOf(JOB_CONTROLS[key].type, value);
+      if (refusal !== undefined) {
+        this.#fail([...at, key], `cannot use ${key}: expected ${refusal.expected}, got ${show(value)}`);
       }
     }
     for (const key of ['id', 'output']) {
@@ -284,7 +287,7 @@ class Expansion {
     for (const key of Object.keys(values)) {
       if (values[key] === undefined || (known.includes(key) && !refused.includes(key))) continue;
       let message = unknownKey(key, what, known);
-      if (SHARED_OPTIONS.has(key))
+      if (SHARED_KEYS.includes(key))
         message = `cannot use ${key} here: the jobs of a batch share it; set it for the batch`;
       if (refused.includes(key)) message = `cannot use ${key} here: expected it in a job, each has its own`;
       this.#tell(this.#source.placeOf([...at, key], 'key'), message);
@@ -354,8 +357,8 @@ class Expansion {
 
   #tell(place: string, message: string): void {
     const text = `${place}: ${message}`;
-    if (!this.#told.has(text)) this.#problems.push({ place, message });
-    this.#told.add(text);
+    if (!this.#reported.has(text)) this.#problems.push({ place, message });
+    this.#reported.add(text);
   }
 }
 
@@ -365,23 +368,26 @@ function unknownKey(key: string, what: string, known: readonly string[]): string
   return `cannot use ${key}: expected a key of ${what}, got an unknown name${hint}`;
 }
 
-/** LoRAs as the library takes them; what cannot be one stays as it is, for the check of the options. */
-function readLoras(value: unknown): unknown[] {
-  const items: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  return items.map((item) => (typeof item === 'string' ? parseLora(item) : item));
-}
-
-function hasBundle(folder: string): boolean {
-  try {
-    readFileSync(path.join(folder, 'bundle.json'));
-    return true;
-  } catch {
-    return false;
+/** Options as the library takes them; what cannot be read stays as it is, for the check of the options. */
+function readWritten(values: Record<string, unknown>): Record<string, unknown> {
+  const read = { ...values };
+  for (const key of VALUE_KEYS) {
+    const { fromText, repeatable } = specOf(key);
+    const value = read[key];
+    if (fromText === undefined || value === undefined) continue;
+    const readText = (item: unknown): unknown => (typeof item === 'string' ? fromText(item) : item);
+    if (repeatable) read[key] = (Array.isArray(value) ? value : [value]).map(readText);
+    else read[key] = readText(value);
   }
+  return read;
 }
 
-function stem(file: string): string {
-  return path.parse(file).name;
+/** One of each list, the last changing fastest. */
+function combinations(lists: readonly (readonly [key: string, files: readonly string[]])[]) {
+  return lists.reduce<readonly Readonly<Record<string, string>>[]>(
+    (found, [key, files]) => found.flatMap((chosen) => files.map((file) => ({ ...chosen, [key]: file }))),
+    [{}],
+  );
 }
 
 function pick(values: Values, keys: readonly string[]): Record<string, unknown> {

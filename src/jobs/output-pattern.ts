@@ -2,8 +2,6 @@
 import { closestName } from '../pipeline/closest-name.ts';
 import { PLACEHOLDERS } from './manifest-schema.ts';
 
-type Placeholder = (typeof PLACEHOLDERS)[number];
-
 /**
  * Fills in a pattern.
  *
@@ -13,16 +11,16 @@ type Placeholder = (typeof PLACEHOLDERS)[number];
  */
 export function fillPattern(
   pattern: string,
-  values: Readonly<Partial<Record<Placeholder, string | number | undefined>>>,
+  values: Readonly<Record<string, unknown>>,
 ): { readonly text: string; readonly problem?: string } {
   let problem: string | undefined;
   const text = pattern.replace(/\{([^{}]*)\}/g, (whole, name: string) => {
-    if (!PLACEHOLDERS.includes(name as Placeholder)) {
+    if (!PLACEHOLDERS.includes(name)) {
       const suggestion = closestName(name, PLACEHOLDERS);
       problem ??= `expected a placeholder such as {${suggestion ?? 'portrait'}}, got ${whole}`;
       return whole;
     }
-    const value = values[name as Placeholder];
+    const value = values[name];
     if (value === undefined) problem ??= `${whole} has no value: the job does not set ${name}`;
     // A value names a file, not a folder: its slashes would.
     return String(value).replace(/[/\\]/g, '_');

@@ -7,7 +7,8 @@ import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
 import { estimateJob } from '../pipeline/estimate-job.ts';
-import { countEvaluations, countPoseRuns, type Job, planFrames } from '../pipeline/open-job.ts';
+import { countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
+import { planFrames } from '../pipeline/resolve-sampling.ts';
 import { Studio } from '../pipeline/studio.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
 import { contentKey, FileHashes } from './content-key.ts';
@@ -145,7 +146,8 @@ class Planner {
     const { job, pixels } = await this.#portrait(options);
     const { bundle, sampling } = job;
     const fps = options.fps ?? bundle.description.fps;
-    const frames = frameCount(await this.#duration(options.audio, job), fps);
+    const frames =
+      options.audio === undefined ? job.frames : frameCount(await this.#duration(options.audio, job), fps);
     const { denoisedFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
     const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });

@@ -4,7 +4,7 @@ import { EnvironmentError, InvalidOptionError } from '../errors.ts';
 
 export type { Job, Queue, Worker } from 'bullmq';
 
-/** Name of the queue in Redis; several on one server are told apart by the number of the database. */
+/** Name of the queue in Redis; several on one server are distinguished by the number of the database. */
 const QUEUE_NAME = 'lcm-portrait';
 const CONNECT_SECONDS = 10;
 const MAX_RECONNECT_MS = 2000;
@@ -17,7 +17,7 @@ export interface StallOptions {
   readonly maxStalls: number;
 }
 
-/** What BullMQ must be told by throwing: the job went back to the queue. */
+/** Thrown to tell BullMQ: the job went back to the queue. */
 export type BullErrors = Pick<typeof import('bullmq'), 'UnrecoverableError' | 'WaitingError'>;
 
 /** A URL without its password, for messages. */
@@ -30,11 +30,8 @@ export function assertQueueUrl(option: string, url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed !== undefined && ['redis:', 'rediss:'].includes(parsed.protocol) && parsed.hostname !== '')
     return;
-  throw new InvalidOptionError(
-    `Cannot use ${option}: expected redis://host:port/database or rediss://…, got ${redactUrl(url)}`,
-    option,
-    redactUrl(url),
-  );
+  const problem = { expected: 'redis://host:port/database or rediss://…', got: redactUrl(url) };
+  throw new InvalidOptionError(problem, option, redactUrl(url));
 }
 
 /**
@@ -48,7 +45,7 @@ export async function openQueue<Data>(url: string): Promise<Queue<Data>> {
   return new bullmq.Queue<Data>(QUEUE_NAME, { connection: connectionOf(url) }) as unknown as Queue<Data>;
 }
 
-/** A server that is not there is told once, instead of being waited for. */
+/** A server that is not there is reported once, not waited for. */
 async function assertAnswers(Redis: RedisClass, url: string): Promise<void> {
   const client = new Redis(url, {
     lazyConnect: true,
@@ -75,7 +72,7 @@ async function assertAnswers(Redis: RedisClass, url: string): Promise<void> {
   }
 }
 
-/** Starts to take jobs. Locks are renewed by whoever works on a job, on the monotonic clock. */
+/** Starts to take jobs. The worker renews its jobs' locks, on the monotonic clock. */
 export async function openWorker<Data>(
   url: string,
   options: StallOptions & { readonly name: string; readonly concurrency: number },

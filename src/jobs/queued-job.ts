@@ -1,12 +1,13 @@
 /** A job on its way through a queue, between machines that see one folder under different paths. */
 import path from 'node:path';
-import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import type { AnimateOptions, RenderingProgress } from '../pipeline/animate-options.ts';
+import { JOB_OPTION_KEYS, withPaths } from '../pipeline/options/clip-keys.ts';
 import type { FailedAttempt, JobState } from './batch-events.ts';
 import type { RecordedClip } from './job-folder.ts';
 import type { BatchJob } from './manifest.ts';
 
 /** Of {@link QueuedJob}; a worker refuses others. */
-export const QUEUED_FORMAT = 1;
+export const QUEUED_FORMAT = 2;
 
 /** What is in the queue. Paths within the shared folder are relative to it, with slashes. */
 export interface QueuedJob {
@@ -14,12 +15,11 @@ export interface QueuedJob {
   readonly name: string;
   /** Content key: a worker whose files differ refuses the job. */
   readonly key: string;
-  /** The shared folder as whoever queued the job sees it. */
+  /** The shared folder as the process that queued the job sees it. */
   readonly root: string;
-  readonly portrait: string;
-  readonly audio: string;
   readonly output: string;
   readonly stateFolder: string;
+  /** Those of the clip, without the machine's and the output. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly timeout?: number;
   readonly attempts: number;
@@ -32,14 +32,7 @@ export interface QueuedProgress {
   readonly failures: readonly FailedAttempt[];
   readonly resumedFrames: number;
   readonly clip?: Partial<RecordedClip>;
-  readonly frames?: {
-    readonly framesDone: number;
-    readonly framesTotal: number;
-    readonly stepsDone: number;
-    readonly stepsTotal: number;
-    readonly framesPerSecond: number;
-    readonly remaining?: number;
-  };
+  readonly frames?: RenderingProgress;
 }
 
 /** What a worker gives back. */
@@ -52,25 +45,17 @@ export interface QueuedResult {
 
 /** Puts a job into the form that travels. */
 export function packJob(job: BatchJob, key: string, root: string, stateFolder: string): QueuedJob {
-  const { portrait, audio, output, ffmpegPath: _, device: __, threads: ___, ...options } = job.options;
-  const { bundle, bundleStore } = options;
-  const bundles = {
-    ...(bundle !== undefined && { bundle: toShared(root, bundle) }),
-    ...(bundleStore !== undefined && { bundleStore: toShared(root, bundleStore) }),
-  };
-  const loras = options.loras && {
-    loras: options.loras.map((lora) => ({ ...lora, path: toShared(root, lora.path) })),
-  };
+  const travels: readonly string[] = JOB_OPTION_KEYS;
+  const entries = Object.entries(withPaths(job.options, (file) => toShared(root, file)));
+  const { output, ...options } = Object.fromEntries(entries.filter(([name]) => travels.includes(name)));
   return {
     format: QUEUED_FORMAT,
     name: job.name,
     key,
     root,
-    portrait: toShared(root, portrait),
-    audio: toShared(root, audio),
-    output: toShared(root, output),
+    output: output as string,
     stateFolder: toShared(root, stateFolder),
-    options: { ...options, ...bundles, ...loras },
+    options,
     attempts: job.attempts,
     ...(job.timeout !== undefined && { timeout: job.timeout }),
   };
@@ -87,25 +72,16 @@ export function unpackJob(
 ): { readonly job: BatchJob; readonly stateFolder: string } {
   const root = sharedFolder ?? queued.root;
   const local = (file: string) => path.resolve(root, file);
-  const { bundle, bundleStore, loras } = queued.options as Pick<
-    AnimateOptions,
-    'bundle' | 'bundleStore' | 'loras'
-  >;
-  const options = {
-    ...queued.options,
-    ...(typeof bundle === 'string' && { bundle: bundle.includes('/') ? local(bundle) : bundle }),
-    ...(bundleStore !== undefined && { bundleStore: local(bundleStore) }),
-    ...(loras && { loras: loras.map((lora) => ({ ...lora, path: local(lora.path) })) }),
-    portrait: local(queued.portrait),
-    audio: local(queued.audio),
-    output: local(queued.output),
-  } as AnimateOptions;
+  const packed = { ...queued.options, output: queued.output } as AnimateOptions;
   return {
     job: {
       index: 0,
       name: queued.name,
       place: 'queue',
-      options,
+      // A name that is no path has no slash.
+      options: withPaths(packed, (file, { to }) =>
+        to === 'name' && !file.includes('/') ? file : local(file),
+      ),
       priority: 0,
       attempts: queued.attempts,
       ...(queued.timeout !== undefined && { timeout: queued.timeout }),

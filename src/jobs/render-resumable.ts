@@ -10,7 +10,7 @@ import { studioRenderer } from './studio-renderer.ts';
 
 /** Options of {@link animateResumable}. */
 export interface ResumableOptions extends AnimateOptions {
-  /** Checkpoints and records. @defaultValue `.lcm-portrait` beside the output */
+  /** Checkpoints and records. @defaultValue `.lcm-portrait` next to the output */
   readonly stateFolder?: string;
 }
 

@@ -22,7 +22,7 @@ export interface RunBatchOptions {
   readonly outputFolder?: string;
   /** Records and checkpoints. @defaultValue `.lcm-portrait` in `baseFolder` */
   readonly stateFolder?: string;
-  /** Of report.json and report.html; false for none. @defaultValue named after the manifest, beside it */
+  /** Of report.json and report.html; false for none. @defaultValue named after the manifest, next to it */
   readonly reportFolder?: string | false;
   /** Where networks run. @defaultValue 'auto' */
   readonly device?: DeviceName;
@@ -55,7 +55,7 @@ export interface BatchRun extends AsyncIterable<BatchEvent> {
 }
 
 /** What the surroundings of a batch give it; tests give other things. */
-export interface BatchParts {
+interface BatchParts {
   /** Called once for each clip that is rendered at the same time, and again after an engine has failed. */
   readonly openRenderer: (options: {
     readonly device: DeviceName;
@@ -87,7 +87,7 @@ export function startBatch(
       throw error;
     },
   );
-  report.catch(() => {}); // who only reads the events is told there
+  report.catch(() => {}); // a reader of the events alone gets it there
   return { report, [Symbol.asyncIterator]: () => events[Symbol.asyncIterator]() };
 }
 
@@ -131,11 +131,20 @@ async function run(
       // Loaded only here, like the packages behind it.
       const { runQueued } = await import('./run-queued.ts');
       await runQueued(jobs, tracker, {
-        ...{ url: options.queue, stateFolder, sharedFolder, failFast, retryDelay, signal },
+        url: options.queue,
+        stateFolder,
+        sharedFolder,
+        failFast,
+        retryDelay,
+        signal,
       });
     } else {
       await runJobs(jobs, tracker, {
-        ...{ stateFolder, concurrency, failFast, retryDelay, signal },
+        stateFolder,
+        concurrency,
+        failFast,
+        retryDelay,
+        signal,
         openRenderer: () =>
           parts.openRenderer({ device, threads, onNotice: (message) => tracker.notice(message) }),
       });

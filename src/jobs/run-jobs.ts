@@ -26,12 +26,12 @@ export interface RunJobsOptions {
 const MAX_RETRY_DELAY = 60;
 
 /** Why jobs are cancelled when another has failed. */
-export class FailFastError extends Error {
+class FailFastError extends Error {
   override readonly name = 'FailFastError';
 }
 
 /**
- * Runs all jobs; what becomes of each is told to `tracker`.
+ * Runs all jobs and reports the outcome of each to `tracker`.
  *
  * @throws `signal.reason` if it aborts, after all work has ended and with all checkpoints kept.
  */

@@ -35,8 +35,8 @@ interface Entry {
   readonly job: BatchJob;
   readonly id: string;
   readonly data: QueuedJob;
-  /** Of the job's progress that was told last. */
-  told: string;
+  /** The job's progress that was reported last. */
+  reported: string;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function runQueued(
   const { url, signal, failFast } = options;
   assertQueueUrl('queue', url);
   const queue = await openQueue<QueuedJob>(url);
-  queue.on('error', () => {}); // told by the polls
+  queue.on('error', () => {}); // reported by the polls
   try {
     const left = new Map<string, Entry>();
     const hashes = new FileHashes();
@@ -92,7 +92,7 @@ async function prepareEntry(
     }
     const data = packJob(job, key, sharedFolder, stateFolder);
     // One clip for one output is one job, however often it is queued.
-    return { job, id: `${path.basename(folder.path)}-${key.slice(0, 32)}`, data, told: '' };
+    return { job, id: `${path.basename(folder.path)}-${key.slice(0, 32)}`, data, reported: '' };
   } catch (error) {
     if (!(error instanceof PipelineError)) throw error;
     tracker.begin(job.index);
@@ -192,9 +192,9 @@ async function answerOf<T>(asked: Promise<T>, signal: AbortSignal): Promise<T> {
 function tellProgress(entry: Entry, { progress }: Job<QueuedJob, unknown>, tracker: JobTracker): void {
   if (!isProgress(progress)) return;
   const text = JSON.stringify(progress);
-  if (text === entry.told) return;
-  const before = entry.told === '' ? undefined : JSON.parse(entry.told);
-  entry.told = text;
+  if (text === entry.reported) return;
+  const before = entry.reported === '' ? undefined : JSON.parse(entry.reported);
+  entry.reported = text;
   const { index } = entry.job;
   const { state, clip, resumedFrames, failures, frames } = progress;
   tracker.setFailures(index, failures);
@@ -209,12 +209,15 @@ function tellProgress(entry: Entry, { progress }: Job<QueuedJob, unknown>, track
 
 /** A dead letter: what its worker said of it, or what the queue says where no worker lived to tell. */
 function endFailed({ job }: Entry, queued: Job<QueuedJob, unknown>, tracker: JobTracker): void {
-  const told: readonly FailedAttempt[] = isProgress(queued.progress) ? queued.progress.failures : [];
+  const reported: readonly FailedAttempt[] = isProgress(queued.progress) ? queued.progress.failures : [];
   const reason = queued.failedReason ?? 'no reason';
   const failures =
-    told.at(-1)?.message === reason
-      ? told
-      : [...told, { attempt: told.length + 1, kind: 'permanent' as const, code: 'QUEUE', message: reason }];
+    reported.at(-1)?.message === reason
+      ? reported
+      : [
+          ...reported,
+          { attempt: reported.length + 1, kind: 'permanent' as const, code: 'QUEUE', message: reason },
+        ];
   tracker.setFailures(job.index, failures);
   tracker.setState(job.index, failures.at(-1)!.kind === 'disk-full' ? 'paused' : 'failed');
 }

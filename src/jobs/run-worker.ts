@@ -123,7 +123,7 @@ class QueueAttempt {
   readonly #errors: BullErrors;
   readonly #parts: AttemptParts;
   #progress: QueuedProgress;
-  #told = Number.NEGATIVE_INFINITY;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(job: Job<QueuedJob, unknown>, token: string, errors: BullErrors, parts: AttemptParts) {
     this.#job = job;
@@ -211,8 +211,8 @@ class QueueAttempt {
   /** Keeps progress with the job. While the server is away, jobs go on. */
   async #tell(changes: Partial<QueuedProgress>, now: boolean): Promise<void> {
     this.#progress = { ...this.#progress, ...changes };
-    if (!now && performance.now() - this.#told < PROGRESS_MS) return;
-    this.#told = performance.now();
+    if (!now && performance.now() - this.#reportedAt < PROGRESS_MS) return;
+    this.#reportedAt = performance.now();
     const sent = this.#job.updateProgress(this.#progress).catch(() => {});
     if (now) await Promise.race([sent, shortly()]);
   }

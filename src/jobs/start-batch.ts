@@ -9,7 +9,8 @@ import { studioRenderer } from './studio-renderer.ts';
  * stay; ones that were begun go on from their checkpoints to the same bytes. Each job fails alone.
  *
  * @param manifest - path of a YAML, JSON, JSON Lines or CSV file, or the manifest itself.
- * @returns at once; the batch runs whether or not its events are read.
+ * @returns at once; the batch runs whether or not its events are read. Its `report` rejects with {@link ManifestError} if
+ *   the manifest is wrong, and with {@link InvalidOptionError} if an option is.
  * @example
  * const run = runBatch('jobs.yaml', { signal });
  * for await (const event of run) if (event.type === 'job') console.log(event.job.name, event.job.state);
@@ -27,6 +28,7 @@ export function runBatch(manifest: string | BatchManifest, options: RunBatchOpti
  * Renders jobs from a queue until `signal` aborts, or with `untilEmpty` until nothing is left. Jobs that are not finished
  * then go back to the queue, with their checkpoints.
  *
+ * @throws {@link InvalidOptionError} if the address of the queue or another option is wrong.
  * @throws {@link EnvironmentError} if BullMQ is not installed, or the server does not answer.
  */
 export async function runWorker(options: RunWorkerOptions): Promise<void> {

@@ -1,5 +1,6 @@
 /** Renders jobs in a studio. */
-import { networksOf, Studio, type StudioOptions } from '../pipeline/studio.ts';
+import { networksOf } from '../pipeline/job-networks.ts';
+import { Studio, type StudioOptions } from '../pipeline/studio.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 
 /** A studio as jobs see it; disposing of it ends the studio. */
@@ -11,7 +12,10 @@ export function studioRenderer(options: StudioOptions): ClipRenderer {
       const { frames, fps } = clip.job;
       const { width, height } = clip.scene;
       return {
-        ...{ frames, fps, width, height },
+        frames,
+        fps,
+        width,
+        height,
         render: () => studio.render(clip, { checkpoints, beforePublish }),
         dispose: () => clip.dispose(),
       };

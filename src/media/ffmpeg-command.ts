@@ -18,7 +18,7 @@ const KILL_DELAY_MS = 500;
 const STDERR_TAIL_LINES = 20;
 
 /** One input with the options that stand before it. */
-export interface FfmpegInput {
+interface FfmpegInput {
   /** `pipe:0` for stdin, otherwise what {@link fileUrl} returns or a lavfi graph. */
   readonly source: string;
   readonly options?: readonly string[];
@@ -135,7 +135,7 @@ export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegR
     });
     child.on('close', (exitCode, exitSignal) => settle(exitCode, exitSignal));
   });
-  // Whoever reads a pipe may fail before it gets to `done`.
+  // A reader of a pipe may fail before it awaits `done`.
   done.catch(() => {});
   return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, done, kill };
 }
@@ -148,7 +148,7 @@ function lowerPriority(pid: number, niceness: number): void {
   try {
     os.setPriority(pid, niceness);
   } catch {
-    // A courtesy to the work beside it: without the right to change it, or after an early end, nothing is lost.
+    // A courtesy to other work: without the right to change it, or after an early end, nothing is lost.
   }
 }
 
@@ -216,6 +216,6 @@ class StderrTail {
 /** The text of a stderr line of level error or worse, without its prefixes; undefined for all other lines. */
 export function parseComplaint(line: string): string | undefined {
   const match = /^(?:\[[^\]]* @ [^\]]*\] )*\[(?:error|fatal|panic)\] (.*)$/.exec(line);
-  // Messages begin with the file's address, which whoever reports them names in its own way.
+  // Messages begin with the file's address, which callers name in their own way.
   return match?.[1]?.replace(/^(file|pipe):.*?: (?=[A-Z])/, '').trim();
 }

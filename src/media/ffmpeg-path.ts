@@ -9,10 +9,10 @@ import { promisify } from 'node:util';
 import { EnvironmentError } from '../errors.ts';
 
 /** Where an ffmpeg came from, in the order in which they are tried. */
-export type FfmpegSource = 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH' | '@ffmpeg-installer/ffmpeg';
+type FfmpegSource = 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH' | '@ffmpeg-installer/ffmpeg';
 
 /** H.264 encoders that {@link VideoWriter} can drive, best first. */
-export const H264_ENCODERS = ['libx264', 'libopenh264'] as const;
+const H264_ENCODERS = ['libx264', 'libopenh264'] as const;
 /** Name of an H.264 encoder in ffmpeg. */
 export type H264Encoder = (typeof H264_ENCODERS)[number];
 
@@ -31,7 +31,7 @@ export interface FfmpegInfo {
 }
 
 /** A place without a usable ffmpeg. */
-export interface RejectedFfmpeg {
+interface RejectedFfmpeg {
   readonly source: FfmpegSource;
   readonly reason: string;
 }
@@ -137,7 +137,7 @@ async function makeExecutable(
   if (!isFile) throw new Error('carries no binary');
   if (await isExecutableFile(file)) return file;
   try {
-    // Whoever may read it may run it.
+    // Readers of the file may run it.
     await chmod(file, mode | ((mode & 0o444) >> 2));
     return file;
   } catch {

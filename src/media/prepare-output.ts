@@ -33,6 +33,14 @@ export async function prepareOutput(outputPath: string, options: PrepareOutputOp
   const target = path.resolve(outputPath);
   const refuse = (expected: string, got: string, cause?: unknown) =>
     new MediaError(`Cannot write ${outputPath}: expected ${expected}, got ${got}`, outputPath, { cause });
+  const taken = () =>
+    new MediaError(
+      [
+        `Cannot write ${outputPath}: expected a new file, got one that exists; choose another name, or set `,
+        { option: 'overwrite', value: true },
+      ],
+      outputPath,
+    );
 
   const directory = path.dirname(target);
   const parent = await statIfAny(directory);
@@ -44,14 +52,14 @@ export async function prepareOutput(outputPath: string, options: PrepareOutputOp
     const real = await realpath(target);
     for (const input of inputs) {
       if ((await realpath(input).catch(() => undefined)) !== real) continue;
-      throw new InvalidOptionError(
-        `Cannot write ${outputPath}: expected another file than the input, got the input ${input}`,
-        'output',
-        outputPath,
-      );
+      const problem = {
+        refusal: `Cannot write ${outputPath}`,
+        expected: 'another file than the input',
+        got: `the input ${input}`,
+      };
+      throw new InvalidOptionError(problem, 'output', outputPath);
     }
-    if (!force)
-      throw refuse('a new file', 'one that exists; choose another name, or overwrite it with --force');
+    if (!force) throw taken();
   }
   // Access rights do not tell of read-only disks, and mean nothing to root: try it.
   const trial = partialPath(target);

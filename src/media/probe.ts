@@ -8,7 +8,7 @@ import { assertReadableFile } from './media-file.ts';
 export const INPUT_OPTIONS = ['-protocol_whitelist', 'file,pipe,crypto,data'] as const;
 
 /** The first video stream of a file. */
-export interface VideoInfo {
+interface VideoInfo {
   /** ffmpeg's name, e.g. `h264`. */
   readonly codec: string;
   readonly width: number;
@@ -26,7 +26,7 @@ export interface VideoInfo {
 }
 
 /** The first audio stream of a file. */
-export interface AudioInfo {
+interface AudioInfo {
   /** ffmpeg's name, e.g. `aac`. */
   readonly codec: string;
   /** Hz. */
@@ -39,7 +39,7 @@ export interface AudioInfo {
 }
 
 /** What {@link probeMedia} finds. */
-export interface MediaInfo {
+interface MediaInfo {
   /** Seconds from time 0 to the end of the last stream. */
   readonly duration: number;
   readonly video?: VideoInfo;

@@ -6,14 +6,14 @@ import { assertReadableFile } from './media-file.ts';
 import { INPUT_OPTIONS, parseTimestamp } from './probe.ts';
 
 /** Longest recording that {@link readAudio} takes, in seconds: at 16 kHz two hours are 461 MB of float32. */
-export const MAX_AUDIO_DURATION = 7200;
+const MAX_AUDIO_DURATION = 7200;
 /** −60 dBFS: below this peak a recording has no audible speech. */
 const SILENCE_PEAK = 1e-3;
 /** A header may round, and encoders pad: less than this is not a missing end. */
 const MISSING_END_TOLERANCE = 0.25;
 
 /** Decoded sound; sample 0 is at time 0 of the file, so a track that starts late begins with silence. */
-export interface AudioClip {
+interface AudioClip {
   /** Mono, nominally −1 … 1; channels are averaged. */
   readonly pcm: Float32Array;
   /** Hz. */

@@ -23,6 +23,8 @@ export interface ReadTimedFramesOptions {
   readonly duration?: number | undefined;
   /** Receives the seconds that the file says it has, if it does. */
   readonly onDuration?: ((seconds: number) => void) | undefined;
+  /** Called if the file has sound. */
+  readonly onSound?: (() => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -45,7 +47,7 @@ export async function* readTimedFrames(
   videoPath: string,
   options: ReadTimedFramesOptions,
 ): AsyncGenerator<TimedFrame> {
-  const { ffmpeg, onDuration, signal } = options;
+  const { ffmpeg, onDuration, onSound, signal } = options;
   await assertReadableFile(videoPath, 'video');
   const times = new TimeList();
   const run = runFfmpeg(ffmpeg.path, timedFrameSpec(videoPath, options), {
@@ -54,6 +56,7 @@ export async function* readTimedFrames(
     onStderrLine: (line) => {
       times.read(line);
       const stated = /\[info\] +Duration: (\S+),/.exec(line)?.[1];
+      if (/\[info\] +Stream #0:\d+.*: Audio:/.test(line)) onSound?.();
       if (stated !== undefined && stated !== 'N/A') onDuration?.(parseTimestamp(stated));
     },
   });

@@ -62,7 +62,7 @@ export function frameCount(duration: number, fps: number): number {
 }
 
 /**
- * Writes a video frame by frame. Until {@link VideoWriter.finish} returns there is only a hidden partial file beside the
+ * Writes a video frame by frame. Until {@link VideoWriter.finish} returns there is only a hidden partial file next to the
  * output, and it goes on every other way out: an error, an abort, {@link VideoWriter.dispose}, the end of the process.
  *
  * @example
@@ -200,7 +200,7 @@ export class VideoWriter {
 }
 
 /** The command line of the encoder; a pure function. */
-export function encodeSpec(options: VideoWriterOptions, partial: string): FfmpegSpec {
+function encodeSpec(options: VideoWriterOptions, partial: string): FfmpegSpec {
   const { width, height, fps, frames, audioPath, crf = DEFAULT_CRF, metadata = {}, ffmpeg } = options;
   const rawVideo = ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${width}x${height}`];
   const video = { source: 'pipe:0', options: [...rawVideo, '-framerate', String(fps)] };

@@ -104,7 +104,7 @@ function halve({ data, width, height }: Plane): Plane {
 }
 
 /** What {@link structuralSimilarity} returns; both are 1 for equal pictures. */
-export interface StructuralSimilarity {
+interface StructuralSimilarity {
   /** −1 to 1. */
   readonly ssim: number;
   /** 0 to 1; undefined where a side is shorter than {@link MS_SSIM_MIN_SIDE}. */

@@ -17,7 +17,7 @@ export interface Wav2Vec2Config {
 }
 
 /** Audio2Mesh: an encoder, and two linear layers to offsets of the mesh's vertices. */
-export interface Audio2MeshConfig {
+interface Audio2MeshConfig {
   readonly latentDim: number;
   /** Vertices of the mesh; the network gives three numbers for each. */
   readonly vertices: number;

@@ -204,7 +204,9 @@ export function spatialTransformer(net: Net, x: FeatureMap, options: SpatialTran
   if (context !== undefined) tokens = forms.addContext(block, tokens, shape, context, heads);
   if (prefersGrid(net, inner)) {
     const value = feedForwardOnGrid(block, {
-      ...{ tokens, norm: 'norm3', inner },
+      tokens,
+      norm: 'norm3',
+      inner,
       grid: [count, x.height, x.width],
       projection: { net, out: channels, convolution: true },
     });
@@ -280,7 +282,9 @@ export function motionModule(outer: Net, x: FeatureMap, options: MotionModuleOpt
   };
   if (prefersGrid(net, channels)) {
     const value = feedForwardOnGrid(block, {
-      ...{ tokens, norm: 'ff_norm', inner: channels },
+      tokens,
+      norm: 'ff_norm',
+      inner: channels,
       grid: [batch, pixels, frames],
       projection: { net, out: channels },
     });
@@ -312,7 +316,7 @@ export function timestepSinusoids(net: Net, timestep: Value, count: number, widt
   return graph.precision === 'float32' ? both : graph.cast(both, graph.precision);
 }
 
-/** What a distilled network is told beside the timestep, and its width. Source: `time_cond_proj_dim` of diffusers. */
+/** A distilled network's condition in addition to the timestep, and its width. Source: `time_cond_proj_dim` of diffusers. */
 export interface TimeCondition {
   /** [rows, width]. */
   readonly value: Value;

@@ -1,149 +1,22 @@
 /** What `bundle.json` says: the networks of a bundle, how to sample with them, and the files of their weights. */
-import type { AniPortraitAudioConfig } from './audio-config.ts';
-import type { ClipVisionConfig } from './clip-config.ts';
-import type { PatchTransformConfig } from './patch-transform.ts';
-import type { PoseGuiderConfig } from './pose-guider.ts';
-import type { SpatialSize, UnetConfig } from './unet-config.ts';
-import type { VaeConfig } from './vae.ts';
+import type { BundleDescription, CodecConfig } from './bundle-schema.ts';
+import type { SpatialSize } from './unet-config.ts';
+
+export type {
+  AutoencoderKlConfig,
+  BundleDescription,
+  BundleFile,
+  BundlePreset,
+  CodecConfig,
+} from './bundle-schema.ts';
+export {
+  type BundlePart,
+  POSE_GUIDER_VARIANTS,
+  type PoseGuiderVariant,
+} from './bundle-terms.ts';
 
 /** The version of `bundle.json` that this program reads and writes. */
 export const BUNDLE_FORMAT = 1;
-
-/** Parts of a bundle that are files. */
-export type BundlePart =
-  | 'denoisingUnet'
-  | 'referenceUnet'
-  | 'poseGuider'
-  | 'codec'
-  | 'motion'
-  | 'imageEncoder'
-  | 'audio2mesh'
-  | 'audio2pose'
-  | 'lcmLora'
-  | 'calibration';
-
-/** A file of a bundle. */
-export interface BundleFile {
-  /** Relative to the bundle's folder. */
-  readonly path: string;
-  readonly bytes: number;
-  /** SHA-256 in hexadecimal. */
-  readonly sha256: string;
-  /** @defaultValue the bundle's */
-  readonly licence?: string;
-  /** Where the weights are from. */
-  readonly source?: string;
-}
-
-/** A convolutional autoencoder; latents are multiplied with the scaling factor after encoding. */
-export interface AutoencoderKlConfig extends VaeConfig {
-  readonly type: 'autoencoder-kl';
-  readonly scalingFactor: number;
-}
-
-/** Between pictures and latents. */
-export type CodecConfig = PatchTransformConfig | AutoencoderKlConfig;
-
-/** The speech network of small bundles; `motion/` knows its other members. */
-export interface MelMotionDescription {
-  readonly type: 'mel-convolution';
-  readonly [member: string]: unknown;
-}
-
-/** From speech to motion. */
-export type MotionDescription = MelMotionDescription | AniPortraitAudioConfig;
-
-/**
- * How the pose guider of AniPortrait is run. `P0` is what the published program does: pixels of 0…255 as 2v − 1, batch
- * norms with the window's own statistics. `P1`: pixels of 0…1, as in training. `P2`: pixels of 0…1 and stored statistics,
- * so that a frame's features depend on that frame alone.
- */
-export type PoseGuiderVariant = 'P0' | 'P1' | 'P2';
-
-/** What each variant stands for. */
-export const POSE_GUIDER_VARIANTS: Readonly<
-  Record<PoseGuiderVariant, { readonly pixelRange: 1 | 255; readonly batchStatistics: boolean }>
-> = {
-  P0: { pixelRange: 255, batchStatistics: true },
-  P1: { pixelRange: 1, batchStatistics: true },
-  P2: { pixelRange: 1, batchStatistics: false },
-};
-
-/** What the pose guider sees of each frame: the drawn mesh and the warped portrait, or the drawing alone. */
-export type PoseConditions =
-  | { readonly type: 'drawing-and-warp' }
-  | { readonly type: 'drawing'; readonly variant: PoseGuiderVariant };
-
-/**
- * How a clip is cut into windows. `overlapping`: the same windows at every step, each sharing some frames with the next;
- * `moving`: windows side by side that begin elsewhere at each step; `loop`: overlapping ones that go round the end of the
- * clip to its beginning, as AniPortrait's do.
- */
-export type WindowLayout = 'overlapping' | 'moving' | 'loop';
-
-/**
- * What networks compute in: `auto` is float16 on GPUs that have it, else float32; `int8` is for CPUs and bundles with a
- * calibration.
- */
-export type PrecisionChoice = 'auto' | 'float32' | 'float16' | 'int8';
-
-/** A named way of sampling. */
-export interface BundlePreset {
-  readonly sampler: 'lcm' | 'ddim' | 'dpmsolver' | 'tcd' | 'euler';
-  readonly steps: number;
-  /** 1 is off. With a guidance embedding it is an input of the denoiser, and there is no second half. */
-  readonly guidance: number;
-  /** Adapters to merge into the denoising UNet. */
-  readonly loras: readonly { readonly part: BundlePart; readonly scale: number }[];
-  /** @defaultValue 'overlapping' */
-  readonly windows?: WindowLayout;
-  /** Denoises every nth frame only, and blends those between. @defaultValue 1 */
-  readonly denoiseEvery?: number;
-  /** `int8` where there is a calibration and a processor that gains, else as if it were left out. @defaultValue 'auto' */
-  readonly precision?: PrecisionChoice;
-  /**
-   * What looped windows' predictions become without guidance where they overlap: their mean, or their sum, as in
-   * AniPortrait, which divides with guidance only.
-   *
-   * @defaultValue 'mean'
-   */
-  readonly unguidedOverlap?: 'mean' | 'sum';
-}
-
-/** Names of presets; a bundle has at least one of them. */
-export type BundlePresetName = 'fast' | 'faster' | 'original';
-
-/** Contents of `bundle.json`. */
-export interface BundleDescription {
-  readonly formatVersion: number;
-  readonly name: string;
-  readonly description: string;
-  readonly licence: string;
-  /** Side of the square that the networks see, in pixels. */
-  readonly resolution: number;
-  /** Frames a second that the motion modules were trained on. */
-  readonly fps: number;
-  readonly contextFrames: number;
-  readonly contextOverlap: number;
-  readonly noise: { readonly sharedFraction: number };
-  readonly schedule: {
-    readonly betaSchedule: 'linear' | 'scaled_linear' | 'squaredcos_cap_v2';
-    readonly betaStart: number;
-    readonly betaEnd: number;
-    readonly zeroTerminalSnr: boolean;
-    readonly predictionType: 'epsilon' | 'v_prediction' | 'sample';
-    readonly timestepSpacing: 'leading' | 'trailing' | 'linspace';
-  };
-  readonly codec: CodecConfig;
-  /** Null where the UNets have no cross attention. */
-  readonly imageEncoder: ClipVisionConfig | null;
-  readonly denoisingUnet: UnetConfig;
-  readonly poseGuider: PoseGuiderConfig;
-  readonly poseConditions: PoseConditions;
-  readonly motion: MotionDescription;
-  readonly presets: Readonly<Partial<Record<BundlePresetName, BundlePreset>>>;
-  readonly files: Readonly<Partial<Record<BundlePart, BundleFile>>>;
-}
 
 /** Pixels that one latent cell stands for, in each direction. */
 export function pixelsPerCell(codec: CodecConfig): number {

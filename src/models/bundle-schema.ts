@@ -1,7 +1,15 @@
 /** Checks `bundle.json`, which comes from outside, before anything trusts it. */
 import { z } from 'zod';
-import type { BundleDescription } from './bundle-description.ts';
-import { POSE_GUIDER_VARIANTS } from './bundle-description.ts';
+import { SAMPLERS } from '../schedulers/create-scheduler.ts';
+import {
+  BUNDLE_PARTS,
+  MAX_DENOISE_EVERY,
+  POSE_GUIDER_VARIANT_NAMES,
+  POSE_GUIDER_VARIANTS,
+  PRECISIONS,
+  PRESETS,
+  WINDOW_LAYOUTS,
+} from './bundle-terms.ts';
 
 const count = z.int().positive();
 const counts = z.array(count).min(1);
@@ -29,7 +37,7 @@ const unet = z.object({
       positionalTableLength: count,
     })
     .nullable(),
-  timeCondProjDim: count.nullable().optional(),
+  timeCondProjDim: count.nullable().exactOptional(),
 });
 
 const codec = z.discriminatedUnion('type', [
@@ -75,12 +83,12 @@ const poseGuider = z.object({
     }),
   ),
   batchStatistics: z.boolean(),
-  normNumGroups: count.optional(),
+  normNumGroups: count.exactOptional(),
 });
 
 const poseConditions = z.discriminatedUnion('type', [
   z.object({ type: z.literal('drawing-and-warp') }),
-  z.object({ type: z.literal('drawing'), variant: z.enum(['P0', 'P1', 'P2']) }),
+  z.object({ type: z.literal('drawing'), variant: z.enum(POSE_GUIDER_VARIANT_NAMES) }),
 ]);
 
 const motion = z.discriminatedUnion('type', [
@@ -114,39 +122,45 @@ const motion = z.discriminatedUnion('type', [
   }),
 ]);
 
-const part = z.enum([
-  'denoisingUnet',
-  'referenceUnet',
-  'poseGuider',
-  'codec',
-  'motion',
-  'imageEncoder',
-  'audio2mesh',
-  'audio2pose',
-  'lcmLora',
-  'calibration',
-]);
+const part = z.enum(BUNDLE_PARTS);
 
 const file = z.object({
-  // A bundle is a folder of its own: a path that leads out of it, or to another drive, is not a part of it.
+  /**
+   * Relative to the bundle's folder, which is a folder of its own: a path that leads out of it, or to another drive, is no
+   * part of it.
+   */
   path: text.refine((path) => !/^[/\\]|[:?#\0]|(^|[/\\])\.\.([/\\]|$)/.test(path), {
     error: 'expected a path inside the bundle',
   }),
   bytes: count,
+  /** In hexadecimal. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hexadecimal digits' }),
-  licence: text.optional(),
-  source: text.optional(),
+  /** @defaultValue the bundle's */
+  licence: text.exactOptional(),
+  /** Where the weights are from. */
+  source: text.exactOptional(),
 });
 
 const preset = z.object({
-  sampler: z.enum(['lcm', 'ddim', 'dpmsolver', 'tcd', 'euler']),
+  sampler: z.enum(SAMPLERS),
   steps: count,
+  /** 1 is off. With a guidance embedding it is an input of the denoiser, and there is no second branch. */
   guidance: z.number().min(1),
+  /** Adapters to merge into the denoising UNet. */
   loras: z.array(z.object({ part, scale: z.number() })),
-  windows: z.enum(['overlapping', 'moving', 'loop']).optional(),
-  denoiseEvery: z.int().min(1).max(8).optional(),
-  precision: z.enum(['auto', 'float32', 'float16', 'int8']).optional(),
-  unguidedOverlap: z.enum(['mean', 'sum']).optional(),
+  /** @defaultValue 'overlapping' */
+  windows: z.enum(WINDOW_LAYOUTS).exactOptional(),
+  /** Denoises every nth frame only, and blends those between. @defaultValue 1 */
+  denoiseEvery: z.int().min(1).max(MAX_DENOISE_EVERY).exactOptional(),
+  /** `int8` where there is a calibration and a processor with integer dot products, else as if it were left out. @defaultValue 'auto' */
+  precision: z.enum(PRECISIONS).exactOptional(),
+  /**
+   * What looped windows' predictions become without guidance where they overlap: their mean, or their sum, as in
+   * AniPortrait, which divides with guidance only.
+   *
+   * @defaultValue 'mean'
+   */
+  unguidedOverlap: z.enum(['mean', 'sum']).exactOptional(),
 });
 
 const fields = z.object({
@@ -154,7 +168,9 @@ const fields = z.object({
   name: text,
   description: z.string(),
   licence: text,
+  /** Side of the square that the networks see, in pixels. */
   resolution: count,
+  /** Frames a second that the motion modules were trained on. */
   fps: positive,
   contextFrames: count,
   contextOverlap: z.int().nonnegative(),
@@ -168,16 +184,36 @@ const fields = z.object({
     timestepSpacing: z.enum(['leading', 'trailing', 'linspace']),
   }),
   codec,
+  /** Null where the UNets have no cross attention. */
   imageEncoder: imageEncoder.nullable(),
   denoisingUnet: unet,
   poseGuider,
+  /** What the pose guider sees of each frame: the drawn mesh and the warped portrait, or the drawing alone. */
   poseConditions,
+  /** From speech to motion; of the small bundles' network, `motion/` knows the other members. */
   motion,
-  presets: z.partialRecord(z.enum(['fast', 'faster', 'original']), preset),
+  presets: z.partialRecord(z.enum(PRESETS), preset),
   files: z.partialRecord(part, file),
 });
 
-type Fields = z.infer<typeof fields>;
+type Fields = z.output<typeof fields>;
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** Contents of `bundle.json`. */
+export interface BundleDescription extends DeepReadonly<Fields> {}
+/** Between pictures and latents. */
+export type CodecConfig = BundleDescription['codec'];
+/** A convolutional autoencoder; latents are multiplied with the scaling factor after encoding. */
+export type AutoencoderKlConfig = Extract<CodecConfig, { readonly type: 'autoencoder-kl' }>;
+/** A file of a bundle. */
+export interface BundleFile extends DeepReadonly<z.output<typeof file>> {}
+/** A named way of sampling. */
+export interface BundlePreset extends DeepReadonly<z.output<typeof preset>> {}
 
 /** What no field says by itself: that the parts belong together. */
 const schema = fields.check(({ value, issues }) => {
@@ -231,9 +267,7 @@ function requiredParts({ imageEncoder: encoder, motion: speech }: Fields): (keyo
 }
 
 /** What was read, or everything that is wrong with it, a line for each thing. */
-export type ParsedBundle =
-  | { readonly description: BundleDescription }
-  | { readonly problems: readonly string[] };
+type ParsedBundle = { readonly description: BundleDescription } | { readonly problems: readonly string[] };
 
 /**
  * Checks the contents of a `bundle.json`. Members that early bundles do not have get the value that was the only one
@@ -248,7 +282,7 @@ export function parseBundleDescription(
 ): ParsedBundle {
   const result = schema.safeParse(withDefaults(json));
   if (result.success) {
-    const description = result.data as BundleDescription;
+    const description: BundleDescription = result.data;
     const problems = withoutLoras ? [] : findMissingLoras(description);
     return problems.length > 0 ? { problems } : { description };
   }

@@ -1,6 +1,7 @@
 /**
  * Bundles: a folder with `bundle.json`, which describes the networks, and one safetensors file for each of them.
  */
+import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,9 +19,18 @@ import { parseBundleDescription } from './bundle-schema.ts';
 
 export type { BundleDescription, BundlePart, BundlePreset } from './bundle-description.ts';
 
-/** A bundle on disk. */
-export interface Bundle {
+/** A folder with a bundle in a certain state. */
+export interface BundleState {
   readonly folder: string;
+  /**
+   * Another one when the bundle is replaced in its place: made of bundle.json, with the hashes that it declares, and of the
+   * files' sizes, numbers and times.
+   */
+  readonly fingerprint: string;
+}
+
+/** A bundle on disk. */
+export interface Bundle extends BundleState {
   readonly description: BundleDescription;
   /** LoRAs that presets name and that are not there; presets without them can be used. */
   readonly missing: ReadonlySet<BundlePart>;
@@ -50,7 +60,7 @@ async function listFolders(folder: string): Promise<string[]> {
 
 /**
  * Opens a bundle and checks that its files are there in the size that it states; hashes are left to
- * {@link verifyBundle}. A LoRA may be missing as long as nobody uses it.
+ * {@link verifyBundle}. A LoRA may be missing as long as no preset in use names it.
  *
  * @param nameOrFolder - the name of an embedded bundle or of one in `store`, or a folder.
  * @param store - folder of the user's bundles.
@@ -80,6 +90,7 @@ export async function openBundle(nameOrFolder: string, store?: string): Promise<
     Object.values(description.presets).flatMap((preset) => preset.loras.map(({ part }) => part)),
   );
   const missing = new Set([...loras].filter((part) => description.files[part] === undefined));
+  const fingerprint = createHash('sha256').update(text);
   for (const [part, { path: name, bytes }] of Object.entries(description.files) as [
     BundlePart,
     BundleFile,
@@ -92,9 +103,11 @@ export async function openBundle(nameOrFolder: string, store?: string): Promise<
         path.join(folder, name),
       );
     }
+    fingerprint.update(JSON.stringify([name, found?.size, found?.mtimeMs, found?.ino]));
   }
   return {
     folder,
+    fingerprint: fingerprint.digest('hex'),
     description,
     missing,
     pathOf: (part) => {
@@ -103,6 +116,20 @@ export async function openBundle(nameOrFolder: string, store?: string): Promise<
       return path.join(folder, found.path);
     },
   };
+}
+
+/**
+ * Opens a bundle again, in another thread or later.
+ *
+ * @throws {@link ModelError} if it was replaced or changed meanwhile: what is made of it would not be what was asked for.
+ */
+export async function reopenBundle({ folder, fingerprint }: BundleState): Promise<Bundle> {
+  const bundle = await openBundle(folder);
+  if (bundle.fingerprint === fingerprint) return bundle;
+  throw new ModelError(
+    `Cannot use bundle ${bundle.description.name}: expected the files that were there when the job began, got others: the bundle was replaced meanwhile; start the job again`,
+    path.join(folder, 'bundle.json'),
+  );
 }
 
 function missingPart({ name, presets }: BundleDescription, part: BundlePart, file: string): ModelError {

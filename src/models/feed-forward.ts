@@ -53,7 +53,7 @@ export function prefersGrid(net: Net, width: number): boolean {
 }
 
 /** Settings of {@link feedForwardOnGrid}. */
-export interface GridFeedForward {
+interface GridFeedForward {
   /** What comes before the feed-forward, [count · height · width, width of the tokens]. */
   readonly tokens: Value;
   /** Key of the layer norm. */

@@ -10,7 +10,7 @@ import type { Activations, LayerWeights } from './quantization.ts';
 import type { WeightReader } from './weight-reader.ts';
 
 /** Collects the multiplications and additions of convolutions and matrix products. */
-export interface Cost {
+interface Cost {
   flops: number;
 }
 
@@ -60,7 +60,9 @@ export function layerWeights(net: Net, path: string, stored: readonly number[], 
   const { read } = net.weights.take(`${path}.weight`, stored);
   const name = net.weights.name(path);
   return {
-    ...{ name, dims: stored, weight: read },
+    name,
+    dims: stored,
+    weight: read,
     ...(bias && { bias: net.weights.take(`${path}.bias`, [stored[0]!]).read }),
   };
 }
@@ -329,7 +331,7 @@ export function imagesToFrames(net: Net, x: FeatureMap, batch: number): Value {
 }
 
 /** Size of a video tensor. */
-export interface VideoSize {
+interface VideoSize {
   readonly batch: number;
   readonly frames: number;
   readonly channels: number;

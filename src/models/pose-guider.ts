@@ -24,7 +24,7 @@ import type { SpatialSize } from './unet-config.ts';
 import { type NetworkDescription, WeightReader } from './weight-reader.ts';
 
 /** A convolution of the stem, followed by norm and activation. */
-export interface StemConvConfig {
+interface StemConvConfig {
   readonly out: number;
   readonly kernel: number;
   readonly stride: number;
@@ -32,7 +32,7 @@ export interface StemConvConfig {
 }
 
 /** A stage after the first feature: 3×3 convolutions, then perhaps a transformer. */
-export interface PoseStageConfig {
+interface PoseStageConfig {
   readonly convs: readonly { readonly out: number; readonly stride: number }[];
   readonly attention: null | { readonly numHeads: number; readonly headDim: number };
 }

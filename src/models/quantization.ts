@@ -17,7 +17,7 @@ export type NetworkPrecision = Precision | 'int8';
 export type ActivationRange = readonly [low: number, high: number];
 
 /** Ranges around one layer. */
-export interface LayerRanges {
+interface LayerRanges {
   readonly input: ActivationRange;
   /** Of convolutions, whose results leave the kernel as integers. */
   readonly output?: ActivationRange | undefined;
@@ -61,7 +61,7 @@ export function affineOf([low, high]: ActivationRange): Affine {
 }
 
 /** One scale for each of `rows` output channels, so that the largest weight becomes ±127. */
-export function rowScales(weights: Float32Array, rows: number): Float32Array {
+function rowScales(weights: Float32Array, rows: number): Float32Array {
   const size = weights.length / rows;
   return Float32Array.from({ length: rows }, (_, row) => {
     let largest = 0;
@@ -74,7 +74,7 @@ export function rowScales(weights: Float32Array, rows: number): Float32Array {
 }
 
 /** Weights as integers, in the order of `weights`. */
-export function quantizeRows(weights: Float32Array, scales: Float32Array): Int8Array {
+function quantizeRows(weights: Float32Array, scales: Float32Array): Int8Array {
   const size = weights.length / scales.length;
   const integers = new Int8Array(weights.length);
   for (let row = 0, i = 0; row < scales.length; row++) {

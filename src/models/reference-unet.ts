@@ -1,6 +1,6 @@
 /**
  * The reference UNet: runs once on the portrait's latents and gives, for every spatial transformer, the tokens that the
- * denoising UNet attends to beside its own.
+ * denoising UNet attends to in addition to its own.
  *
  * Source: ReferenceNet and ReferenceAttentionControl (mode `write`) of AniPortrait, commit 7f6593f.
  */

@@ -13,7 +13,7 @@ export interface MotionConfig {
   readonly positionalTableLength: number;
 }
 
-/** Architecture of a denoising UNet, and of the reference UNet beside it, which has no motion modules. */
+/** Architecture of a denoising UNet, and of its reference UNet, which has no motion modules. */
 export interface UnetConfig {
   readonly inChannels: number;
   readonly outChannels: number;
@@ -66,7 +66,7 @@ export interface SpatialSize {
 }
 
 /** Shape of one pose feature map. */
-export interface PoseFeatureSize extends SpatialSize {
+interface PoseFeatureSize extends SpatialSize {
   readonly channels: number;
 }
 
@@ -110,7 +110,7 @@ export function assertUnetConfig(config: UnetConfig): void {
 }
 
 /** Sizes of the levels, each half of the one before, rounded up. */
-export function levelSizes(config: UnetConfig, { height, width }: SpatialSize): SpatialSize[] {
+function levelSizes(config: UnetConfig, { height, width }: SpatialSize): SpatialSize[] {
   const sizes = [{ height, width }];
   for (let level = 1; level < config.blockOutChannels.length; level++) {
     const above = sizes[level - 1]!;
@@ -130,7 +130,7 @@ export function poseFeatureSizes(config: UnetConfig, size: SpatialSize): PoseFea
 }
 
 /** A spatial transformer of a UNet: its module path, level and the size of its images. */
-export interface AttentionSite extends SpatialSize {
+interface AttentionSite extends SpatialSize {
   readonly path: string;
   readonly level: number;
   readonly channels: number;

@@ -20,7 +20,7 @@ import { upsample } from './upsample.ts';
 export const UNET_EPSILON = 1e-5;
 
 /** What differs between the two UNets. */
-export interface UnetCourse {
+interface UnetCourse {
   /** Adds nodes; a course may replace it on the way. */
   net: Net;
   readonly config: UnetConfig;

@@ -18,7 +18,7 @@ function tapOf(k: number, phase: number): number {
  * Kernels [out · in, 2, 2] of the pixels in row `dy` and column `dx` of each square of four, from kernels
  * [out · in, 3, 3]: two of three taps read the same pixel of the small image, and become one with their sum.
  */
-export function phaseKernels(weights: Float32Array, dy: number, dx: number): Float32Array {
+function phaseKernels(weights: Float32Array, dy: number, dx: number): Float32Array {
   const kernels = weights.length / KERNEL ** 2;
   const phase = new Float32Array(kernels * 4);
   for (let kernel = 0; kernel < kernels; kernel++) {

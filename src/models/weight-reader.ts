@@ -22,7 +22,7 @@ export interface NetworkDescription {
 const LISTED_KEYS = 8;
 
 /** A weight that will be read when its graph is written. */
-export interface PendingWeight {
+interface PendingWeight {
   readonly dims: readonly number[];
   /** Reads it; halves of one weight that follow each other read the file once. */
   read(): Float32Array;

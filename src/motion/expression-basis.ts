@@ -1,4 +1,4 @@
-/** From coefficients to vertices: the directions in which a face moves when it speaks and blinks. */
+/** From coefficients to vertices: the directions in which a face moves when it speaks. */
 import { ModelError } from '../errors.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import { MESH_VALUES, MESH_VERTICES } from './motion.ts';
@@ -6,12 +6,6 @@ import { MESH_VALUES, MESH_VERTICES } from './motion.ts';
 /** Landmarks at the middle of the inner upper and lower lip. */
 const UPPER_LIP = 13;
 const LOWER_LIP = 14;
-/** Middle of the upper and lower lid of the person's right and left eye. */
-const LIDS = [
-  [159, 145],
-  [386, 374],
-] as const;
-
 /** Directions of motion in the metric face space, in centimetres. */
 export interface ExpressionBasis {
   readonly components: number;
@@ -19,7 +13,7 @@ export interface ExpressionBasis {
   readonly basis: Float32Array;
   /** `[components]` standard deviation of the coefficients in speech. */
   readonly std: Float32Array;
-  /** `[468, 3]` closes both eyes of an average face. */
+  /** `[468, 3]` closes both eyes of an average filmed face; what recordings of blinks are taken apart with. */
   readonly blink: Float32Array;
   /** `[468]` share of each vertex, 0 to 1, that belongs to mouth and jaw. */
   readonly mouth: Float32Array;
@@ -55,7 +49,7 @@ export function loadExpressionBasis(weights: WeightSource): ExpressionBasis {
 }
 
 /** How strongly the parts of the motion show; 1 is natural. */
-export interface ExpressionScales {
+interface ExpressionScales {
   /** All motion of speech. */
   readonly expressionScale: number;
   /** Mouth and jaw, on top of `expressionScale`. */
@@ -85,24 +79,6 @@ export function addExpression(
   }
 }
 
-/** Adds a blink to the offsets of one frame; `amount` 0 is open, 1 closed, for the right and the left eye. */
-export function addBlink(
-  { blink }: ExpressionBasis,
-  [right, left]: readonly [number, number],
-  out: Float32Array,
-): void {
-  // A vertex belongs to the eye on whose side of the face its x lies; the basis is zero around the middle.
-  for (let vertex = 0; vertex < MESH_VERTICES; vertex++) {
-    const amount = isRightSide(vertex) ? right : left;
-    for (let axis = 3 * vertex; axis < 3 * vertex + 3; axis++) out[axis]! += amount * blink[axis]!;
-  }
-}
-
-/** The topology numbers the person's right half first; landmarks from 248 on are the left half. */
-function isRightSide(vertex: number): boolean {
-  return vertex < 248;
-}
-
 /** How far the upper inner lip's middle is above the lower one's, in the unit of the mesh `[468, 3]`; below 0 they cross. */
 export function lipGap(mesh: ArrayLike<number>): number {
   return mesh[3 * UPPER_LIP + 1]! - mesh[3 * LOWER_LIP + 1]!;
@@ -111,15 +87,6 @@ export function lipGap(mesh: ArrayLike<number>): number {
 /** Distance of the inner lips' middles in centimetres, of a mesh `[468, 3]`. */
 export function lipOpening(mesh: ArrayLike<number>): number {
   return distance(mesh, UPPER_LIP, LOWER_LIP);
-}
-
-/** How far a blink must go for each eye of a mesh `[468, 3]`, 1 being an average eye; 0.4 to 1.6. */
-export function blinkReach({ blink }: ExpressionBasis, mesh: ArrayLike<number>): readonly [number, number] {
-  const reach = ([upper, lower]: readonly [number, number]): number => {
-    const closing = blink[3 * lower + 1]! - blink[3 * upper + 1]!;
-    return Math.min(1.6, Math.max(0.4, distance(mesh, upper, lower) / closing));
-  };
-  return [reach(LIDS[0]), reach(LIDS[1])];
 }
 
 function distance(mesh: ArrayLike<number>, a: number, b: number): number {

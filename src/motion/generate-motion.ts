@@ -1,17 +1,8 @@
-/** From speech to motion: the one call that the pipeline makes. */
+/** From speech to the motion of the mouth; the rest of the face is moved by living-motion.ts. */
 import { setImmediate } from 'node:timers/promises';
 import { assertIntegerInRange, assertNumberInRange, InvalidOptionError } from '../errors.ts';
-import { createBlinking } from './blinking.ts';
-import {
-  addBlink,
-  addExpression,
-  blinkReach,
-  type ExpressionBasis,
-  lipGap,
-  lipOpening,
-} from './expression-basis.ts';
-import { createHeadMotion } from './head-motion.ts';
-import { loudnessGain, strengthAt, voiceStrength } from './loudness.ts';
+import { addExpression, type ExpressionBasis, lipGap, lipOpening } from './expression-basis.ts';
+import { loudnessGain } from './loudness.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
 import { type MotionNetwork, predictExpression } from './predict-expression.ts';
@@ -36,17 +27,11 @@ export interface GenerateMotionOptions {
   readonly frames: number;
   /** Frame of the clip that the result begins with, to make long clips in parts. @defaultValue 0 */
   readonly firstFrame?: number | undefined;
-  /** Seed of head motion and blinks. */
-  readonly seed: number;
   /** All motion of speech. @defaultValue 1 */
   readonly expressionScale?: number | undefined;
   /** Mouth and jaw, on top of `expressionScale`. @defaultValue 1 */
   readonly mouthScale?: number | undefined;
-  /** Head motion; 0 keeps the head still. @defaultValue 1 */
-  readonly headPoseScale?: number | undefined;
-  /** Depth of blinks; 0 leaves the eyes open. @defaultValue 1 */
-  readonly blinkScale?: number | undefined;
-  /** The portrait's metric mesh `[468, 3]`: lids then close as far as this face needs. */
+  /** The portrait's metric mesh `[468, 3]`: its lips then meet and do not cross. */
   readonly mesh?: ArrayLike<number> | undefined;
   /** Share, 0 to 1, by which an open mouth of `mesh` is closed first. @defaultValue 0 */
   readonly closeMouth?: number | undefined;
@@ -54,7 +39,7 @@ export interface GenerateMotionOptions {
 }
 
 /**
- * Motion for frames `firstFrame` to `firstFrame + frames - 1`, frame `i` being at `i / fps` seconds. A clip made in parts
+ * Motion, with the head at rest, for frames `firstFrame` to `firstFrame + frames - 1`, frame `i` being at `i / fps` seconds. A clip made in parts
  * equals the clip made at once; memory besides the result does not grow with the speech.
  *
  * @throws {@link InvalidOptionError} if a number is out of range or the speech is empty; `signal.reason` when cancelled.
@@ -67,11 +52,8 @@ export async function generateMotion({
   fps,
   frames,
   firstFrame = 0,
-  seed,
   expressionScale = 1,
   mouthScale = 1,
-  headPoseScale = 1,
-  blinkScale = 1,
   mesh,
   closeMouth = 0,
   signal,
@@ -79,8 +61,7 @@ export async function generateMotion({
   assertNumberInRange('fps', fps, 1, 240);
   assertIntegerInRange('frames', frames, 1, Number.MAX_SAFE_INTEGER);
   assertIntegerInRange('firstFrame', firstFrame, 0, Number.MAX_SAFE_INTEGER);
-  assertIntegerInRange('seed', seed, 0, Number.MAX_SAFE_INTEGER);
-  const scales = { expressionScale, mouthScale, headPoseScale, blinkScale };
+  const scales = { expressionScale, mouthScale };
   for (const [name, scale] of Object.entries(scales)) assertNumberInRange(name, scale, 0, 3);
   assertNumberInRange('closeMouth', closeMouth, 0, 1);
   if (pcm.length === 0) {
@@ -94,14 +75,6 @@ export async function generateMotion({
   const count = last - first + 1;
   const { data } = await predictExpression({ network, config, pcm, gain, first, count, signal });
 
-  const strength = voiceStrength(pcm, gain, config);
-  const headMotion = createHeadMotion({
-    seed,
-    scale: headPoseScale,
-    strengthAt: (time) => strengthAt(strength, time),
-  });
-  const blinking = createBlinking(seed);
-  const [rightReach, leftReach] = mesh === undefined ? [1, 1] : blinkReach(basis, mesh);
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
   const rest = basis.opening.map((change) => -closing * change);
   const ownGap = mesh === undefined ? Number.POSITIVE_INFINITY : lipGap(mesh);
@@ -126,9 +99,6 @@ export async function generateMotion({
         out,
       );
     }
-    const closed = blinkScale * blinking(time);
-    if (closed > 0) addBlink(basis, [closed * rightReach, closed * leftReach], out);
-    headMotion(time, pose, frame * POSE_VALUES);
     if (frame % FRAMES_PER_TURN === FRAMES_PER_TURN - 1) {
       await setImmediate();
       signal?.throwIfAborted();

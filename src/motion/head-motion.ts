@@ -1,97 +1,103 @@
 /**
- * Small natural head motion: every angle and shift wanders about the portrait's own pose as a smooth random curve whose
- * spectrum is that of filmed speakers (most power under 1 Hz, a tail up to 3 Hz), livelier while the voice is strong.
+ * Motion of the head: slow sway, postures that change with the phrases, gestures at stressed syllables, breath in pauses.
+ * It begins at the portrait's pose, and what happens at a time does not depend on how long the clip is.
  */
-import { RandomStream } from '../tensor/random.ts';
+import { createBreathing } from './breathing.ts';
+import { smoothstep, softLimit } from './gesture-shapes.ts';
+import { createHeadGestures } from './head-gestures.ts';
+import { createHeadPosture } from './head-posture.ts';
 import { POSE_VALUES } from './motion.ts';
+import type { Prosody } from './prosody.ts';
+import { SmoothNoise } from './smooth-noise.ts';
+import { SPEAKING_STYLES, type SpeakingStyle } from './speaking-style.ts';
 
-/** Names the random streams of head motion among those of a seed. */
-const HEAD_STREAM = 0x6865;
+/** Degrees of pitch, yaw and roll from the portrait that are never passed: what a warped picture can bear. */
+export const HEAD_LIMITS = [10, 10, 10] as const;
+/** Names the random stream of sway among those of a seed. */
+const SWAY_STREAM = 0x6865;
 /** Seconds between the knots of the curves that are added up, and the share of the variance of each. */
 const OCTAVES = [
-  { spacing: 2.6, variance: 0.55 },
-  { spacing: 0.95, variance: 0.37 },
-  { spacing: 0.36, variance: 0.08 },
-] as const;
+  { spacing: 1.5, variance: 0.68 },
+  { spacing: 0.62, variance: 0.28 },
+  { spacing: 0.3, variance: 0.04 },
+];
 /** Standard deviations: pitch, yaw, roll in degrees, then x, y, z in centimetres. */
-const SPREAD = [0.9, 1.3, 0.75, 0.1, 0.06, 0.12] as const;
-/** Mean square of a uniform cubic B-spline's four weights: what smoothing leaves of the knots' variance. */
-const SPLINE_VARIANCE = 0.479;
+const SPREAD = [1.75, 2.4, 2.1, 0.14, 0.08, 0.16] as const;
 /** The head turns about the top of the neck, in centimetres of the face's space. */
 const PIVOT = [0, -7, -5] as const;
-/** Share of the motion that stays while the voice rests, and degrees of nod at the target level. */
-const REST_SHARE = 0.6;
-const NOD = 0.7;
+/** Shares of sway and posture that stay while the voice rests. */
+const RESTING_SWAY = 0.4;
+const RESTING_POSTURE = 0.6;
+/** Degrees and centimetres of a breath: in speech and in a pause. */
+const BREATH_PITCH = [0.1, 0.45] as const;
+const BREATH_RISE = [0.02, 0.08] as const;
+/** Degrees by which a talking head is held higher: nods go down, and should not lower it on average. */
+const RAISED = 0.9;
 /** Seconds in which the motion sets in. */
-const FADE_IN = 1;
+const FADE_IN = 0.8;
 
 /** Writes the pose at a time in seconds to `out` at `offset`: degrees about x, y, z, then centimetres. */
 export type HeadMotion = (time: number, out: Float32Array, offset: number) => void;
 
 /** Options of {@link createHeadMotion}. */
 export interface HeadMotionOptions {
+  readonly prosody: Prosody;
   readonly seed: number;
   /** Multiplies all angles and shifts; 0 keeps the head still. */
   readonly scale: number;
-  /** Strength of the voice at a time, 0 to 2. @defaultValue always 0 */
-  readonly strengthAt?: ((time: number) => number) | undefined;
+  /** @defaultValue 'natural' */
+  readonly style?: SpeakingStyle | undefined;
 }
 
-/**
- * Head motion of one seed as a curve over time, which any frame rate samples. It begins at the portrait's pose, and what
- * happens at a time does not depend on how long the clip is.
- */
-export function createHeadMotion({ seed, scale, strengthAt = () => 0 }: HeadMotionOptions): HeadMotion {
-  const knots = new Map<number, Float32Array>();
-  const knotValues = (octave: number, index: number): Float32Array => {
-    const key = index * OCTAVES.length + octave;
-    let values = knots.get(key);
-    if (values === undefined) {
-      values = new RandomStream([seed, HEAD_STREAM, octave, index]).fillNormal(new Float32Array(POSE_VALUES));
-      // Time runs forwards: what lies far behind is not asked for again.
-      if (knots.size > 64) knots.clear();
-      knots.set(key, values);
-    }
-    return values;
-  };
-
+/** Head motion of one seed as a curve over time, which any frame rate samples. */
+export function createHeadMotion({ prosody, seed, scale, style = 'natural' }: HeadMotionOptions): HeadMotion {
+  const { head, gestures } = SPEAKING_STYLES[style];
+  const sway = new SmoothNoise([seed, SWAY_STREAM], OCTAVES, POSE_VALUES);
+  const addPosture = createHeadPosture(seed, prosody);
+  const addGestures = createHeadGestures({ prosody, seed, frequency: gestures });
+  const breathing = createBreathing(seed);
   const wander = new Float64Array(POSE_VALUES);
-  return (time, out, offset) => {
-    wander.fill(0);
-    OCTAVES.forEach(({ spacing, variance }, octave) => {
-      const position = time / spacing;
-      const index = Math.floor(position);
-      const amplitude = Math.sqrt(variance / SPLINE_VARIANCE);
-      splineWeights(position - index).forEach((weight, knot) => {
-        const values = knotValues(octave, index + knot);
-        for (let i = 0; i < POSE_VALUES; i++) wander[i]! += amplitude * weight * values[i]!;
-      });
-    });
-    const fade = smoothstep(Math.min(1, Math.max(0, time / FADE_IN)));
-    const strength = strengthAt(time);
-    const liveliness = fade * scale * (REST_SHARE + (1 - REST_SHARE) * Math.min(1.5, strength));
-    const [rx, ry, rz, tx, ty, tz] = SPREAD.map((spread, i) => liveliness * spread * wander[i]!) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    const pitch = rx + fade * scale * NOD * (Math.min(1.5, strength) - 0.5 * Math.min(1, strength));
-    const [px, py, pz] = pivotShift(pitch, ry, rz);
-    out.set([pitch, ry, rz, tx + px, ty + py, tz + pz], offset);
-  };
-}
+  const posture = new Float64Array(3);
+  const angles = new Float64Array(3);
 
-/** Weights of the four knots around a point of a uniform cubic B-spline, `t` from 0 to 1. */
-function splineWeights(t: number): readonly [number, number, number, number] {
-  return [
-    (1 - t) ** 3 / 6,
-    (3 * t ** 3 - 6 * t ** 2 + 4) / 6,
-    (-3 * t ** 3 + 3 * t ** 2 + 3 * t + 1) / 6,
-    t ** 3 / 6,
-  ];
+  return (time, out, offset) => {
+    if (scale === 0) {
+      out.fill(0, offset, offset + POSE_VALUES);
+      return;
+    }
+    // Over some two seconds: the head comes to rest slower than the voice.
+    let speaking = 0;
+    for (const shift of [-0.8, -0.4, 0, 0.4]) speaking += prosody.activity(time + shift) / 4;
+    const fade = smoothstep(time / FADE_IN);
+    const between = ([resting, talking]: readonly [number, number]): number =>
+      resting + (talking - resting) * speaking;
+    const swaying = between([RESTING_SWAY, 1]);
+    const holding = between([RESTING_POSTURE, 1]);
+    const breath = breathing(time);
+
+    sway.at(time, wander);
+    posture.fill(0);
+    angles.fill(0);
+    addPosture(time, posture);
+    addGestures(time, angles);
+    angles[0]! -= breath * between([BREATH_PITCH[1], BREATH_PITCH[0]]) + speaking * RAISED;
+    for (let axis = 0; axis < 3; axis++) {
+      const sum = angles[axis]! + holding * posture[axis]! + swaying * SPREAD[axis]! * wander[axis]!;
+      angles[axis] = softLimit(fade * scale * head[axis]! * sum, HEAD_LIMITS[axis]!);
+    }
+    const [pitch, yaw, roll] = angles as unknown as [number, number, number];
+    const shift = fade * scale * swaying * ((head[0] + head[1]) / 2);
+    const [px, py, pz] = pivotShift(pitch, yaw, roll);
+    out[offset] = pitch;
+    out[offset + 1] = yaw;
+    out[offset + 2] = roll;
+    out[offset + 3] = px + shift * SPREAD[3] * wander[3]!;
+    out[offset + 4] =
+      py +
+      shift * SPREAD[4] * wander[4]! +
+      fade * Math.min(1, scale) * breath * between([BREATH_RISE[1], BREATH_RISE[0]]);
+    out[offset + 5] = pz + shift * SPREAD[5] * wander[5]!;
+  };
 }
 
 /** Shift that keeps {@link PIVOT} in place under a rotation by degrees about x, then y, then z. */
@@ -106,8 +112,4 @@ function pivotShift(rx: number, ry: number, rz: number): readonly [number, numbe
   [z, x] = turn(z, x, ry);
   [x, y] = turn(x, y, rz);
   return [PIVOT[0] - x, PIVOT[1] - y, PIVOT[2] - z];
-}
-
-function smoothstep(x: number): number {
-  return x * x * (3 - 2 * x);
 }

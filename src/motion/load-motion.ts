@@ -8,15 +8,19 @@ import type { GraphBuilder } from '../onnx/graph.ts';
 import type { Network } from '../runtime/engine.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
+import { parseEmotions } from './emotions.ts';
 import { loadExpressionBasis } from './expression-basis.ts';
+import { LivingMotion } from './living-motion.ts';
 import { parseMotionConfig } from './motion-config.ts';
 import { buildMotionNetwork } from './motion-network.ts';
 import type { MotionSource } from './motion-source.ts';
-import { ClipMotion, type ClipMotionOptions } from './speech-clip-motion.ts';
+import { ClipMotion, type ClipMotionOptions, type MotionScales } from './speech-clip-motion.ts';
 import { SpeechMotion, type SpeechNetworks } from './speech-motion.ts';
 
 /** What the motion of one clip depends on. */
-export type MotionOptions = Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'mesh' | 'scales' | 'signal'>;
+export interface MotionOptions extends Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'mesh' | 'signal'> {
+  readonly scales: MotionScales;
+}
 
 /** Makes the motion of clips with networks that are loaded. */
 export type MotionFactory = (options: MotionOptions) => MotionSource;
@@ -49,7 +53,11 @@ async function loadMelMotion(bundle: Bundle, load: LoadGraph): Promise<MotionFac
   try {
     const network = await load('motion', buildMotionNetwork({ config, weights }), stateOf(bundle, 'motion'));
     const basis = loadExpressionBasis(weights);
-    return (options) => new ClipMotion({ ...options, network, config, basis });
+    return (options) =>
+      withLife(new ClipMotion({ ...options, network, config, basis }), options, {
+        sampleRate: config.sampleRate,
+        generates: true,
+      });
   } finally {
     weights.dispose();
   }
@@ -90,8 +98,10 @@ async function loadSpeechMotion(
           step: await loadPart('audio2pose step', buildPoseStep(config as SpeechPoseConfig, weights)),
         }));
   const networks: SpeechNetworks = { ...mesh, pose };
-  return ({ pcm, fps, mesh: portraitMesh, scales, signal }) =>
-    new SpeechMotion({
+  return (options) => {
+    const { pcm, fps, mesh: portraitMesh, scales, signal } = options;
+    const generates = scales.faceMotion === 'generated';
+    const speech = new SpeechMotion({
       networks,
       config,
       pcm,
@@ -100,8 +110,34 @@ async function loadSpeechMotion(
       seed: scales.seed,
       expressionScale: scales.expressionScale,
       mouthScale: scales.mouthScale,
-      blinkScale: scales.blinkScale,
-      headPoseScale: scales.still ? 0 : scales.headPoseScale,
+      // What is generated takes the place of the networks'.
+      blinkScale: generates ? 0 : scales.blinkScale,
+      headPoseScale: scales.still || generates ? 0 : scales.headPoseScale,
       signal,
     });
+    if (!generates && scales.emotion === undefined) return speech;
+    return withLife(speech, options, { sampleRate: config.sampleRate, generates });
+  };
+}
+
+/** `source` with head, brows, lids and emotion as the options ask for them. */
+function withLife(
+  source: MotionSource,
+  { pcm, fps, mesh, scales }: MotionOptions,
+  { sampleRate, generates }: { readonly sampleRate: number; readonly generates: boolean },
+): MotionSource {
+  return new LivingMotion({
+    source,
+    pcm,
+    sampleRate,
+    fps,
+    mesh,
+    seed: scales.seed,
+    style: scales.style,
+    emotions: scales.emotion === undefined ? {} : parseEmotions(scales.emotion),
+    expressionScale: scales.expressionScale,
+    headPoseScale: scales.still ? 0 : scales.headPoseScale,
+    blinkScale: scales.blinkScale,
+    generates,
+  });
 }

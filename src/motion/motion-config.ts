@@ -92,7 +92,7 @@ export function parseMotionConfig(value: unknown, path: string): MotionConfig {
 }
 
 /** Outputs on either side of one that its convolutions look at. */
-export function contextOutputs({ kernel, dilations }: MotionConfig): number {
+function contextOutputs({ kernel, dilations }: MotionConfig): number {
   return dilations.reduce((sum, dilation) => sum + ((kernel - 1) / 2) * dilation, 0);
 }
 

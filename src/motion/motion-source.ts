@@ -6,6 +6,8 @@ export interface FrameMotion {
   readonly offsets: Float32Array;
   /** [6]: degrees about x, y, z; cm. */
   readonly pose: Float32Array;
+  /** Turn of the eyes in the head, in degrees: to the person's left, and down. @defaultValue as in the portrait */
+  readonly gaze?: readonly [yaw: number, pitch: number];
 }
 
 /** The motion of a clip. */

@@ -1,10 +1,11 @@
-/** The motion of a clip, frame by frame, made in parts so that memory does not grow with the clip. */
+/** The mouth's motion in a clip, frame by frame, made in parts so that memory does not grow with the clip. */
 import type { ExpressionBasis } from './expression-basis.ts';
 import { generateMotion } from './generate-motion.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
 import type { FrameMotion, MotionSource } from './motion-source.ts';
 import type { MotionNetwork } from './predict-expression.ts';
+import type { SpeakingStyle } from './speaking-style.ts';
 
 /** Frames that are made at once. */
 const PART_FRAMES = 240;
@@ -20,7 +21,16 @@ export interface MotionScales {
   readonly blinkScale: number;
   /** Keeps the head where it is in the portrait. */
   readonly still: boolean;
+  readonly style: SpeakingStyle;
+  /** As {@link parseEmotions} reads it. */
+  readonly emotion?: string | undefined;
+  readonly faceMotion: FaceMotionSource;
 }
+
+/** Where head, brows and lids come from: the bundle's own networks, where it has some, or always living-motion.ts. */
+export const FACE_MOTION_SOURCES = ['bundle', 'generated'] as const;
+/** One of {@link FACE_MOTION_SOURCES}. */
+export type FaceMotionSource = (typeof FACE_MOTION_SOURCES)[number];
 
 /** What {@link ClipMotion} is made of. */
 export interface ClipMotionOptions {
@@ -34,7 +44,7 @@ export interface ClipMotionOptions {
   readonly frames: number;
   /** [468, 3] in cm, of the portrait. */
   readonly mesh: ArrayLike<number>;
-  readonly scales: MotionScales;
+  readonly scales: Pick<MotionScales, 'expressionScale' | 'mouthScale'>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -73,11 +83,8 @@ export class ClipMotion implements MotionSource {
         frames: Math.min(PART_FRAMES, frames - firstFrame),
         mesh,
         signal,
-        seed: scales.seed,
         expressionScale: scales.expressionScale,
         mouthScale: scales.mouthScale,
-        headPoseScale: scales.still ? 0 : scales.headPoseScale,
-        blinkScale: scales.blinkScale,
         closeMouth: CLOSE_MOUTH,
       });
       this.#parts.set(index, part);

@@ -61,7 +61,7 @@ export interface GraphOptions {
 }
 
 /** A graph whose weights are read when it is written, and the open files that they are read from. */
-export interface BundleGraph {
+interface BundleGraph {
   readonly graph: GraphBuilder;
   /** What it computes in: some networks keep to float32 whatever was asked for. */
   readonly precision: NetworkPrecision;
@@ -72,7 +72,7 @@ export interface BundleGraph {
 }
 
 /** What a network's graph is made of. */
-export interface GraphParts {
+interface GraphParts {
   readonly description: BundleDescription;
   /** In pixels. */
   readonly picture: SpatialSize;

@@ -1,8 +1,8 @@
 /** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle } from '../models/bundle.ts';
-import type { PrecisionChoice } from '../models/bundle-description.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
@@ -81,7 +81,7 @@ export abstract class BundleNetworks implements ClipNetworks {
       const { files } = this.bundle.description;
       const bytes = Object.values(files).reduce((sum, file) => sum + (file?.bytes ?? 0), 0);
       if (bytes <= MAX_BYTES_AT_ONCE) {
-        // One is built while others are opened, in the two engines; all come to an end before an error is told.
+        // One is built while others are opened, in the two engines; all settle before an error is thrown.
         const ends = await Promise.allSettled(names.map(loadOne));
         for (const end of ends) if (end.status === 'rejected') throw end.reason;
       } else for (const name of names) await loadOne(name);

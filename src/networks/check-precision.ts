@@ -1,31 +1,28 @@
-/** Whether a precision that was asked for can be had; told before heavy work. */
-import { InvalidOptionError } from '../errors.ts';
+/** Whether a requested precision is available; checked before heavy work. */
+import { InvalidOptionError, type OptionProblem } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
-import type { PrecisionChoice } from '../models/bundle-description.ts';
+import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { integersAreFaster } from '../runtime/integer-instructions.ts';
 
 /** The caller's choice, if there is one. */
-export interface AskedPrecision {
+interface AskedPrecision {
   readonly precision?: PrecisionChoice | undefined;
 }
 
-function refuse(precision: PrecisionChoice, expected: string, got: string): InvalidOptionError {
-  return new InvalidOptionError(
-    `Cannot use precision ${precision}: expected ${expected}, got ${got}`,
-    'precision',
-    precision,
-  );
+function refuse(precision: PrecisionChoice, problem: OptionProblem): InvalidOptionError {
+  const refusal = ['Cannot use ', { option: 'precision' }, ` ${precision}`];
+  return new InvalidOptionError({ refusal, ...problem }, 'precision', precision);
 }
 
 /** @throws {@link InvalidOptionError} if `int8` is asked of a bundle whose activations were not measured. */
 export function checkBundlePrecision(precision: PrecisionChoice, { description }: Bundle): void {
   if (precision !== 'int8' || description.files.calibration !== undefined) return;
-  throw refuse(
-    precision,
-    'a bundle with a calibration',
-    `bundle ${description.name}, which has none; take float32, or measure one with: lcm-portrait models calibrate ${description.name}`,
-  );
+  throw refuse(precision, {
+    expected: 'a bundle with a calibration',
+    got: `bundle ${description.name}, which has none`,
+    hint: `take float32, or measure one with: lcm-portrait models calibrate ${description.name}`,
+  });
 }
 
 /** @throws {@link InvalidOptionError} if the device has no kernels for the precision. */
@@ -34,14 +31,18 @@ export function checkDevicePrecision(
   { device, precision: best }: Pick<Engine, 'device' | 'precision'>,
 ): void {
   if (precision === 'int8' && device !== 'cpu') {
-    throw refuse(precision, 'device cpu, the only one with integer kernels', `${device}; add --device cpu`);
+    throw refuse(precision, {
+      expected: 'device cpu, the only one with integer kernels',
+      got: device,
+      hint: ['set ', { option: 'device', value: 'cpu' }],
+    });
   }
   if (precision === 'float16' && best !== 'float16') {
-    throw refuse(
-      precision,
-      'a device that is faster in half precision',
-      `${device}, which is not; leave it out`,
-    );
+    throw refuse(precision, {
+      expected: 'a device that is faster in half precision',
+      got: `${device}, which is not`,
+      hint: 'leave it out',
+    });
   }
 }
 
@@ -91,7 +92,7 @@ export function devicePrecision(
   if (precision === 'int8' && device !== 'cpu') return fallBack(`device ${device} has no integer kernels`);
   if (precision === 'int8' && !isFaster()) {
     return fallBack(
-      'this processor is not known to be faster in 8-bit integers; --precision int8 takes them all the same',
+      'this processor is not known to be faster in 8-bit integers; precision int8 takes them all the same',
     );
   }
   if (precision === 'float16' && best !== 'float16') {

@@ -24,7 +24,8 @@ export class GraphThread<Name extends string = NetworkName> {
    * One network's graph.
    *
    * @param how - `rebuild` makes anew what was kept of it.
-   * @throws {@link ModelError} if a weight file is damaged or does not fit the bundle's description.
+   * @throws {@link ModelError} if a weight file is damaged or does not fit the bundle's description, or if the bundle was
+   *   replaced since it was opened.
    * @throws {@link EnvironmentError} if there is no room to keep large weights.
    */
   build(
@@ -33,9 +34,16 @@ export class GraphThread<Name extends string = NetworkName> {
     options: GraphOptions,
     { rebuild = false }: { readonly rebuild?: boolean } = {},
   ): Promise<ReadyGraph> {
-    const { folder } = bundle;
+    const { folder, fingerprint } = bundle;
     const cacheFolder = this.#cacheFolder;
-    return this.#client.request({ kind: 'build', bundle: folder, network, options, cacheFolder, rebuild });
+    const request = {
+      kind: 'build',
+      bundle: { folder, fingerprint },
+      network,
+      options,
+      cacheFolder,
+    } as const;
+    return this.#client.request({ ...request, rebuild });
   }
 
   /** Ends the thread after the graph that it is making; may be called twice. */

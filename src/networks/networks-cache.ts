@@ -4,6 +4,7 @@ import type { Engine } from '../runtime/engine.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
 import type { ClipNetworks } from './clip-networks.ts';
 import { GraphThread } from './graph-thread.ts';
+import { LeaseCache } from './lease-cache.ts';
 import { loadNetworks } from './load-networks.ts';
 
 /** Loaded networks that nobody uses and that are kept for the next clip. */
@@ -16,27 +17,20 @@ export interface NetworksLease {
   release(): Promise<void>;
 }
 
-interface Entry {
-  readonly networks: Promise<ClipNetworks>;
-  /** Aborts loading when nobody waits for it any more. */
-  readonly controller: AbortController;
-  users: number;
-}
-
 /** Engines that networks are loaded into. */
-export interface NetworkEngines {
+interface NetworkEngines {
   readonly denoisingEngine: Engine;
   readonly sideEngine: Engine;
 }
 
-/** Equal for choices that give the same networks; a LoRA that is written anew meanwhile is another one. */
+/** Equal for choices that give the same networks: a bundle or LoRA that is replaced in its place is another one. */
 export function choiceKey(choice: NetworksChoice): string {
   const { bundle, windowFrames, loras, guided, embeddedGuidance, precision } = choice;
   const adapters = loras.map(({ path, scale }) => {
     const { size, mtimeMs, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
     return [path, scale, size, mtimeMs, ino];
   });
-  return JSON.stringify([bundle.folder, windowFrames, adapters, guided, embeddedGuidance, precision]);
+  return JSON.stringify([bundle.fingerprint, windowFrames, adapters, guided, embeddedGuidance, precision]);
 }
 
 /** Loads networks once for each choice; those that nobody uses any more go, but for the last. */
@@ -44,8 +38,10 @@ export class NetworksCache {
   readonly #engines: () => Promise<NetworkEngines>;
   readonly #cacheFolder: string;
   readonly #onNotice: ((message: string) => void) | undefined;
-  /** Those used last come last. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #loaded = new LeaseCache<ClipNetworks>({
+    maxIdle: MAX_IDLE,
+    dispose: (networks) => networks.dispose(),
+  });
   #graphs: GraphThread | undefined;
   /** What the graph thread is needed for. */
   #building = 0;
@@ -53,7 +49,7 @@ export class NetworksCache {
   /**
    * @param engines - called when networks are loaded.
    * @param cacheFolder - where weights of large networks are kept on disk.
-   * @param onNotice - told which networks went over from half precision to float32.
+   * @param onNotice - called with the networks that went over from half precision to float32.
    */
   constructor(
     engines: () => Promise<NetworkEngines>,
@@ -67,52 +63,17 @@ export class NetworksCache {
 
   /** Whether no networks are loaded or being loaded. */
   get isEmpty(): boolean {
-    return this.#entries.size === 0;
+    return this.#loaded.isEmpty;
   }
 
   /**
    * @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph.
-   * @throws `signal.reason` if it aborts.
+   * @throws `signal.reason` if it aborts; what was loaded by then is freed.
    */
   async load(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease> {
-    signal?.throwIfAborted();
-    const key = choiceKey(choice);
-    const entry = this.#entries.get(key) ?? this.#begin(choice);
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    entry.users++;
-    let left = false;
-    const leave = (): void => {
-      if (!left) entry.users--;
-      left = true;
-    };
-    const stop = (): void => {
-      leave();
-      if (entry.users > 0) return;
-      entry.controller.abort(signal?.reason);
-      this.#entries.delete(key);
-    };
-    signal?.addEventListener('abort', stop, { once: true });
-    try {
-      const networks = await entry.networks;
-      signal?.throwIfAborted();
-      const release = async (): Promise<void> => {
-        leave();
-        await this.#trim();
-      };
-      return { networks, release };
-    } catch (error) {
-      leave();
-      if (this.#entries.get(key) === entry && entry.users === 0) this.#entries.delete(key);
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', stop);
-    }
-  }
-
-  #begin(choice: NetworksChoice): Entry {
-    const controller = new AbortController();
-    return { networks: this.#load(choice, controller.signal), controller, users: 0 };
+    const open = (abandoned: AbortSignal) => this.#load(choice, abandoned);
+    const { value, release } = await this.#loaded.acquire(choiceKey(choice), open, signal);
+    return { networks: value, release };
   }
 
   async #load(choice: NetworksChoice, signal: AbortSignal): Promise<ClipNetworks> {
@@ -138,14 +99,6 @@ export class NetworksCache {
         this.#graphs = undefined;
         await graphs.dispose();
       }
-    }
-  }
-
-  async #trim(): Promise<void> {
-    const idle = [...this.#entries].filter(([, { users }]) => users === 0);
-    for (const [key, { networks }] of idle.slice(0, Math.max(0, idle.length - MAX_IDLE))) {
-      this.#entries.delete(key);
-      await (await networks).dispose();
     }
   }
 

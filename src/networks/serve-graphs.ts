@@ -1,5 +1,5 @@
-/** What the thread of {@link GraphThread} does: opens each bundle once, then makes one graph for each message. */
-import { type Bundle, openBundle } from '../models/bundle.ts';
+/** What the thread of {@link GraphThread} does: makes one graph for each message. */
+import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { serveThread } from '../runtime/thread-server.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
 import { type GraphOptions, type NetworkMaker, openGraph } from './bundle-graphs.ts';
@@ -8,8 +8,7 @@ import { type ReadyGraph, writeGraph } from './write-graph.ts';
 /** A graph that is wanted. */
 export interface GraphRequest {
   readonly kind: 'build';
-  /** Folder of the bundle. */
-  readonly bundle: string;
+  readonly bundle: BundleState;
   /** One that the thread has a maker for. */
   readonly network: string;
   readonly options: GraphOptions;
@@ -26,14 +25,12 @@ export interface GraphResults {
 
 /** Answers the requests of a {@link GraphThread} for the networks that there are makers for. */
 export function serveGraphs(makers: Readonly<Record<string, NetworkMaker>>): void {
-  const bundles = new Map<string, Bundle>();
   serveThread<GraphRequest>({
     order: 'one-by-one',
-    handle: async ({ bundle: folder, network, options, cacheFolder, rebuild }) => {
+    handle: async ({ bundle: state, network, options, cacheFolder, rebuild }) => {
       const maker = makers[network];
       if (maker === undefined) throw new Error(`no maker of ${network}`);
-      const bundle = bundles.get(folder) ?? (await openBundle(folder));
-      bundles.set(folder, bundle);
+      const bundle = await reopenBundle(state);
       const { graph, precision, weightsKey, dispose } = openGraph(bundle, maker, options);
       try {
         const cache = new WeightCache({ folder: cacheFolder });

@@ -7,7 +7,7 @@ import { encodeHalf } from '../tensor/float16.ts';
 import { Message } from './protobuf.ts';
 
 /** Element types that our graphs use, with their numbers in TensorProto.DataType. */
-export const DATA_TYPES = {
+const DATA_TYPES = {
   float32: 1,
   uint8: 2,
   int8: 3,
@@ -17,10 +17,10 @@ export const DATA_TYPES = {
   float16: 10,
 } as const;
 /** Name of an element type. */
-export type DataType = keyof typeof DATA_TYPES;
+type DataType = keyof typeof DATA_TYPES;
 
 /** Little-endian elements of a tensor, in the array of their type; float16 is kept as bit patterns. */
-export type TensorData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array | Uint16Array;
+type TensorData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array | Uint16Array;
 
 /** A tensor that a graph carries. */
 export interface GraphTensor {
@@ -39,7 +39,7 @@ export interface Value {
 }
 
 /** A dimension: a number, or a name for one that is known only when the graph runs. */
-export type Dim = number | string;
+type Dim = number | string;
 
 /** Attribute of a node. A plain number is an integer and must be whole; wrap a float in {@link floatAttribute}. */
 export type Attribute =
@@ -110,7 +110,7 @@ function attributeMessage(name: string, value: Attribute): Message {
 }
 
 /** A tensor that lies outside of its graph's file. */
-export interface ExternalTensor {
+interface ExternalTensor {
   /** Name, type and shape. */
   readonly id: string;
   /** Bytes. */
@@ -119,8 +119,8 @@ export interface ExternalTensor {
 }
 
 /** Where a tensor's bytes lie. */
-export interface ExternalPlace {
-  /** Name of the file, in the folder that the engine is told. */
+interface ExternalPlace {
+  /** Name of the file, in the folder that the engine is given. */
   readonly location: string;
   readonly offset: number;
 }

@@ -1,6 +1,8 @@
 /** The main job: a portrait and a speech recording become a talking video. */
 import type { AnimateOptions, AnimateResult } from './animate-options.ts';
-import { networksOf, type PreparedClip, Studio } from './studio.ts';
+import { networksOf } from './job-networks.ts';
+import type { PreparedClip } from './prepare-clip.ts';
+import { Studio } from './studio.ts';
 
 /**
  * Renders a talking video. Nothing appears under the output's name until it is complete; on any error, and when

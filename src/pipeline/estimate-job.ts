@@ -25,14 +25,14 @@ const INTEGER_GAIN = 1.5;
 const BYTES_PER_PIXEL = 60;
 /** Large weights, as the engine arranges them, against their size in the file. */
 const WEIGHT_COPIES = 1.3;
-/** Share of a network's largest layer that is alive at once; for what a window needs beside its weights. */
+/** Share of a network's largest layer that is alive at once; for what a window needs in addition to its weights. */
 const BYTES_PER_WINDOW_CELL = 40_000;
 
 /** The convolution that is timed. */
 const PROBE = { channels: 128, size: 64, layers: 3 };
 
 /** What the estimate depends on. */
-export interface JobSize {
+interface JobSize {
   readonly bundle: Bundle;
   readonly engine: Engine;
   readonly windowFrames: number;
@@ -49,7 +49,7 @@ export interface JobSize {
 }
 
 /** Seconds and bytes; both are estimates. */
-export interface JobEstimate {
+interface JobEstimate {
   readonly seconds: number;
   readonly memoryBytes: number;
 }

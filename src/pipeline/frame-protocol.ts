@@ -1,12 +1,18 @@
 /** Messages between {@link FrameThread} and its worker. */
+import type { DrivingMode } from '../driving/driving-modes.ts';
+import type { MotionPart } from '../driving/motion-parts.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
+import type { BundleState } from '../models/bundle.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
-import type { ClipMotionOptions } from '../motion/speech-clip-motion.ts';
+import type { MotionOptions } from '../motion/load-motion.ts';
 import type { NetworkProfile } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
+import type { Framing } from '../scene/framing.ts';
+import type { OpenFilmOptions } from '../scene/open-film.ts';
 import type { SceneView } from '../scene/scene.ts';
-import type { Framing } from './animate-options.ts';
+import type { GapChoice } from '../tracking/gap-choices.ts';
 
 /** Opens the networks that all clips need; the first request. */
 export interface StartRequest {
@@ -29,12 +35,62 @@ export interface PortraitRequest {
   readonly view: SceneView;
 }
 
+/** Opens a clip with a film whose face gets another voice. */
+export interface FilmRequest
+  extends Pick<OpenFilmOptions, 'path' | 'ffmpeg' | 'fps' | 'duration' | 'face' | 'resolution' | 'view'> {
+  readonly kind: 'open-film';
+  /** Chosen by the caller, for all later requests. */
+  readonly clip: number;
+}
+
+/** A film or a motion file that is opened, and kept under a number until it is closed. */
+export interface RecordingRequest {
+  readonly kind: 'open-recording';
+  /** Chosen by the caller, for all later requests. */
+  readonly recording: number;
+  readonly source: RecordingSource;
+}
+
+/** Where recorded motion comes from. */
+export type RecordingSource =
+  | { readonly type: 'motion-file'; readonly path: string }
+  | {
+      readonly type: 'film';
+      readonly path: string;
+      readonly ffmpeg: FfmpegInfo;
+      readonly face: number | undefined;
+      readonly gaps: GapChoice;
+      /** Seconds after which the film is not looked at. */
+      readonly duration: number | undefined;
+    };
+
+/** What is known of a recording. */
+export interface RecordingInfo {
+  readonly frames: number;
+  readonly fps: number;
+  /** Whether it has a face, not a head alone. */
+  readonly hasFace: boolean;
+  /** Whether it is a film with sound. */
+  readonly hasSound: boolean;
+}
+
+/** Recordings that move a clip, by their numbers. */
+export interface Driving {
+  readonly face?: {
+    readonly recording: number;
+    readonly parts: readonly MotionPart[];
+    readonly mode: DrivingMode;
+  };
+  /** What moves the head alone, whatever else does. */
+  readonly head?: number;
+}
+
 /** Gives an open clip its motion, and makes the first part of it. */
-export interface MotionRequest extends Pick<ClipMotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
+export interface MotionRequest extends Pick<MotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
   readonly kind: 'add-motion';
   readonly clip: number;
-  /** Folder of the bundle. */
-  readonly bundle: string;
+  readonly bundle: BundleState;
+  readonly driving: Driving;
 }
 
 /** What the thread is asked to do. */
@@ -42,6 +98,8 @@ export type FrameRequest =
   | StartRequest
   | { readonly kind: 'take-profile' }
   | PortraitRequest
+  | FilmRequest
+  | RecordingRequest
   | MotionRequest
   | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }
   | { readonly kind: 'driven-face'; readonly clip: number; readonly frame: number }
@@ -51,7 +109,8 @@ export type FrameRequest =
       readonly frame: number;
       readonly decoded: Float32Array;
     }
-  | { readonly kind: 'close-clip'; readonly clip: number };
+  | { readonly kind: 'close-clip'; readonly clip: number }
+  | { readonly kind: 'close-recording'; readonly recording: number };
 
 /** What is known of a portrait before it moves. */
 export interface PortraitInfo {
@@ -59,6 +118,13 @@ export interface PortraitInfo {
   readonly width: number;
   readonly height: number;
   readonly reference: SceneReference;
+}
+
+/** What is known of a film before it gets its voice. */
+export interface FilmInfo extends PortraitInfo {
+  readonly fps: number;
+  /** Of the film, as far as it was looked at. */
+  readonly frames: number;
 }
 
 /** What the thread has done since it started. */
@@ -74,9 +140,12 @@ export interface FrameResults {
   readonly start: undefined;
   readonly 'take-profile': FrameProfile;
   readonly 'open-portrait': PortraitInfo;
+  readonly 'open-film': FilmInfo;
+  readonly 'open-recording': RecordingInfo;
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;
   readonly 'driven-face': DrivenFace;
   readonly compose: RgbImage;
   readonly 'close-clip': undefined;
+  readonly 'close-recording': undefined;
 }

@@ -8,12 +8,17 @@ import { ThreadClient } from '../runtime/thread-client.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Scene } from '../scene/scene.ts';
 import type {
+  Driving,
+  FilmInfo,
+  FilmRequest,
   FrameProfile,
   FrameRequest,
   FrameResults,
   MotionRequest,
   PortraitInfo,
   PortraitRequest,
+  RecordingInfo,
+  RecordingSource,
 } from './frame-protocol.ts';
 
 type Client = ThreadClient<FrameRequest, FrameResults>;
@@ -24,17 +29,58 @@ export interface OpenClipOptions extends Omit<PortraitRequest, 'kind' | 'clip'> 
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of {@link FrameThread.openFilm}. */
+export interface OpenFilmClipOptions extends Omit<FilmRequest, 'kind' | 'clip'> {
+  readonly onNotice?: ((message: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Recorded motion on the thread. */
+export class ThreadRecording {
+  readonly info: RecordingInfo;
+  /** Its number. */
+  readonly id: number;
+  readonly #client: Client;
+
+  /** @internal made by {@link FrameThread.openRecording} */
+  constructor(client: Client, id: number, info: RecordingInfo) {
+    this.#client = client;
+    this.id = id;
+    this.info = info;
+  }
+
+  /** Frees it; may be called twice. */
+  async dispose(): Promise<void> {
+    await this.#client.request({ kind: 'close-recording', recording: this.id }).catch(() => undefined);
+  }
+}
+
+/** Recordings that move a clip. */
+export interface ClipDriving {
+  readonly face?: { readonly recording: ThreadRecording } & Pick<
+    NonNullable<Driving['face']>,
+    'parts' | 'mode'
+  >;
+  readonly head?: ThreadRecording;
+}
+
 /** A clip's portrait on the thread; gets its motion by {@link ThreadPortrait.move}. */
-export class ThreadPortrait {
-  readonly info: PortraitInfo;
+export class ThreadPortrait<Info extends PortraitInfo = PortraitInfo> {
+  readonly info: Info;
   readonly #client: Client;
   readonly #clip: number;
+  #driving: ClipDriving = {};
 
   /** @internal made by {@link FrameThread.openPortrait} */
-  constructor(client: Client, clip: number, info: PortraitInfo) {
+  constructor(client: Client, clip: number, info: Info) {
     this.#client = client;
     this.#clip = clip;
     this.info = info;
+  }
+
+  /** What moves it beside the speech; disposed of with it. */
+  drive(driving: ClipDriving): void {
+    this.#driving = driving;
   }
 
   /**
@@ -42,8 +88,16 @@ export class ThreadPortrait {
    *
    * @param options - `pcm` is moved away, empty afterwards.
    */
-  async move(options: Omit<MotionRequest, 'kind' | 'clip'>, signal?: AbortSignal): Promise<Scene> {
-    const request: MotionRequest = { ...options, kind: 'add-motion', clip: this.#clip };
+  async move(
+    options: Omit<MotionRequest, 'kind' | 'clip' | 'driving'>,
+    signal?: AbortSignal,
+  ): Promise<Scene> {
+    const { face, head } = this.#driving;
+    const driving: Driving = {
+      ...(face !== undefined && { face: { ...face, recording: face.recording.id } }),
+      ...(head !== undefined && { head: head.id }),
+    };
+    const request: MotionRequest = { ...options, driving, kind: 'add-motion', clip: this.#clip };
     await untilAborted(
       this.#client.request(request, { transfer: [options.pcm.buffer as ArrayBuffer] }),
       signal,
@@ -56,6 +110,8 @@ export class ThreadPortrait {
   async dispose(): Promise<void> {
     // A thread that has ended holds nothing any more.
     await this.#client.request({ kind: 'close-clip', clip: this.#clip }).catch(() => undefined);
+    await this.#driving.face?.recording.dispose();
+    await this.#driving.head?.dispose();
   }
 }
 
@@ -104,7 +160,7 @@ export class FrameThread {
   constructor(threads: number | undefined, cacheFolder: string, profileFolder?: string) {
     this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
     this.#started = this.#client.request({ kind: 'start', threads, cacheFolder, profileFolder });
-    // Told to whoever opens a portrait.
+    // Thrown when a portrait is opened.
     this.#started.catch(() => {});
   }
 
@@ -116,13 +172,57 @@ export class FrameThread {
    * @throws `signal.reason` if it aborts.
    */
   async openPortrait({ onNotice, signal, ...options }: OpenClipOptions): Promise<ThreadPortrait> {
+    return this.#open(
+      (clip) => this.#client.request({ ...options, kind: 'open-portrait', clip }, { onNotice }),
+      signal,
+    );
+  }
+
+  /**
+   * Follows the face in a film and prepares its frames.
+   *
+   * @throws what {@link openFilm} throws.
+   * @throws `signal.reason` if it aborts.
+   */
+  async openFilm({ onNotice, signal, ...options }: OpenFilmClipOptions): Promise<ThreadPortrait<FilmInfo>> {
+    return this.#open(
+      (clip) => this.#client.request({ ...options, kind: 'open-film', clip }, { onNotice }),
+      signal,
+    );
+  }
+
+  async #open<Info extends PortraitInfo>(
+    request: (clip: number) => Promise<Info>,
+    signal: AbortSignal | undefined,
+  ): Promise<ThreadPortrait<Info>> {
     signal?.throwIfAborted();
     await this.#started;
     const clip = this.#nextClip++;
     const close = () => this.#client.request({ kind: 'close-clip', clip }).catch(() => undefined);
-    const opening = this.#client.request({ ...options, kind: 'open-portrait', clip }, { onNotice });
     try {
-      return new ThreadPortrait(this.#client, clip, await untilAborted(opening, signal, close));
+      return new ThreadPortrait(this.#client, clip, await untilAborted(request(clip), signal, close));
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  /**
+   * Reads a motion file, or follows the face of a film.
+   *
+   * @throws what {@link readMotionFile} and {@link trackFilm} throw.
+   */
+  async openRecording(
+    source: RecordingSource,
+    { onNotice, signal }: Pick<OpenClipOptions, 'onNotice' | 'signal'> = {},
+  ): Promise<ThreadRecording> {
+    signal?.throwIfAborted();
+    await this.#started;
+    const recording = this.#nextClip++;
+    const close = () => this.#client.request({ kind: 'close-recording', recording }).catch(() => undefined);
+    const opening = this.#client.request({ kind: 'open-recording', recording, source }, { onNotice });
+    try {
+      return new ThreadRecording(this.#client, recording, await untilAborted(opening, signal, close));
     } catch (error) {
       await close();
       throw error;

@@ -2,23 +2,51 @@
  * The thread that {@link FrameThread} starts: opens portraits, makes their motion, draws what the networks see and
  * composes frames. The small networks for faces and motion run in an engine of its own.
  */
+import { drivenMotion } from '../driving/driven-motion.ts';
+import { readRecording } from '../driving/head-pose-file.ts';
 import { FaceFinder } from '../face/face-finder.ts';
-import { openBundle } from '../models/bundle.ts';
+import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
+import type { RecordedMotion } from '../motion/recorded-motion.ts';
+import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
-import { Engine } from '../runtime/engine.ts';
+import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
+import { FilmPortrait, openFilm } from '../scene/open-film.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
 import type { Scene, ScenePortrait } from '../scene/scene.ts';
+import { trackFilm } from '../tracking/track-film.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
-import type { FrameRequest, MotionRequest, PortraitRequest, StartRequest } from './frame-protocol.ts';
+import type {
+  FilmRequest,
+  FrameRequest,
+  MotionRequest,
+  PortraitRequest,
+  RecordingInfo,
+  RecordingRequest,
+  StartRequest,
+} from './frame-protocol.ts';
 
 /** A clip on this thread. */
 interface Clip {
   readonly controller: AbortController;
-  portrait?: ScenePortrait;
+  portrait?: ScenePortrait | FilmPortrait;
+  /** Held until the clip is closed. */
+  motion?: Lease<LoadedMotion>;
   scene?: Scene;
+}
+
+/** A recording on this thread. */
+interface Recording {
+  readonly controller: AbortController;
+  motion?: RecordedMotion;
+}
+
+/** What makes the motion of a bundle's clips. */
+interface LoadedMotion {
+  readonly make: MotionFactory;
+  readonly networks: readonly Network[];
 }
 
 interface SmallNetworks {
@@ -29,8 +57,12 @@ interface SmallNetworks {
 }
 
 const clips = new Map<number, Clip>();
-/** By the bundle's folder. */
-const motions = new Map<string, MotionFactory>();
+const recordings = new Map<number, Recording>();
+/** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
+const motions = new LeaseCache<LoadedMotion>({
+  maxIdle: 1,
+  dispose: async ({ networks: loaded }) => void (await Promise.all(loaded.map((one) => one.dispose()))),
+});
 let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
@@ -59,11 +91,22 @@ function sceneOf(id: number): Scene {
   return scene;
 }
 
-async function openMotion(bundleFolder: string): Promise<MotionFactory> {
+async function openMotion(state: BundleState): Promise<LoadedMotion> {
   const { engine, cache } = await smallNetworks();
-  return loadMotion(await openBundle(bundleFolder), (name, graph, weightsKey) =>
-    loadWritten(engine, name, ({ rebuild }) => writeGraph(graph, { cache, weightsKey, rebuild })),
-  );
+  const loaded: Network[] = [];
+  try {
+    const make = await loadMotion(await reopenBundle(state), async (name, graph, weightsKey) => {
+      const network = await loadWritten(engine, name, ({ rebuild }) =>
+        writeGraph(graph, { cache, weightsKey, rebuild }),
+      );
+      loaded.push(network);
+      return network;
+    });
+    return { make, networks: loaded };
+  } catch (error) {
+    await Promise.all(loaded.map((network) => network.dispose()));
+    throw error;
+  }
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
@@ -77,13 +120,79 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
   return { result: { width, height, reference } };
 }
 
-async function addMotion({ clip: id, bundle, pcm, fps, frames, scales }: MotionRequest): Promise<Answer> {
-  const { portrait, controller } = clipOf(id);
+async function openFilmClip(request: FilmRequest, notice: (message: string) => void): Promise<Answer> {
+  const { path, ffmpeg, fps, duration, face, resolution, view } = request;
+  const clip: Clip = { controller: new AbortController() };
+  clips.set(request.clip, clip);
+  const { finder } = await smallNetworks();
+  const { signal } = clip.controller;
+  const film = await openFilm({
+    ...{ path, ffmpeg, fps, duration, face, resolution, view, finder, signal },
+    onNotice: notice,
+  });
+  clip.portrait = film;
+  const { width, height, reference, track } = film;
+  return { result: { width, height, reference, fps: track.fps, frames: track.frames } };
+}
+
+async function closeClip(id: number): Promise<Answer> {
+  const clip = clips.get(id);
+  clips.delete(id);
+  clip?.controller.abort();
+  await clip?.motion?.release();
+  if (clip?.portrait instanceof FilmPortrait) await clip.portrait.dispose();
+  return { result: undefined };
+}
+
+async function openRecording(
+  { recording: id, source }: RecordingRequest,
+  notice: (message: string) => void,
+): Promise<Answer> {
+  const recording: Recording = { controller: new AbortController() };
+  recordings.set(id, recording);
+  let hasSound = false;
+  if (source.type === 'motion-file') recording.motion = await readRecording(source.path);
+  else {
+    const { finder } = await smallNetworks();
+    const { path, ...options } = source;
+    recording.motion = await trackFilm(path, {
+      ...{ ...options, finder, onNotice: notice, signal: recording.controller.signal },
+      onSound: () => {
+        hasSound = true;
+      },
+    });
+  }
+  const { frames, fps, meshes } = recording.motion;
+  const info: RecordingInfo = { frames, fps, hasFace: meshes !== null, hasSound };
+  return { result: info };
+}
+
+function motionOf(id: number): RecordedMotion {
+  const motion = recordings.get(id)?.motion;
+  if (motion === undefined) throw new Error(`recording ${id} is not open`);
+  return motion;
+}
+
+async function addMotion(request: MotionRequest): Promise<Answer> {
+  const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
+  const clip = clipOf(id);
+  const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
-  const makeMotion = motions.get(bundle) ?? (await openMotion(bundle));
-  motions.set(bundle, makeMotion);
   const { signal } = controller;
-  const motion = makeMotion({ pcm, fps, frames, mesh: portrait.mesh, scales, signal });
+  const { mesh, transform } = portrait;
+  const motion = await drivenMotion({
+    ...(driving.face !== undefined && {
+      face: { ...driving.face, recording: motionOf(driving.face.recording) },
+    }),
+    ...(driving.head !== undefined && { head: motionOf(driving.head) }),
+    ...{ fps, mesh, transform },
+    scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
+    speech: async () => {
+      const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
+      clip.motion = lease;
+      return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
+    },
+  });
   await motion.at(0);
   clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };
@@ -102,6 +211,14 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
     }
     case 'open-portrait':
       return openClip(request, notice);
+    case 'open-film':
+      return openFilmClip(request, notice);
+    case 'open-recording':
+      return openRecording(request, notice);
+    case 'close-recording':
+      recordings.get(request.recording)?.controller.abort();
+      recordings.delete(request.recording);
+      return { result: undefined };
     case 'add-motion':
       return addMotion(request);
     case 'conditions': {
@@ -116,9 +233,7 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       return { result, transfer: [result.data.buffer as ArrayBuffer] };
     }
     case 'close-clip':
-      clips.get(request.clip)?.controller.abort();
-      clips.delete(request.clip);
-      return { result: undefined };
+      return closeClip(request.clip);
   }
 }
 
@@ -135,7 +250,7 @@ serveThread<FrameRequest>({
   order: 'at-once',
   handle: (request, notice) => (work === undefined ? handle : handleNoted)(request, notice),
   stop: () => {
-    for (const { controller } of clips.values()) controller.abort();
+    for (const { controller } of [...clips.values(), ...recordings.values()]) controller.abort();
   },
   dispose: async () => {
     const opened = await networks?.catch(() => undefined);

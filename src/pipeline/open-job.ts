@@ -3,123 +3,36 @@ import os from 'node:os';
 import path from 'node:path';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import { checkLora } from '../bundles/lora-part.ts';
-import {
-  atEveryStep,
-  countWindowSteps,
-  planContextWindows,
-  planLoopedWindows,
-  planMovingWindows,
-  type WindowPlan,
-} from '../denoising/context-windows.ts';
-import { planDenoisedFrames } from '../denoising/denoised-frames.ts';
-import { InvalidOptionError } from '../errors.ts';
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
-import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
-import { type Bundle, type BundlePreset, loraFilesOf, openBundle } from '../models/bundle.ts';
+import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
-import { bundlePrecision } from '../networks/check-precision.ts';
 import { sceneViewOf } from '../scene/scene.ts';
-import { createScheduler } from '../schedulers/create-scheduler.ts';
-import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
-import type { Scheduler } from '../schedulers/scheduler.ts';
-import type { LoraFile } from '../weights/lora.ts';
-import type {
-  AnimateOptions,
-  PrecisionChoice,
-  PresetName,
-  SamplerName,
-  WindowLayout,
-} from './animate-options.ts';
+import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
-import {
-  DISTILLED_SAMPLERS,
-  DISTILLED_STEPS,
-  type ResolvedOptions,
-  resolveOptions,
-} from './resolve-options.ts';
-
-/** Sampler settings after the preset and the caller's choices. */
-export interface Sampling {
-  readonly sampler: SamplerName;
-  readonly steps: number;
-  readonly guidance: number;
-  /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
-  readonly branches: 1 | 2;
-  /** Adapters of the denoising UNet: the preset's, then the caller's. */
-  readonly loras: readonly LoraFile[];
-  readonly scheduler: Scheduler;
-  readonly windows: WindowLayout;
-  /** Every nth frame is denoised. */
-  readonly denoiseEvery: number;
-  readonly precision: PrecisionChoice;
-}
+import { disposeDriving, type MotionInputs, openMotionInputs } from './motion-inputs.ts';
+import { keysWhere } from './options/clip-keys.ts';
+import { type ResolvedOptions, resolveOptions, shownFile } from './resolve-options.ts';
+import { type PlannedFrames, planFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
 
 /** All that is known before anything is rendered. */
-export interface Job {
+export interface Job extends PlannedFrames {
   readonly options: ResolvedOptions;
   readonly output: string;
   readonly ffmpeg: FfmpegInfo;
   readonly bundle: Bundle;
   readonly sampling: Sampling;
+  /** The file that is heard; undefined for a clip without sound. */
+  readonly sound: string | undefined;
   /** Samples of the speech, at 16 kHz. */
   readonly samples: number;
   readonly fps: number;
   readonly frames: number;
-  /** Numbers of the frames that are denoised. */
-  readonly denoisedFrames: readonly number[];
-  /** Windows over the denoised frames, counted from 0, for each step. */
-  readonly windows: WindowPlan;
-}
-
-/** @throws {@link InvalidOptionError} if the bundle has no preset of the name. */
-export function presetOf({ description: { name, presets } }: Bundle, wanted: PresetName): BundlePreset {
-  const preset = presets[wanted];
-  if (preset !== undefined) return preset;
-  throw new InvalidOptionError(
-    `Cannot use preset: expected one of bundle ${name}, ${Object.keys(presets).join(', ')}, got ${wanted}`,
-    'preset',
-    wanted,
-  );
-}
-
-function chooseSampling(
-  bundle: Bundle,
-  options: ResolvedOptions,
-  notice: (message: string) => void,
-): Sampling {
-  const { schedule } = bundle.description;
-  const preset = presetOf(bundle, options.preset);
-  const sampler = options.sampler ?? preset.sampler;
-  const steps = options.steps ?? preset.steps;
-  const guidance = options.guidance ?? preset.guidance;
-  if (DISTILLED_SAMPLERS.has(sampler) && steps > DISTILLED_STEPS) {
-    throw new InvalidOptionError(
-      `Cannot use steps: expected at most ${DISTILLED_STEPS} with ${sampler}, the sampler of preset ${options.preset}, got ${steps}; name another sampler for more`,
-      'steps',
-      steps,
-    );
-  }
-  const scheduler = createScheduler({
-    sampler,
-    numInferenceSteps: steps,
-    noiseSchedule: createNoiseSchedule(schedule),
-    predictionType: schedule.predictionType,
-    timestepSpacing: schedule.timestepSpacing,
-  });
-  const branches = guidance > 1 && !bundle.description.denoisingUnet.timeCondProjDim ? 2 : 1;
-  const loras = [
-    ...loraFilesOf(bundle, preset),
-    ...(options.loras ?? []).map(({ path: file, scale }) => ({ path: path.resolve(file), scale })),
-  ];
-  const windows = options.windows ?? preset.windows ?? 'overlapping';
-  const denoiseEvery = options.denoiseEvery ?? preset.denoiseEvery ?? 1;
-  const precision = bundlePrecision(bundle, options, preset, notice);
-  return { sampler, steps, guidance, branches, loras, scheduler, windows, denoiseEvery, precision };
 }
 
 /** Checks the caller's LoRAs before heavy work; nothing of the network is read. */
@@ -141,49 +54,19 @@ function checkLoras(
   }
   if (precision === 'int8') {
     notice(
-      'the ranges for int8 were measured without these LoRAs: activations that go beyond them are clipped; compare the picture with --precision float32',
+      'the ranges for int8 were measured without these LoRAs: activations that go beyond them are clipped; compare the picture with precision float32',
     );
-  }
-}
-
-/** What decides which frames are denoised, and in which windows. */
-export type WindowSettings = Pick<Sampling, 'steps' | 'branches' | 'windows' | 'denoiseEvery'>;
-
-/** Denoised frames, and windows over them for each step. */
-export function planFrames(
-  bundle: Bundle,
-  preset: PresetName,
-  settings: WindowSettings,
-  frames: number,
-): Pick<Job, 'denoisedFrames' | 'windows'> {
-  const denoisedFrames = planDenoisedFrames(frames, settings.denoiseEvery);
-  return { denoisedFrames, windows: planWindows(bundle, preset, settings, denoisedFrames.length) };
-}
-
-function planWindows(
-  bundle: Bundle,
-  preset: PresetName,
-  { steps, branches, windows }: WindowSettings,
-  frames: number,
-): WindowPlan {
-  const { contextFrames, contextOverlap } = bundle.description;
-  const size = { contextFrames, contextOverlap };
-  switch (windows) {
-    case 'overlapping':
-      return atEveryStep(planContextWindows(frames, size), steps);
-    case 'moving':
-      return planMovingWindows(frames, { contextFrames, steps });
-    case 'loop': {
-      const { unguidedOverlap = 'mean' } = presetOf(bundle, preset);
-      const overlap = branches === 2 ? 'mean' : unguidedOverlap;
-      return atEveryStep(planLoopedWindows(frames, { ...size, overlap }), steps);
-    }
   }
 }
 
 /** The folder of the user's bundles, as the environment says. */
 export function defaultBundleStore(): string {
   return bundleStoreFolder({ env: process.env, platform: process.platform, home: os.homedir() });
+}
+
+/** The ffmpeg that is named, or the one that is found. */
+export function findFfmpeg(ffmpegPath: string | undefined): Promise<FfmpegInfo> {
+  return locateFfmpeg({ env: { ...process.env, ...(ffmpegPath ? { FFMPEG_PATH: ffmpegPath } : {}) } });
 }
 
 /** The folder of this program's caches, as the environment says. */
@@ -213,18 +96,43 @@ export async function openJob(
   onPlanned?: (job: Job) => void,
 ): Promise<OpenedJob> {
   const resolved = resolveOptions(options);
-  const { portrait: picture, audio, framing, signal } = resolved;
   const output = await prepareOutput(resolved.output, {
     force: resolved.overwrite,
-    inputs: [picture, audio],
+    inputs: keysWhere(({ path }) => path?.to === 'input').flatMap((key) => (resolved[key] as string) ?? []),
   });
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
-  const sampling = chooseSampling(bundle, resolved, notice);
+  const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
-  const env = { ...process.env, ...(resolved.ffmpegPath ? { FFMPEG_PATH: resolved.ffmpegPath } : {}) };
-  // The face is found while the sound is read; of what is wrong with both, the face is told.
+  const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
+  const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
+    const frames = frameCount(duration, fps);
+    const planned = planFrames(bundle, resolved.preset, sampling, frames);
+    const samples = pcm.length;
+    const found = { ffmpeg, bundle, sampling, sound, samples, fps, frames };
+    const job = { options: resolved, output, ...found, ...planned };
+    onPlanned?.(job);
+    return job;
+  };
+  const opening = { resolved, bundle, plan, notice, frameThread, ffmpeg };
+  return resolved.source === undefined ? openStill(opening) : openSource(opening, resolved.source);
+}
+
+/** What opening takes that is the same for stills and films. */
+interface Opening {
+  readonly resolved: ResolvedOptions;
+  readonly bundle: Bundle;
+  readonly plan: (inputs: MotionInputs, fps: number) => Job;
+  readonly notice: (message: string) => void;
+  readonly frameThread: () => FrameThread;
+  readonly ffmpeg: FfmpegInfo;
+}
+
+/** The face is found while the sound is read; if both fail, the face is reported. */
+async function openStill(opening: Opening): Promise<OpenedJob> {
+  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { framing, signal } = resolved;
   const finding = frameThread().openPortrait({
-    path: picture,
+    path: shownFile(resolved),
     resolution: bundle.description.resolution,
     framing,
     view: sceneViewOf(bundle.description),
@@ -232,31 +140,66 @@ export async function openJob(
     signal,
   });
   const stop = new AbortController();
-  const plan = async () => {
-    const ffmpeg = await locateFfmpeg({ env });
-    const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
-    const { pcm, duration } = await readAudio(audio, { ffmpeg, signal: either, onNotice: notice });
-    const fps = resolved.fps ?? bundle.description.fps;
-    const frames = frameCount(duration, fps);
-    const planned = planFrames(bundle, resolved.preset, sampling, frames);
-    const samples = pcm.length;
-    const job = { options: resolved, output, ffmpeg, bundle, sampling, samples, fps, frames, ...planned };
-    onPlanned?.(job);
-    return { job, pcm };
-  };
-  const planning = plan();
+  const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
+  const reading = { ffmpeg, frameThread, signal: either, notice };
+  const planning = openMotionInputs(resolved, reading).then((inputs) => ({
+    ...inputs,
+    job: plan(inputs, resolved.fps ?? bundle.description.fps),
+  }));
   planning.catch(() => {}); // awaited below
   const portrait = await finding.catch(async (error) => {
     stop.abort();
-    await Promise.allSettled([planning]);
+    await planning.then(
+      ({ driving }) => disposeDriving(driving),
+      () => {},
+    );
     throw error;
   });
   try {
-    return { ...(await planning), portrait };
+    const { job, pcm, driving } = await planning;
+    portrait.drive(driving);
+    return { job, pcm, portrait };
   } catch (error) {
     await portrait.dispose();
     throw error;
   }
+}
+
+/** Seconds of film beyond the sound's end that are looked at: the last frame begins before and ends after it. */
+const FILM_MARGIN = 0.5;
+
+/** The sound says how much of the film is needed, and the film how many frames a second there are. */
+async function openSource(opening: Opening, source: string): Promise<OpenedJob> {
+  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { fps, drivingFace: face } = resolved;
+  const signal = resolved.signal ?? new AbortController().signal;
+  const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal, notice });
+  const film = await frameThread().openFilm({
+    path: source,
+    ...{ ffmpeg, fps, face },
+    duration: inputs.duration + FILM_MARGIN,
+    resolution: bundle.description.resolution,
+    view: sceneViewOf(bundle.description),
+    onNotice: notice,
+    signal,
+  });
+  try {
+    const job = plan(inputs, film.info.fps);
+    if (job.frames > film.info.frames) {
+      const length = seconds(film.info.frames / film.info.fps);
+      notice(
+        `${source} has ${length} and the speech ${seconds(inputs.duration)}: the film is shown back and forth`,
+      );
+    }
+    return { job, pcm: inputs.pcm, portrait: film };
+  } catch (error) {
+    await film.dispose();
+    throw error;
+  }
+}
+
+function seconds(value: number): string {
+  return `${value.toFixed(1)} s`;
 }
 
 /** Evaluations of the denoiser, guidance branches counted singly. */

@@ -1,4 +1,4 @@
-/** Tells what a job will take, without doing it. */
+/** Estimates what a job will take, without rendering. */
 
 import { devicePrecision } from '../networks/check-precision.ts';
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
@@ -7,7 +7,7 @@ import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { Studio } from './studio.ts';
 
 /**
- * Checks all inputs as {@link animate} does, face included, and tells what the job will take. Writes nothing.
+ * Checks all inputs as {@link animate} does, face included, and estimates what the job will take. Writes nothing.
  *
  * @throws what {@link animate} throws before it renders.
  */

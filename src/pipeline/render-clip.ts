@@ -1,175 +1,121 @@
-/** Renders a clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
-import PQueue from 'p-queue';
-import {
-  type ContextWindow,
-  countWindowSteps,
-  orderWindowSteps,
-  type WindowStep,
-} from '../denoising/context-windows.ts';
-import { type DenoisedFrame, type Denoiser, denoiseClip } from '../denoising/denoise-clip.ts';
-import { fillBetween } from '../denoising/denoised-frames.ts';
-import type { VideoWriter } from '../media/video-writer.ts';
-import type { ClipNetworks, FrameToDecode } from '../networks/clip-networks.ts';
-import type { Scene } from '../scene/scene.ts';
-import type { ClipCheckpoints } from './clip-checkpoints.ts';
-import type { Job } from './open-job.ts';
-import type { RenderProgress } from './render-progress.ts';
-import type { Stopwatch } from './stopwatch.ts';
+/** Renders a prepared clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
+import type { NetworksChoice } from '../networks/bundle-networks.ts';
+import type { NetworksLease } from '../networks/networks-cache.ts';
+import type { ReferenceCache } from '../networks/reference-cache.ts';
+import type { Engine } from '../runtime/engine.ts';
+import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
+import type { AnimateResult } from './animate-options.ts';
+import { type ClipCheckpoints, clipShapeOf } from './clip-checkpoints.ts';
+import { describeResult } from './clip-result.ts';
+import type { ClipScheduler } from './clip-scheduler.ts';
+import { composeFrames } from './compose-frames.ts';
+import { decodeFrames } from './decode-frames.ts';
+import { denoiseFrames, denoiserOf } from './denoise-frames.ts';
+import { encodeFrames, openVideo } from './encode-frames.ts';
+import { Holdings } from './holdings.ts';
+import { networksOf } from './job-networks.ts';
+import type { PreparedClip } from './prepare-clip.ts';
+import { ClipProgress } from './progress.ts';
+import { readAhead } from './read-ahead.ts';
 import { WindowConditions } from './window-conditions.ts';
 
-/** Decoded batches that may wait for the encoder before denoising pauses. */
-const MAX_WAITING_BATCHES = 2;
+/** Batches of the decoder that may wait for it before denoising pauses. */
+const WAITING_BATCHES = 2;
 
-/** What takes part in rendering; all of it stays the caller's to dispose of. */
-export interface ClipParts {
-  readonly job: Job;
-  readonly scene: Scene;
-  /** With the scene's reference bound, unless `takeDenoiser` does that. */
-  readonly networks: ClipNetworks;
-  readonly writer: VideoWriter;
-  readonly progress: RenderProgress;
-  readonly watch: Stopwatch;
-  /** Where the denoiser runs, and how: what was saved in between on another is of no use. */
-  readonly device: string;
+/** What may happen around a rendering. */
+export interface RenderHooks {
+  /** Where the clip goes on from, and where its finished windows are kept. */
   readonly checkpoints?: ClipCheckpoints | undefined;
-  /** Waits for the denoiser and binds the reference; called when what can be done without it has begun. */
-  readonly takeDenoiser?: (() => Promise<void>) | undefined;
-  /** Called when the denoiser is not needed any more; decoding and encoding go on. */
-  readonly onDenoised?: (() => void) | undefined;
+  /** Called with the complete video before it gets its name. */
+  readonly beforePublish?: ((partial: string) => Promise<void>) | undefined;
+  /** Loads other networks than the studio's, with the same shapes. */
+  readonly loadNetworks?: (() => Promise<NetworksLease>) | undefined;
 }
 
-/** The networks as {@link denoiseClip} calls them: each window with its own pose features. */
-export function denoiserOf(networks: ClipNetworks, conditions: WindowConditions, watch: Stopwatch): Denoiser {
-  const half =
-    (name: 'conditional' | 'unconditional'): Denoiser['conditional'] =>
-    async (latents, timestep, window) => {
-      const pose = await conditions.pose(window);
-      return watch.time('denoise', () => networks.denoise(name, latents, timestep, pose));
-    };
-  return { conditional: half('conditional'), unconditional: half('unconditional') };
+/** What rendering takes from the studio that its clips share. */
+export interface RenderResources {
+  readonly scheduler: ClipScheduler;
+  readonly references: ReferenceCache;
+  /** Receives the encoder's life, as `ffmpeg`, when it has ended. */
+  readonly onStage?: ((span: NamedSpan) => void) | undefined;
+  denoisingEngine(): Promise<Pick<Engine, 'device'>>;
+  loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease>;
 }
 
 /**
- * Everything between noise and the encoder's input.
+ * Renders a clip to its output when its turn has come. The clip stays the caller's to dispose of.
  *
- * @throws {@link NumericalError} if the denoiser's output is not finite.
- * @throws {@link SubprocessError} if the encoder fails.
+ * @throws what `animate` throws.
  */
-export async function renderClip(parts: ClipParts): Promise<void> {
-  const { job, scene, networks, writer, progress, watch, device, checkpoints, onDenoised } = parts;
-  const { options, bundle, sampling, denoisedFrames, windows } = job;
-  const { signal } = options;
-  const conditions = new WindowConditions({ scene, networks, denoisedFrames, windows, watch, signal });
-  const finish = async (batch: readonly DenoisedFrame[]): Promise<void> => {
-    signal?.throwIfAborted();
-    const taken: FrameToDecode[] = [];
-    for (const { frame, latents } of batch) {
-      taken.push({
-        latents,
-        conditions: networks.decodesOverBase ? await conditions.take(frame) : undefined,
-      });
-    }
-    const decoded = await watch.time('decode', () => networks.decode(taken));
-    await composed;
-    composed = compose(batch, decoded);
-    composed.catch(() => {}); // whoever waits for it is told
-  };
-  // One batch is composed and encoded while the next is decoded.
-  let composed = Promise.resolve();
-  const compose = async (
-    batch: readonly DenoisedFrame[],
-    decoded: readonly Float32Array[],
-  ): Promise<void> => {
-    for (const [i, { frame }] of batch.entries()) {
-      signal?.throwIfAborted();
-      const picture = await watch.time('decode', () => scene.compose(frame, decoded[i]!));
-      await watch.time('encode', () => writer.write(picture));
-      progress.frameDone();
-    }
-  };
-
-  // One batch after another, while the denoiser goes on; a failure there stops the denoiser here.
-  const queue = new PQueue({ concurrency: 1 });
-  let failure: { readonly error: unknown } | undefined;
-  const hand = async (batch: readonly DenoisedFrame[]): Promise<void> => {
-    queue
-      .add(() => finish(batch))
-      .catch((error: unknown) => {
-        failure ??= { error };
-      });
-    await queue.onSizeLessThan(MAX_WAITING_BATCHES);
-    if (failure !== undefined) throw failure.error;
-  };
-
+export async function renderClip(
+  { job, scene, watch }: PreparedClip,
+  studio: RenderResources,
+  { checkpoints, beforePublish, loadNetworks }: RenderHooks = {},
+): Promise<AnimateResult> {
+  const { signal } = job.options;
+  const progress = ClipProgress.of(job);
+  const held = new Holdings();
   try {
-    const resume = await checkpoints?.load({
-      frames: denoisedFrames.length,
-      windows: windows.at(-1)!.length,
-      steps: windows.length,
-      frameShape: networks.frameShape,
-      device,
-    });
-    const stepsBefore = resume?.state.done ?? 0;
-    let stepsLeft = countWindowSteps(windows) - stepsBefore;
-    const order = [...orderWindowSteps(windows)];
-    let place = stepsBefore;
-    conditions.prefetch(order[place]?.window);
-    await parts.takeDenoiser?.();
-    progress.begin(stepsBefore);
-    if (stepsLeft === 0) onDenoised?.();
+    // 1. Open the video, when there is a place for the clip.
+    const turn = held.hold(await studio.scheduler.acquire(signal), (it) => it.release());
+    held.hold(watch, (it) => it.pause()).resume();
+    progress.stage('load');
+    const opened = monotonicNow();
+    const video = held.hold(await openVideo(job, scene, beforePublish), (it) => it.dispose());
 
-    const denoiser = denoiserOf(networks, conditions, watch);
-    let batch: DenoisedFrame[] = [];
-    const denoised = denoiseClip({
-      denoiser: {
-        ...denoiser,
-        conditional: (latents, timestep, window) => {
-          const prediction = denoiser.conditional(latents, timestep, window);
-          // Asked for after this window's own: made while the denoiser runs on this one.
-          place += 1;
-          conditions.prefetch(order[place]?.window);
-          conditions.prefetch(nextBegun(order, place, windows.length));
-          return prediction;
-        },
-      },
-      scheduler: sampling.scheduler,
-      guidanceScale: sampling.branches === 2 ? sampling.guidance : 1,
-      windows,
-      frameShape: networks.frameShape,
-      seed: options.seed,
-      frameNumbers: denoisedFrames,
-      sharedFraction: bundle.description.noise.sharedFraction,
-      signal,
+    // 2. Load the networks, or share those that are loaded.
+    const choice = networksOf(job);
+    const load = loadNetworks ?? (() => studio.loadNetworks(choice, signal));
+    const { networks } = held.hold(await watch.time('load', load), (it) => it.release());
+    const { device } = await studio.denoisingEngine();
+
+    // 3. Make what the denoiser sees of the portrait; it is bound when the denoiser is free.
+    const makeReference = () => networks.makeReference(scene.reference);
+    const reference = await watch.time('reference', () =>
+      studio.references.get(choice, scene.reference, makeReference),
+    );
+    const resume = await checkpoints?.load(clipShapeOf(job, networks, device));
+    const bindReference = async (): Promise<void> => {
+      watch.pause();
+      await turn.acquireDenoiser(signal);
+      watch.resume();
+      progress.stage('render');
+      await watch.time('reference', () => networks.bindReference(reference));
+      progress.begin(resume?.state.done);
+    };
+
+    // 4. Denoise, window by window, while the conditions of the next ones are made.
+    const made = new WindowConditions({ ...job, scene, networks, watch, signal });
+    const conditions = held.hold(made, (it) => it.settle());
+    const stop = new AbortController(); // a later step that fails need not wait for the next frame
+    const denoised = denoiseFrames({
+      ...{ job, networks, resume, signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]) },
+      denoiser: denoiserOf(networks, conditions, watch),
+      untilReady: bindReference,
+      onUpcoming: (windows) => conditions.prefetch(windows),
       onStep: (step) => {
         conditions.stepDone(step);
         progress.stepDone();
-        stepsLeft -= 1;
-        if (stepsLeft === 0) onDenoised?.();
       },
-      resume,
+      onDenoised: () => turn.releaseDenoiser(),
       onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
     });
-    for await (const frame of fillBetween(denoised, denoisedFrames)) {
-      batch.push(frame);
-      if (batch.length === networks.decodeFrames) {
-        await hand(batch);
-        batch = [];
-      }
-    }
-    if (batch.length > 0) await hand(batch);
-    await queue.onIdle();
-    if (failure !== undefined) throw failure.error;
-    await composed;
-  } finally {
-    queue.clear();
-    await queue.onIdle();
-    await Promise.allSettled([composed]);
-    await conditions.settle();
-  }
-}
 
-/** The next window that takes its first step; its frames have been seen least. */
-function nextBegun(order: readonly WindowStep[], from: number, steps: number): ContextWindow | undefined {
-  // Between two of them, others take their steps, each window's worth of which is as long as there are steps.
-  return order.slice(from, from + 2 * steps).find(({ stepIndex }) => stepIndex === 0)?.window;
+    // 5. Decode a batch of frames while the next ones are denoised.
+    const waiting = { size: WAITING_BATCHES * networks.decodeFrames, onAbandoned: () => stop.abort() };
+    const decoded = decodeFrames(readAhead(denoised, waiting), { networks, conditions, watch, signal });
+
+    // 6. Compose its frames while the next batch is decoded.
+    const batch = { size: networks.decodeFrames, onAbandoned: () => stop.abort() };
+    const composed = composeFrames(readAhead(decoded, batch), { scene, watch, signal });
+
+    // 7. Encode them, and give the video its name.
+    await encodeFrames(composed, { video, watch, progress });
+    progress.stage('finish');
+    await watch.time('encode', () => video.finish());
+    studio.onStage?.({ name: 'ffmpeg', begin: opened, end: monotonicNow() });
+    return describeResult(job, scene, device, watch.report());
+  } finally {
+    await held.closeAll();
+  }
 }

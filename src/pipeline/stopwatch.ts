@@ -3,7 +3,7 @@ import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import type { StageTimes } from './animate-options.ts';
 
 /** Parts that are timed; the total is the stopwatch's own age. */
-export type TimedPart = Exclude<keyof StageTimes, 'total'>;
+type TimedPart = Exclude<keyof StageTimes, 'total'>;
 
 /** Runs from its construction, but for pauses. Parts may overlap. */
 export class Stopwatch {

@@ -1,27 +1,23 @@
 /**
- * The place where clips are made: threads, engines and loaded networks that many clips share. Each clip is prepared
- * (inputs checked, face found, motion made), then rendered; one can be prepared while another renders.
+ * The place where clips are made: threads, engines and loaded networks that many clips share, for as long as it lives. How
+ * a clip is made is told by prepare-clip.ts and render-clip.ts; one can be prepared while another renders.
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import PQueue from 'p-queue';
-import { countWindowSteps } from '../denoising/context-windows.ts';
-import { VideoWriter } from '../media/video-writer.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
-import { checkBundlePrecision, checkDevicePrecision, devicePrecision } from '../networks/check-precision.ts';
+import { checkBundlePrecision, checkDevicePrecision } from '../networks/check-precision.ts';
 import { NetworksCache, type NetworksLease } from '../networks/networks-cache.ts';
 import { ReferenceCache } from '../networks/reference-cache.ts';
-import { Engine, type NetworkProfile } from '../runtime/engine.ts';
-import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
-import type { Scene } from '../scene/scene.ts';
-import type { AnimateOptions, AnimateResult, ProgressEvent } from './animate-options.ts';
-import type { ClipCheckpoints } from './clip-checkpoints.ts';
+import type { Engine, NetworkProfile } from '../runtime/engine.ts';
+import type { NamedSpan } from '../runtime/time-span.ts';
+import type { AnimateOptions, AnimateResult } from './animate-options.ts';
+import { ClipScheduler } from './clip-scheduler.ts';
 import type { FrameProfile } from './frame-protocol.ts';
 import { FrameThread } from './frame-thread.ts';
-import { countEvaluations, defaultCacheFolder, type Job, type OpenedJob, openJob } from './open-job.ts';
-import { renderClip } from './render-clip.ts';
-import { RenderProgress } from './render-progress.ts';
-import { Stopwatch } from './stopwatch.ts';
+import { defaultCacheFolder, type Job, type OpenedJob, openJob } from './open-job.ts';
+import { type ClipOptions, type PreparedClip, type PrepareResources, prepareClip } from './prepare-clip.ts';
+import { type RenderHooks, type RenderResources, renderClip } from './render-clip.ts';
+import { StudioEngines } from './studio-engines.ts';
 
 /** Options of {@link Studio}. */
 export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
@@ -34,7 +30,7 @@ export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
 };
 
 /** Options of a studio that notes what it does. */
-export interface StudioProfiling {
+interface StudioProfiling {
   /** An empty folder for the runtime's files, the caller's to remove. */
   readonly folder: string;
   /** Receives every piece of a clip's stages when it has ended, and the encoder's life as `ffmpeg`. */
@@ -46,57 +42,6 @@ export interface StudioProfiles {
   readonly denoising: readonly NetworkProfile[];
   readonly side: readonly NetworkProfile[];
   readonly frames: FrameProfile;
-}
-
-/** Options of one clip; where it runs is the studio's. */
-export type ClipOptions = Omit<AnimateOptions, 'device' | 'threads'>;
-
-/** A clip that is ready to be rendered, once or more often; dispose of it after use. */
-export interface PreparedClip {
-  readonly job: Job;
-  readonly scene: Scene;
-  /** Stands still between preparing and rendering. */
-  readonly watch: Stopwatch;
-  /** Frees what is held of the clip; may be called twice. */
-  dispose(): Promise<void>;
-}
-
-/** What may happen around a rendering. */
-export interface RenderHooks {
-  /** Where the clip goes on from, and where its finished windows are kept. */
-  readonly checkpoints?: ClipCheckpoints | undefined;
-  /** Called with the complete video before it gets its name. */
-  readonly beforePublish?: ((partial: string) => Promise<void>) | undefined;
-}
-
-/** The engines of a studio. */
-interface Engines {
-  /** Runs the denoiser only, so that nothing waits between its steps. */
-  readonly denoising: Engine;
-  readonly side: Engine;
-}
-
-function reporter(options: ClipOptions): (event: ProgressEvent) => void {
-  return (event) => options.onProgress?.(event);
-}
-
-/** Waits for a place in a queue. @returns a function that gives it back; it may be called twice. */
-function takePlace(queue: PQueue): Promise<() => void> {
-  return new Promise((resolve) => {
-    void queue.add(() => new Promise<void>((free) => resolve(free)));
-  });
-}
-
-/** What decides which networks a job needs. */
-export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
-  return {
-    bundle,
-    windowFrames: windows[0]![0]!.frames.length,
-    loras: sampling.loras,
-    guided: sampling.branches === 2,
-    embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,
-    precision: sampling.precision,
-  };
 }
 
 /**
@@ -113,34 +58,30 @@ export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
  *   await studio.dispose();
  * }
  */
-export class Studio {
+export class Studio implements PrepareResources, RenderResources {
+  readonly scheduler = new ClipScheduler();
+  readonly references = new ReferenceCache();
+  readonly onStage: ((span: NamedSpan) => void) | undefined;
   readonly #options: StudioOptions;
   readonly #cacheFolder: string;
-  /** One clip is denoised, another gets ready, and a third its last frames. */
-  readonly #renders = new PQueue({ concurrency: 3 });
-  /** Those that hold networks for denoising: no more than one waits with them. */
-  readonly #ready = new PQueue({ concurrency: 2 });
-  readonly #turns = new PQueue({ concurrency: 1 });
-  readonly #references = new ReferenceCache();
-  readonly #cache: NetworksCache;
-  /** What the engines had to say and nobody was told yet. */
-  readonly #notices: string[] = [];
+  readonly #engines: StudioEngines;
+  readonly #networks: NetworksCache;
   /** What was said of the machine. */
-  readonly #told = new Set<string>();
-  #engines: Promise<Engines> | undefined;
+  readonly #known = new Set<string>();
   #frames: FrameThread | undefined;
 
   constructor(options: StudioOptions = {}) {
+    const { device = 'auto', threads, onNotice, profile, cacheFolder = defaultCacheFolder() } = options;
     this.#options = options;
-    this.#cacheFolder = options.cacheFolder ?? defaultCacheFolder();
-    this.#cache = new NetworksCache(
-      async () => {
-        const { denoising, side } = await this.#openEngines();
-        return { denoisingEngine: denoising, sideEngine: side };
-      },
-      this.#cacheFolder,
-      (message) => options.onNotice?.(message),
-    );
+    this.#cacheFolder = cacheFolder;
+    this.onStage = profile?.onStage;
+    const profileFolder = (thread: string) => this.#profileFolder(thread);
+    this.#engines = new StudioEngines({ device, threads, onNotice, profileFolder });
+    const engines = async () => {
+      const { denoising, side } = await this.#engines.open();
+      return { denoisingEngine: denoising, sideEngine: side };
+    };
+    this.#networks = new NetworksCache(engines, cacheFolder, (message) => onNotice?.(message));
   }
 
   /**
@@ -152,7 +93,7 @@ export class Studio {
   static async open(options: StudioOptions = {}): Promise<Studio> {
     const studio = new Studio(options);
     try {
-      await studio.#openEngines();
+      await studio.#engines.open();
       return studio;
     } catch (error) {
       await studio.dispose();
@@ -169,66 +110,6 @@ export class Studio {
     });
   }
 
-  #startEngines(): Promise<Engines> {
-    this.#engines ??= (async () => {
-      const { device = 'auto', threads } = this.#options;
-      const onNotice = (message: string) => void this.#notices.push(message);
-      const profileFolder = this.#profileFolder('denoising');
-      const denoising = await Engine.open({ device, threads, onNotice, profileFolder });
-      const side = { device: denoising.device, threads, profileFolder: this.#profileFolder('side') };
-      return { denoising, side: await Engine.open(side) };
-    })();
-    return this.#engines;
-  }
-
-  /** Each engine numbers its networks by itself. */
-  #profileFolder(thread: string): string | undefined {
-    const { profile } = this.#options;
-    if (profile === undefined) return undefined;
-    const folder = path.join(profile.folder, thread);
-    mkdirSync(folder, { recursive: true });
-    return folder;
-  }
-
-  /** What the engines and the frame thread have done since they started; all empty without `profile`. */
-  async takeProfiles(): Promise<StudioProfiles> {
-    const { denoising, side } = await this.#openEngines();
-    return {
-      denoising: await denoising.takeProfiles(),
-      side: await side.takeProfiles(),
-      frames: await this.#frameThread().takeProfile(),
-    };
-  }
-
-  async #openEngines(): Promise<Engines> {
-    const engines = await this.#startEngines();
-    for (const message of this.#notices.splice(0)) this.#options.onNotice?.(message);
-    return engines;
-  }
-
-  #frameThread(): FrameThread {
-    this.#frames ??= new FrameThread(this.#options.threads, this.#cacheFolder, this.#profileFolder('frames'));
-    // They take as long to start as the thread does; what they have to say is told to whoever needs them.
-    this.#startEngines().catch(() => {});
-    return this.#frames;
-  }
-
-  /** The engine that runs the denoiser; a caller may load networks of its own into it. */
-  async denoisingEngine(): Promise<Engine> {
-    return (await this.#openEngines()).denoising;
-  }
-
-  /** Checks all inputs, face included, before anything heavy. The portrait is the caller's to dispose of. */
-  openJob(options: ClipOptions, onPlanned?: (job: Job) => void): Promise<OpenedJob> {
-    const report = reporter(options);
-    return openJob(
-      options,
-      () => this.#frameThread(),
-      (message) => report({ type: 'notice', message }),
-      onPlanned,
-    );
-  }
-
   /**
    * Checks all inputs, finds the face and makes the motion. May run while another clip renders.
    *
@@ -236,66 +117,28 @@ export class Studio {
    *   where no others are.
    * @throws what `animate` throws before it renders.
    */
-  async prepare(options: ClipOptions, networks?: (job: Job) => NetworksChoice): Promise<PreparedClip> {
-    const watch = new Stopwatch(this.#options.profile?.onStage);
-    const report = reporter(options);
-    options.signal?.throwIfAborted();
-    report({ type: 'stage', stage: 'prepare' });
-    const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]);
-    const ahead = (job: Job): void => {
-      if (networks !== undefined && this.#cache.isEmpty) this.#loadAhead(job, networks, signal);
-    };
-    const { job, portrait, pcm } = await watch.time('prepare', async () => {
-      const opened = await this.openJob(options, ahead).catch((error) => {
-        stop.abort();
-        throw error;
-      });
-      // A device that does not work, or not in this precision, is told before the motion is made.
-      try {
-        // What the machine lacks is told of the first clip; it lacks it for all.
-        const notice = (message: string): void => {
-          if (!this.#told.has(message)) report({ type: 'notice', message });
-          this.#told.add(message);
-        };
-        return { ...opened, job: await this.#onDevice(opened.job, notice) };
-      } catch (error) {
-        stop.abort();
-        await opened.portrait.dispose();
-        throw error;
-      }
-    });
-    try {
-      report({ type: 'stage', stage: 'motion' });
-      const { bundle, fps, frames } = job;
-      const { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still } = job.options;
-      const scales = { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still };
-      const scene = await watch.time('motion', () =>
-        portrait.move({ bundle: bundle.folder, pcm, fps, frames, scales }, options.signal),
-      );
-      watch.pause();
-      return { job, scene, watch, dispose: () => portrait.dispose() };
-    } catch (error) {
-      stop.abort();
-      await portrait.dispose();
-      throw error;
-    }
+  prepare(options: ClipOptions, networks?: (job: Job) => NetworksChoice): Promise<PreparedClip> {
+    return prepareClip(options, this, networks);
   }
 
-  /** The job in the precision that it gets on the studio's device. */
-  async #onDevice(job: Job, notice: (message: string) => void): Promise<Job> {
-    const { denoising } = await this.#openEngines();
-    const { options, sampling } = job;
-    const precision = devicePrecision(sampling.precision, options, denoising, notice);
-    return { ...job, sampling: { ...sampling, precision } };
+  /**
+   * Renders a clip to its output; calls wait for each other, in their order. The clip stays the caller's to dispose of.
+   *
+   * @throws what `animate` throws.
+   */
+  render(clip: PreparedClip, hooks: RenderHooks = {}): Promise<AnimateResult> {
+    return renderClip(clip, this, hooks);
   }
 
-  /** Begins to load networks; whoever loads them afterwards gets these, or is told why they cannot be loaded. */
-  #loadAhead(job: Job, networks: (job: Job) => NetworksChoice, signal: AbortSignal): void {
-    this.#onDevice(job, () => {})
-      .then((ready) => this.loadNetworks(networks(ready), signal))
-      .then((lease) => lease.release())
-      .catch(() => {});
+  /** Checks all inputs, face included, before anything heavy. The portrait is the caller's to dispose of. */
+  openJob(options: ClipOptions, onPlanned?: (job: Job) => void): Promise<OpenedJob> {
+    const notice = (message: string): void => options.onProgress?.({ type: 'notice', message });
+    return openJob(options, () => this.#frameThread(), notice, onPlanned);
+  }
+
+  /** The engine that runs the denoiser; a caller may load networks of its own into it. */
+  async denoisingEngine(): Promise<Engine> {
+    return (await this.#engines.open()).denoising;
   }
 
   /**
@@ -308,115 +151,48 @@ export class Studio {
   async loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease> {
     checkBundlePrecision(choice.precision, choice.bundle);
     checkDevicePrecision(choice.precision, await this.denoisingEngine());
-    return this.#cache.load(choice, signal);
+    return this.#networks.load(choice, signal);
   }
 
-  /**
-   * Renders a clip to its output; calls wait for each other, in their order. The clip stays the caller's to dispose of.
-   *
-   * @throws what `animate` throws.
-   */
-  render(clip: PreparedClip, hooks: RenderHooks = {}): Promise<AnimateResult> {
-    return this.#renders.add(async () => {
-      const leave = await takePlace(this.#ready);
-      return this.#render(clip, hooks, leave).finally(leave);
-    });
+  /** Whether no networks are loaded or being loaded. */
+  get holdsNoNetworks(): boolean {
+    return this.#networks.isEmpty;
   }
 
-  /** @param onDenoised - called when the next clip may get ready; encoding takes a while longer. */
-  async #render(clip: PreparedClip, hooks: RenderHooks, onDenoised: () => void): Promise<AnimateResult> {
-    const { job, scene, watch } = clip;
-    const { options, bundle, sampling, frames, fps, windows } = job;
-    const { signal } = options;
-    const report = reporter(options);
-    const { width, height } = scene;
-    watch.resume();
-    signal?.throwIfAborted();
-    let lease: NetworksLease | undefined;
-    let writer: VideoWriter | undefined;
-    let freeDenoiser: (() => void) | undefined;
-    try {
-      report({ type: 'stage', stage: 'load' });
-      const choice = networksOf(job);
-      lease = await watch.time('load', () => this.loadNetworks(choice, signal));
-      const { networks } = lease;
-      const reference = await watch.time('reference', () =>
-        this.#references.get(choice, scene.reference, () => networks.makeReference(scene.reference)),
-      );
-      const opened = monotonicNow();
-      writer = await VideoWriter.open({
-        ffmpeg: job.ffmpeg,
-        outputPath: job.output,
-        width,
-        height,
-        fps,
-        frames,
-        audioPath: options.audio,
-        force: options.overwrite,
-        metadata: {
-          comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}`,
-        },
-        beforePublish: hooks.beforePublish,
-        signal,
-      });
-      const progress = new RenderProgress(frames, countWindowSteps(windows), report);
-      const { device } = await this.denoisingEngine();
-      await renderClip({
-        ...{ job, scene, networks, writer, progress, watch },
-        device: sampling.precision === 'int8' ? `${device} in int8` : device,
-        checkpoints: hooks.checkpoints,
-        takeDenoiser: async () => {
-          watch.pause();
-          freeDenoiser = await takePlace(this.#turns);
-          watch.resume();
-          signal?.throwIfAborted();
-          report({ type: 'stage', stage: 'render' });
-          await watch.time('reference', () => networks.bindReference(reference));
-        },
-        onDenoised: () => {
-          freeDenoiser?.();
-          onDenoised();
-        },
-      });
+  /** Whether nobody was told this of the machine yet: what it lacks, it lacks for all clips. */
+  isNews(message: string): boolean {
+    const isNews = !this.#known.has(message);
+    this.#known.add(message);
+    return isNews;
+  }
 
-      report({ type: 'stage', stage: 'finish' });
-      await watch.time('encode', () => writer!.finish());
-      this.#options.profile?.onStage({ name: 'ffmpeg', begin: opened, end: monotonicNow() });
-      return {
-        output: job.output,
-        frames,
-        fps,
-        duration: frames / fps,
-        width,
-        height,
-        device,
-        bundle: bundle.description.name,
-        sampler: sampling.sampler,
-        steps: sampling.steps,
-        guidance: sampling.guidance,
-        seed: options.seed,
-        windowLayout: sampling.windows,
-        precision: sampling.precision,
-        denoisedFrames: job.denoisedFrames.length,
-        denoiserEvaluations: countEvaluations(job),
-        times: watch.report(),
-      };
-    } finally {
-      watch.pause();
-      freeDenoiser?.();
-      await writer?.dispose();
-      await lease?.release();
-    }
+  /** What the engines and the frame thread have done since they started; all empty without `profile`. */
+  async takeProfiles(): Promise<StudioProfiles> {
+    const { denoising, side } = await this.#engines.open();
+    return {
+      denoising: await denoising.takeProfiles(),
+      side: await side.takeProfiles(),
+      frames: await this.#frameThread().takeProfile(),
+    };
+  }
+
+  #frameThread(): FrameThread {
+    this.#frames ??= new FrameThread(this.#options.threads, this.#cacheFolder, this.#profileFolder('frames'));
+    this.#engines.start(); // they take as long to start as the thread does
+    return this.#frames;
+  }
+
+  /** Each engine numbers its networks by itself. */
+  #profileFolder(thread: string): string | undefined {
+    const { profile } = this.#options;
+    if (profile === undefined) return undefined;
+    const folder = path.join(profile.folder, thread);
+    mkdirSync(folder, { recursive: true });
+    return folder;
   }
 
   /** Ends all threads after what they are doing and frees all networks; may be called twice. */
   async dispose(): Promise<void> {
-    const engines = await this.#engines?.catch(() => undefined);
-    await Promise.all([
-      this.#frames?.dispose(),
-      this.#cache.dispose(),
-      engines?.denoising.dispose(),
-      engines?.side.dispose(),
-    ]);
+    await Promise.all([this.#frames?.dispose(), this.#networks.dispose(), this.#engines.dispose()]);
   }
 }

@@ -1,4 +1,4 @@
-/** What the networks are told about each frame, made when a window first needs it. */
+/** What the networks get for each frame, made when a window first needs it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ContextWindow, WindowPlan, WindowStep } from '../denoising/context-windows.ts';
 import type { FrameConditions } from '../models/frame-conditions.ts';
@@ -135,14 +135,14 @@ export class WindowConditions {
       this.#bytes.set(key, bytes);
       this.#keptBytes += bytes;
     };
-    // Whoever awaits the features is told why there are none.
+    // The failure surfaces where the features are awaited.
     made.then(count, () => {});
   }
 
-  /** Begins to make the pose features of a window that will be wanted soon; there may be no such window. */
-  prefetch(window: ContextWindow | undefined): void {
-    if (window === undefined || this.#options.signal?.aborted) return;
-    for (const group of this.#groupsOf(window)) {
+  /** Begins to make the pose features of windows that will be wanted soon. */
+  prefetch(windows: readonly ContextWindow[]): void {
+    if (this.#options.signal?.aborted) return;
+    for (const group of windows.flatMap((window) => this.#groupsOf(window))) {
       if (!this.#isComplete(group.key)) this.#begin(group);
     }
   }

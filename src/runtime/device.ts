@@ -1,13 +1,14 @@
 /** The devices that networks can run on, and the order in which `auto` tries them. */
 
-/** A device that ONNX Runtime can be asked for; each is the name of an execution provider. */
-export type Device = 'cpu' | 'cuda' | 'webgpu' | 'coreml' | 'dml';
-
-/** What a user may ask for: a device, or the first that works. */
-export type DeviceChoice = Device | 'auto';
-
 /** Every device by name, in the order of documentation. */
-export const DEVICES: readonly Device[] = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'];
+export const DEVICES = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
+/** A device that ONNX Runtime can be asked for; each is the name of an execution provider. */
+export type Device = (typeof DEVICES)[number];
+
+/** What a user may ask for: the first device that works, or one by name. */
+export const DEVICE_CHOICES = ['auto', ...DEVICES] as const;
+/** One of {@link DEVICE_CHOICES}. */
+export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 
 /**
  * The devices that `auto` tries on an operating system, best first; `cpu` is always the last. WebGPU is left out on

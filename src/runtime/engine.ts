@@ -13,6 +13,7 @@ import {
 import type { Tensor } from '../tensor/tensor.ts';
 import {
   automaticDevices,
+  DEVICE_CHOICES,
   DEVICES,
   type Device,
   type DeviceChoice,
@@ -225,7 +226,7 @@ class WorkerNetwork implements Network {
   #hold(group: NamedTensors): number {
     const { id, isNew, dropped } = this.#held.admit(group);
     const send = (request: Request, transfer: readonly ArrayBuffer[] = []): void => {
-      // Whoever runs the network is told why that fails.
+      // The failure surfaces when the network runs.
       this.#client.request(request, { transfer }).catch(() => {});
     };
     if (dropped.length > 0) send({ kind: 'drop', groups: dropped });
@@ -289,11 +290,8 @@ export class Engine {
    */
   static async open({ device, threads, onNotice, profileFolder }: EngineOptions): Promise<Engine> {
     if (device !== 'auto' && !DEVICES.includes(device)) {
-      throw new InvalidOptionError(
-        `Cannot use device: expected auto, ${DEVICES.join(', ')}, got ${String(device)}`,
-        'device',
-        device,
-      );
+      const problem = { expected: DEVICE_CHOICES.join(', '), got: String(device) };
+      throw new InvalidOptionError(problem, 'device', device);
     }
     if (threads !== undefined) assertIntegerInRange('threads', threads, 1, MAX_THREADS);
     const client = startEngineThread();
@@ -314,10 +312,13 @@ export class Engine {
       return new Engine(client, candidate, half ? 'float16' : 'float32', { threads, profileFolder });
     }
     await client.close();
-    throw new EnvironmentError(
-      `Cannot use device ${device}: expected a working execution provider, got ${failures.join('; ')}. ` +
-        "Use --device auto, or run 'lcm-portrait doctor' to see what this machine has.",
-    );
+    throw new EnvironmentError([
+      'Cannot use ',
+      { option: 'device' },
+      ` ${device}: expected a working execution provider, got ${failures.join('; ')}; set `,
+      { option: 'device', value: 'auto' },
+      ', or see what this machine has: lcm-portrait doctor',
+    ]);
   }
 
   /**

@@ -8,7 +8,7 @@ const MAX_BYTES = 24e6;
 type Group = Readonly<Record<string, Tensor>>;
 
 /** What to do before a run. */
-export interface Admission {
+interface Admission {
   readonly id: number;
   /** Whether the group has to be sent. */
   readonly isNew: boolean;

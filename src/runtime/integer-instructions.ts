@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 /** What tells of a processor. */
-export interface Processor {
+interface Processor {
   readonly platform: string;
   readonly arch: string;
   /** Linux's `/proc/cpuinfo`; empty elsewhere. */

@@ -106,7 +106,8 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       } else {
         await loadProfiled(network, request.graph, {
           ...options,
-          ...{ enableProfiling: true, profileFilePrefix: profile },
+          enableProfiling: true,
+          profileFilePrefix: profile,
         });
       }
       const { session } = find(network);

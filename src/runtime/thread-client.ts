@@ -34,7 +34,7 @@ interface Pending {
 }
 
 /**
- * A worker thread and the requests that wait for its answers. `R` is the union of requests, told apart by `kind`;
+ * A worker thread and the requests that wait for its answers. `R` is the union of requests, distinguished by `kind`;
  * `Results` says what each kind is answered with. While no request waits, the thread does not keep the process alive.
  */
 export class ThreadClient<R extends { readonly kind: string }, Results extends Record<R['kind'], unknown>> {

@@ -1,4 +1,4 @@
-/** A worker thread's side of {@link ThreadClient}: answers requests until it is told to close. */
+/** A worker thread's side of {@link ThreadClient}: answers requests until it gets a request to close. */
 import { parentPort } from 'node:worker_threads';
 import type { CloseRequest, RequestMessage, ResponseMessage } from './thread-client.ts';
 import { packError } from './thread-errors.ts';
@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** What a thread does. */
-export interface ThreadHandlers<R> {
+interface ThreadHandlers<R> {
   /** Answers one request; what it throws rejects the caller's promise. `notice` reaches the caller at once. */
   readonly handle: (request: R, notice: (message: string) => void) => Promise<Answer>;
   /** Whether a request waits for the end of the one before, or begins at once. */

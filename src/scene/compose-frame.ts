@@ -37,7 +37,7 @@ function enlarge(from: number, to: number): Axis {
 }
 
 /** Sizes in pixels of what {@link FrameComposer} puts together. */
-export interface ComposerSizes {
+interface ComposerSizes {
   /** Side of the square that the networks see. */
   readonly resolution: number;
   /** Side of the square in the frames. */

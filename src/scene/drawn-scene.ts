@@ -13,13 +13,14 @@ import { clipPixels } from '../models/clip-vision.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
 import { type FrameSource, stillSource } from './frame-source.ts';
-import { type DrivenFace, FramedFace, type Framing } from './framed-face.ts';
+import { type DrivenFace, FramedFace } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { PicturePaster } from './paste-picture.ts';
 import { toPlanar } from './portrait.ts';
 import type { Scene, ScenePortrait } from './scene.ts';
 
 /** How a bundle's networks see drawings. */
-export interface DrawnView {
+interface DrawnView {
   /** Side of the square that the networks see. */
   readonly resolution: number;
   /** What the drawing's bytes are divided by to be handed to the networks as 2v − 1: 255, or 1 in the original. */
@@ -118,6 +119,10 @@ export class DrawnPortrait implements ScenePortrait {
 
   get mesh(): Float64Array {
     return this.#source.reference.framed.mesh;
+  }
+
+  get transform(): Float64Array {
+    return this.#source.reference.framed.transform;
   }
 
   withMotion(motion: MotionSource): Scene {

@@ -29,7 +29,7 @@ export interface FilmSourceOptions<Posable> {
   readonly makePosable: MakePosable<Posable>;
 }
 
-/** Seconds over which the square follows the face: slowly, so that the picture in it does not tremble. */
+/** Seconds over which the square follows the face: slowly, so that the picture in it does not jitter. */
 const FOLLOW_SECONDS = 0.8;
 /** Share of the square's side that the face may be nearer to or further from the camera than it usually is. */
 const QUANTILE = 0.9;

@@ -6,9 +6,7 @@ import { multiplyMatrices, poseToMatrix } from '../face/rotation.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { lipOpening } from '../motion/expression-basis.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
-
-/** `paste-back` keeps the photo's size and background; `crop` returns the square around the face. */
-export type Framing = 'paste-back' | 'crop';
+import type { Framing } from './framing.ts';
 
 /** The face that a frame should show. */
 export interface DrivenFace {
@@ -26,7 +24,8 @@ export class FramedFace {
   readonly points: Float64Array;
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
-  readonly #transform: Float64Array;
+  /** Row-major 4×4, from the face to the camera. */
+  readonly transform: Float64Array;
   readonly #width: number;
   readonly #height: number;
 
@@ -40,7 +39,7 @@ export class FramedFace {
     square?: Square,
   ) {
     this.mesh = mesh;
-    this.#transform = transform;
+    this.transform = transform;
     this.#width = width;
     this.#height = height;
     this.points = projectMesh(mesh, transform, width, height);
@@ -57,7 +56,7 @@ export class FramedFace {
   /** Landmarks of one frame, [468, 2] in pixels of the picture. */
   posedInPicture({ offsets, pose }: FrameMotion): Float64Array {
     const posed = this.mesh.map((value, i) => value + offsets[i]!);
-    const transform = multiplyMatrices(this.#transform, poseToMatrix(pose));
+    const transform = multiplyMatrices(this.transform, poseToMatrix(pose));
     return projectMesh(posed, transform, this.#width, this.#height);
   }
 

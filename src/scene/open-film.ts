@@ -7,7 +7,7 @@ import { RevoicedMotion } from '../motion/revoiced-motion.ts';
 import { type FaceTrack, trackFilm } from '../tracking/track-film.ts';
 import { DrawnFace, DrawnPortrait } from './drawn-scene.ts';
 import { changeStrength, filmFrameOf, openFilmSource } from './film-source.ts';
-import type { Framing } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { AnimatedPortrait } from './portrait.ts';
 import { MAX_VIDEO_SIDE, type Scene, type ScenePortrait, type SceneView } from './scene.ts';
 import { WarpPortrait } from './warp-scene.ts';
@@ -53,6 +53,10 @@ export class FilmPortrait implements ScenePortrait {
 
   get height(): number {
     return this.#portrait.height;
+  }
+
+  get transform(): Float64Array {
+    return this.#portrait.transform;
   }
 
   get reference(): ScenePortrait['reference'] {

@@ -5,7 +5,7 @@ import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { DrawnPortrait } from './drawn-scene.ts';
-import type { Framing } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
 import { WarpPortrait } from './warp-scene.ts';
 

@@ -9,7 +9,7 @@ import { pictureOfSize } from './picture-of-size.ts';
 const FADE = 0.1;
 
 /** Sizes in pixels. */
-export interface PasterSizes {
+interface PasterSizes {
   /** Of the frames, even. */
   readonly width: number;
   readonly height: number;

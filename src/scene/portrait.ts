@@ -14,8 +14,8 @@ import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
-import type { Framing } from './framed-face.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { limitPose } from './limit-pose.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
@@ -63,6 +63,8 @@ export class AnimatedPortrait {
   readonly displaySize: number;
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
+  /** Row-major 4×4, from the face to the camera. */
+  readonly transform: Float64Array;
   readonly #framed: FramedFace;
   readonly #framing: Framing;
   #networkWarp: PortraitWarp | undefined;
@@ -76,11 +78,12 @@ export class AnimatedPortrait {
     this.#framed = framed;
     this.#framing = framing;
     this.mesh = framed.mesh;
+    this.transform = framed.transform;
     this.square = framed.square;
     this.displaySize = framing === 'crop' ? resolution : framed.square.side;
   }
 
-  /** Cuts the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
+  /** Crops the square out in the sizes that are needed, one at a time, so that other frames get their turn between. */
   static async create(options: AnimatedPortraitOptions): Promise<AnimatedPortrait> {
     const portrait = new AnimatedPortrait(options);
     await nextTurn();

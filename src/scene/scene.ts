@@ -1,5 +1,5 @@
 /**
- * What is seen of a clip, frame by frame: what the networks are told about a frame before, and how their output becomes
+ * What is seen of a clip, frame by frame: what the networks get for a frame beforehand, and how their output becomes
  * the frame after. A kind of bundle has one implementation of this and one of {@link ClipNetworks}; they fit each other.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
@@ -15,6 +15,8 @@ export const MAX_VIDEO_SIDE = 1920;
 export interface ScenePortrait {
   /** [468, 3] in cm. */
   readonly mesh: Float64Array;
+  /** Row-major 4×4, from the face to the camera. */
+  readonly transform: Float64Array;
   /** Pixels of the video's frames, even. */
   readonly width: number;
   readonly height: number;

@@ -4,7 +4,8 @@ import type { FrameConditions, SceneReference } from '../models/frame-conditions
 import type { MotionSource } from '../motion/motion-source.ts';
 import { FrameComposer } from './compose-frame.ts';
 import { type FrameSource, stillSource } from './frame-source.ts';
-import type { DrivenFace, Framing } from './framed-face.ts';
+import type { DrivenFace } from './framed-face.ts';
+import type { Framing } from './framing.ts';
 import { AnimatedPortrait, type AnimatedPortraitOptions } from './portrait.ts';
 import type { Scene, ScenePortrait } from './scene.ts';
 
@@ -38,6 +39,10 @@ export class WarpPortrait implements ScenePortrait {
 
   get mesh(): Float64Array {
     return this.#source.reference.mesh;
+  }
+
+  get transform(): Float64Array {
+    return this.#source.reference.transform;
   }
 
   withMotion(motion: MotionSource): Scene {

@@ -3,7 +3,7 @@ import { InvalidOptionError } from '../errors.ts';
 import { DdimScheduler } from './ddim.ts';
 import { DpmSolverScheduler } from './dpmsolver.ts';
 import { EulerScheduler } from './euler.ts';
-import { LcmScheduler } from './lcm.ts';
+import { LCM_ORIGINAL_STEPS, LcmScheduler } from './lcm.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import type { PredictionType, Scheduler } from './scheduler.ts';
 import { TcdScheduler } from './tcd.ts';
@@ -14,6 +14,11 @@ export const SAMPLERS = ['lcm', 'ddim', 'dpmsolver', 'tcd', 'euler'] as const;
 
 /** Name of a sampler. */
 export type Sampler = (typeof SAMPLERS)[number];
+
+/** Samplers of distilled denoisers. */
+export const DISTILLED_SAMPLERS: ReadonlySet<Sampler> = new Set<Sampler>(['lcm', 'tcd']);
+/** Steps of the schedule that distilled denoisers learn from; their samplers can take no more. */
+export const DISTILLED_STEPS = LCM_ORIGINAL_STEPS;
 
 /** Options of {@link createScheduler}; those that a sampler has no use for are ignored. */
 export interface SchedulerOptions {

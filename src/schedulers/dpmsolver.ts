@@ -22,7 +22,7 @@ import { dpmSolverTimesteps, roundHalfToEven, type TimestepSpacing } from './tim
 const FEW_STEPS = 15;
 
 /** Data form, noise form, or data form with fresh noise at each step. */
-export type DpmSolverAlgorithm = 'dpmsolver++' | 'dpmsolver' | 'sde-dpmsolver++';
+type DpmSolverAlgorithm = 'dpmsolver++' | 'dpmsolver' | 'sde-dpmsolver++';
 
 /** Options of {@link DpmSolverScheduler}. */
 export interface DpmSolverOptions {

@@ -104,7 +104,7 @@ export function lcmTimesteps(options: LcmTimestepsOptions): number[] {
 }
 
 /**
- * Timesteps evenly picked from all training timesteps, as TCD does when it is told its grid.
+ * Timesteps evenly picked from all training timesteps, as TCD does for a given grid.
  *
  * @throws {@link InvalidOptionError} unless `numInferenceSteps` is an integer from 1 to `numTrainTimesteps`.
  */

@@ -10,6 +10,7 @@ import { findRest } from '../motion/find-rest.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { CutDetector } from './cut-detector.ts';
 import { FaceTracker } from './face-tracker.ts';
+import type { GapChoice } from './gap-choices.ts';
 import { describeSpans, findGaps, type Gap } from './gaps.ts';
 import { RawTrack } from './raw-track.ts';
 import { resampleTrack } from './resample-track.ts';
@@ -23,9 +24,6 @@ const MAX_RATE = 60;
 const FACE_WAIT = 1;
 /** Seconds for which a face may be out of sight; its motion is interpolated. */
 const MAX_GAP = 0.5;
-
-/** What to do about longer times without the face. */
-export type GapChoice = 'refuse' | 'hold';
 
 /** Options of {@link trackFilm}. */
 export interface TrackFilmOptions {
@@ -47,6 +45,8 @@ export interface TrackFilmOptions {
   readonly onNotice?: ((message: string) => void) | undefined;
   /** Seconds of film done, and in all where the file says so. */
   readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined;
+  /** Called if the film has sound. */
+  readonly onSound?: (() => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -106,8 +106,8 @@ export async function trackFilm(filmPath: string, options: TrackFilmOptions): Pr
 /** Reads all pictures and looks for the face in each. */
 async function watchFilm(
   filmPath: string,
-  { ffmpeg, finder, face, fps, duration, onNotice, onProgress, signal }: TrackFilmOptions,
-): Promise<{ readonly raw: RawTrack; readonly cuts: readonly number[]; readonly aspect: number }> {
+  { ffmpeg, finder, face, fps, duration, onNotice, onProgress, onSound, signal }: TrackFilmOptions,
+): Promise<{ readonly raw: RawTrack; readonly cuts: readonly number[] } & Pick<FaceTrack, 'aspect'>> {
   const tracker = new FaceTracker(finder, {
     face,
     onFirstSight: ({ faces, chosen }) => {
@@ -125,6 +125,7 @@ async function watchFilm(
   let aspect = 1;
   const frames = readTimedFrames(filmPath, {
     ...{ ffmpeg, maxSide: MAX_SIDE, maxRate: MAX_RATE, fps, duration, signal },
+    onSound,
     onDuration: (seconds) => {
       total = duration === undefined ? seconds : Math.min(seconds, duration);
     },
@@ -138,7 +139,7 @@ async function watchFilm(
     if (raw.count === 0 && time >= FACE_WAIT && face !== undefined && tracker.mostFaces > 0) {
       throw new InvalidOptionError(
         `Cannot follow face ${face} of ${filmPath}: expected so many faces in the first second, found ${tracker.mostFaces}`,
-        'face',
+        'drivingFace',
         face,
       );
     }
@@ -148,7 +149,7 @@ async function watchFilm(
   if (raw.count === 0 && face !== undefined && tracker.mostFaces > 0) {
     throw new InvalidOptionError(
       `Cannot follow face ${face} of ${filmPath}: expected so many faces, found ${tracker.mostFaces}`,
-      'face',
+      'drivingFace',
       face,
     );
   }

@@ -6,7 +6,7 @@ import { addLowRankProducts, type LowRankProduct } from './low-rank.ts';
 import type { WeightSource } from './weight-source.ts';
 
 /** A LoRA and how strongly it is applied. */
-export interface ScaledLora {
+interface ScaledLora {
   readonly lora: LoraAdapter;
   /** λ; 1 as trained, 0 not at all. */
   readonly scale: number;

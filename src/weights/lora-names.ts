@@ -6,7 +6,7 @@
  */
 
 /** What a tensor of a LoRA file is. */
-export type LoraKey =
+type LoraKey =
   | {
       readonly kind: 'tensor';
       /** The module as the file spells it, without the writer's prefix. */
@@ -14,7 +14,7 @@ export type LoraKey =
       /** Whether the module's dots are written as underscores. */
       readonly flat: boolean;
       readonly part: 'down' | 'up' | 'alpha';
-      /** Whether alpha is in a configuration file beside this one. */
+      /** Whether alpha is in a configuration file next to this one. */
       readonly plainPeft: boolean;
     }
   | { readonly kind: 'text-encoder' }

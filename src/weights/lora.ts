@@ -39,13 +39,13 @@ export interface LoraModule {
   readUp(): Tensor;
 }
 
-/** An open LoRA file; whoever opened it disposes of it. */
+/** An open LoRA file; the caller disposes of it. */
 export interface LoraAdapter {
   readonly path: string;
   readonly modules: readonly LoraModule[];
   /** What the file says about itself. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** The file beside it that its scales were read from; undefined where they are in it. */
+  /** The file next to it that its scales were read from; undefined where they are in it. */
   readonly configPath: string | undefined;
   /** Tensors for a text encoder, which this program does not have. */
   readonly skippedKeys: readonly string[];
@@ -55,7 +55,7 @@ export interface LoraAdapter {
 
 /** Options of {@link openLora}. */
 export interface OpenLoraOptions {
-  /** Settings of an adapter that peft saved. @defaultValue `adapter_config.json` beside the file */
+  /** Settings of an adapter that peft saved. @defaultValue `adapter_config.json` next to the file */
   readonly configPath?: string;
 }
 

@@ -66,7 +66,7 @@ const ORDERED_DICT = 'collections.OrderedDict';
 const MAX_ELEMENTS = 2 ** 31;
 
 /** A host that remembers the storages that pickles name. */
-export interface TensorHost extends PickleHost {
+interface TensorHost extends PickleHost {
   readonly storages: ReadonlyMap<string, StorageName>;
 }
 

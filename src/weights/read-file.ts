@@ -5,7 +5,7 @@ import { describeFileProblem, ModelError } from '../errors.ts';
 /** Bytes of one read: larger ones gain nothing. */
 const READ_BYTES = 1 << 24;
 
-/** An open file; whoever opened it disposes of it. */
+/** An open file; the caller disposes of it. */
 export class RandomAccessFile {
   readonly path: string;
   readonly size: number;

@@ -18,7 +18,7 @@ export interface TensorToWrite {
 }
 
 /** What a file came to be. */
-export interface WrittenFile {
+interface WrittenFile {
   readonly bytes: number;
   /** SHA-256 in hexadecimal. */
   readonly sha256: string;

@@ -32,8 +32,8 @@ export function openSafetensors(path: string): SafetensorsFile {
   }
 }
 
-/** An open safetensors file; whoever opened it disposes of it. */
-export class SafetensorsFile implements WeightFile {
+/** An open safetensors file; the caller disposes of it. */
+class SafetensorsFile implements WeightFile {
   readonly path: string;
   /** `__metadata__` of the header; empty where there is none. */
   readonly metadata: Readonly<Record<string, string>>;

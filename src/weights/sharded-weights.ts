@@ -60,9 +60,9 @@ function readIndex(indexPath: string): Map<string, string> {
   }
   const places = new Map<string, string>();
   for (const [key, name] of Object.entries(map)) {
-    // Shards lie beside the index: a name that leads elsewhere is none.
+    // Shards lie next to the index: a name that leads elsewhere is none.
     if (typeof name !== 'string' || name === '' || /[/\\]/.test(name) || name === '..') {
-      throw unusable(indexPath, `the name of a file beside it for ${key}`, JSON.stringify(name));
+      throw unusable(indexPath, `the name of a file next to it for ${key}`, JSON.stringify(name));
     }
     places.set(key, name);
   }

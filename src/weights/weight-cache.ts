@@ -21,7 +21,7 @@ import { type HeldLock, lockFile } from '../files/file-lock.ts';
 import { type CheckedFile, CheckedFileWriter, isWhole } from './checked-file.ts';
 
 /** A graph whose large tensors may lie in other files; the graph builder's graphs are. */
-export interface ExternalGraph {
+interface ExternalGraph {
   externalTensors(): readonly {
     readonly id: string;
     readonly length: number;
@@ -31,7 +31,7 @@ export interface ExternalGraph {
 }
 
 /** A graph that is ready to be opened. */
-export interface StoredGraph {
+interface StoredGraph {
   /** The ONNX file. */
   readonly model: Uint8Array;
   /** Where the files lie that it names. */
@@ -48,7 +48,7 @@ export interface WeightCacheOptions {
 }
 
 /** What a cache holds. */
-export interface WeightCacheContents {
+interface WeightCacheContents {
   readonly entries: number;
   readonly bytes: number;
 }

@@ -25,7 +25,7 @@ export interface WeightSource {
   read(key: string): Tensor;
 }
 
-/** Weights in an open file; whoever opened it disposes of it. */
+/** Weights in an open file; the caller disposes of it. */
 export interface WeightFile extends WeightSource {
   /** What the file says about itself; empty where it says nothing. */
   readonly metadata: Readonly<Record<string, string>>;

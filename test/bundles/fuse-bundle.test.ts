@@ -8,7 +8,7 @@ import { type FuseOptions, fuseBundle } from '../../src/bundles/fuse-bundle.ts';
 import { chooseVariants } from '../../src/compare/variants.ts';
 import { EnvironmentError, InvalidOptionError, ModelError } from '../../src/errors.ts';
 import { type Bundle, openBundle, verifyBundle } from '../../src/models/bundle.ts';
-import { presetOf } from '../../src/pipeline/open-job.ts';
+import { presetOf } from '../../src/pipeline/resolve-sampling.ts';
 import { decodeHalf, encodeHalf } from '../../src/tensor/float16.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
@@ -158,7 +158,7 @@ test('nothing to fuse, a LoRA for another network, or a name that is taken is re
   await assert.rejects(fuseBundle(tiny, { ...given, loras }), /it was made for another network/);
   const own = { ...given, preset: 'fast' as const };
   await fuseBundle(tiny, own);
-  await assert.rejects(fuseBundle(tiny, own), /taken by .*--force/);
+  await assert.rejects(fuseBundle(tiny, own), /taken by .*overwrite: true/);
   await fuseBundle(tiny, { ...own, overwrite: true });
   assert.deepEqual(readdirSync(given.store), ['fused']);
 });

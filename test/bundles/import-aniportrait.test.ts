@@ -255,7 +255,7 @@ async function refusal(source: string, changes: Partial<ImportOptions> = {}): Pr
   return caught;
 }
 
-test('missing, surplus and misshapen weights of all files are told at once', async () => {
+test('missing, surplus and misshapen weights of all files are reported at once', async () => {
   const made = await changedFolder('wrong', async (changed) => {
     writeCheckpoint(changed, 'reference_unet.pth', [
       ...entriesOf(referenceUnet, (key) => (key.includes('resnets.0.conv1') ? null : key)),
@@ -397,7 +397,7 @@ test('a cancelled import leaves nothing', async () => {
 test('a name that is taken, impossible or the package’s own is refused; what a dead process left is removed', async () => {
   const given = options();
   mkdirSync(path.join(given.store, 'aniportrait'), { recursive: true });
-  await assert.rejects(importAniPortrait(published, given), /taken by .*--force/);
+  await assert.rejects(importAniPortrait(published, given), /taken by .*overwrite: true/);
   for (const name of ['tiny', '../x', '', 'a b', 'con', '.hidden']) {
     await assert.rejects(importAniPortrait(published, options({ name })), InvalidOptionError, name);
   }

@@ -83,7 +83,7 @@ test('a file that is not what bundle.json says is refused, and the bundle that w
     /codec\.safetensors: expected SHA-256/,
   );
   await verifyBundle(await openBundle('published', given.store));
-  await assert.rejects(pullBundle(url, given), /taken by .*--force/);
+  await assert.rejects(pullBundle(url, given), /taken by .*overwrite: true/);
   const files2 = publish('again', { description: 'another' });
   await pullBundle(files2, { ...given, overwrite: true });
   assert.equal((await openBundle('published', given.store)).description.description, 'another');

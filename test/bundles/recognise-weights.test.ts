@@ -41,7 +41,7 @@ test('the UNets of other generations are told by what they read of the text', ()
   assert.equal(recogniseWeights(named([['weight', [1]]])), undefined);
 });
 
-test('names that differ in numbers are told together, numbers that do not differ stay', () => {
+test('names that differ in numbers are reported together, numbers that do not differ stay', () => {
   assert.deepEqual(summariseKeys(['a.0.w.1', 'b', 'a.1.w.1', 'a.10.w.1', 'c.2']), [
     'a.*.w.1 (3)',
     'b',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import { addAnimateFlags, flagOf, readAnimateFlags } from '../../src/cli/animate-flags.ts';
+import { addAnimateFlags, readAnimateFlags } from '../../src/cli/animate-flags.ts';
+import { writeFlags } from '../../src/cli/option-flags.ts';
 import { findInvalidOptions } from '../../src/pipeline/resolve-options.ts';
 
 const REQUIRED = ['--portrait', 'a.jpg', '--audio', 'a.wav', '--output', 'a.mp4'];
@@ -22,12 +23,13 @@ test('LoRAs may be given several times, in order', () => {
 });
 
 test('a scale that is a slip of the pen is named', () => {
-  const [error, ...rest] = findInvalidOptions(read('--lora', 'a:99', '--lora', 'b'), flagOf);
+  const [error, ...rest] = findInvalidOptions(read('--lora', 'a:99', '--lora', 'b'));
   assert.deepEqual(rest, []);
-  assert.equal(error!.option, '--lora');
+  const written = error!.writtenAs(writeFlags());
+  assert.equal(written.option, '--lora');
   assert.match(
-    error!.message,
-    /expected LoRA files, each with a scale from -10 to 10, got \{"path":"a","scale":99\}/,
+    written.message,
+    /Cannot use --lora: expected LoRA files, each with a scale from -10 to 10, got \{"path":"a","scale":99\}/,
   );
   for (const loras of ['a', [{ path: 'a' }], [{ path: '', scale: 1 }], [null], {}]) {
     assert.equal(findInvalidOptions({ ...read(), loras }).length, 1, JSON.stringify(loras));

@@ -76,7 +76,7 @@ test('a manifest that is wrong: a line for each problem, status 10', async () =>
   );
 });
 
-test('options that are wrong are told at once', async () => {
+test('options that are wrong are reported at once', async () => {
   const { stderr, status } = await run(
     ...['batch', '--threads', '0', '--concurrency', 'x', '--device', 'gpu', '--shared', 'y', '--fail-fast'],
     ...['--keep-going', '--retry-dely', '1'],
@@ -138,6 +138,7 @@ test('the overview: sums first, then the jobs in hand, within the width of the t
       {
         type: 'progress' as const,
         ...{ job: 1, framesDone: 5, framesTotal: 10, stepsDone: 5, stepsTotal: 10, framesPerSecond: 2.5 },
+        ...{ fraction: 0.5, batchFraction: 0.3 },
       },
     ],
   ]);
@@ -151,7 +152,7 @@ test('the overview: sums first, then the jobs in hand, within the width of the t
   const lines = renderOverview(jobs, progress, 90, 200);
   assert.deepEqual(lines, [
     '1 of 5 videos, about 1 min 30 s left: 1 done, 1 rendering, 1 preparing, 1 failed, 1 waiting',
-    `  ${'job-1.mp4'.padEnd(32)}  ${'█'.repeat(12)}${'░'.repeat(12)}  5/10 frames  2.5 frames/s`,
+    `  ${'job-1.mp4'.padEnd(32)}  ${'█'.repeat(12)}${'░'.repeat(12)}  50 %  5/10 frames  2.5 frames/s`,
     `  ${'job-2.mp4'.padEnd(32)}  preparing`,
   ]);
   assert.ok(renderOverview(jobs, progress, 90, 40).every((line) => line.length < 40));

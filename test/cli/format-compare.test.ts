@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { formatComparison } from '../../src/cli/format-compare.ts';
 import { EXAMPLE_REPORT } from '../compare/example-report.ts';
 
-test('a variant in whose frames no face was found has no identity beside one that has', () => {
+test('a variant in whose frames no face was found has no identity next to one that has', () => {
   const [first, ...others] = EXAMPLE_REPORT.variants.map(({ identity: _, ...variant }) => variant);
   const report = { ...EXAMPLE_REPORT, variants: [{ ...first!, identity: 0.98765 }, ...others] };
   const rows = formatComparison(report, 'report.html').split('\n');

@@ -23,7 +23,7 @@ test('frames come back as they went in, in any order', async () => {
   assert.ok(!existsSync(file));
 });
 
-test('a disk without room is told before anything is rendered', async () => {
+test('a disk without room is reported before anything is rendered', async () => {
   await assertSpace(folder, 1000);
   await assert.rejects(assertSpace(folder, 1e18), (error: Error) => {
     assert.ok(error instanceof MediaError);

@@ -35,7 +35,7 @@ test('a report is replaced by force only, and other files stay', async () => {
   mkdirSync(path.join(target, 'videos'), { recursive: true });
   writeFileSync(path.join(target, 'report.json'), '{}');
   writeFileSync(path.join(target, 'notes.txt'), '');
-  await assert.rejects(ReportFolder.open(target, { force: false }), /one with a report.*--force/);
+  await assert.rejects(ReportFolder.open(target, { force: false }), /one with a report.*overwrite: true/);
   writeFileSync(path.join(target, 'videos', 'old.mp4'), '');
   const report = await ReportFolder.open(target, { force: true });
   writeFileSync(await report.draftOf('new'), '');

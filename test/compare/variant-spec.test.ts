@@ -14,16 +14,16 @@ test('variants are read with their other names, and start from the preset that f
 });
 
 for (const [text, message] of [
-  ['sampler=magic', /a sampler: lcm, ddim, dpmsolver, tcd, euler, dpmpp, got magic/],
+  ['sampler=magic', /sampler to be lcm, ddim, dpmsolver, tcd or euler, got "magic"/],
   ['steps=0', /steps to be an integer from 1 to 100, got 0/],
   ['steps=4.5', /steps to be an integer/],
-  ['guidance=x', /guidance to be a number from 1 to 20, got NaN/],
-  ['sampler=lcm,steps=60', /at most 50 steps with lcm, got 60/],
+  ['guidance=x', /guidance to be a number from 1 to 20, got "x"/],
+  ['sampler=lcm,steps=60', /steps to be at most 50 with sampler lcm, got 60/],
   ['steps=4,steps=8', /steps once, got it twice/],
   ['strength=1', /settings like sampler=dpmpp,steps=8,guidance=2.5, got "strength=1"/],
   ['', /settings like/],
-  ['precision=int4', /precision auto, float32, float16, int8, got int4/],
-  ['preset=slow', /preset fast, faster or original, got slow/],
+  ['precision=int4', /precision to be auto, float32, float16 or int8, got "int4"/],
+  ['preset=slow', /preset to be fast, faster or original, got "slow"/],
 ] as const) {
   test(`the variant ${JSON.stringify(text)} is refused`, () => {
     assert.throws(

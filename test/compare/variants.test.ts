@@ -28,7 +28,7 @@ test('the presets take part, the original one also as it was published', () => {
   assert.deepEqual(notes, []);
 });
 
-test('a sweep passes through the preset, and what is there twice is told', () => {
+test('a sweep passes through the preset, and duplicates are reported', () => {
   const added = [{ sampler: 'dpmsolver', steps: 8 } as const, { sampler: 'lcm', steps: 4 } as const];
   const { variants, notes } = chooseVariants(tiny, added, [{ setting: 'steps', values: [1, 4, 8] }]);
   assert.deepEqual(

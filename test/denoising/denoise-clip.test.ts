@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   atEveryStep,
   type ContextWindow,
+  orderWindowSteps,
   planContextWindows,
   planMovingWindows,
   type WindowPlan,
@@ -159,4 +160,43 @@ test('an abort stops between steps with the reason of the signal', async () => {
     }
   };
   await assert.rejects(run(), reason);
+});
+
+test('the windows that come next are told before the first step and while the denoiser runs', async () => {
+  for (const plan of [
+    planMovingWindows(20, { contextFrames: 6, steps: 3 }),
+    atEveryStep(planContextWindows(20, SIZE), 3),
+  ]) {
+    const order = [...orderWindowSteps(plan)];
+    const calls: (ContextWindow | 'ready' | 'denoised')[] = [];
+    const upcoming: (readonly ContextWindow[])[] = [];
+    const frames = denoiseClip({
+      denoiser: {
+        conditional: (latents, timestep, window) => {
+          calls.push(window);
+          return pointwise(0.3)(latents, timestep);
+        },
+      },
+      ...{ scheduler: schedulerOf('lcm', 3), guidanceScale: 1, windows: plan },
+      ...{ frameShape: FRAME_SHAPE, seed: SEED, sharedFraction: SHARED },
+      onUpcoming: (windows) => upcoming.push(windows),
+      untilReady: async () => {
+        assert.deepEqual(upcoming, [[order[0]!.window]], 'told before the denoiser is waited for');
+        calls.push('ready');
+      },
+      onDenoised: () => calls.push('denoised'),
+    });
+    let count = 0;
+    for await (const _ of frames) count += 1;
+    assert.equal(count, 20);
+    assert.deepEqual(calls, ['ready', ...order.map(({ window }) => window), 'denoised']);
+    // After the call for step i comes what is asked for in step i + 1, and the next window that takes its first step.
+    assert.equal(upcoming.length, order.length + 1);
+    for (const [i, windows] of upcoming.entries()) {
+      const beginning = order.slice(i).find(({ stepIndex }) => stepIndex === 0)?.window;
+      assert.equal(windows[0], order[i]?.window);
+      assert.ok(windows.length === 1 || windows[1] === beginning);
+      if (beginning !== undefined) assert.ok(windows.includes(beginning));
+    }
+  }
 });

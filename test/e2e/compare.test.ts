@@ -139,7 +139,7 @@ test('Ctrl-C before anything is finished leaves nothing behind', { skip }, async
   assert.ok(!existsSync(output));
 });
 
-test('everything that is wrong with a comparison is told at once, before anything is made', async () => {
+test('everything that is wrong with a comparison is reported at once, before anything is made', async () => {
   const output = path.join(folder, 'never');
   const args = `compare --output ${output} --with sampler=magic --sweep steps=0 --repeats 0 --seeed 3`;
   const { status, stderr } = await runProgram(args.split(' '));

@@ -121,7 +121,7 @@ test('a trace is not overwritten, and flags that do not fit are named, before an
   const wrong = await runProgram(['bench', '--profile', 't.json', '--frames', '4', '--threads', '0'], {
     env,
   });
-  assert.match(wrong.stderr, /Cannot use --frames: expected none beside --profile, got 4/);
+  assert.match(wrong.stderr, /Cannot use --frames: expected none together with --profile, got 4/);
   assert.match(wrong.stderr, /--threads/);
   const alone = await runProgram(['bench', '--portrait', 'face.jpg'], { env });
   assert.match(alone.stderr, /Cannot use --portrait: expected it together with --profile, got face\.jpg/);

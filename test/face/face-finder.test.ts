@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { FaceFinder, searchSquares } from '../../src/face/face-finder.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
@@ -135,7 +136,7 @@ test('every sample portrait has one face', {
   skip: files.length === 0 && 'assets/portraits is empty',
 }, async () => {
   for (const file of files) {
-    const { data, info } = await sharp(new URL(file, portraits).pathname)
+    const { data, info } = await sharp(fileURLToPath(new URL(file, portraits)))
       .removeAlpha()
       .toColourspace('srgb')
       .raw()

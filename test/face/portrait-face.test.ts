@@ -65,7 +65,7 @@ for (const [pose, turn] of [
   });
 }
 
-test('of several faces the first is taken, and the user is told', () => {
+test('of several faces the first is taken, and the user is notified', () => {
   const notices: string[] = [];
   const front = face([0, 0, 0, 0, 0, -45]);
   const chosen = choosePortraitFace(image, [front, face([0, 60, 0, 9, 0, -80])], {

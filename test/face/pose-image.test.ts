@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { InvalidOptionError, ShapeError } from '../../src/errors.ts';
 import { drawPoseImage, resizePoseImage } from '../../src/face/pose-image.ts';
@@ -21,7 +22,7 @@ const golden = JSON.parse(readFileSync(new URL('landmark_pictures.json', folder)
 };
 
 async function readPng(file: string): Promise<RgbImage> {
-  const { data, info } = await sharp(new URL(file, folder).pathname)
+  const { data, info } = await sharp(fileURLToPath(new URL(file, folder)))
     .removeAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true });

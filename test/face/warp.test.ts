@@ -111,3 +111,34 @@ test('no pixel of a face that moves as a whole is left where it was', () => {
   }
   assert.deepEqual(warp.renderImage(to, SIZE, SIZE), image);
 });
+
+test('a face that turns away has an unbroken edge: what turned over lies behind', () => {
+  const size = 256;
+  const from = facePoints(size);
+  // A red face that ends before its landmarks do: of its far side, blue would show through.
+  const image = coordinates(size);
+  for (let i = 0; i < image.data.length; i += 3) image.data.set([20, 20, 220], i);
+  const [middle, edge] = [from[2 * 4]!, from[2 * 454]! - from[2 * 4]!];
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const inside = ((x + 0.5 - middle) / edge) ** 2 + ((y + 0.5 - size / 2) / (1.25 * edge)) ** 2;
+      if (inside < 0.8) image.data.set([220, 20, 20], (y * size + x) * 3);
+    }
+  }
+  const warp = new PortraitWarp(image, from, triangles);
+  for (const degrees of [-18, -12, 12, 18]) {
+    const to = facePoints(size, degrees);
+    const { data } = warp.renderImage(to, size, size);
+    // Beside the eyes and the cheeks: one run of face in every row.
+    for (let y = Math.round(to[2 * 33 + 1]!); y < to[2 * 61 + 1]!; y++) {
+      let runs = 0;
+      let before = false;
+      for (let x = 0; x < size; x++) {
+        const isFace = data[(y * size + x) * 3]! > 150;
+        if (isFace && !before) runs += 1;
+        before = isFace;
+      }
+      assert.equal(runs, 1, `row ${y} at ${degrees}°`);
+    }
+  }
+});

@@ -20,7 +20,8 @@ export function assertAllClose(
     const a = actual[i]!;
     const e = expected[i]!;
     const excess = Math.abs(a - e) - (atol + rtol * Math.abs(e));
-    if (Number.isNaN(excess) ? !Object.is(a, e) : excess > worstExcess) {
+    // NaN, too, of equal infinities; NaN is equal to nothing.
+    if (Number.isNaN(excess) ? a !== e : excess > worstExcess) {
       worst = i;
       worstExcess = Number.isNaN(excess) ? Number.POSITIVE_INFINITY : excess;
       if (worstExcess === Number.POSITIVE_INFINITY) break;

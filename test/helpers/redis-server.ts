@@ -1,17 +1,7 @@
 /** Redis for tests: the machine's own redis-server, on a port of its own, in a folder that goes. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { after } from 'node:test';
-
-/** Why tests that need Redis cannot run here, or false. */
-export const noRedis: string | false = (() => {
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-    return false;
-  } catch {
-    return 'no redis-server on this machine';
-  }
-})();
 
 /** A server that a test may stop and start again. */
 export class RedisServer {

@@ -250,7 +250,7 @@ test('the folder stays within the size that was told, and goes in the end', asyn
   assert.throws(() => readdirSync(where), { code: 'ENOENT' });
 });
 
-test('what could not be written is told at the next window', async () => {
+test('what could not be written is thrown at the next window', async () => {
   const where = newFolder();
   writeFileSync(where, 'a file where the folder should be');
   await assert.rejects(render({ store: storeIn(where) }), /^MediaError: Cannot write checkpoint/);

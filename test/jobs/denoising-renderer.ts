@@ -62,6 +62,7 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
                 type: 'frames',
                 ...{ framesDone: latents.length, framesTotal: FRAMES, framesPerSecond: 1 },
                 ...{ stepsDone, stepsTotal: countWindowSteps(windows) },
+                fraction: stepsDone / countWindowSteps(windows),
               });
             },
           });

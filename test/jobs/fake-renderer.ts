@@ -31,7 +31,10 @@ export function fakeRenderer({ onPrepare, onRender, onDispose }: FakeBehaviour =
       await onPrepare?.(request);
       const { options, beforePublish } = request;
       return {
-        ...{ frames: 10, fps: 25, width: 64, height: 48 },
+        frames: 10,
+        fps: 25,
+        width: 64,
+        height: 48,
         async render(): Promise<AnimateResult> {
           return turns.add(async () => {
             options.onProgress?.({ type: 'stage', stage: 'render' });
@@ -43,17 +46,21 @@ export function fakeRenderer({ onPrepare, onRender, onDispose }: FakeBehaviour =
             await rename(partial, options.output);
             return {
               output: options.output,
-              ...{ frames: 10, fps: 25, duration: 0.4, width: 64, height: 48, device: 'cpu', bundle: 'tiny' },
-              ...{
-                sampler: 'lcm' as const,
-                steps: 4,
-                guidance: 1,
-                seed: 42,
-                windowLayout: 'overlapping' as const,
-                precision: 'auto' as const,
-                denoisedFrames: 1,
-                denoiserEvaluations: 4,
-              },
+              frames: 10,
+              fps: 25,
+              duration: 0.4,
+              width: 64,
+              height: 48,
+              device: 'cpu',
+              bundle: 'tiny',
+              sampler: 'lcm' as const,
+              steps: 4,
+              guidance: 1,
+              seed: 42,
+              windowLayout: 'overlapping' as const,
+              precision: 'auto' as const,
+              denoisedFrames: 1,
+              denoiserEvaluations: 4,
               times: ZERO_TIMES,
             };
           });

@@ -1,24 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JOB_PROPERTIES, manifestJsonSchema } from '../../src/jobs/manifest-json-schema.ts';
-import { CONTROL_CHECKS, type JobControl } from '../../src/jobs/manifest-schema.ts';
-import { findInvalidOptions, OPTION_NAMES, resolveOptions } from '../../src/pipeline/resolve-options.ts';
+import { JOB_CONTROLS, type JobControl } from '../../src/jobs/manifest-schema.ts';
+import { OPTION_NAMES } from '../../src/pipeline/options/clip-keys.ts';
+import { findInvalidOptions, resolveOptions } from '../../src/pipeline/resolve-options.ts';
 
 const CLIP = { portrait: 'a.jpg', audio: 'a.wav', output: 'a.mp4' };
 /** Belong to the batch, or to programs. */
 const NOT_OF_A_JOB = ['device', 'threads', 'ffmpegPath', 'signal', 'onProgress'];
 
 function isAccepted(key: string, value: unknown): boolean {
-  if (Object.hasOwn(CONTROL_CHECKS, key)) {
-    return typeof value === 'number' && CONTROL_CHECKS[key as keyof JobControl].accepts(value);
+  if (Object.hasOwn(JOB_CONTROLS, key)) {
+    return JOB_CONTROLS[key as keyof JobControl].type.safeParse(value).success;
   }
-  return findInvalidOptions({ ...CLIP, [key]: value }).length === 0;
+  return findInvalidOptions({ ...CLIP, [key]: value }, { partial: true }).length === 0;
 }
 
 test('a job has the keys that manifests take', () => {
   const taken = [
     ...OPTION_NAMES.filter((name) => !NOT_OF_A_JOB.includes(name)),
-    ...Object.keys(CONTROL_CHECKS),
+    ...Object.keys(JOB_CONTROLS),
     'id',
   ];
   assert.deepEqual(Object.keys(JOB_PROPERTIES).sort(), taken.sort());
@@ -48,7 +49,7 @@ for (const [key, schema] of Object.entries(JOB_PROPERTIES)) {
   } else if (names !== undefined) {
     test(`${key}: the names are those of the check`, () => {
       for (const name of names) assert.ok(isAccepted(key, name), name);
-      const message = findInvalidOptions({ ...CLIP, [key]: 'none of them' })[0]!.message;
+      const message = findInvalidOptions({ ...CLIP, [key]: 'none of them' }, { partial: true })[0]!.message;
       const expected = /expected (.*), got/.exec(message)![1]!.split(/, | or /);
       assert.deepEqual(expected, names);
     });
@@ -58,7 +59,7 @@ for (const [key, schema] of Object.entries(JOB_PROPERTIES)) {
 test('the defaults are those of clips and jobs', () => {
   const defaults = resolveOptions(CLIP) as unknown as Record<string, unknown>;
   for (const [key, schema] of Object.entries(JOB_PROPERTIES)) {
-    if (Object.hasOwn(CONTROL_CHECKS, key) || key === 'output') continue;
+    if (Object.hasOwn(JOB_CONTROLS, key) || key === 'output') continue;
     if ('default' in schema) assert.equal(schema.default, defaults[key], key);
   }
 });

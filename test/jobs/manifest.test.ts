@@ -210,7 +210,7 @@ jobs:
   ]);
 });
 
-test('everything that is wrong is told at once, with its line', async () => {
+test('everything that is wrong is reported at once, with its line', async () => {
   const text = `defaults:
   sampler: lmc
   prioritty: 3
@@ -245,7 +245,7 @@ verison: 1
   ]);
 });
 
-test('what is wrong with the defaults alone is told with the rest, though each job by itself is right', async () => {
+test('what is wrong with the defaults alone is reported with the rest, though each job by itself is right', async () => {
   const text = `defaults: {preset: fastt, sampler: lcm,
   output: 3, id: 4}
 jobs:

@@ -36,7 +36,7 @@ test('files in the shared folder travel relative to it, others and names as they
     path.join(HERE, '.lcm-portrait'),
   );
   assert.deepEqual(
-    [packed.portrait, packed.audio, packed.output, packed.options.bundle],
+    [packed.options.portrait, packed.options.audio, packed.output, packed.options.bundle],
     ['./faces/a.jpg', './a.wav', './out/a.mp4', './bundles/mine'],
   );
   assert.deepEqual(packed.options.loras, [

@@ -169,7 +169,7 @@ test('a video from elsewhere, or changed since, is not replaced unless that is a
   writeFileSync(path.join(folder, 'a.mp4'), 'holiday');
   const refused = await runWith([job('a'), job('b')], {}, { folder });
   assert.equal(statesOf(refused.report), 'failed done');
-  assert.match(refused.report.jobs[0]!.failures[0]!.message, /a\.mp4: expected a new file.*--force/);
+  assert.match(refused.report.jobs[0]!.failures[0]!.message, /a\.mp4: expected a new file.*overwrite: true/);
   assert.equal(readFileSync(path.join(folder, 'a.mp4'), 'utf8'), 'holiday');
   writeFileSync(path.join(folder, 'b.mp4'), 'cut by hand');
   assert.equal(statesOf((await runWith([job('b')], {}, { folder })).report), 'failed');
@@ -191,9 +191,8 @@ test('a batch that was ended between a video and its name renders it again, and 
 
 test('each job fails alone, with its reason', async () => {
   const { report, folder } = await runWith([job('a'), job('b'), job('c')], {
-    onPrepare: ({ options }) => {
-      if (options.portrait.endsWith('b.jpg'))
-        throw new FaceError('no face here', options.portrait, 'no-face');
+    onPrepare: ({ options: { portrait = '' } }) => {
+      if (portrait.endsWith('b.jpg')) throw new FaceError('no face here', portrait, 'no-face');
     },
   });
   assert.equal(statesOf(report), 'done failed done');

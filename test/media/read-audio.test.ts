@@ -172,6 +172,6 @@ test('an abort rejects with its reason', async () => {
   await assert.rejects(readAudio(wav, { ffmpeg, signal: AbortSignal.abort(reason) }), reason);
   const controller = new AbortController();
   const reading = readAudio(wav, { ffmpeg, signal: controller.signal });
-  setTimeout(() => controller.abort(reason), 5);
+  setImmediate(() => controller.abort(reason));
   await assert.rejects(reading, reason);
 });

@@ -2,14 +2,19 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { ANIPORTRAIT_AUDIO } from '../../src/models/audio-config.ts';
+import { ANIPORTRAIT_AUDIO, type AniPortraitAudioConfig } from '../../src/models/audio-config.ts';
 import { EMBEDDED_BUNDLES } from '../../src/models/bundle.ts';
-import { latentSize, POSE_GUIDER_VARIANTS } from '../../src/models/bundle-description.ts';
+import {
+  type BundleDescription,
+  latentSize,
+  POSE_GUIDER_VARIANTS,
+} from '../../src/models/bundle-description.ts';
 import { parseBundleDescription } from '../../src/models/bundle-schema.ts';
-import { ANIPORTRAIT_CLIP } from '../../src/models/clip-config.ts';
-import { ANIPORTRAIT_POSE_GUIDER } from '../../src/models/pose-guider.ts';
-import { ANIPORTRAIT_UNET } from '../../src/models/unet-config.ts';
-import { STABLE_DIFFUSION_VAE } from '../../src/models/vae.ts';
+import { ANIPORTRAIT_CLIP, type ClipVisionConfig } from '../../src/models/clip-config.ts';
+import type { PatchTransformConfig } from '../../src/models/patch-transform.ts';
+import { ANIPORTRAIT_POSE_GUIDER, type PoseGuiderConfig } from '../../src/models/pose-guider.ts';
+import { ANIPORTRAIT_UNET, type UnetConfig } from '../../src/models/unet-config.ts';
+import { STABLE_DIFFUSION_VAE, type VaeConfig } from '../../src/models/vae.ts';
 
 type Json = Record<string, unknown>;
 
@@ -50,6 +55,25 @@ function problemsOf(json: unknown): readonly string[] {
   const parsed = parseBundleDescription(json);
   return 'problems' in parsed ? parsed.problems : [];
 }
+
+/** True if two types have the same members, optional ones included, at every depth. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Flat<T> = { [Key in keyof T]: T[Key] };
+type Codec<Type extends string> = Omit<Extract<BundleDescription['codec'], { readonly type: Type }>, never>;
+type Speech<Type extends string> = Extract<BundleDescription['motion'], { readonly type: Type }>;
+
+test('the file has the members that the networks know, no more and no less', () => {
+  // The compiler decides: a member that only a network or only the file knows makes one of these false.
+  const same: readonly [
+    Same<BundleDescription['denoisingUnet'], UnetConfig>,
+    Same<BundleDescription['poseGuider'], PoseGuiderConfig>,
+    Same<NonNullable<BundleDescription['imageEncoder']>, ClipVisionConfig>,
+    Same<Flat<Codec<'patch-transform'>>, PatchTransformConfig>,
+    Same<Flat<Omit<Codec<'autoencoder-kl'>, 'type' | 'scalingFactor'>>, VaeConfig>,
+    Same<Speech<'aniportrait-audio'>, AniPortraitAudioConfig>,
+  ] = [true, true, true, true, true, true];
+  assert.deepEqual(new Set(same), new Set([true]));
+});
 
 test('a description of full AniPortrait is taken as it is', () => {
   const parsed = parseBundleDescription(ANIPORTRAIT);

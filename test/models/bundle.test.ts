@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ModelError } from '../../src/errors.ts';
-import { EMBEDDED_BUNDLES, listEmbeddedBundles, openBundle, verifyBundle } from '../../src/models/bundle.ts';
+import {
+  EMBEDDED_BUNDLES,
+  listEmbeddedBundles,
+  openBundle,
+  reopenBundle,
+  verifyBundle,
+} from '../../src/models/bundle.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 
 const folder = temporaryDirectory();
@@ -93,4 +99,39 @@ test('all files that were changed are named, where they lie', async () => {
     path.join(made, `${part}.safetensors`).replace(/[.\\]/g, '\\$&'),
   );
   await assert.rejects(verifyBundle(await openBundle(made)), new RegExp(places.join(' .*, ')));
+});
+
+test('a bundle that is replaced in its place is another one, and is not opened for a job that began with the first', async () => {
+  const made = writeBundle('replaced');
+  const bundle = await openBundle(made);
+  assert.equal((await openBundle(made)).fingerprint, bundle.fingerprint);
+  assert.equal((await reopenBundle(bundle)).fingerprint, bundle.fingerprint);
+  const refused = async (): Promise<void> => {
+    await assert.rejects(reopenBundle(bundle), (error) => {
+      assert(error instanceof ModelError);
+      assert.match(
+        error.message,
+        /Cannot use bundle replaced: expected the files .* the bundle was replaced meanwhile/,
+      );
+      return true;
+    });
+  };
+  const file = path.join(made, 'w.safetensors');
+  // Of the same size, at the same time, under the same declared hash: another file.
+  utimesSync(file, 1e9, 1e9);
+  const { fingerprint } = await openBundle(made);
+  assert.notEqual(fingerprint, bundle.fingerprint);
+  writeFileSync(`${file}.new`, 'WEIGHTS');
+  utimesSync(`${file}.new`, 1e9, 1e9);
+  renameSync(`${file}.new`, file);
+  assert.notEqual((await openBundle(made)).fingerprint, fingerprint);
+  await refused();
+  // The files as they were, but another description.
+  const described = path.join(made, 'bundle.json');
+  const before = (await openBundle(made)).fingerprint;
+  writeFileSync(
+    described,
+    readFileSync(described, 'utf8').replace('"sharedFraction":', ' "sharedFraction":'),
+  );
+  assert.notEqual((await openBundle(made)).fingerprint, before);
 });

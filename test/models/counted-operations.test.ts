@@ -11,7 +11,11 @@ const COUNTED = 30_616_780_800;
 
 test('operations of a denoiser are those that PyTorch counts', () => {
   const { flops } = describeDenoisingUnet(denoisingUnet, {
-    ...{ height: 32, width: 32, frames: FRAMES, reference: 'keys-values', poseFeatures: true },
+    height: 32,
+    width: 32,
+    frames: FRAMES,
+    reference: 'keys-values',
+    poseFeatures: true,
   });
   // There, the time embedding and its projections run once for every frame.
   const residualBlocks = 64 + 96 + 128 + 2 * 128 + 2 * 128 + 2 * 96 + 2 * 64;

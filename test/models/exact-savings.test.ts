@@ -16,7 +16,7 @@ import { attentionSites } from '../../src/models/unet-config.ts';
 import { WeightReader } from '../../src/models/weight-reader.ts';
 import type { ClipNetworks } from '../../src/networks/clip-networks.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
-import { denoiserOf } from '../../src/pipeline/render-clip.ts';
+import { denoiserOf } from '../../src/pipeline/denoise-frames.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
 import type { Scene } from '../../src/scene/scene.ts';
@@ -143,7 +143,10 @@ test('pose features are made once for each window, whatever the steps', async ()
   const watch = new Stopwatch();
   const denoisedFrames = Array.from({ length: 20 }, (_, frame) => frame);
   const conditions = new WindowConditions({
-    ...{ scene, networks, denoisedFrames, watch },
+    scene,
+    networks,
+    denoisedFrames,
+    watch,
     windows: plan,
   });
   const scheduler = createScheduler({

@@ -53,7 +53,10 @@ async function runConv(activations?: Net['activations']): Promise<Record<string,
   const graph = new GraphBuilder('conv', { opset: 23 });
   const x: FeatureMap = {
     value: graph.input('x', images.dims),
-    ...{ count: COUNT, channels: INPUTS, height: SIDE, width: SIDE },
+    count: COUNT,
+    channels: INPUTS,
+    height: SIDE,
+    width: SIDE,
   };
   const y = conv(netOf(graph, activations), x, 'conv', { out: OUTPUTS, kernel: 3, stride: 2 });
   graph.output('y', y.value, [COUNT, OUTPUTS, y.height, y.width]);
@@ -184,7 +187,10 @@ async function runAll(
   inputs: Readonly<Record<string, Tensor>>,
 ): Promise<Record<string, Tensor>> {
   const { graph, dispose } = openBundleGraph(bundle, name, {
-    ...{ windowFrames: 4, decodeFrames: 1, device: 'cpu', precision },
+    windowFrames: 4,
+    decodeFrames: 1,
+    device: 'cpu',
+    precision,
     loras: [{ path: bundle.pathOf('lcmLora'), scale: 1 }],
   });
   const network = await loadOrtNetwork(name, graph);

@@ -28,7 +28,9 @@ async function motionWith(load: LoadGraph) {
     headPoseScale: 1,
     blinkScale: 1,
     still: false,
-  };
+    style: 'natural',
+    faceMotion: 'bundle',
+  } as const;
   const pcm = chirps(0.4, 16000);
   const { vertices: mesh } = loadFaceMesh();
   return makeMotion({ pcm, fps: 30, frames: 12, mesh, scales }).at(5);

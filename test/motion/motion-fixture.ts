@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { loadExpressionBasis } from '../../src/motion/expression-basis.ts';
 import { parseMotionConfig } from '../../src/motion/motion-config.ts';
 import { buildMotionNetwork } from '../../src/motion/motion-network.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
-const WEIGHTS = new URL('../../assets/bundles/tiny/motion.safetensors', import.meta.url).pathname;
+const WEIGHTS = fileURLToPath(new URL('../../assets/bundles/tiny/motion.safetensors', import.meta.url));
 const GOLDEN = new URL('../golden/motion/network.json', import.meta.url);
 
 /** The reference numbers. */

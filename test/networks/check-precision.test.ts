@@ -38,7 +38,7 @@ test('integers are for the CPU, half precision for devices that are faster in it
     checkDevicePrecision('auto', device);
     checkDevicePrecision('float32', device);
   }
-  assert.throws(() => checkDevicePrecision('int8', cuda), refusal(/device cpu.* got cuda; add --device cpu/));
+  assert.throws(() => checkDevicePrecision('int8', cuda), refusal(/device cpu.* got cuda; set device: cpu/));
   assert.throws(() => checkDevicePrecision('float16', cpu), refusal(/got cpu, which is not/));
 });
 
@@ -74,7 +74,7 @@ test("a preset's precision is left out where it cannot be had or gains nothing, 
   for (const [i, message] of [
     /bundle bare has no calibration/,
     /device cuda has no integer kernels/,
-    /not known to be faster .*--precision int8/,
+    /not known to be faster .*precision int8/,
     /device cpu is not faster in half precision/,
   ].entries()) {
     assert.match(notices[i]!, message);
@@ -84,7 +84,7 @@ test("a preset's precision is left out where it cannot be had or gains nothing, 
   assert.throws(() => devicePrecision('int8', { precision: 'int8' }, cuda, notice), refusal(/got cuda/));
 });
 
-test('a damaged calibration is told, with its file', () => {
+test('a damaged calibration is reported, with its file', () => {
   const file = path.join(temporaryDirectory(), 'calibration.json');
   const damaged: Bundle = { ...tiny, pathOf: () => file };
   for (const [text, message] of [

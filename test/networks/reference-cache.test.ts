@@ -5,10 +5,13 @@ import type { NamedInputs } from '../../src/networks/clip-networks.ts';
 import type { choiceKey } from '../../src/networks/networks-cache.ts';
 import { ReferenceCache } from '../../src/networks/reference-cache.ts';
 
-const choice = (folder: string) =>
-  ({ bundle: { folder }, windowFrames: 12, loras: [], guided: false }) as unknown as Parameters<
-    typeof choiceKey
-  >[0];
+const choice = (fingerprint: string) =>
+  ({
+    bundle: { folder: '/bundle', fingerprint },
+    windowFrames: 12,
+    loras: [],
+    guided: false,
+  }) as unknown as Parameters<typeof choiceKey>[0];
 const reference = (...pixels: number[]) =>
   ({ picture: Float32Array.from(pixels) }) as unknown as SceneReference;
 const features = (values: number): NamedInputs => ({

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InvalidOptionError, InvalidOptionsError } from '../../src/errors.ts';
+import { InvalidOptionError, InvalidOptionsError, type WriteOption } from '../../src/errors.ts';
 import { closestName } from '../../src/pipeline/closest-name.ts';
 import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
 
 const REQUIRED = { portrait: 'face.jpg', audio: 'speech.wav', output: 'talk.mp4' };
 
-/** Messages of all errors, one a line. */
-function messages(options: unknown, nameOf?: (key: string) => string): string[] {
+/** Messages of all errors, one a line, with options as `write` has them. */
+function messages(options: unknown, write?: WriteOption): string[] {
   try {
-    resolveOptions(options as never, nameOf);
+    resolveOptions(options as never);
   } catch (error) {
     assert.ok(error instanceof InvalidOptionsError);
     assert.ok(error.errors.every((each) => each instanceof InvalidOptionError));
     assert.equal(error.message, error.errors.map((each) => each.message).join('\n'));
-    return error.errors.map((each) => each.message);
+    return error.errors.map((each) => (write ? each.writtenAs(write) : each).message);
   }
   return [];
 }
@@ -25,6 +25,8 @@ test('the required options alone get the documented defaults, and nothing from a
     bundle: 'tiny',
     preset: 'fast',
     seed: 42,
+    drivingGaps: 'refuse',
+    drivingMode: 'relative',
     device: 'auto',
     framing: 'paste-back',
     expressionScale: 1,
@@ -32,8 +34,15 @@ test('the required options alone get the documented defaults, and nothing from a
     headPoseScale: 1,
     blinkScale: 1,
     still: false,
+    style: 'natural',
+    faceMotion: 'bundle',
     overwrite: false,
   });
+});
+
+test('options that were resolved are right a second time', () => {
+  const resolved = resolveOptions(REQUIRED);
+  assert.deepEqual(resolveOptions(resolved), resolved);
 });
 
 test('given values win over defaults, undefined ones do not', () => {
@@ -46,14 +55,15 @@ test('given values win over defaults, undefined ones do not', () => {
 
 test('missing required options are reported together, with what they are', () => {
   assert.deepEqual(messages({}), [
-    'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing',
-    'Cannot animate without audio: expected the path of a speech recording, got nothing',
+    'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing; or give source',
+    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving or motion',
     'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
   ]);
 });
 
 test('every wrong option of a call is reported at once, under the name that the user wrote', () => {
-  const flags = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flags: WriteOption = ({ option }) =>
+    `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const bad = { ...REQUIRED, steps: Number.NaN, headPoseScale: 9, device: 'gpu', fps: 'fast' };
   assert.deepEqual(messages(bad, flags), [
     'Cannot use --steps: expected an integer from 1 to 100, got NaN',
@@ -83,6 +93,16 @@ for (const [key, [min, max]] of Object.entries(RANGES)) {
     }
   });
 }
+
+test('emotions are names with strengths, and are checked before anything is read', () => {
+  for (const emotion of ['smile', 'happy:0.6', 'sad:0.5,surprised:0.3']) {
+    assert.deepEqual(messages({ ...REQUIRED, emotion }), []);
+  }
+  for (const emotion of ['', 'joy', 'happy:2', 7, null]) {
+    const [message] = messages({ ...REQUIRED, emotion });
+    assert.match(message ?? '', /^Cannot use emotion: expected happy \(or smile\), .*such as happy:0\.6/);
+  }
+});
 
 test('counts are whole, scales need not be', () => {
   for (const key of ['steps', 'seed', 'threads']) {

@@ -8,8 +8,10 @@ import { FaceError, MediaError } from '../../src/errors.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
 import type { ProgressEvent } from '../../src/pipeline/animate-options.ts';
+import { networksOf } from '../../src/pipeline/job-networks.ts';
 import type { Job } from '../../src/pipeline/open-job.ts';
-import { type ClipOptions, networksOf, type PreparedClip, Studio } from '../../src/pipeline/studio.ts';
+import type { ClipOptions, PreparedClip } from '../../src/pipeline/prepare-clip.ts';
+import { Studio } from '../../src/pipeline/studio.ts';
 import { integersAreFaster } from '../../src/runtime/integer-instructions.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
@@ -141,7 +143,7 @@ test('a job that cannot be prepared, or is stopped, leaves the studio usable', a
   await assert.rejects(stopped, (error) => error === reason);
   const early = new AbortController();
   const preparing = studio.prepare({ ...good, signal: early.signal });
-  setTimeout(() => early.abort(reason), 20);
+  setImmediate(() => early.abort(reason));
   await assert.rejects(preparing, (error) => error === reason);
 
   const clip: PreparedClip = await studio.prepare(good);

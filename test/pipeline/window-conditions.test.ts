@@ -63,13 +63,13 @@ function counted({ frames = COUNT, every = 1, posesByFrame = false, signal, ...r
 
 test('what was made ahead is what a window gets, and is made once', async () => {
   const { conditions, drawn, posed } = counted();
-  conditions.prefetch(windows[0]);
-  conditions.prefetch(windows[0]);
+  conditions.prefetch(windows.slice(0, 1));
+  conditions.prefetch(windows.slice(0, 1));
   const { pose } = await conditions.pose(windows[0]!);
   assert.equal(pose!.dims[2], windows[0]!.frames.length);
   assert.equal(posed(), 1);
-  conditions.prefetch(windows[1]);
-  conditions.prefetch(windows[2]); // there is none
+  conditions.prefetch(windows.slice(1));
+  conditions.prefetch([]);
   await conditions.settle();
   assert.equal(posed(), 2);
   assert.deepEqual(
@@ -82,15 +82,15 @@ test('what was made ahead is what a window gets, and is made once', async () => 
 
 test('nothing is made ahead after an abort', async () => {
   const { conditions, drawn } = counted({ signal: AbortSignal.abort() });
-  conditions.prefetch(windows[0]);
+  conditions.prefetch(windows);
   await conditions.settle();
   assert.deepEqual(drawn, []);
 });
 
-test('a window that was made ahead and cannot be is told to who asks for it, and settles', async () => {
+test('a window that was made ahead and cannot be rejects for the caller, and settles', async () => {
   const { conditions } = counted();
   const broken = { ...windows[0]!, frames: undefined as never };
-  conditions.prefetch(broken);
+  conditions.prefetch([broken]);
   await conditions.settle();
   await assert.rejects(conditions.pose(broken), TypeError);
 });

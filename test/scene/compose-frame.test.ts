@@ -6,7 +6,7 @@ import type { PortraitFace } from '../../src/face/portrait-face.ts';
 import { poseToMatrix } from '../../src/face/rotation.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { FrameComposer, type Surroundings } from '../../src/scene/compose-frame.ts';
-import type { Framing } from '../../src/scene/framed-face.ts';
+import type { Framing } from '../../src/scene/framing.ts';
 import { AnimatedPortrait } from '../../src/scene/portrait.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 

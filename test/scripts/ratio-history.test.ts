@@ -11,7 +11,10 @@ import {
 } from '../../scripts/lib/ratio-history.ts';
 
 const entry = (processor: string, cores: number, commit: string): RatioEntry => ({
-  ...{ date: '2026-01-02', commit, processor, cores },
+  date: '2026-01-02',
+  commit,
+  processor,
+  cores,
   versions: { node: '20.19.0', onnxruntime: '1.30.0' },
   ratios: { denoiserPeakShare: 0.7, decodePerDenoise: 0.25 },
 });

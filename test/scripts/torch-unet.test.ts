@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -16,13 +15,9 @@ import {
 } from '../helpers/golden-weights.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
+import { noTorch, PYTHON } from '../helpers/requirements.ts';
 import { SMALL_UNET } from '../helpers/small-networks.ts';
 
-const PYTHON = 'python3';
-const skip =
-  spawnSync(PYTHON, ['-c', 'import torch, numpy']).status === 0
-    ? false
-    : 'needs python3 with PyTorch and numpy';
 /** float32 against float32 with another order of summation, as for this program's own networks. */
 const TOLERANCE = 5e-5;
 
@@ -33,7 +28,9 @@ const referenceFile = readGoldenFile('reference_unet');
 const referenceWeights = goldenWeights(referenceFile.namespace, referenceFile.keys);
 
 for (const name of ['ref_pose_f8', 'odd_f5']) {
-  test(`${name}: what the speed is compared with predicts what the original does`, { skip }, async () => {
+  test(`${name}: what the speed is compared with predicts what the original does`, {
+    skip: noTorch,
+  }, async () => {
     const { inputs, outputs } = goldenCase(golden, name);
     const imageEmbeds = goldenInput({ stream: 'input:clip_embed', shape: [1, 32] });
     const referenceLatents = goldenInput(inputs.reference_latents!);

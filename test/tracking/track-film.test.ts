@@ -56,7 +56,9 @@ function film(frames: readonly RgbImage[], fps: number, args: readonly string[] 
 async function track(file: string, options: Partial<TrackFilmOptions> = {}) {
   const notices: string[] = [];
   const result = await trackFilm(file, {
-    ...{ ffmpeg, finder, onNotice: (message: string) => notices.push(message) },
+    ffmpeg,
+    finder,
+    onNotice: (message: string) => notices.push(message),
     ...options,
   });
   return { ...result, notices };

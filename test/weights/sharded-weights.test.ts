@@ -47,7 +47,7 @@ const WRONG: readonly (readonly [string, unknown, RegExp])[] = [
     /model-3\.safetensors.*nothing at this path/,
   ],
   ['a weight in the wrong file', { 'a.weight': 'model-2.safetensors' }, /expected a\.weight in model-2/],
-  ['a file elsewhere', { 'a.weight': '../model-1.safetensors' }, /the name of a file beside it/],
+  ['a file elsewhere', { 'a.weight': '../model-1.safetensors' }, /the name of a file next to it/],
   ['no map', undefined, /expected a weight_map/],
   ['an empty map', {}, /expected a weight_map/],
 ];

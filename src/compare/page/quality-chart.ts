@@ -1,9 +1,10 @@
 /** Quality against time, as SVG: a point for each variant, those of a sweep joined by a line. */
+
+import { escapeHtml } from '../../html/markup.ts';
 import { figures } from '../number-format.ts';
-import { escapeText } from './markup.ts';
 
 /** A variant in the chart. */
-export interface ChartPoint {
+interface ChartPoint {
   readonly label: string;
   /** Seconds. */
   readonly time: number;
@@ -62,7 +63,7 @@ export function qualityChart(points: readonly ChartPoint[], axis: string): strin
     ...ticks(low, high, 5).map(
       (tick) =>
         `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(y(tick))}" y2="${at(y(tick))}" class="grid"/>` +
-        `<text x="${LEFT - 8}" y="${at(y(tick) + 4)}" text-anchor="end" class="faint">${escapeText(String(tick))}</text>`,
+        `<text x="${LEFT - 8}" y="${at(y(tick) + 4)}" text-anchor="end" class="faint">${escapeHtml(String(tick))}</text>`,
     ),
     ...timeTicks(first, last).map(
       (tick) =>
@@ -79,13 +80,13 @@ export function qualityChart(points: readonly ChartPoint[], axis: string): strin
     const right = x(time) > WIDTH * 0.8;
     return (
       `<circle cx="${at(x(time))}" cy="${at(y(quality))}" r="5" class="${swept ? 'swept' : 'point'}">` +
-      `<title>${escapeText(label)}: ${figures(time)} s, ${figures(quality)} ${escapeText(axis)}</title></circle>` +
-      `<text x="${at(x(time) + (right ? -9 : 9))}" y="${at(y(quality) - 8)}" text-anchor="${right ? 'end' : 'start'}">${escapeText(label)}</text>`
+      `<title>${escapeHtml(label)}: ${figures(time)} s, ${figures(quality)} ${escapeHtml(axis)}</title></circle>` +
+      `<text x="${at(x(time) + (right ? -9 : 9))}" y="${at(y(quality) - 8)}" text-anchor="${right ? 'end' : 'start'}">${escapeHtml(label)}</text>`
     );
   });
   return (
     `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Quality against time">${grid.join('')}${line}${marks.join('')}` +
     `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 8}" text-anchor="middle">seconds for all stages (logarithmic)</text>` +
-    `<text transform="translate(14 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">${escapeText(axis)}</text></svg></div>`
+    `<text transform="translate(14 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">${escapeHtml(axis)}</text></svg></div>`
   );
 }

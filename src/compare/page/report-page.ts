@@ -1,17 +1,18 @@
-/** The report as one HTML file that needs nothing else: no network, no files beside it. */
+/** The report as one HTML file that needs nothing else: no network, no other files. */
 
+import { dataUrl, escapeHtml, tableMarkup } from '../../html/markup.ts';
+import { renderPage } from '../../html/page.ts';
 import { METRIC_NOTES } from '../metric-notes.ts';
 import { decimals, figures, gigaFlops, percent, spreadText, times } from '../number-format.ts';
 import type { CompareReport, Comparison, VariantReport } from '../report.ts';
-import { findComparison, summarise, wantedFigures } from '../summary.ts';
+import { findComparison, summarise } from '../summary.ts';
 import { ORIGINAL } from '../variants.ts';
-import { dataUrl, escapeText, tableMarkup } from './markup.ts';
 import { qualityChart } from './quality-chart.ts';
 import { stageBars } from './stage-bars.ts';
 import { SCRIPT, STYLE } from './style.ts';
 
 /** A frame of two variants and their difference, as JPEG files. */
-export interface FrameRow {
+interface FrameRow {
   /** Counted from 0. */
   readonly frame: number;
   readonly against: Uint8Array;
@@ -28,7 +29,7 @@ export interface FrameStrip {
   readonly rows: readonly FrameRow[];
 }
 
-/** A variant's video: in the page, or, where it is too large for that, beside it. */
+/** A variant's video: in the page, or, where it is too large for that, next to it. */
 export interface PageVideo {
   readonly id: string;
   /** Of the file, relative to the page. */
@@ -37,11 +38,11 @@ export interface PageVideo {
 }
 
 /** What a page shows. */
-export interface PageParts {
+interface PageParts {
   readonly report: CompareReport;
   readonly strip: FrameStrip | undefined;
   readonly videos: readonly PageVideo[];
-  /** Video with the variants beside each other, relative to the page. */
+  /** Video with the variants side by side, relative to the page. */
   readonly sideBySide: string | undefined;
 }
 
@@ -50,7 +51,6 @@ export function reportPage(parts: PageParts): string {
   const { report } = parts;
   const sections = [
     head(report),
-    wantedSection(report),
     timeSection(report),
     videoSection(parts),
     stripSection(parts.strip),
@@ -60,22 +60,12 @@ export function reportPage(parts: PageParts): string {
     notesSection(),
     machineSection(report),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>lcm-portrait: comparison of ${escapeText(report.clip.bundle)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-${sections.filter((section) => section !== '').join('\n')}
-</main>
-<script>${SCRIPT}</script>
-</body>
-</html>
-`;
+  return renderPage({
+    title: `lcm-portrait: comparison of ${report.clip.bundle}`,
+    style: STYLE,
+    body: sections.filter((section) => section !== '').join('\n'),
+    script: SCRIPT,
+  });
 }
 
 function head(report: CompareReport): string {
@@ -88,33 +78,18 @@ function head(report: CompareReport): string {
           : `Unfinished: ${report.unfinished
               .map(
                 ({ id, evaluationsDone, denoiserEvaluations }) =>
-                  `${escapeText(id)} (${evaluationsDone} of ${denoiserEvaluations} evaluations)`,
+                  `${escapeHtml(id)} (${evaluationsDone} of ${denoiserEvaluations} evaluations)`,
               )
               .join(', ')}.`
       }</p>`;
   return (
-    `<h1>${escapeText(summarise(report))}</h1>` +
-    `<p class="faint">${clip.frames} frames at ${figures(clip.fps)} fps, ${clip.width}×${clip.height}, bundle ${escapeText(clip.bundle)}, ` +
-    `seed ${clip.seed}, on ${escapeText(machine.device)}; ${escapeText(machine.processor)}, ${machine.cores} cores; ` +
-    `${repeats} repeat${repeats === 1 ? '' : 's'}; ${escapeText(report.created.slice(0, 10))}.</p>` +
+    `<h1>${escapeHtml(summarise(report))}</h1>` +
+    `<p class="faint">${clip.frames} frames at ${figures(clip.fps)} fps, ${clip.width}×${clip.height}, bundle ${escapeHtml(clip.bundle)}, ` +
+    `seed ${clip.seed}, on ${escapeHtml(machine.device)}; ${escapeHtml(machine.processor)}, ${machine.cores} cores; ` +
+    `${repeats} repeat${repeats === 1 ? '' : 's'}; ${escapeHtml(report.created.slice(0, 10))}.</p>` +
     stopped +
-    report.notes.map((note) => `<p class="note">${escapeText(note)}</p>`).join('')
+    report.notes.map((note) => `<p class="note">${escapeHtml(note)}</p>`).join('')
   );
-}
-
-function wantedSection(report: CompareReport): string {
-  if (report.clip.bundle !== 'tiny') return '';
-  const wanted = wantedFigures(report);
-  if (wanted.length === 0) return '';
-  return `<h2>What the project aims at</h2><div class="card">${tableMarkup(
-    ['', 'found', 'wanted on two cores', ''],
-    wanted.map(({ name, found, wanted: aim, met }) => [
-      escapeText(name),
-      escapeText(found),
-      escapeText(aim),
-      met ? '<span class="met">met</span>' : '<span class="missed">missed</span>',
-    ]),
-  )}</div>`;
 }
 
 function timeSection({ variants }: CompareReport): string {
@@ -123,7 +98,7 @@ function timeSection({ variants }: CompareReport): string {
   const table = tableMarkup(
     ['', 'evaluations', 'one run, s', 'denoise, s', 'all stages, s', ...(hasJob ? ['whole job, s'] : [])],
     variants.map(({ id, denoiserEvaluations, run, times: seconds, wholeJob }) => [
-      escapeText(id),
+      escapeHtml(id),
       String(denoiserEvaluations),
       spreadText({ ...run, count: Math.min(run.count, 1) }),
       spreadText(seconds.denoise),
@@ -143,16 +118,16 @@ function videoSection({ report, videos, sideBySide }: PageParts): string {
   if (videos.length === 0) return '';
   const titles = new Map(report.variants.map(({ id, title }) => [id, title]));
   const figuresOfVideos = videos.map(({ id, path, bytes }) => {
-    const source = bytes === undefined ? escapeText(path) : dataUrl('video/mp4', bytes);
+    const source = bytes === undefined ? escapeHtml(path) : dataUrl('video/mp4', bytes);
     return (
-      `<figure><video src="${source}" playsinline preload="auto" loop></video><figcaption><strong>${escapeText(id)}</strong> ` +
-      `<span class="faint">${escapeText(titles.get(id) ?? '')}</span> <a href="${escapeText(path)}">file</a></figcaption></figure>`
+      `<figure><video src="${source}" playsinline preload="auto" loop></video><figcaption><strong>${escapeHtml(id)}</strong> ` +
+      `<span class="faint">${escapeHtml(titles.get(id) ?? '')}</span> <a href="${escapeHtml(path)}">file</a></figcaption></figure>`
     );
   });
   const link =
     sideBySide === undefined
       ? ''
-      : `<p class="faint">In one file: <a href="${escapeText(sideBySide)}">${escapeText(sideBySide)}</a></p>`;
+      : `<p class="faint">In one file: <a href="${escapeHtml(sideBySide)}">${escapeHtml(sideBySide)}</a></p>`;
   return (
     `<h2>The videos</h2><div class="controls"><button id="play" type="button">Play all</button>` +
     `<input id="seek" type="range" min="0" max="1" step="any" value="0" aria-label="Position"></div>` +
@@ -163,15 +138,15 @@ function videoSection({ report, videos, sideBySide }: PageParts): string {
 function stripSection(strip: FrameStrip | undefined): string {
   if (strip === undefined || strip.rows.length === 0) return '';
   const image = (bytes: Uint8Array, alt: string): string =>
-    `<img src="${dataUrl('image/jpeg', bytes)}" alt="${escapeText(alt)}">`;
+    `<img src="${dataUrl('image/jpeg', bytes)}" alt="${escapeHtml(alt)}">`;
   const rows = strip.rows.map(
     ({ frame, of, against, difference }) =>
       `<div class="row"><div class="head">frame ${frame}</div>${image(against, `${strip.against}, frame ${frame}`)}` +
       `${image(of, `${strip.of}, frame ${frame}`)}${image(difference, `difference at frame ${frame}`)}</div>`,
   );
   return (
-    `<h2>Frame by frame</h2><div class="frames"><div class="row"><div></div><div class="head">${escapeText(strip.against)}</div>` +
-    `<div class="head">${escapeText(strip.of)}</div><div class="head">difference × ${strip.amplification}</div></div>${rows.join('')}</div>` +
+    `<h2>Frame by frame</h2><div class="frames"><div class="row"><div></div><div class="head">${escapeHtml(strip.against)}</div>` +
+    `<div class="head">${escapeHtml(strip.of)}</div><div class="head">difference × ${strip.amplification}</div></div>${rows.join('')}</div>` +
     `<p class="faint">The face's box. Grey means no difference; the frames are those that differ most, and some between.</p>`
   );
 }
@@ -199,7 +174,7 @@ function qualitySection(report: CompareReport): string {
         variants
           .filter(({ id }) => against(id) !== undefined)
           .map(({ id }) => [
-            escapeText(id),
+            escapeHtml(id),
             cell(against(id), ({ face }) => decimals(face.psnr, 1)),
             cell(against(id), ({ face }) => decimals(face.ssim, 4)),
             cell(against(id), ({ face }) => decimals(face.msSsim, 4)),
@@ -223,7 +198,7 @@ function qualitySection(report: CompareReport): string {
       ...(hasIdentity ? ['identity'] : []),
     ],
     variants.map(({ id, mouth, flicker, drivingLandmarkDistance, missingFaces, identity }) => [
-      escapeText(id),
+      escapeHtml(id),
       decimals(mouth.correlation, 2),
       decimals(mouth.lag, 0),
       decimals(mouth.amplitude, 2),
@@ -256,7 +231,7 @@ function chartSection(report: CompareReport): string {
 function workSection({ variants, limit }: CompareReport): string {
   if (variants.length === 0) return '';
   const row = ({ id, work, denoiserFlops, limitShare }: VariantReport): string[] => [
-    escapeText(id),
+    escapeHtml(id),
     gigaFlops(work.denoise),
     gigaFlops(work.pose),
     gigaFlops(work.decode),
@@ -275,7 +250,7 @@ function workSection({ variants, limit }: CompareReport): string {
 function notesSection(): string {
   return `<h2>What the figures mean, and when not to trust them</h2><dl>${METRIC_NOTES.map(
     ({ name, meaning, caution }) =>
-      `<dt>${escapeText(name)}</dt><dd>${escapeText(meaning)}</dd><dd class="faint">${escapeText(caution)}</dd>`,
+      `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(meaning)}</dd><dd class="faint">${escapeHtml(caution)}</dd>`,
   ).join('')}</dl>`;
 }
 
@@ -296,6 +271,6 @@ function machineSection({ machine, clip }: CompareReport): string {
     ['windows', `${clip.windows} of ${clip.windowFrames} frames`],
   ];
   return `<h2>Machine and material</h2><div class="scroll"><table>${rows
-    .map(([name, value]) => `<tr><th>${name}</th><td style="text-align:left">${escapeText(value)}</td></tr>`)
+    .map(([name, value]) => `<tr><th>${name}</th><td style="text-align:left">${escapeHtml(value)}</td></tr>`)
     .join('')}</table></div>`;
 }

@@ -1,7 +1,8 @@
 /** Bars of time by stage, as SVG. */
+
+import { escapeHtml } from '../../html/markup.ts';
 import { figures } from '../number-format.ts';
 import { TIMED_STAGES, type TimedStage, type VariantReport } from '../report.ts';
-import { escapeText } from './markup.ts';
 
 const WIDTH = 760;
 const NUMBER = 70;
@@ -13,7 +14,7 @@ const ROW = 56;
 const NUMBER_ROOM = 34;
 
 /** Class of a stage's colour. */
-export function stageClass(stage: TimedStage): string {
+function stageClass(stage: TimedStage): string {
   return `stage-${stage}`;
 }
 
@@ -38,8 +39,8 @@ export function stageBars(variants: readonly VariantReport[]): string {
       return part;
     });
     return (
-      `<text x="0" y="${y - 6}"><tspan class="strong">${escapeText(id)}</tspan>` +
-      `<tspan dx="8" class="faint">${escapeText(title.replace(', as published', ''))}</tspan></text>` +
+      `<text x="0" y="${y - 6}"><tspan class="strong">${escapeHtml(id)}</tspan>` +
+      `<tspan dx="8" class="faint">${escapeHtml(title.replace(', as published', ''))}</tspan></text>` +
       `${parts.join('')}<text x="${(x + 6).toFixed(1)}" y="${y + BAR / 2 + 4}">${figures(times.total.median)} s</text>`
     );
   });

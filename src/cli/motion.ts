@@ -1,0 +1,107 @@
+/** `lcm-portrait motion`: motion as a file, from films and from templates, and as pictures. */
+import path from 'node:path';
+import { Command } from 'commander';
+import { InvalidOptionError } from '../errors.ts';
+import type { GapChoice } from '../tracking/gap-choices.ts';
+import type { CliContext } from './context.ts';
+import { parseNumber } from './option-flags.ts';
+import { untilStopped } from './stop-signals.ts';
+
+/** Brings native libraries along, which would slow down `--help`. */
+const loadTools = () => import('../pipeline/motion-tools.ts');
+
+/** The command with its parts, ready to be added to the program. */
+export function createMotionCommand(context: CliContext): Command {
+  const command = new Command('motion').description(
+    'keep what a face does in a film as a file, and look at it',
+  );
+  const required = (name: string, value: string | undefined): string => {
+    if (value !== undefined) return value;
+    throw new InvalidOptionError({ expected: 'a file', got: 'nothing' }, name, undefined);
+  };
+
+  command
+    .command('extract')
+    .description('follow the face of a film and write its motion')
+    .argument('<film>', 'film of a person')
+    .option('--output <file>', "motion file to write (default: the film's name with .motion)")
+    .option('--face <n>', 'which face, counted from 1 at the left (default: the largest)')
+    .option(
+      '--gaps <choice>',
+      'refuse or hold, where the face is out of sight for longer than 0.5 s',
+      'refuse',
+    )
+    .option('--head-only', 'write the motion of the head alone, a few kB')
+    .option('--force', 'replace an existing file')
+    .addHelpText('after', '\nExample:\n  lcm-portrait motion extract talk.mp4 --output talk.motion')
+    .action(async (film: string, options: Record<string, string | boolean | undefined>) => {
+      const { extractMotion } = await loadTools();
+      const face = options.face === undefined ? undefined : parseNumber(String(options.face));
+      if (face !== undefined && !(Number.isInteger(face) && (face as number) >= 1)) {
+        throw new InvalidOptionError({ expected: 'an integer from 1', got: String(face) }, '--face', face);
+      }
+      if (options.gaps !== 'refuse' && options.gaps !== 'hold') {
+        throw new InvalidOptionError(
+          { expected: 'refuse or hold', got: String(options.gaps) },
+          '--gaps',
+          options.gaps,
+        );
+      }
+      const output = String(
+        options.output ?? `${film.slice(0, film.length - path.extname(film).length)}.motion`,
+      );
+      const { stdout, stderr, env } = context;
+      await untilStopped({ stderr, clear: () => {} }, async (signal) => {
+        const { frames, fps } = await extractMotion(film, {
+          output,
+          face: face as number | undefined,
+          gaps: options.gaps as GapChoice,
+          headOnly: options.headOnly === true,
+          overwrite: options.force === true,
+          ffmpegPath: env.FFMPEG_PATH,
+          onNotice: (message) => void stderr.write(`lcm-portrait: note: ${message}\n`),
+          signal,
+        });
+        stdout.write(
+          `${output}\n${(frames / fps).toFixed(1)} s of motion, ${frames} frames at ${fps.toFixed(3).replace(/\.?0+$/, '')} fps\n`,
+        );
+      });
+    });
+
+  command
+    .command('show')
+    .description('draw motion: its curves as a picture, or its landmarks as a video')
+    .argument('<motion>', 'motion file, or a head-pose template (.npy)')
+    .option('--output <file>', 'picture (.png) or video (.mp4) to write')
+    .option('--force', 'replace an existing file')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  lcm-portrait motion show talk.motion --output curves.png\n  lcm-portrait motion show talk.motion --output landmarks.mp4',
+    )
+    .action(async (motion: string, options: Record<string, string | boolean | undefined>) => {
+      const output = required('--output', options.output as string | undefined);
+      const { showMotion } = await loadTools();
+      await showMotion(motion, {
+        output,
+        overwrite: options.force === true,
+        ffmpegPath: context.env.FFMPEG_PATH,
+      });
+      context.stdout.write(`${output}\n`);
+    });
+
+  command
+    .command('convert')
+    .description(
+      "turn AniPortrait's head poses (.npy) into a motion file, or the head of a motion file into them",
+    )
+    .argument('<from>', 'motion file or .npy')
+    .argument('<to>', '.npy or motion file to write')
+    .option('--force', 'replace an existing file')
+    .addHelpText('after', '\nExample:\n  lcm-portrait motion convert pose_temp.npy pose_temp.motion')
+    .action(async (from: string, to: string, options: Record<string, string | boolean | undefined>) => {
+      const { convertMotion } = await loadTools();
+      await convertMotion(from, to, { overwrite: options.force === true });
+      context.stdout.write(`${to}\n`);
+    });
+  return command;
+}

@@ -1,0 +1,167 @@
+/**
+ * Carries the expression of one face over to another: motion relative to the first face's rest, at the size of the
+ * second one's features, with lips that meet and lids that shut where they do on the first.
+ */
+import { measureFace } from '../motion/face-measures.ts';
+import { type FaceParts, faceParts, faceRegions } from '../motion/face-regions.ts';
+import type { MeshSequence } from '../motion/mesh-sequence.ts';
+import { MESH_VALUES, MESH_VERTICES } from '../motion/motion.ts';
+import { EYES, gapsOf, MOUTH, OpeningControl } from './close-openings.ts';
+
+/** Features of two people differ by this factor at most; beyond it, something was measured wrong. */
+const MAX_RATIO = 1.4;
+/** Landmarks of lips that touch are this far apart in y at most, in cm: a mouth that never closes is not taken for closed. */
+const MAX_CLOSED_LIPS = 0.12;
+/** Gap of lips that touch, where the face does not tell. */
+const CLOSED_LIPS = 0.02;
+/** Share of the frames in which lips are closed as far as they close, and lids shut as far as they shut. */
+const CLOSED_SHARE = 0.03;
+const SHUT_SHARE = 0.01;
+/**
+ * Opening that the landmarks of shut lids still show, as a share of open ones: what the film shows, within these bounds. The
+ * landmark network never closes them wholly.
+ */
+const SHUT_LIDS = [0.35, 0.55] as const;
+/** At most so many frames are measured; of longer recordings, evenly spaced ones. */
+const MAX_MEASURED = 6000;
+
+/** Strengths of the motion, 1 being that of the film. */
+export interface RetargetScales {
+  readonly expressionScale: number;
+  readonly mouthScale: number;
+  /** Of blinks. */
+  readonly blinkScale: number;
+}
+
+/** Moves one portrait as one recorded face moves. */
+export class Retargeter {
+  readonly #source: Float32Array;
+  readonly #target: Float64Array;
+  readonly #scales: Float32Array;
+  readonly #blinkScale: number;
+  readonly #mouth: OpeningControl;
+  readonly #eyes: readonly [OpeningControl, OpeningControl];
+  /** By column: the gap of the recorded face's closed lips, and of the portrait's. */
+  readonly #closedLips: Float64Array;
+  readonly #ownClosedLips: Float64Array;
+  readonly #openLids: readonly [number, number];
+  readonly #shutLids: readonly [number, number];
+  readonly #ownLids: readonly [Float64Array, Float64Array];
+  readonly #lidScales: readonly [number, number];
+  readonly #gapScale: number;
+
+  /**
+   * @param meshes - of the recording.
+   * @param rest - [468, 3] cm, its face at rest.
+   * @param portrait - [468, 3] cm.
+   */
+  constructor(
+    meshes: MeshSequence,
+    rest: Float32Array,
+    portrait: ArrayLike<number>,
+    { expressionScale, mouthScale, blinkScale }: RetargetScales,
+  ) {
+    this.#source = rest;
+    this.#target = Float64Array.from(portrait);
+    this.#blinkScale = blinkScale;
+    const source = measureFace(rest);
+    const target = measureFace(portrait);
+    const mean = ([a, b]: readonly [number, number]): number => (a + b) / 2;
+    const ratios = {
+      mouth: ratio(target.mouthWidth, source.mouthWidth),
+      brows: ratio(mean(target.brows), mean(source.brows)),
+      eyes: ratio(mean(target.eyeWidths), mean(source.eyeWidths)),
+    };
+    const parts: FaceParts = faceParts(portrait);
+    const { mouth } = faceRegions(portrait);
+    this.#scales = Float32Array.from(
+      { length: MESH_VERTICES },
+      (_, vertex) =>
+        expressionScale *
+        (1 + (mouthScale - 1) * mouth[vertex]!) *
+        (1 +
+          mouth[vertex]! * (ratios.mouth - 1) +
+          parts.brows[vertex]! * (ratios.brows - 1) +
+          parts.eyes[vertex]! * (ratios.eyes - 1)),
+    );
+    this.#gapScale = expressionScale * mouthScale * ratios.mouth;
+
+    this.#mouth = new OpeningControl(MOUTH, portrait);
+    this.#eyes = [new OpeningControl(EYES[0], portrait), new OpeningControl(EYES[1], portrait)];
+    const { lips, lids } = measureRecording(meshes);
+    this.#closedLips = Float64Array.from(lips, (gaps) =>
+      Math.min(MAX_CLOSED_LIPS, quantile(gaps, CLOSED_SHARE)),
+    );
+    this.#ownClosedLips = gapsOf(portrait, MOUTH).map((gap) => Math.min(gap, CLOSED_LIPS));
+    this.#openLids = source.lids;
+    const shut = (eye: 0 | 1): number => {
+      const [least, most] = SHUT_LIDS;
+      const share = quantile(lids[eye], SHUT_SHARE) / source.lids[eye];
+      return source.lids[eye] * Math.min(most, Math.max(least, share));
+    };
+    this.#shutLids = [shut(0), shut(1)];
+    this.#ownLids = [gapsOf(portrait, EYES[0]), gapsOf(portrait, EYES[1])];
+    this.#lidScales = [ratio(target.lids[0], source.lids[0]), ratio(target.lids[1], source.lids[1])];
+  }
+
+  /**
+   * The portrait's motion in one frame.
+   *
+   * @param mesh - [468, 3] cm, of the recorded face.
+   * @param out - [468, 3] cm, offsets of the portrait's mesh; overwritten.
+   */
+  offsets(mesh: Float32Array, out: Float32Array): void {
+    const moved = new Float64Array(MESH_VALUES);
+    for (let i = 0; i < MESH_VALUES; i++) {
+      out[i] = this.#scales[Math.floor(i / 3)]! * (mesh[i]! - this.#source[i]!);
+      moved[i] = this.#target[i]! + out[i]!;
+    }
+    const lips = gapsOf(mesh, MOUTH).map(
+      (gap, column) =>
+        this.#ownClosedLips[column]! + this.#gapScale * Math.max(0, gap - this.#closedLips[column]!),
+    );
+    this.#mouth.set(moved, lips, out);
+    const { lids } = measureFace(mesh);
+    this.#eyes.forEach((control, side) => {
+      const eye = side as 0 | 1;
+      const [open, shut] = [this.#openLids[eye], this.#shutLids[eye]];
+      const closure = Math.min(1, (open - lids[eye]) / (open - shut));
+      const gaps = this.#ownLids[eye].map((gap) =>
+        closure > 0
+          ? gap * (1 - this.#blinkScale * closure)
+          : gap + this.#lidScales[eye] * (lids[eye] - open),
+      );
+      control.set(moved, gaps, out);
+    });
+  }
+}
+
+/** Gaps of the lips by column, and openings of the lids by eye, over the frames of a recording. */
+function measureRecording(meshes: MeshSequence): {
+  readonly lips: readonly (readonly number[])[];
+  readonly lids: readonly [number[], number[]];
+} {
+  const step = Math.max(1, Math.ceil(meshes.frames / MAX_MEASURED));
+  const lips: number[][] = MOUTH.columns.map(() => []);
+  const lids: [number[], number[]] = [[], []];
+  const mesh = new Float32Array(MESH_VALUES);
+  for (let frame = 0; frame < meshes.frames; frame += step) {
+    meshes.read(frame, mesh);
+    for (const [column, gap] of gapsOf(mesh, MOUTH).entries()) lips[column]!.push(gap);
+    const measures = measureFace(mesh);
+    lids[0].push(measures.lids[0]);
+    lids[1].push(measures.lids[1]);
+  }
+  return { lips, lids };
+}
+
+function ratio(target: number, source: number): number {
+  const value = target / source;
+  return Number.isFinite(value) && value > 0 ? Math.min(MAX_RATIO, Math.max(1 / MAX_RATIO, value)) : 1;
+}
+
+/** The value below which a share of the values lies. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+}

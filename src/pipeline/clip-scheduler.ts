@@ -1,0 +1,105 @@
+/**
+ * Which clip may do what, and when. The denoiser runs one clip at a time; while it does, a second gets its networks and its
+ * first pose features ready, and a third has its last frames decoded and encoded. Whoever comes first goes first.
+ */
+
+/** Clips that are past their preparation and not yet complete. */
+const RENDERING = 3;
+/** Clips that hold networks for denoising: the one that is denoised, and one that waits for it. */
+const HOLDING_NETWORKS = 2;
+
+/** A number of places that are given in the order in which they were asked for. */
+class Places {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /**
+   * Waits for a place.
+   *
+   * @returns a function that gives the place back; it may be called twice.
+   * @throws `signal.reason` if it aborts; no place is taken then.
+   */
+  async acquire(signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
+    if (this.#free > 0) this.#free -= 1;
+    else await this.#turn(signal);
+    let held = true;
+    return () => {
+      if (held) this.#release();
+      held = false;
+    };
+  }
+
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(take), 1);
+        reject(signal!.reason);
+      };
+      const take = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      this.#waiting.push(take);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  #release(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
+  }
+}
+
+/** What one clip holds of the scheduler. */
+export interface ClipTurn {
+  /** Waits until no other clip is denoised. @throws `signal.reason` if it aborts. */
+  acquireDenoiser(signal?: AbortSignal): Promise<void>;
+  /** The clip needs the denoiser and its networks no more: the next one may be denoised, and another get ready. */
+  releaseDenoiser(): void;
+  /** Gives everything back; may be called twice. */
+  release(): void;
+}
+
+/** All places and turns of a studio. */
+export class ClipScheduler {
+  readonly #rendering = new Places(RENDERING);
+  readonly #networks = new Places(HOLDING_NETWORKS);
+  readonly #denoiser = new Places(1);
+
+  /**
+   * Waits until a clip may load its networks.
+   *
+   * @throws `signal.reason` if it aborts.
+   */
+  async acquire(signal?: AbortSignal): Promise<ClipTurn> {
+    const leaveRendering = await this.#rendering.acquire(signal);
+    let leaveNetworks: () => void;
+    try {
+      leaveNetworks = await this.#networks.acquire(signal);
+    } catch (error) {
+      leaveRendering();
+      throw error;
+    }
+    let leaveDenoiser: (() => void) | undefined;
+    const releaseDenoiser = (): void => {
+      leaveDenoiser?.();
+      leaveNetworks();
+    };
+    return {
+      acquireDenoiser: async (abort) => {
+        leaveDenoiser = await this.#denoiser.acquire(abort);
+      },
+      releaseDenoiser,
+      release: () => {
+        releaseDenoiser();
+        leaveRendering();
+      },
+    };
+  }
+}

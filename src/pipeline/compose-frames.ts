@@ -1,0 +1,30 @@
+/** From decoded frames to pictures of the video. */
+import type { DenoisedFrame } from '../denoising/denoise-clip.ts';
+import type { RgbImage } from '../image/rgb-image.ts';
+import type { Scene } from '../scene/scene.ts';
+import type { DecodedFrame } from './decode-frames.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+/** A frame as the video has it. */
+export interface ComposedFrame extends DenoisedFrame {
+  readonly picture: RgbImage;
+}
+
+/** Options of {@link composeFrames}. */
+export interface ComposeFramesOptions {
+  readonly scene: Pick<Scene, 'compose'>;
+  readonly watch: Stopwatch;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Composes one frame after another; its time counts as decoding. */
+export async function* composeFrames(
+  frames: AsyncIterable<DecodedFrame>,
+  { scene, watch, signal }: ComposeFramesOptions,
+): AsyncGenerator<ComposedFrame> {
+  for await (const { frame, latents, decoded } of frames) {
+    signal?.throwIfAborted();
+    const picture = await watch.time('decode', () => scene.compose(frame, decoded));
+    yield { frame, latents, picture };
+  }
+}

@@ -1,0 +1,56 @@
+/** From noise to the clean latents of every frame. */
+import {
+  type DenoiseClipOptions,
+  type DenoisedFrame,
+  type Denoiser,
+  denoiseClip,
+} from '../denoising/denoise-clip.ts';
+import { fillBetween } from '../denoising/denoised-frames.ts';
+import type { ClipNetworks } from '../networks/clip-networks.ts';
+import type { Job } from './open-job.ts';
+import type { Stopwatch } from './stopwatch.ts';
+import type { WindowConditions } from './window-conditions.ts';
+
+/** The networks as {@link denoiseClip} calls them: each window with its own pose features. */
+export function denoiserOf(networks: ClipNetworks, conditions: WindowConditions, watch: Stopwatch): Denoiser {
+  const branch =
+    (name: 'conditional' | 'unconditional'): Denoiser['conditional'] =>
+    async (latents, timestep, window) => {
+      const pose = await conditions.pose(window);
+      return watch.time('denoise', () => networks.denoise(name, latents, timestep, pose));
+    };
+  return { conditional: branch('conditional'), unconditional: branch('unconditional') };
+}
+
+/** Options of {@link denoiseFrames}: what does not follow from the job. */
+export interface DenoiseFramesOptions
+  extends Omit<
+    DenoiseClipOptions,
+    'scheduler' | 'guidanceScale' | 'windows' | 'frameShape' | 'seed' | 'sharedFraction' | 'frameNumbers'
+  > {
+  readonly job: Job;
+  readonly networks: Pick<ClipNetworks, 'frameShape'>;
+}
+
+/**
+ * Every frame of the clip in order: those that are denoised, and those that are blended between them.
+ *
+ * @throws {@link NumericalError} if the denoiser's output is not finite.
+ */
+export function denoiseFrames({
+  job: { options, bundle, sampling, denoisedFrames, windows },
+  networks: { frameShape },
+  ...rest
+}: DenoiseFramesOptions): AsyncGenerator<DenoisedFrame> {
+  const denoised = denoiseClip({
+    ...rest,
+    scheduler: sampling.scheduler,
+    guidanceScale: sampling.branches === 2 ? sampling.guidance : 1,
+    windows,
+    frameShape,
+    seed: options.seed,
+    frameNumbers: denoisedFrames,
+    sharedFraction: bundle.description.noise.sharedFraction,
+  });
+  return fillBetween(denoised, denoisedFrames);
+}

@@ -1,0 +1,59 @@
+/** From pictures to the video, which gets its name when it is complete. */
+import { VideoWriter } from '../media/video-writer.ts';
+import type { Scene } from '../scene/scene.ts';
+import type { ComposedFrame } from './compose-frames.ts';
+import type { Job } from './open-job.ts';
+import type { ClipProgress } from './progress.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+/** x264's quality for films whose surroundings are to stay as they were: beyond what an eye can tell apart. */
+const SOURCE_CRF = 10;
+
+/**
+ * Opens the video of a clip; the caller's to dispose of.
+ *
+ * @param beforePublish - called with the complete video before it gets its name.
+ * @throws {@link SubprocessError} if the encoder does not start.
+ */
+export function openVideo(
+  { options, output, ffmpeg, sampling, sound, fps, frames }: Job,
+  { width, height }: Pick<Scene, 'width' | 'height'>,
+  beforePublish?: (partial: string) => Promise<void>,
+): Promise<VideoWriter> {
+  return VideoWriter.open({
+    ffmpeg,
+    outputPath: output,
+    width,
+    height,
+    fps,
+    frames,
+    audioPath: sound,
+    force: options.overwrite,
+    ...(options.source !== undefined && { crf: SOURCE_CRF }),
+    metadata: { comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}` },
+    beforePublish,
+    signal: options.signal,
+  });
+}
+
+/** Options of {@link encodeFrames}. */
+export interface EncodeFramesOptions {
+  readonly video: Pick<VideoWriter, 'write'>;
+  readonly watch: Stopwatch;
+  readonly progress: Pick<ClipProgress, 'frameDone'>;
+}
+
+/**
+ * Encodes all frames, in order.
+ *
+ * @throws {@link SubprocessError} if the encoder fails.
+ */
+export async function encodeFrames(
+  frames: AsyncIterable<ComposedFrame>,
+  { video, watch, progress }: EncodeFramesOptions,
+): Promise<void> {
+  for await (const { picture } of frames) {
+    await watch.time('encode', () => video.write(picture));
+    progress.frameDone();
+  }
+}

@@ -1,0 +1,15 @@
+/** Which networks a job is rendered with. */
+import type { NetworksChoice } from '../networks/bundle-networks.ts';
+import type { Job } from './open-job.ts';
+
+/** What decides which networks a job needs. */
+export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
+  return {
+    bundle,
+    windowFrames: windows[0]![0]!.frames.length,
+    loras: sampling.loras,
+    guided: sampling.branches === 2,
+    embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,
+    precision: sampling.precision,
+  };
+}

@@ -1,0 +1,127 @@
+/** Opens what moves a clip and what is heard in it: speech, a driving film, motion files. */
+import { MOTION_PARTS, type MotionPart, readPartList } from '../driving/motion-parts.ts';
+import { InvalidOptionError } from '../errors.ts';
+import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
+import { readAudio } from '../media/read-audio.ts';
+import type { AnimateOptions } from './animate-options.ts';
+import type { ClipDriving, FrameThread, ThreadRecording } from './frame-thread.ts';
+import { locateHeadMotion } from './head-motions.ts';
+import type { ResolvedOptions } from './resolve-options.ts';
+
+/** Hz of the speech that moves a mouth. */
+const SAMPLE_RATE = 16_000;
+/** A film shorter than the sound by less than this plays to its end; the last frame is shown a little longer. */
+const SHORTER_TOLERANCE = 0.1;
+
+/** See {@link openMotionInputs}. */
+export interface MotionInputs {
+  /** Mono speech, 16 kHz; silence where nothing is heard. */
+  readonly pcm: Float32Array;
+  /** Seconds of the clip. */
+  readonly duration: number;
+  /** The file that is heard; undefined for a clip without sound. */
+  readonly sound: string | undefined;
+  readonly driving: ClipDriving;
+}
+
+/** The file that a clip's voice or, without one, its motion comes from: names the clip to people. */
+export function voiceOf({
+  audio,
+  driving,
+  motion,
+}: Pick<AnimateOptions, 'audio' | 'driving' | 'motion'>): string {
+  return audio ?? driving ?? motion ?? '';
+}
+
+/**
+ * Reads the sound and opens the recordings; the sound decides how long the clip is.
+ *
+ * @throws what {@link readAudio}, {@link trackFilm} and {@link readMotionFile} throw.
+ */
+export async function openMotionInputs(
+  options: ResolvedOptions,
+  {
+    ffmpeg,
+    frameThread,
+    signal,
+    notice,
+  }: {
+    readonly ffmpeg: FfmpegInfo;
+    readonly frameThread: () => FrameThread;
+    readonly signal: AbortSignal;
+    readonly notice: (message: string) => void;
+  },
+): Promise<MotionInputs> {
+  const { audio, driving, motion, headMotion, drivingMode, drivingGaps, drivingFace } = options;
+  const read = (file: string) => readAudio(file, { ffmpeg, signal, onNotice: notice });
+  const opened: ThreadRecording[] = [];
+  const open = async (source: Parameters<FrameThread['openRecording']>[0]): Promise<ThreadRecording> => {
+    const recording = await frameThread().openRecording(source, { onNotice: notice, signal });
+    opened.push(recording);
+    return recording;
+  };
+  try {
+    const head =
+      headMotion === undefined
+        ? undefined
+        : await open({ type: 'motion-file', path: locateHeadMotion(headMotion) });
+    const speech = audio === undefined ? undefined : await read(audio);
+    const duration = speech?.duration;
+    const face =
+      driving !== undefined
+        ? await open({
+            ...{ type: 'film', path: driving, ffmpeg, duration },
+            ...{ face: drivingFace, gaps: drivingGaps },
+          })
+        : motion !== undefined
+          ? await open({ type: 'motion-file', path: motion })
+          : undefined;
+    const withHead = head === undefined ? {} : { head };
+    if (face === undefined) return { ...speech!, sound: audio, driving: withHead };
+
+    const name = (driving ?? motion)!;
+    const parts = partsOf(options, face);
+    const filmed = face.info.frames / face.info.fps;
+    const clipDriving: ClipDriving = { ...withHead, face: { recording: face, parts, mode: drivingMode } };
+    const heard = speech ?? (driving !== undefined && face.info.hasSound ? await read(driving) : undefined);
+    if (heard !== undefined) {
+      if (filmed < heard.duration - SHORTER_TOLERANCE) {
+        notice(
+          `${name} lasts ${filmed.toFixed(1)} s, the sound ${heard.duration.toFixed(1)} s: its motion is played back and forth`,
+        );
+      }
+      return { ...heard, sound: audio ?? driving, driving: clipDriving };
+    }
+    notice(`${name} has no sound: the clip will be silent; give it one with audio`);
+    const pcm = new Float32Array(Math.round(filmed * SAMPLE_RATE));
+    return { pcm, duration: filmed, sound: undefined, driving: clipDriving };
+  } catch (error) {
+    for (const recording of opened) await recording.dispose();
+    throw error;
+  }
+}
+
+/** What a recording moves: what the caller says, else all that it has, but for the mouth where a voice is given. */
+function partsOf(
+  { drivingParts, audio, motion }: ResolvedOptions,
+  { info: { hasFace } }: ThreadRecording,
+): readonly MotionPart[] {
+  const wanted =
+    (drivingParts === undefined ? undefined : readPartList(drivingParts)) ??
+    MOTION_PARTS.filter((part) => audio === undefined || part !== 'mouth');
+  if (hasFace) return wanted;
+  if (drivingParts !== undefined && wanted.some((part) => part !== 'head')) {
+    throw new InvalidOptionError(
+      { expected: `head alone, as ${motion} holds no more`, got: drivingParts },
+      'drivingParts',
+      drivingParts,
+    );
+  }
+  return ['head'];
+}
+
+/** Frees all recordings. */
+export async function disposeDriving({ face, head }: ClipDriving): Promise<void> {
+  await face?.recording.dispose();
+  await head?.dispose();
+}

@@ -1,0 +1,400 @@
+/**
+ * The options of a clip: each is described here, and nowhere else. From this table follow the type that callers see, the
+ * checks and their messages, the flags of the command line and their help, the keys of manifests with their JSON Schema, the
+ * settings of a comparison's variants, what travels through a queue, and what tells clips apart.
+ */
+import { extname } from 'node:path';
+import { z } from 'zod';
+import { DRIVING_MODES } from '../../driving/driving-modes.ts';
+import { isPartList, MOTION_PARTS } from '../../driving/motion-parts.ts';
+import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
+import { EMOTIONS_EXPECTED, isEmotions } from '../../motion/emotions.ts';
+import { STYLE_NAMES } from '../../motion/speaking-style.ts';
+import { FACE_MOTION_SOURCES } from '../../motion/speech-clip-motion.ts';
+import { DEVICE_CHOICES } from '../../runtime/device.ts';
+import { FRAMINGS } from '../../scene/framing.ts';
+import { DISTILLED_SAMPLERS, DISTILLED_STEPS, SAMPLERS } from '../../schedulers/create-scheduler.ts';
+import { GAP_CHOICES } from '../../tracking/gap-choices.ts';
+import { parseLora } from '../../weights/lora-argument.ts';
+import type { ProgressEvent } from '../progress-event.ts';
+import { atLeastOneOf, atMostOneOf, needsOneOf, type OptionRule, outputIsNoInput } from './option-rules.ts';
+import { type OptionsOf, option } from './option-spec.ts';
+import { boolean, instance, integer, listOf, number, oneOf, path } from './option-types.ts';
+
+/** Containers that hold H.264 and AAC. */
+const OUTPUT_EXTENSIONS: readonly string[] = ['.mp4', '.m4v', '.mov'];
+const OUTPUT = 'the path of the video to write, ending in .mp4, .m4v or .mov';
+
+/** A LoRA many times as strong as trained is a slip of the pen. */
+const MAX_LORA_SCALE = 10;
+const LORAS = `LoRA files, each with a scale from ${-MAX_LORA_SCALE} to ${MAX_LORA_SCALE}`;
+
+const FROM_PRESET = "the preset's";
+const DRIVING_PARTS = `some of ${MOTION_PARTS.join(', ')}, separated by commas`;
+
+/** Every option by name, in the order of help and messages. */
+export const CLIP_OPTIONS = {
+  /** Picture with one clear face; given, unless there is a `source`. */
+  portrait: option(path('the path of a picture with one clear face'), {
+    description: 'Picture with one clear face.',
+    group: 'input',
+    path: { to: 'input' },
+    flag: {},
+  }),
+  /** Film whose mouth is to speak `audio`; its head, eyes, background and light stay, and it goes back and forth where it is shorter. */
+  source: option(path('the path of a film of one person'), {
+    description: 'Film that gets another voice, in place of a portrait.',
+    group: 'input',
+    path: { to: 'input' },
+    flag: { help: 'film that gets another voice, in place of a portrait' },
+  }),
+  /** Speech, in any file that ffmpeg can read sound from. @defaultValue the driving film's sound */
+  audio: option(path('the path of a speech recording'), {
+    description: "Speech: any sound or video file; without one, the driving film's sound.",
+    group: 'input',
+    path: { to: 'input' },
+    flag: { help: 'speech: any sound or video file (required, unless a film or a motion file drives)' },
+  }),
+  /** Film of a person: its expression and head pose move the portrait, its sound becomes the clip's. */
+  driving: option(path('the path of a film of a person'), {
+    description: "Film of a person that moves the portrait; its sound becomes the clip's.",
+    group: 'input',
+    path: { to: 'input' },
+    flag: { help: "film of a person that moves the portrait; its sound becomes the clip's" },
+  }),
+  /** Motion file that moves the portrait, as `motion extract` writes it. */
+  motion: option(path('the path of a motion file'), {
+    description: 'Motion file that moves the portrait, as `motion extract` writes it.',
+    group: 'input',
+    path: { to: 'input' },
+    flag: { help: 'motion file that moves the portrait, as "motion extract" writes it' },
+  }),
+  /** Motion file that moves the head alone; or `calm`, `natural` or `lively`. */
+  headMotion: option(path('the path of a motion file, or the name of a template'), {
+    description: 'Motion file that moves the head alone, or one of the templates calm, natural and lively.',
+    group: 'input',
+    path: { to: 'name' },
+    key: 'own',
+    flag: { value: 'file|name', help: 'motion file that moves the head alone; or calm, natural or lively' },
+  }),
+  /**
+   * What the film or the motion file moves, of head, eyes, brows and mouth, separated by commas; the speech moves the rest.
+   * @defaultValue all four; with `audio` all but the mouth
+   */
+  drivingParts: option(z.string(DRIVING_PARTS).refine(isPartList, DRIVING_PARTS), {
+    description:
+      'What film or motion file move: some of head, eyes, brows and mouth; the speech moves the rest.',
+    group: 'clip',
+    otherwise: 'all; with --audio all but mouth',
+    flag: { value: 'parts', help: 'what film or motion file move, as head,eyes,brows,mouth' },
+  }),
+  /**
+   * `relative`: motion about the portrait's own pose, fitted to its proportions; `absolute`: AniPortrait's way, the head is
+   * turned as in the film. @defaultValue 'relative'
+   */
+  drivingMode: option(oneOf(DRIVING_MODES), {
+    description: "Motion about the portrait's own pose, or the film's own poses as AniPortrait takes them.",
+    group: 'clip',
+    default: 'relative',
+    flag: {},
+  }),
+  /** What to do where the film does not show the face for longer than half a second. @defaultValue 'refuse' */
+  drivingGaps: option(oneOf(GAP_CHOICES), {
+    description:
+      'What to do where the film shows no face for longer than half a second: refuse it, or hold the face still.',
+    group: 'clip',
+    default: 'refuse',
+    flag: { help: 'refuse or hold (keep still) where the film shows no face for longer than 0.5 s' },
+  }),
+  /** Which face of the film, counted from 1 at the left. @defaultValue the largest */
+  drivingFace: option(integer(1, 64), {
+    description: 'Which face of the film, counted from 1 at the left.',
+    group: 'clip',
+    otherwise: 'the largest',
+    flag: { help: 'which face of the film, counted from 1 at the left' },
+  }),
+  /** Video to write: `.mp4`, `.m4v` or `.mov`. */
+  output: option(
+    path(OUTPUT).refine((value) => OUTPUT_EXTENSIONS.includes(extname(value).toLowerCase()), OUTPUT),
+    {
+      description: 'Video to write: .mp4, .m4v or .mov.',
+      group: 'output',
+      required: true,
+      path: { to: 'output' },
+      flag: {},
+    },
+  ),
+  /** Folder of a bundle, or the name of an embedded or installed one. @defaultValue 'tiny' */
+  bundle: option(path('the name of an embedded or installed bundle, or the path of a bundle folder'), {
+    description: 'Networks to use: the name of a bundle, or its folder.',
+    group: 'networks',
+    default: 'tiny',
+    path: { to: 'name', marker: 'bundle.json' },
+    key: 'own',
+    flag: { value: 'name|folder', help: 'networks to use' },
+  }),
+  /** Folder of installed bundles. @defaultValue the user's */
+  bundleStore: option(path('the path of a folder of bundles'), {
+    description: 'Folder of installed bundles.',
+    group: 'networks',
+    otherwise: "the user's",
+    path: { to: 'folder' },
+    key: 'none',
+  }),
+  /** LoRAs to merge into the denoising UNet, after those of the preset. @defaultValue none */
+  loras: option(
+    listOf(
+      z.object(
+        {
+          path: path(LORAS),
+          scale: z.number(LORAS).min(-MAX_LORA_SCALE, LORAS).max(MAX_LORA_SCALE, LORAS),
+        },
+        LORAS,
+      ),
+      LORAS,
+    ),
+    {
+      description:
+        "LoRAs to merge after the preset's, file or file:scale; a job's take the place of the defaults'.",
+      group: 'sampling',
+      path: { to: 'items', noun: 'LoRA' },
+      key: 'own',
+      repeatable: true,
+      fromText: parseLora,
+      flag: {
+        name: '--lora',
+        value: 'file[:scale]',
+        help: "LoRA to merge, after the preset's; may be repeated (scale: 1)",
+      },
+    },
+  ),
+  /** Starting point for sampler, steps, guidance, windows, precision and LoRA. @defaultValue 'fast' */
+  preset: option(oneOf(PRESETS), {
+    description: 'Starting point for sampler, steps, guidance, windows, precision and LoRA.',
+    group: 'sampling',
+    default: 'fast',
+    placeholder: true,
+    setting: 'preset',
+    flag: {},
+  }),
+  /** @defaultValue the preset's */
+  sampler: option(oneOf(SAMPLERS), {
+    description: 'What the clip is denoised with.',
+    group: 'sampling',
+    otherwise: FROM_PRESET,
+    placeholder: true,
+    setting: 'sampler',
+    flag: {},
+  }),
+  /** Denoising steps, 1 to 100 (LCM and TCD: to 50). @defaultValue the preset's */
+  steps: option(integer(1, 100), {
+    description: `Denoising steps, for lcm and tcd to ${DISTILLED_STEPS}.`,
+    group: 'sampling',
+    otherwise: FROM_PRESET,
+    placeholder: true,
+    setting: 'steps',
+    flag: { help: 'denoising steps, 1 to 100' },
+  }),
+  /** Classifier-free guidance scale, 1 to 20; 1 is off. @defaultValue the preset's */
+  guidance: option(number(1, 20), {
+    description: 'Classifier-free guidance, 1 is off.',
+    group: 'sampling',
+    otherwise: FROM_PRESET,
+    setting: 'guidance',
+    flag: { value: 'scale', help: 'guidance, 1 (off) to 20' },
+  }),
+  /**
+   * Denoises every nth frame only, 1 to 8, and blends the latents of those between; about n times as fast where denoising is
+   * most of the work. @defaultValue the preset's
+   */
+  denoiseEvery: option(integer(1, MAX_DENOISE_EVERY), {
+    description: 'Denoises every nth frame and blends those between.',
+    group: 'sampling',
+    otherwise: FROM_PRESET,
+    setting: 'every',
+    flag: { help: `denoise every nth frame, 1 to ${MAX_DENOISE_EVERY}, and blend those between` },
+  }),
+  /**
+   * `overlapping` windows are the same at every step; `moving` ones lie side by side and begin elsewhere at each step, which is
+   * less work; `loop` is AniPortrait's way. @defaultValue the preset's
+   */
+  windows: option(oneOf(WINDOW_LAYOUTS), {
+    description: 'How the clip is cut into windows.',
+    group: 'sampling',
+    otherwise: FROM_PRESET,
+    setting: 'windows',
+    flag: { value: 'kind', help: 'overlapping, moving (less work) or loop' },
+  }),
+  /** What the networks compute in. @defaultValue the preset's, or 'auto' where it cannot be had */
+  precision: option(oneOf(PRECISIONS), {
+    description: 'What networks compute in; int8 on CPUs, with a bundle that has a calibration.',
+    group: 'sampling',
+    otherwise: FROM_PRESET,
+    setting: 'precision',
+    flag: { help: 'auto, float32, float16 (GPU) or int8 (CPU, faster, slightly coarser)' },
+  }),
+  /** Seed of noise, head motion and blinks, 0 to 2^53 − 1. @defaultValue 42 */
+  seed: option(integer(0, Number.MAX_SAFE_INTEGER, '2^53 − 1'), {
+    description: 'Seed of noise, head motion and blinks.',
+    group: 'clip',
+    default: 42,
+    placeholder: true,
+    flag: { help: 'seed of noise, head motion and blinks' },
+  }),
+  /** Frames a second, 1 to 120. @defaultValue the bundle's */
+  fps: option(number(1, 120), {
+    description: 'Frames a second.',
+    group: 'clip',
+    otherwise: "the bundle's",
+    placeholder: true,
+    flag: {},
+  }),
+  /** Where the networks run; `auto` takes the first that opens. @defaultValue 'auto' */
+  device: option(oneOf(DEVICE_CHOICES), {
+    description: 'Where the networks run.',
+    group: 'machine',
+    default: 'auto',
+    flag: {},
+  }),
+  /** Threads of the engine, 1 to 256. @defaultValue one for each core */
+  threads: option(integer(1, 256), {
+    description: 'Threads of the engine.',
+    group: 'machine',
+    otherwise: 'one for each core',
+    flag: {},
+  }),
+  /** Whether the video shows the whole photo, or the square around the face. @defaultValue 'paste-back' */
+  framing: option(oneOf(FRAMINGS), {
+    description: 'The whole photo, or the square around the face.',
+    group: 'clip',
+    default: 'paste-back',
+    flag: { help: 'paste-back (whole photo) or crop' },
+  }),
+  /** Strength of facial expression, 0 to 3. @defaultValue 1 */
+  expressionScale: option(number(0, 3), {
+    description: 'Strength of facial expression.',
+    group: 'clip',
+    default: 1,
+    flag: { value: 'x', help: 'facial expression, 0 to 3' },
+  }),
+  /** Strength of lip and jaw motion on top of it, 0 to 3. @defaultValue 1 */
+  mouthScale: option(number(0, 3), {
+    description: 'Strength of lip and jaw motion on top of it.',
+    group: 'clip',
+    default: 1,
+    flag: { value: 'x', help: 'lips and jaw on top of it, 0 to 3' },
+  }),
+  /** Strength of head motion, 0 to 3. @defaultValue 1 */
+  headPoseScale: option(number(0, 3), {
+    description: 'Strength of head motion.',
+    group: 'clip',
+    default: 1,
+    flag: { value: 'x', help: 'head motion, 0 to 3' },
+  }),
+  /** Strength of blinks, 0 to 1. @defaultValue 1 */
+  blinkScale: option(number(0, 1), {
+    description: 'Strength of blinks.',
+    group: 'clip',
+    default: 1,
+    flag: { value: 'x', help: 'blinks, 0 to 1' },
+  }),
+  /** Keeps the head where it is in the portrait. @defaultValue false */
+  still: option(boolean(), {
+    description: 'Keeps the head where it is in the portrait.',
+    group: 'clip',
+    default: false,
+    flag: { help: 'keep the head where it is in the portrait' },
+  }),
+  /** How lively head, brows and eyes are: `calm` is a newsreader, `lively` a storyteller. @defaultValue 'natural' */
+  style: option(oneOf(STYLE_NAMES), {
+    description: 'How lively head, brows and eyes are.',
+    group: 'clip',
+    default: 'natural',
+    flag: { help: 'how lively head, brows and eyes are: calm, natural or lively' },
+  }),
+  /**
+   * What the face shows all along: happy (or smile), sad, angry or surprised, each with a strength from 0 to 1, such as
+   * `happy:0.6` or `sad:0.5,surprised:0.3`. @defaultValue none
+   */
+  emotion: option(path(EMOTIONS_EXPECTED).refine(isEmotions, EMOTIONS_EXPECTED), {
+    description:
+      'What the face shows: happy (or smile), sad, angry or surprised, each with a strength from 0 to 1.',
+    group: 'clip',
+    otherwise: 'none',
+    flag: { value: 'name:x', help: 'what the face shows, such as happy:0.6: happy, sad, angry or surprised' },
+  }),
+  /**
+   * Where head, brows and blinks come from: the bundle's own networks, where it has some, or always the generator that
+   * follows the speech. @defaultValue 'bundle'
+   */
+  faceMotion: option(oneOf(FACE_MOTION_SOURCES), {
+    description:
+      "Where head, brows and blinks come from: the bundle's own networks, where it has some, or the generator.",
+    group: 'clip',
+    default: 'bundle',
+    flag: { help: "head, brows and blinks: the bundle's own, where it has some, or generated" },
+  }),
+  /** Replaces an existing output. @defaultValue false */
+  overwrite: option(boolean(), {
+    description: 'Replaces an output that is a file from elsewhere.',
+    group: 'output',
+    default: false,
+    flag: { name: '--force', help: 'replace an existing output' },
+  }),
+  /** Program to use instead of the one that is found. */
+  ffmpegPath: option(path('the path of the ffmpeg program'), {
+    description: 'Program to use instead of the one that is found.',
+    group: 'machine',
+  }),
+  /** Cancels the job; {@link animate} rejects with `signal.reason`. */
+  signal: option(
+    instance<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal),
+    { description: 'Cancels the job.', group: 'run' },
+  ),
+  /** Called on the caller's thread, in order. */
+  onProgress: option(
+    instance<(event: ProgressEvent) => void>('a function', (value) => typeof value === 'function'),
+    { description: 'Called with what the job tells on its way.', group: 'run' },
+  ),
+};
+
+type ClipValues = OptionsOf<typeof CLIP_OPTIONS>;
+
+/** Rules between options, in the order of messages. */
+export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
+  atLeastOneOf<ClipValues>(['portrait', 'source'], 'the path of a picture with one clear face'),
+  atMostOneOf<ClipValues>(['portrait', 'source']),
+  // A film has its own head and eyes, and the new voice its mouth.
+  atMostOneOf<ClipValues>(['source', 'driving']),
+  atMostOneOf<ClipValues>(['source', 'motion']),
+  atMostOneOf<ClipValues>(['source', 'headMotion']),
+  atLeastOneOf<ClipValues>(['audio', 'driving', 'motion'], 'the path of a speech recording'),
+  atMostOneOf<ClipValues>(['driving', 'motion']),
+  needsOneOf<ClipValues>('drivingParts', ['driving', 'motion']),
+  needsOneOf<ClipValues>('drivingMode', ['driving', 'motion'], CLIP_OPTIONS.drivingMode.default),
+  needsOneOf<ClipValues>('drivingGaps', ['driving'], CLIP_OPTIONS.drivingGaps.default),
+  needsOneOf<ClipValues>('drivingFace', ['driving', 'source']),
+  {
+    find: ({ sampler, steps }) => {
+      if (sampler === undefined || !DISTILLED_SAMPLERS.has(sampler)) return undefined;
+      if (steps === undefined || steps <= DISTILLED_STEPS) return undefined;
+      const problem = {
+        expected: [`at most ${DISTILLED_STEPS} with `, { option: 'sampler' }, ` ${sampler}`],
+        got: String(steps),
+        hint: 'take another sampler for more',
+      };
+      return { option: 'steps', problem };
+    },
+  },
+  {
+    find: ({ source, framing }) => {
+      if (source === undefined || framing !== 'crop') return undefined;
+      const problem = {
+        expected: ['paste-back with ', { option: 'source' }, ', which keeps its surroundings'],
+        got: 'crop',
+      };
+      return { option: 'framing', problem };
+    },
+  },
+  ...outputIsNoInput<ClipValues>(CLIP_OPTIONS),
+];

@@ -1,0 +1,111 @@
+/**
+ * Types of options as zod schemas. The message of each is what it expects, in words that follow "expected": the one place
+ * where a type is put into words.
+ */
+import { z } from 'zod';
+
+/** An integer; `maxText` is how a large `max` is written. */
+export function integer(min: number, max: number, maxText = String(max)): z.ZodType<number> {
+  const expected = `an integer from ${min} to ${maxText}`;
+  return z.int(expected).min(min, expected).max(max, expected);
+}
+
+/** A number; NaN is none. */
+export function number(min: number, max: number): z.ZodType<number> {
+  const expected = `a number from ${min} to ${max}`;
+  return z.number(expected).min(min, expected).max(max, expected);
+}
+
+/** A number above 0. */
+export function positive(max: number, expected: string): z.ZodType<number> {
+  return z.number(expected).gt(0, expected).max(max, expected);
+}
+
+/** One of several names. */
+export function oneOf<const Name extends string>(names: readonly Name[]): z.ZodType<Name> {
+  return z.enum(names as readonly [Name, ...Name[]], alternatives(names));
+}
+
+/** True or false: a switch on the command line. */
+export function boolean(): z.ZodType<boolean> {
+  return z.boolean('true or false');
+}
+
+/**
+ * A path, or a name in the place of one.
+ *
+ * @param expected - what is there, as in `the path of a speech recording`.
+ */
+export function path(expected: string): z.ZodType<string> {
+  return z
+    .string(expected)
+    .min(1, expected)
+    .refine((value) => !value.includes('\0'), expected);
+}
+
+/** A list; `expected` stands for whatever is wrong in it, so that a message need not say where. */
+export function listOf<Item>(item: z.ZodType<Item>, expected: string): z.ZodType<readonly Item[]> {
+  return z.array(item, expected);
+}
+
+/** What has no form in JSON: a function, a signal. */
+export function instance<T>(expected: string, accepts: (value: unknown) => boolean): z.ZodType<T> {
+  return z.custom<T>(accepts, expected);
+}
+
+/** `a, b or c`. */
+export function alternatives(names: readonly string[]): string {
+  return names.join(', ').replace(/, (?=[^,]*$)/, ' or ');
+}
+
+/** The kind of a type as zod calls it: `number`, `boolean`, `enum`, `string`, `array`, … */
+export function kindOfType(type: z.ZodType): string {
+  return type.def.type;
+}
+
+/** The names of a type that is one of several; undefined for others. */
+export function namesOfType(type: z.ZodType): readonly string[] | undefined {
+  return type instanceof z.ZodEnum ? type.options.map(String) : undefined;
+}
+
+/** A part of a JSON Schema. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** A type as JSON Schema, draft 2020-12. */
+export function jsonSchemaOf(type: z.ZodType): JsonSchema {
+  const { $schema: _, ...schema } = z.toJSONSchema(type);
+  return schema;
+}
+
+/** Least and greatest of a number type that has both. */
+export function rangeOfType(type: z.ZodType): { readonly min: number; readonly max: number } | undefined {
+  if (kindOfType(type) !== 'number') return undefined;
+  const { minimum, maximum } = jsonSchemaOf(type) as { minimum?: number; maximum?: number };
+  return minimum === undefined || maximum === undefined ? undefined : { min: minimum, max: maximum };
+}
+
+/** A value that a type refuses: what was expected, and what of it is wrong; undefined if it is accepted. */
+export function refusalOf(
+  type: z.ZodType,
+  value: unknown,
+): { readonly expected: string; readonly got: string } | undefined {
+  const { error } = type.safeParse(value);
+  const issue = error?.issues[0];
+  if (issue === undefined) return undefined;
+  if (kindOfType(type) !== 'array') return { expected: issue.message, got: showValue(value) };
+  const [index] = issue.path;
+  const wrong: unknown = typeof index === 'number' ? (value as readonly unknown[])[index] : value;
+  return { expected: issue.message, got: JSON.stringify(wrong) ?? String(wrong) };
+}
+
+/** A value in a message: short, on one line, without its contents when it is an object. */
+export function showValue(value: unknown): string {
+  if (typeof value === 'string') {
+    const text = JSON.stringify(value);
+    return text.length <= 80 ? text : `${text.slice(0, 76)}…"`;
+  }
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'bigint' ? `${value}n` : String(value);
+}

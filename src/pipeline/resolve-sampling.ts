@@ -1,0 +1,172 @@
+/**
+ * How a clip is sampled: a preset's settings with the caller's on top, and what follows from them. The render, the variants of
+ * a comparison and the content key, by which a clip is found again, all ask here.
+ */
+import path from 'node:path';
+import {
+  atEveryStep,
+  planContextWindows,
+  planLoopedWindows,
+  planMovingWindows,
+  type WindowPlan,
+} from '../denoising/context-windows.ts';
+import { planDenoisedFrames } from '../denoising/denoised-frames.ts';
+import { InvalidOptionError } from '../errors.ts';
+import { type Bundle, type BundlePreset, loraFilesOf } from '../models/bundle.ts';
+import type { PrecisionChoice, PresetName, WindowLayout } from '../models/bundle-terms.ts';
+import { bundlePrecision } from '../networks/check-precision.ts';
+import {
+  createScheduler,
+  DISTILLED_SAMPLERS,
+  DISTILLED_STEPS,
+  type Sampler,
+} from '../schedulers/create-scheduler.ts';
+import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
+import type { Scheduler } from '../schedulers/scheduler.ts';
+import type { LoraFile } from '../weights/lora.ts';
+import type { ResolvedOptions } from './resolve-options.ts';
+
+/** What a preset says of sampling, and a caller may say in its place. */
+export interface SamplingSettings {
+  readonly sampler: Sampler;
+  readonly steps: number;
+  /** 1 is off. */
+  readonly guidance: number;
+  readonly windows: WindowLayout;
+  /** Every nth frame is denoised. */
+  readonly denoiseEvery: number;
+  /** What is asked for; the bundle or the device may not have it. */
+  readonly precision: PrecisionChoice;
+}
+
+/** Settings, and what follows from them with a bundle. */
+export interface Sampling extends SamplingSettings {
+  /** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
+  readonly branches: 1 | 2;
+  /** Adapters of the denoising UNet: the preset's, then the caller's. */
+  readonly loras: readonly LoraFile[];
+  readonly scheduler: Scheduler;
+}
+
+/** @throws {@link InvalidOptionError} if the bundle has no preset of the name. */
+export function presetOf({ description: { name, presets } }: Bundle, wanted: PresetName): BundlePreset {
+  const preset = presets[wanted];
+  if (preset !== undefined) return preset;
+  const problem = { expected: `one of bundle ${name}, ${Object.keys(presets).join(', ')}`, got: wanted };
+  throw new InvalidOptionError(problem, 'preset', wanted);
+}
+
+/** The caller's settings, and the preset's where there are none. */
+export function chooseSettings(
+  preset: BundlePreset,
+  chosen: { readonly [Key in keyof SamplingSettings]?: SamplingSettings[Key] | undefined } = {},
+): SamplingSettings {
+  return {
+    sampler: chosen.sampler ?? preset.sampler,
+    steps: chosen.steps ?? preset.steps,
+    guidance: chosen.guidance ?? preset.guidance,
+    windows: chosen.windows ?? preset.windows ?? 'overlapping',
+    denoiseEvery: chosen.denoiseEvery ?? preset.denoiseEvery ?? 1,
+    precision: chosen.precision ?? preset.precision ?? 'auto',
+  };
+}
+
+/** Evaluations of the denoiser for each step: guidance takes two, unless it is an input. */
+export function guidanceBranches({ description }: Bundle, guidance: number): 1 | 2 {
+  return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
+}
+
+/** Settings with the scheduler and the evaluations that they need. */
+export function samplingWith(
+  bundle: Bundle,
+  settings: SamplingSettings,
+  loras: readonly LoraFile[],
+): Sampling {
+  const { schedule } = bundle.description;
+  const scheduler = createScheduler({
+    sampler: settings.sampler,
+    numInferenceSteps: settings.steps,
+    noiseSchedule: createNoiseSchedule(schedule),
+    predictionType: schedule.predictionType,
+    timestepSpacing: schedule.timestepSpacing,
+  });
+  return { ...settings, branches: guidanceBranches(bundle, settings.guidance), loras, scheduler };
+}
+
+/**
+ * How a clip is sampled.
+ *
+ * @param notice - told if the preset asks for a precision that the bundle does not have.
+ * @throws {@link InvalidOptionError} if the bundle does not have the preset, or what the caller asks for, or the sampler
+ *   cannot take that many steps.
+ */
+export function resolveSampling(
+  bundle: Bundle,
+  options: Pick<ResolvedOptions, 'preset' | 'loras' | keyof SamplingSettings>,
+  notice: (message: string) => void,
+): Sampling {
+  const preset = presetOf(bundle, options.preset);
+  const settings = chooseSettings(preset, options);
+  const { sampler, steps } = settings;
+  if (DISTILLED_SAMPLERS.has(sampler) && steps > DISTILLED_STEPS) {
+    const problem = {
+      expected: [
+        `at most ${DISTILLED_STEPS} with ${sampler}, the sampler of `,
+        { option: 'preset' },
+        ` ${options.preset}`,
+      ],
+      got: String(steps),
+      hint: ['set ', { option: 'sampler' }, ' for more'],
+    };
+    throw new InvalidOptionError(problem, 'steps', steps);
+  }
+  const loras = [
+    ...loraFilesOf(bundle, preset),
+    ...(options.loras ?? []).map(({ path: file, scale }) => ({ path: path.resolve(file), scale })),
+  ];
+  const precision = bundlePrecision(bundle, options, preset, notice);
+  return samplingWith(bundle, { ...settings, precision }, loras);
+}
+
+/** Which frames are denoised, and how. */
+export interface PlannedFrames {
+  /** Numbers of the frames that are denoised. */
+  readonly denoisedFrames: readonly number[];
+  /** Windows over the denoised frames, counted from 0, for each step. */
+  readonly windows: WindowPlan;
+}
+
+/** What decides which frames are denoised, and in which windows. */
+export type WindowSettings = Pick<Sampling, 'steps' | 'branches' | 'windows' | 'denoiseEvery'>;
+
+/** Denoised frames, and windows over them for each step. */
+export function planFrames(
+  bundle: Bundle,
+  preset: PresetName,
+  settings: WindowSettings,
+  frames: number,
+): PlannedFrames {
+  const denoisedFrames = planDenoisedFrames(frames, settings.denoiseEvery);
+  return { denoisedFrames, windows: planWindows(bundle, preset, settings, denoisedFrames.length) };
+}
+
+function planWindows(
+  bundle: Bundle,
+  preset: PresetName,
+  { steps, branches, windows }: WindowSettings,
+  frames: number,
+): WindowPlan {
+  const { contextFrames, contextOverlap } = bundle.description;
+  const size = { contextFrames, contextOverlap };
+  switch (windows) {
+    case 'overlapping':
+      return atEveryStep(planContextWindows(frames, size), steps);
+    case 'moving':
+      return planMovingWindows(frames, { contextFrames, steps });
+    case 'loop': {
+      const { unguidedOverlap = 'mean' } = presetOf(bundle, preset);
+      const overlap = branches === 2 ? 'mean' : unguidedOverlap;
+      return atEveryStep(planLoopedWindows(frames, { ...size, overlap }), steps);
+    }
+  }
+}

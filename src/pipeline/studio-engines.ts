@@ -1,0 +1,70 @@
+/** The engines that clips share, opened when they are first needed. */
+import { Engine } from '../runtime/engine.ts';
+import type { DeviceName } from './animate-options.ts';
+
+/** Where networks are loaded into. */
+export interface Engines {
+  /** Runs the denoiser only, so that nothing waits between its steps. */
+  readonly denoising: Engine;
+  readonly side: Engine;
+}
+
+/** Options of {@link StudioEngines}. */
+export interface StudioEnginesOptions {
+  readonly device: DeviceName;
+  readonly threads: number | undefined;
+  /** Told which device was taken, and why, when somebody needs it. */
+  readonly onNotice: ((message: string) => void) | undefined;
+  /** An empty folder for the files of an engine's profile, by the engine's name; undefined where nobody wants one. */
+  readonly profileFolder: (engine: string) => string | undefined;
+}
+
+/** See the module. */
+export class StudioEngines {
+  readonly #options: StudioEnginesOptions;
+  /** What the engines had to say and nobody was told yet. */
+  readonly #notices: string[] = [];
+  #engines: Promise<Engines> | undefined;
+
+  constructor(options: StudioEnginesOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to open the engines; what goes wrong, and what they have to say, is told by {@link StudioEngines.open}. */
+  start(): void {
+    this.#started().catch(() => {});
+  }
+
+  /**
+   * @throws {@link InvalidOptionError} if an option is out of range.
+   * @throws {@link EnvironmentError} if the named device does not work here.
+   */
+  async open(): Promise<Engines> {
+    const engines = await this.#started();
+    for (const message of this.#notices.splice(0)) this.#options.onNotice?.(message);
+    return engines;
+  }
+
+  #started(): Promise<Engines> {
+    this.#engines ??= this.#openBoth();
+    return this.#engines;
+  }
+
+  async #openBoth(): Promise<Engines> {
+    const { device, threads, profileFolder } = this.#options;
+    const denoising = await Engine.open({
+      device,
+      threads,
+      onNotice: (message) => this.#notices.push(message),
+      profileFolder: profileFolder('denoising'),
+    });
+    const side = { device: denoising.device, threads, profileFolder: profileFolder('side') };
+    return { denoising, side: await Engine.open(side) };
+  }
+
+  /** Ends both after what they are doing, with the networks in them; may be called twice. */
+  async dispose(): Promise<void> {
+    const engines = await this.#engines?.catch(() => undefined);
+    await Promise.all([engines?.denoising.dispose(), engines?.side.dispose()]);
+  }
+}
