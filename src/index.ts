@@ -48,15 +48,19 @@ export type { SweepSpec, VariantSpec } from './compare/variant-spec.ts';
 export {
   EnvironmentError,
   FaceError,
+  FaceLostError,
   type FaceProblem,
   InvalidOptionError,
   InvalidOptionsError,
   MediaError,
   ModelError,
+  MotionFileError,
+  type MotionFileProblem,
   NumericalError,
   PipelineError,
   ShapeError,
   SubprocessError,
+  type TimeSpan,
 } from './errors.ts';
 export type {
   BatchEvent,
@@ -93,6 +97,7 @@ export type {
   PrecisionChoice,
   PresetName,
   ProgressEvent,
+  RenderingProgress,
   SamplerName,
   Stage,
   StageTimes,

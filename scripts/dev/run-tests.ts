@@ -22,7 +22,8 @@ const SLOW: readonly string[] = [
   ...['cli/animate.test.ts', 'cli/batch.test.ts', 'cli/main.test.ts', 'cli/models.test.ts'],
   ...['bundles/full-disk.test.ts', 'bundles/import-aniportrait.test.ts', 'bundles/fuse-bundle.test.ts'],
   ...['files/file-lock.test.ts', 'jobs/job-lock.test.ts', 'jobs/queue.test.ts', 'package.test.ts'],
-  ...['denoising/aniportrait-loop.test.ts', 'models/exact-savings.test.ts', 'pipeline/studio.test.ts'],
+  ...['models/denoising-unet.test.ts', 'models/reference-unet.test.ts', 'models/exact-savings.test.ts'],
+  ...['models/flops.test.ts', 'denoising/aniportrait-loop.test.ts', 'pipeline/studio.test.ts'],
   ...['media/video-writer.test.ts', 'runtime/webgpu.test.ts'],
 ];
 

@@ -9,7 +9,7 @@ import { parseMotionConfig } from '../../src/motion/motion-config.ts';
 import { buildMotionNetwork } from '../../src/motion/motion-network.ts';
 import { ClipMotion } from '../../src/motion/speech-clip-motion.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
-import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
+import { resolveOptions, shownFile } from '../../src/pipeline/resolve-options.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { openPortrait } from '../../src/scene/open-portrait.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
@@ -33,7 +33,7 @@ export async function readDrivingMouth(
   const { resolution, fps } = description;
   const onNotice = (): void => {};
   const { mesh } = await openPortrait({
-    path: options.portrait,
+    path: shownFile(options),
     resolution,
     framing: 'crop',
     view: { type: 'warp' },

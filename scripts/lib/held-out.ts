@@ -1,6 +1,7 @@
 /** People and speech that no training step has seen, from a folder of training and test data. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { readTable } from './read-table.ts';
 
 /** Speakers that scripts/train leaves out; the filmed speaker's sentences of the split are added to theirs. */
 const HELD_OUT_SPEAKERS = ['libri-61', 'cv-22058264', 'cv-22058266', 'cv-22058267', 'sb-spk2'];
@@ -24,15 +25,6 @@ export interface HeldOutSpeech {
   readonly path: string;
   /** Where they are labelled. */
   readonly phones: readonly Phone[] | undefined;
-}
-
-async function readTable(file: string): Promise<Record<string, string>[]> {
-  const [header, ...lines] = (await readFile(file, 'utf8')).trimEnd().split('\n');
-  const names = header!.split('\t');
-  return lines.map((line) => {
-    const cells = line.split('\t');
-    return Object.fromEntries(names.map((name, i) => [name, cells[i] ?? '']));
-  });
 }
 
 async function readPhones(file: string): Promise<Phone[] | undefined> {

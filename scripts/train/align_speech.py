@@ -1,6 +1,7 @@
 """Finds the phone times of recordings whose words are known, so that they can be trained on like labelled ones.
 
     python3 align_speech.py --data DATA --work WORK [--transcripts FILE]
+    python3 align_speech.py --data DATA --work WORK --more   # only the recordings of DATA/more whose words are known
 
 Needs libpocketsphinx.so.3 with its English model (Debian: pocketsphinx, pocketsphinx-en-us), flite and ffmpeg. The words of a
 recording are in the column `transcript` of DATA/speech/index.tsv, or in FILE: a name and its words a line, parted by a
@@ -15,6 +16,7 @@ import subprocess
 
 import numpy as np
 
+from more_speech import list_spoken
 from motion_data import read_audio, read_table
 from speech_corpus import FLITE
 
@@ -148,28 +150,39 @@ def read_transcripts(path):
     return {row[0]: row[-1] for row in rows}
 
 
+def list_speech(args):
+    """[(name, path, words)] of the English recordings of DATA/speech whose words are known and that have no labels."""
+    speech = os.path.join(args.data, 'speech')
+    given = read_transcripts(args.transcripts) if args.transcripts else {}
+    found = []
+    for row in read_table(os.path.join(speech, 'index.tsv')):
+        name = row['file'][:-5]
+        # LJSpeech's own names lack the prefix.
+        text = row['transcript'] or given.get(name) or given.get(name.split('_', 1)[-1], '')
+        if row['lang'] == 'en' and (args.all or not os.path.exists(os.path.join(speech, 'phn', f'{name}.phn'))):
+            found.append((name, os.path.join(speech, f'{name}.flac'), text))
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--data', required=True)
     parser.add_argument('--work', required=True)
     parser.add_argument('--transcripts')
     parser.add_argument('--all', action='store_true', help='also where there are labels')
+    parser.add_argument('--more', action='store_true', help='of DATA/more instead of DATA/speech')
     args = parser.parse_args()
-    speech = os.path.join(args.data, 'speech')
-    given = read_transcripts(args.transcripts) if args.transcripts else {}
-    said = {}
-    for row in read_table(os.path.join(speech, 'index.tsv')):
-        name = row['file'][:-5]
-        # LJSpeech's own names lack the prefix.
-        text = row['transcript'] or given.get(name) or given.get(name.split('_', 1)[-1], '')
+    said, paths = {}, {}
+    for name, path, text in list_spoken(args.data) if args.more else list_speech(args):
         words = re.findall(r"[a-z']+", text.lower().replace('-', ' ').replace('’', "'"))
-        if row['lang'] == 'en' and words and (args.all or not os.path.exists(os.path.join(speech, 'phn', f'{name}.phn'))):
+        if words:
             said[name] = [word.strip("'") if word.strip("'") else word for word in words]
+            paths[name] = path
     folder = os.path.join(args.work, 'phn')
     os.makedirs(folder, exist_ok=True)
     aligner = Aligner(read_lexicon({word for words in said.values() for word in words}), args.work)
     for name, words in said.items():
-        phones = aligner.align(read_audio(os.path.join(speech, f'{name}.flac')), words)
+        phones = aligner.align(read_audio(paths[name]), words)
         print(name, 'the words do not fit' if phones is None else f'{len(phones)} phones', flush=True)
         if phones is not None:
             with open(os.path.join(folder, f'{name}.phn'), 'w', encoding='utf-8') as file:

@@ -19,7 +19,7 @@ import torch
 
 import safetensors_file
 from motion_data import LIP_BOTTOM, LIP_TOP, read_audio, read_table
-from motion_network import CONFIG, MotionNetwork, predict
+from motion_network import CONFIG, MotionNetwork, config_of, predict
 from motion_recordings import VAL_SPEAKERS, find_phones
 from phone_teacher import BILABIAL, VOWELS
 
@@ -33,8 +33,9 @@ PAUSE = 0.25
 def load(path):
     """Network, and lip opening per unit of each coefficient in mm."""
     tensors, _ = safetensors_file.read(path)
-    network = MotionNetwork(CONFIG)
-    network.load_state_dict({k.removeprefix('network.'): v.float() for k, v in tensors.items() if k.startswith('network.')})
+    weights = {k.removeprefix('network.'): v.float() for k, v in tensors.items() if k.startswith('network.')}
+    network = MotionNetwork(config_of(weights))
+    network.load_state_dict(weights)
     basis = tensors['expression.basis'].float().numpy()
     return network, 10 * (basis[:, LIP_TOP, 1] - basis[:, LIP_BOTTOM, 1])
 

@@ -1,4 +1,6 @@
 """Draws pieces of recordings for the motion network, as other voices, rooms and lines would give them, with pauses put in."""
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
@@ -7,7 +9,7 @@ from motion_network import CONFIG, mel_filters, samples_before, samples_for
 from phone_teacher import REST_TAKES
 from speech_augment import RATE, bursts, degrade, random_noise, stretch
 
-OUTPUTS = 80
+OUTPUTS = 112
 # Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts beside a closure.
 PAUSES = 0.15
 PAUSE_REST_AFTER, PAUSE_STRESS = 0.03, 0.5
@@ -42,13 +44,23 @@ def insert_pause(random, audio, target, closed, before):
     return audio, target * (1 - rest)[:, None], np.maximum(closed, PAUSE_STRESS * rest)
 
 
+class Batch(NamedTuple):
+    """Pieces of OUTPUTS vectors each."""
+    pcm: torch.Tensor  # [B, samples]
+    target: torch.Tensor  # [B, OUTPUTS, components]
+    closed: torch.Tensor  # [B, OUTPUTS] 1 where lips must meet
+    classes: torch.Tensor  # [B, OUTPUTS] index in PHONES; -1 where it is not known
+    weight: torch.Tensor  # [B]
+    filters: torch.Tensor | None  # [B, bins, bands]
+
+
 class Batches:
     """Draws augmented pieces of recordings with their target curves."""
 
     def __init__(self, groups, seed, size):
         self.groups, self.size = groups, size  # [(recordings, share)]
         self.drawn = [shares_of(recordings) for recordings, _ in groups]
-        self.random = np.random.default_rng(seed)
+        self.seed, self.random = seed, np.random.default_rng(seed)
         self.filters = torch.from_numpy(np.stack([mel_filters(CONFIG, w) for w in WARPS]))
         self.count, self.before = samples_for(CONFIG, OUTPUTS), samples_before(CONFIG)
         self.components = CONFIG['components']
@@ -69,6 +81,7 @@ class Batches:
         index = position.astype(int)
         target = curve[index] + (curve[index + 1] - curve[index]) * (position - index)[:, None]
         closed = recording.closed[np.minimum(index, len(recording.closed) - 1)] ** 2
+        classes = recording.classes[np.minimum(index, len(recording.classes) - 1)]
         # Beyond its ends a recording is silent, and the mouth comes to rest.
         end = len(recording.audio) / RATE
         outside = np.maximum(np.maximum(-times, times - end), 0)
@@ -79,12 +92,13 @@ class Batches:
             audio[self.before + int(cut * RATE):] = 0
             rest = np.clip((np.arange(OUTPUTS) / rate - cut + 0.02) / 0.14, 0, 1)
             target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
-        return audio, target, closed
+            classes = np.where(np.arange(OUTPUTS) / rate < cut, classes, -1)
+        return audio, target, closed, classes
 
     def next(self):
         random = self.random
         shares = np.array([share for _, share in self.groups])
-        audios, targets, closed, weights, warps = [], [], [], [], []
+        audios, targets, closed, classes, weights, warps = [], [], [], [], [], []
         for _ in range(self.size):
             warps.append(random.integers(len(WARPS)))
             if random.random() < 0.1:
@@ -99,13 +113,15 @@ class Batches:
                 audios.append(audio.astype(np.float32))
                 targets.append(np.zeros((OUTPUTS, self.components)))
                 closed.append(np.zeros(OUTPUTS))
+                classes.append(np.zeros(OUTPUTS))  # silence
                 weights.append(0.7)
                 continue
             chosen = random.choice(len(shares), p=shares / shares.sum())
             recording = self.groups[chosen][0][random.choice(len(self.drawn[chosen]), p=self.drawn[chosen])]
-            audio, target, closes = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
+            audio, target, closes, said = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
             if random.random() < PAUSES:
                 audio, target, closes = insert_pause(random, audio, target, closes, self.before)
+                said = np.full(OUTPUTS, -1)  # not known any more
             if random.random() < 0.9:
                 babble = None
                 if random.random() < 0.15:
@@ -115,6 +131,30 @@ class Batches:
             audios.append(audio.astype(np.float32))
             targets.append(target)
             closed.append(closes)
+            classes.append(said)
             weights.append(recording.weight)
-        return (torch.from_numpy(np.stack(audios)), torch.from_numpy(np.stack(targets).astype(np.float32)),
-                torch.from_numpy(np.stack(closed).astype(np.float32)), torch.tensor(weights, dtype=torch.float32), self.filters[torch.tensor(np.array(warps))])
+        return Batch(
+            torch.from_numpy(np.stack(audios)), torch.from_numpy(np.stack(targets).astype(np.float32)),
+            torch.from_numpy(np.stack(closed).astype(np.float32)), torch.from_numpy(np.stack(classes).astype(np.int64)),
+            torch.tensor(weights, dtype=torch.float32), self.filters[torch.tensor(np.array(warps))])
+
+
+class FrozenPieces:
+    """Pieces with what the first blocks of a network make of them, so that the others are trained without these."""
+
+    def __init__(self, network, batches, count, blocks):
+        self.random, self.seed, self.size, self.first = batches.random, batches.seed, batches.size, blocks
+        hidden, parts = [], []
+        network.eval()
+        for _ in range(-(-count // batches.size)):
+            batch = batches.next()
+            with torch.no_grad():
+                hidden.append(network.trunk(network.features(batch.pcm, batch.filters), 0.0, blocks).half())
+            parts.append(batch._replace(pcm=batch.pcm[:, :0], filters=None))
+        self.hidden = torch.cat(hidden)
+        self.parts = Batch(*(None if part[0] is None else torch.cat(part) for part in zip(*parts)))
+
+    def next(self):
+        """(hidden [B, channels, n], batch)"""
+        chosen = torch.from_numpy(self.random.choice(len(self.hidden), self.size, replace=False))
+        return self.hidden[chosen].float(), Batch(*(None if part is None else part[chosen] for part in self.parts))

@@ -23,7 +23,7 @@ CONFIG = {
     'stemStride': 2,
     'channels': 160,
     'kernel': 5,
-    'dilations': [1, 1, 2, 2],
+    'dilations': [1, 1, 2, 2, 4, 4],
     'components': 16,
     'outputRate': 50,
     'targetLevel': 0.05,
@@ -123,17 +123,42 @@ class MotionNetwork(nn.Module):
 
     def temporal(self, features, dropout=0.0):
         """[B, bands, frames] at 100 Hz -> [B, outputs, components] at 50 Hz."""
-        x = F.silu(self.stem(features))
-        for block, dilation in zip(self.blocks, self.config['dilations']):
+        return self.head(F.silu(self.trunk(features, dropout))).transpose(1, 2)
+
+    def trunk(self, features, dropout=0.0, blocks=None):
+        """[B, bands, frames] at 100 Hz -> [B, channels, outputs] at 50 Hz: what coefficients are made of; of the first blocks alone."""
+        return self.through(F.silu(self.stem(features)), dropout, 0, blocks)
+
+    def through(self, x, dropout=0.0, first=0, last=None):
+        """[B, channels, n] through the blocks `first` to `last` - 1."""
+        for block, dilation in list(zip(self.blocks, self.config['dilations']))[first:last]:
             trim = dilation * (self.config['kernel'] // 2)
             y = F.silu(block['conv'](x))
             if dropout > 0 and self.training:
                 y = F.dropout1d(y, dropout)
             x = x[..., trim:x.shape[-1] - trim] + block['mix'](y)
-        return self.head(F.silu(x)).transpose(1, 2)
+        return x
 
     def forward(self, pcm):
         return self.temporal(self.features(pcm))
+
+
+def config_of(weights):
+    """The architecture of these weights: CONFIG, with as many blocks as they have."""
+    blocks = sum(name.endswith('.conv.weight') for name in weights)
+    return {**CONFIG, 'dilations': CONFIG['dilations'][:blocks]}
+
+
+def load_grown(network, weights):
+    """Takes over weights of a network with fewer blocks; the others begin without an effect."""
+    missing, unexpected = network.load_state_dict(weights, strict=False)
+    if unexpected:
+        raise ValueError(f'Cannot take over weights: expected those of MotionNetwork, got {", ".join(unexpected)}, too')
+    for name in missing:
+        if '.mix.' in name:
+            nn.init.zeros_(network.get_parameter(name))
+        elif not name.startswith('blocks.'):
+            raise ValueError(f'Cannot take over weights: {name} is missing')
 
 
 def predict(network, pcm):

@@ -7,7 +7,8 @@ import numpy as np
 
 from motion_data import read_audio, read_table
 from motion_network import CONFIG, loudness_gain
-from phone_teacher import centre_on_dips, closures, read_phones
+from more_speech import EMODB_TEST, EMODB_VAL, OCEAN_TEST_EACH, list_emodb, list_spoken
+from phone_teacher import centre_on_dips, closures, phone_classes, read_phones
 from speech_augment import RATE
 
 VAL_SPEAKERS = ('sb-spk1', 'libri-1088', 'JFK')
@@ -29,6 +30,19 @@ def upsample(values, factor):
     return np.stack(out, 1).reshape(-1, values.shape[1])
 
 
+def read_decoded(args, path):
+    """Samples of a recording, kept in WORK/audio once they are decoded."""
+    folder, name = os.path.join(args.work, 'audio'), '-'.join(path.split(os.sep)[-3:])
+    kept = os.path.join(folder, f'{name}.npy')
+    if os.path.exists(kept):
+        return np.load(kept)
+    audio = read_audio(path)
+    os.makedirs(folder, exist_ok=True)
+    np.save(f'{kept}.partial.npy', audio)
+    os.replace(f'{kept}.partial.npy', kept)
+    return audio
+
+
 class Recording:
     """Audio at the target level, target curves at 100 Hz (or None), phones (or None) with P and B where the sound is weakest."""
 
@@ -38,6 +52,7 @@ class Recording:
         self.audio = audio * loudness_gain(audio, CONFIG)
         count = round(len(audio) / 160) + 2 if curve is None else len(curve)
         self.closed = closures(self.phones or [], count)
+        self.classes = phone_classes(self.phones, count) if self.phones else np.full(count, -1)
 
 
 def coded(audio, random):
@@ -63,24 +78,61 @@ def find_phones(args, name):
     return None
 
 
-def load_recordings(args, motion):
-    starts = np.concatenate([[0], np.cumsum(motion['lengths'])])
-    talking = {'train': [], 'val': [], 'test': []}
-    for i, name in enumerate(motion['names']):
-        coefficients = motion['coefficients'][starts[i]:starts[i + 1]]
-        recording = Recording(str(name), read_audio(os.path.join(args.data, 'talking', f'{name}.mkv')),
-                              upsample(coefficients, 4), find_phones(args, f'grid_{name}'))
-        recording.frames = coefficients
-        talking[str(motion['splits'][i])].append(recording)
-    held = {r.name for split in ('val', 'test') for r in talking[split]}
-    seen = held | {r.name for r in talking['train']}
+def at_label_rate(frames, fps):
+    """[n, K] at 100 Hz of curves at `fps`."""
+    if fps == 25:
+        return upsample(frames, 4)
+    at = np.arange(int(len(frames) / fps * 100)) / 100 * fps
+    return np.stack([np.interp(at, np.arange(len(frames)), frames[:, k]) for k in range(frames.shape[1])], 1)
+
+
+def load_people(args):
+    """{group: {split: recordings}} of everybody whose mouth was seen: `s1`, `people` on film, `takes` of blendshapes."""
+    groups = {name: {'train': [], 'val': [], 'test': []} for name in ('s1', 'people', 'takes')}
+    more = os.path.join(args.data, 'more')
+    with np.load(os.path.join(args.work, 'people-data.npz')) as people:
+        starts, coefficients = np.concatenate([[0], np.cumsum(people['lengths'])]), people['coefficients']
+        for i, name in enumerate(map(str, people['names'])):
+            speaker, fps = str(people['speakers'][i]), float(people['fps'][i])
+            frames = coefficients[starts[i]:starts[i + 1]]
+            if speaker == 's1':
+                group, path = 's1', os.path.join(args.data, 'talking', f'{name}.mkv')
+            elif speaker == 'facegood':
+                group, path = 'takes', os.path.join(more, 'facegood_mandarin', f'{name}.flac')
+            else:
+                group, path = 'people', os.path.join(more, 'grid_other_speakers', 'clips', f'{name.removeprefix("grid_")}.mpg')
+            phones = find_phones(args, f'grid_{name}' if group == 's1' else name)
+            recording = Recording(name, read_decoded(args, path), at_label_rate(frames, fps), phones, speaker)
+            recording.frames, recording.fps = frames, fps
+            groups[group][str(people['splits'][i])].append(recording)
+    return groups
+
+
+def load_more(args):
+    """{corpus: {split: recordings}} of labelled speech of DATA/more that nobody filmed."""
+    groups = {name: {'train': [], 'val': [], 'test': []} for name in ('emodb', 'ocean', 'vctk')}
+    for name, path, speaker, phones in list_emodb(args.data):
+        split = 'test' if speaker in EMODB_TEST else 'val' if speaker in EMODB_VAL else 'train'
+        groups['emodb'][split].append(Recording(name, read_decoded(args, path), None, phones, f'emodb-{speaker}'))
+    for name, path, _ in list_spoken(args.data):
+        corpus, phones = name.split('_')[0], find_phones(args, name)
+        if corpus in groups and phones:
+            # Every two recordings of this corpus are one person's.
+            speaker = name[:11] if corpus == 'ocean' else name.split('_')[1]
+            test = corpus == 'ocean' and int(name[6:11]) % OCEAN_TEST_EACH == 0 or corpus == 'vctk' and speaker in ('p228', 'p230', 'p233')
+            groups[corpus]['test' if test else 'train'].append(Recording(name, read_decoded(args, path), None, phones, speaker))
+    return groups
+
+
+def load_recordings(args, seen):
+    """The recordings of DATA/speech, and the synthetic ones: more of s1, others, those to choose by, test ones, synthetic ones."""
     same, others, vals, tests = [], [], [], []
     for row in read_table(os.path.join(args.data, 'speech', 'index.tsv')):
         name = row['file'][:-5]
         phones = find_phones(args, name)
         if phones is None or row['speaker'] in SKIPPED_SPEAKERS or name[5:] in seen:
             continue
-        recording = Recording(name, read_audio(os.path.join(args.data, 'speech', row['file'])), None, phones, row['speaker'])
+        recording = Recording(name, read_decoded(args, os.path.join(args.data, 'speech', row['file'])), None, phones, row['speaker'])
         speaker = row['speaker']
         group = tests if speaker in TEST_SPEAKERS else vals if speaker in VAL_SPEAKERS else same if speaker == 'grid-s1' else others
         group.append(recording)
@@ -94,4 +146,4 @@ def load_recordings(args, motion):
         for i, length in enumerate(tts['lengths']):
             synthetic.append(Recording(f"{tts['voices'][i]}:{i}", audio[offset:offset + length], None, phones[i]))
             offset += length
-    return talking, same, others, vals, tests, synthetic
+    return same, others, vals, tests, synthetic

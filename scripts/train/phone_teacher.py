@@ -13,6 +13,8 @@ MIXTURES = {
     'ER': {'R': 0.6, 'AH': 0.4}, 'HH': {'AH': 0.5, 'K': 0.5}, 'SP': {'SIL': 1},
 }
 HALVES = {'OY': ('AO', 'IY')}
+# All phones that the network is asked to tell apart while it is trained.
+PHONES = [*CLASSES, 'SH', 'ZH', 'JH', 'NG', 'UH', 'ER', 'HH', 'OY']
 LAGS = np.arange(-6, 7) * 4  # in 10 ms
 BILABIAL = ('P', 'B', 'M')
 VOWELS = ('AA', 'AE', 'AH', 'AO', 'AW', 'AY', 'EH', 'ER', 'EY', 'IH', 'IY', 'OW', 'OY', 'UH', 'UW')
@@ -24,6 +26,9 @@ LEAST_VOWEL = 0.36
 PRESSED = 0.02
 # The mouth begins to rest this long after speech, and takes this long, in seconds: it is closed in the middle of a pause of 0.25.
 REST_AFTER, REST_TAKES = 0.04, 0.085
+
+# The opening grows with this power of the voice's amplitude, within these limits.
+STRESS, STRESS_RANGE = 0.35, (0.55, 1.5)
 
 
 def read_phones(path):
@@ -60,6 +65,29 @@ def phone_features(phones, count):
     blurred = sum(w * padded[i:i + len(fine)] for i, w in enumerate(kernel))
     onehot = blurred[::2]
     return np.concatenate([onehot[40 + lag:40 + lag + count] for lag in LAGS], 1)
+
+
+def phone_classes(phones, count):
+    """[count] at 100 Hz: index in PHONES; silence where no label is."""
+    out = np.zeros(count, np.int64)
+    for start, end, phone in phones:
+        out[max(0, round(start * RATE)):max(0, round(end * RATE))] = PHONES.index('SIL' if phone == 'SP' else phone)
+    return out
+
+
+def stress(audio, count):
+    """
+    [count] at 100 Hz: how much wider than usual the mouth opens, by how much louder than usual the voice is (over 200 ms). Audio at
+    16 kHz.
+    """
+    hop = 160
+    power = np.square(audio[:len(audio) // hop * hop].astype(np.float64)).reshape(-1, hop).mean(1)
+    kernel = np.hanning(23)[1:-1]
+    level = 10 * np.log10(np.convolve(power, kernel / kernel.sum(), 'same') + 1e-9)
+    spoken = level > level.max() - 25
+    usual = level[spoken].mean() if spoken.any() else 0
+    factor = np.clip(10 ** (STRESS * (level - usual) / 20), *STRESS_RANGE)
+    return np.interp(np.arange(count), np.arange(len(factor)), factor)
 
 
 def bumps(phones, count, names, reach):

@@ -1,16 +1,20 @@
 """Checks what the motion network is taught: voices that there are, and lips that meet at P, B and M."""
 import ctypes
+import os
+import tempfile
 import unittest
 
 import numpy as np
 import torch
 
 from motion_batches import OUTPUTS, insert_pause, shares_of
-from motion_network import CONFIG, samples_before, samples_for
+from more_speech import read_sampa
+from motion_network import CONFIG, MotionNetwork, load_grown, samples_before, samples_for
+from motion_people import CORNERS_OUT, lift_of, mouth_measures, with_corners
 from motion_recordings import Recording
-from phone_teacher import LEAST_VOWEL, PhoneTeacher, centre_on_dips, closures
+from phone_teacher import LEAST_VOWEL, PHONES, PhoneTeacher, centre_on_dips, closures, phone_classes, stress
 from speech_augment import RATE, bursts
-from train_motion import apart
+from train_motion import apart, stretch
 
 try:
     ctypes.CDLL("libespeak-ng.so.1")
@@ -101,6 +105,73 @@ class Shares(unittest.TestCase):
         # Without names all are of one speaker.
         alone = shares_of([Recording("x", np.ones(n * RATE, np.float32)) for n in (1, 3)])
         np.testing.assert_allclose(alone, [0.25, 0.75])
+
+
+class Labels(unittest.TestCase):
+    def test_every_10_ms_has_the_phone_that_sounds(self):
+        classes = phone_classes([(0.02, 0.05, "AA"), (0.05, 0.07, "SP"), (0.07, 0.09, "ZH")], 12)
+        self.assertEqual([PHONES[i] for i in classes], ["SIL"] * 2 + ["AA"] * 3 + ["SIL"] * 2 + ["ZH"] * 2 + ["SIL"] * 3)
+
+    def test_closure_burst_and_marks_of_a_german_stop_are_one_phone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "a.phn")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("0.0\t0.1\t.\t\n0.1\t0.2\t_p\t\n0.2\t0.22\t!p\t+asp\n0.22\t0.3\ta\t2\n0.3\t0.35\t+\t+lar\n0.35\t0.4\tS\t\n")
+            self.assertEqual(read_sampa(path), [(0.0, 0.1, "SIL"), (0.1, 0.22, "P"), (0.22, 0.35, "AA"), (0.35, 0.4, "SH")])
+
+    def test_louder_speech_opens_the_mouth_further(self):
+        t = np.arange(2 * RATE) / RATE
+        factor = stress(np.sin(900 * t) * np.where(t < 1, 0.05, 0.2), 200)
+        self.assertLess(factor[50], 0.9)
+        self.assertGreater(factor[150], 1.1)
+
+
+class Mouths(unittest.TestCase):
+    def setUp(self):
+        random = np.random.default_rng(3)
+        self.basis = np.linalg.qr(random.standard_normal((1404, 6)))[0].T.reshape(6, 468, 3)
+        self.measures = mouth_measures(self.basis)
+        self.curves = random.standard_normal((500, 6))
+        self.lift = lift_of(self.curves, self.measures)
+
+    def test_a_lift_moves_one_measure_alone(self):
+        np.testing.assert_allclose(self.lift @ self.measures, np.eye(3), atol=1e-9)
+
+    def test_corners_go_outwards_with_the_opening(self):
+        before, after = (curves @ self.measures for curves in (self.curves, with_corners(self.curves, self.measures, self.lift)))
+        np.testing.assert_allclose(after[:, [0, 2]], before[:, [0, 2]], atol=1e-9)
+        slope = (before[:, 0] @ before[:, 1]) / (before[:, 0] @ before[:, 0])
+        np.testing.assert_allclose(after[:, 1] - before[:, 1], (CORNERS_OUT - slope) * np.maximum(before[:, 0], 0), atol=1e-9)
+
+
+class Growth(unittest.TestCase):
+    CONFIG = {**CONFIG, "channels": 8}
+
+    def test_new_blocks_say_nothing_at_first_and_hear_what_the_others_make(self):
+        torch.manual_seed(1)
+        small, large = MotionNetwork({**self.CONFIG, "dilations": [1, 2]}), MotionNetwork({**self.CONFIG, "dilations": [1, 2, 4]})
+        load_grown(large, small.state_dict())
+        pcm = torch.randn(1, samples_for(large.config, 5)) * 0.05
+        with torch.no_grad():
+            wide = small(pcm)[:, 8:-8]
+            torch.testing.assert_close(large(pcm), wide)
+            features = large.features(pcm)
+            torch.testing.assert_close(large.through(large.trunk(features, blocks=2), first=2), large.trunk(features))
+        with self.assertRaisesRegex(ValueError, "stem.weight is missing"):
+            load_grown(large, {k: v for k, v in small.state_dict().items() if k != "stem.weight"})
+
+    def test_stretching_multiplies_opening_and_width_of_all_that_is_said(self):
+        torch.manual_seed(2)
+        network = MotionNetwork({**self.CONFIG, "components": 6})
+        basis = np.linalg.qr(np.random.default_rng(4).standard_normal((1404, 6)))[0].T.reshape(6, 468, 3)
+        measures = mouth_measures(basis)
+        lift = lift_of(np.random.default_rng(5).standard_normal((400, 6)), measures)
+        pcm = torch.randn(1, samples_for(network.config, 4)) * 0.05
+        with torch.no_grad():
+            before = network(pcm)[0].numpy() @ measures
+            stretch(network, measures, lift, (1.2, 1.5, 1.0))
+            after = network(pcm)[0].numpy() @ measures
+        np.testing.assert_allclose(after, before * [1.2, 1.5, 1.0], rtol=1e-3, atol=1e-4)
 
 
 class Apart(unittest.TestCase):

@@ -9,6 +9,7 @@ import { spreadOf } from '../metrics/series.ts';
 import { voiceOf } from '../pipeline/motion-inputs.ts';
 import { countPoseRuns } from '../pipeline/open-job.ts';
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
+import { shownFile } from '../pipeline/resolve-options.ts';
 import type { Studio } from '../pipeline/studio.ts';
 import { Engine } from '../runtime/engine.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
@@ -194,7 +195,7 @@ async function look(
   try {
     const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
     const embedder = await FaceEmbedder.open(engine);
-    const portrait = await loadImage(options.portrait);
+    const portrait = await loadImage(shownFile(options));
     const found = embedder === undefined ? undefined : (await finder.find(portrait))[0];
     const embedding = found === undefined ? undefined : await embedder?.embed(portrait, found.landmarks);
     const measured: Measured[] = [];
@@ -274,7 +275,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     machine: examineMachine(device, options.threads, job.ffmpeg),
     limit,
     clip: {
-      portrait: options.portrait,
+      portrait: shownFile(options),
       audio: voiceOf(options),
       bundle: job.bundle.description.name,
       seed: job.options.seed,

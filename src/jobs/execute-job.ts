@@ -10,6 +10,7 @@ import { hashFile } from '../files/hash-file.ts';
 import { removePartials } from '../files/partial-name.ts';
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
 import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
+import { shownFile } from '../pipeline/resolve-options.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { ClipRenderer, PreparedRender } from './clip-renderer.ts';
 import { contentKey, type FileHashes } from './content-key.ts';
@@ -128,12 +129,12 @@ async function prepareUnlessDone(
   surroundings: JobSurroundings,
 ): Promise<PreparedJob | { readonly clip: RecordedClip }> {
   const { hashes, signal, renderer, expectedKey, onProgress } = surroundings;
-  const { output, portrait } = job.options;
+  const { output } = job.options;
   const key = await contentKey(job.options, hashes);
   if (expectedKey !== undefined && key !== expectedKey) {
     throw new MediaError(
       `Cannot render ${job.name}: expected the portrait, speech, LoRAs and bundle that were queued, got others under their names`,
-      portrait,
+      shownFile(job.options),
     );
   }
   signal.throwIfAborted();

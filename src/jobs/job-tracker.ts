@@ -3,6 +3,7 @@
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
 import { voiceOf } from '../pipeline/motion-inputs.ts';
 import { combineProgress } from '../pipeline/progress.ts';
+import { shownFile } from '../pipeline/resolve-options.ts';
 import {
   type BatchEvent,
   type BatchReport,
@@ -64,7 +65,7 @@ export class JobTracker {
       report: {
         index,
         name,
-        portrait: options.portrait,
+        portrait: shownFile(options),
         audio: voiceOf(options),
         output: options.output,
         state: 'waiting',

@@ -6,6 +6,9 @@ import type { Job } from './open-job.ts';
 import type { ClipProgress } from './progress.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
+/** x264's quality for films whose surroundings are to stay as they were: beyond what an eye can tell apart. */
+const SOURCE_CRF = 10;
+
 /**
  * Opens the video of a clip; the caller's to dispose of.
  *
@@ -26,6 +29,7 @@ export function openVideo(
     frames,
     audioPath: sound,
     force: options.overwrite,
+    ...(options.source !== undefined && { crf: SOURCE_CRF }),
     metadata: { comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}` },
     beforePublish,
     signal: options.signal,

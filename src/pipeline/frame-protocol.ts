@@ -10,6 +10,7 @@ import type { NetworkProfile } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Framing } from '../scene/framing.ts';
+import type { OpenFilmOptions } from '../scene/open-film.ts';
 import type { SceneView } from '../scene/scene.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 
@@ -32,6 +33,14 @@ export interface PortraitRequest {
   readonly resolution: number;
   readonly framing: Framing;
   readonly view: SceneView;
+}
+
+/** Opens a clip with a film whose face gets another voice. */
+export interface FilmRequest
+  extends Pick<OpenFilmOptions, 'path' | 'ffmpeg' | 'fps' | 'duration' | 'face' | 'resolution' | 'view'> {
+  readonly kind: 'open-film';
+  /** Chosen by the caller, for all later requests. */
+  readonly clip: number;
 }
 
 /** A film or a motion file that is opened, and kept under a number until it is closed. */
@@ -89,6 +98,7 @@ export type FrameRequest =
   | StartRequest
   | { readonly kind: 'take-profile' }
   | PortraitRequest
+  | FilmRequest
   | RecordingRequest
   | MotionRequest
   | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }
@@ -110,6 +120,13 @@ export interface PortraitInfo {
   readonly reference: SceneReference;
 }
 
+/** What is known of a film before it gets its voice. */
+export interface FilmInfo extends PortraitInfo {
+  readonly fps: number;
+  /** Of the film, as far as it was looked at. */
+  readonly frames: number;
+}
+
 /** What the thread has done since it started. */
 export interface FrameProfile {
   /** Requests by their kind; they may overlap. */
@@ -123,6 +140,7 @@ export interface FrameResults {
   readonly start: undefined;
   readonly 'take-profile': FrameProfile;
   readonly 'open-portrait': PortraitInfo;
+  readonly 'open-film': FilmInfo;
   readonly 'open-recording': RecordingInfo;
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;

@@ -9,6 +9,8 @@ import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Scene } from '../scene/scene.ts';
 import type {
   Driving,
+  FilmInfo,
+  FilmRequest,
   FrameProfile,
   FrameRequest,
   FrameResults,
@@ -23,6 +25,12 @@ type Client = ThreadClient<FrameRequest, FrameResults>;
 
 /** Options of {@link FrameThread.openPortrait}. */
 export interface OpenClipOptions extends Omit<PortraitRequest, 'kind' | 'clip'> {
+  readonly onNotice?: ((message: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link FrameThread.openFilm}. */
+export interface OpenFilmClipOptions extends Omit<FilmRequest, 'kind' | 'clip'> {
   readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -57,14 +65,14 @@ export interface ClipDriving {
 }
 
 /** A clip's portrait on the thread; gets its motion by {@link ThreadPortrait.move}. */
-export class ThreadPortrait {
-  readonly info: PortraitInfo;
+export class ThreadPortrait<Info extends PortraitInfo = PortraitInfo> {
+  readonly info: Info;
   readonly #client: Client;
   readonly #clip: number;
   #driving: ClipDriving = {};
 
   /** @internal made by {@link FrameThread.openPortrait} */
-  constructor(client: Client, clip: number, info: PortraitInfo) {
+  constructor(client: Client, clip: number, info: Info) {
     this.#client = client;
     this.#clip = clip;
     this.info = info;
@@ -164,13 +172,35 @@ export class FrameThread {
    * @throws `signal.reason` if it aborts.
    */
   async openPortrait({ onNotice, signal, ...options }: OpenClipOptions): Promise<ThreadPortrait> {
+    return this.#open(
+      (clip) => this.#client.request({ ...options, kind: 'open-portrait', clip }, { onNotice }),
+      signal,
+    );
+  }
+
+  /**
+   * Follows the face in a film and prepares its frames.
+   *
+   * @throws what {@link openFilm} throws.
+   * @throws `signal.reason` if it aborts.
+   */
+  async openFilm({ onNotice, signal, ...options }: OpenFilmClipOptions): Promise<ThreadPortrait<FilmInfo>> {
+    return this.#open(
+      (clip) => this.#client.request({ ...options, kind: 'open-film', clip }, { onNotice }),
+      signal,
+    );
+  }
+
+  async #open<Info extends PortraitInfo>(
+    request: (clip: number) => Promise<Info>,
+    signal: AbortSignal | undefined,
+  ): Promise<ThreadPortrait<Info>> {
     signal?.throwIfAborted();
     await this.#started;
     const clip = this.#nextClip++;
     const close = () => this.#client.request({ kind: 'close-clip', clip }).catch(() => undefined);
-    const opening = this.#client.request({ ...options, kind: 'open-portrait', clip }, { onNotice });
     try {
-      return new ThreadPortrait(this.#client, clip, await untilAborted(opening, signal, close));
+      return new ThreadPortrait(this.#client, clip, await untilAborted(request(clip), signal, close));
     } catch (error) {
       await close();
       throw error;

@@ -13,11 +13,13 @@ import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
+import { FilmPortrait, openFilm } from '../scene/open-film.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
 import type { Scene, ScenePortrait } from '../scene/scene.ts';
 import { trackFilm } from '../tracking/track-film.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
 import type {
+  FilmRequest,
   FrameRequest,
   MotionRequest,
   PortraitRequest,
@@ -29,7 +31,7 @@ import type {
 /** A clip on this thread. */
 interface Clip {
   readonly controller: AbortController;
-  portrait?: ScenePortrait;
+  portrait?: ScenePortrait | FilmPortrait;
   /** Held until the clip is closed. */
   motion?: Lease<LoadedMotion>;
   scene?: Scene;
@@ -118,6 +120,30 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
   return { result: { width, height, reference } };
 }
 
+async function openFilmClip(request: FilmRequest, notice: (message: string) => void): Promise<Answer> {
+  const { path, ffmpeg, fps, duration, face, resolution, view } = request;
+  const clip: Clip = { controller: new AbortController() };
+  clips.set(request.clip, clip);
+  const { finder } = await smallNetworks();
+  const { signal } = clip.controller;
+  const film = await openFilm({
+    ...{ path, ffmpeg, fps, duration, face, resolution, view, finder, signal },
+    onNotice: notice,
+  });
+  clip.portrait = film;
+  const { width, height, reference, track } = film;
+  return { result: { width, height, reference, fps: track.fps, frames: track.frames } };
+}
+
+async function closeClip(id: number): Promise<Answer> {
+  const clip = clips.get(id);
+  clips.delete(id);
+  clip?.controller.abort();
+  await clip?.motion?.release();
+  if (clip?.portrait instanceof FilmPortrait) await clip.portrait.dispose();
+  return { result: undefined };
+}
+
 async function openRecording(
   { recording: id, source }: RecordingRequest,
   notice: (message: string) => void,
@@ -185,6 +211,8 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
     }
     case 'open-portrait':
       return openClip(request, notice);
+    case 'open-film':
+      return openFilmClip(request, notice);
     case 'open-recording':
       return openRecording(request, notice);
     case 'close-recording':
@@ -204,13 +232,8 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       const result = await sceneOf(request.clip).compose(request.frame, request.decoded);
       return { result, transfer: [result.data.buffer as ArrayBuffer] };
     }
-    case 'close-clip': {
-      const clip = clips.get(request.clip);
-      clips.delete(request.clip);
-      clip?.controller.abort();
-      await clip?.motion?.release();
-      return { result: undefined };
-    }
+    case 'close-clip':
+      return closeClip(request.clip);
   }
 }
 

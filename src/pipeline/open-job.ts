@@ -15,9 +15,9 @@ import { posesByFrame } from '../models/pose-guider.ts';
 import { sceneViewOf } from '../scene/scene.ts';
 import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
-import { disposeDriving, openMotionInputs } from './motion-inputs.ts';
+import { disposeDriving, type MotionInputs, openMotionInputs } from './motion-inputs.ts';
 import { keysWhere } from './options/clip-keys.ts';
-import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
+import { type ResolvedOptions, resolveOptions, shownFile } from './resolve-options.ts';
 import { type PlannedFrames, planFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
 
 /** All that is known before anything is rendered. */
@@ -96,7 +96,6 @@ export async function openJob(
   onPlanned?: (job: Job) => void,
 ): Promise<OpenedJob> {
   const resolved = resolveOptions(options);
-  const { portrait: picture, framing, signal } = resolved;
   const output = await prepareOutput(resolved.output, {
     force: resolved.overwrite,
     inputs: keysWhere(({ path }) => path?.to === 'input').flatMap((key) => (resolved[key] as string) ?? []),
@@ -104,9 +103,36 @@ export async function openJob(
   const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
-  // The face is found while the sound is read; if both fail, the face is reported.
+  const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
+  const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
+    const frames = frameCount(duration, fps);
+    const planned = planFrames(bundle, resolved.preset, sampling, frames);
+    const samples = pcm.length;
+    const found = { ffmpeg, bundle, sampling, sound, samples, fps, frames };
+    const job = { options: resolved, output, ...found, ...planned };
+    onPlanned?.(job);
+    return job;
+  };
+  const opening = { resolved, bundle, plan, notice, frameThread, ffmpeg };
+  return resolved.source === undefined ? openStill(opening) : openSource(opening, resolved.source);
+}
+
+/** What opening takes that is the same for stills and films. */
+interface Opening {
+  readonly resolved: ResolvedOptions;
+  readonly bundle: Bundle;
+  readonly plan: (inputs: MotionInputs, fps: number) => Job;
+  readonly notice: (message: string) => void;
+  readonly frameThread: () => FrameThread;
+  readonly ffmpeg: FfmpegInfo;
+}
+
+/** The face is found while the sound is read; if both fail, the face is reported. */
+async function openStill(opening: Opening): Promise<OpenedJob> {
+  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { framing, signal } = resolved;
   const finding = frameThread().openPortrait({
-    path: picture,
+    path: shownFile(resolved),
     resolution: bundle.description.resolution,
     framing,
     view: sceneViewOf(bundle.description),
@@ -114,31 +140,12 @@ export async function openJob(
     signal,
   });
   const stop = new AbortController();
-  const plan = async () => {
-    const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
-    const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
-    const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal: either, notice });
-    const { pcm, duration, sound, driving } = inputs;
-    const fps = resolved.fps ?? bundle.description.fps;
-    const frames = frameCount(duration, fps);
-    const planned = planFrames(bundle, resolved.preset, sampling, frames);
-    const samples = pcm.length;
-    const job = {
-      options: resolved,
-      output,
-      ffmpeg,
-      bundle,
-      sampling,
-      sound,
-      samples,
-      fps,
-      frames,
-      ...planned,
-    };
-    onPlanned?.(job);
-    return { job, pcm, driving };
-  };
-  const planning = plan();
+  const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
+  const reading = { ffmpeg, frameThread, signal: either, notice };
+  const planning = openMotionInputs(resolved, reading).then((inputs) => ({
+    ...inputs,
+    job: plan(inputs, resolved.fps ?? bundle.description.fps),
+  }));
   planning.catch(() => {}); // awaited below
   const portrait = await finding.catch(async (error) => {
     stop.abort();
@@ -156,6 +163,43 @@ export async function openJob(
     await portrait.dispose();
     throw error;
   }
+}
+
+/** Seconds of film beyond the sound's end that are looked at: the last frame begins before and ends after it. */
+const FILM_MARGIN = 0.5;
+
+/** The sound says how much of the film is needed, and the film how many frames a second there are. */
+async function openSource(opening: Opening, source: string): Promise<OpenedJob> {
+  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { fps, drivingFace: face } = resolved;
+  const signal = resolved.signal ?? new AbortController().signal;
+  const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal, notice });
+  const film = await frameThread().openFilm({
+    path: source,
+    ...{ ffmpeg, fps, face },
+    duration: inputs.duration + FILM_MARGIN,
+    resolution: bundle.description.resolution,
+    view: sceneViewOf(bundle.description),
+    onNotice: notice,
+    signal,
+  });
+  try {
+    const job = plan(inputs, film.info.fps);
+    if (job.frames > film.info.frames) {
+      const length = seconds(film.info.frames / film.info.fps);
+      notice(
+        `${source} has ${length} and the speech ${seconds(inputs.duration)}: the film is shown back and forth`,
+      );
+    }
+    return { job, pcm: inputs.pcm, portrait: film };
+  } catch (error) {
+    await film.dispose();
+    throw error;
+  }
+}
+
+function seconds(value: number): string {
+  return `${value.toFixed(1)} s`;
 }
 
 /** Evaluations of the denoiser, guidance branches counted singly. */

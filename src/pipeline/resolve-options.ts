@@ -11,6 +11,13 @@ import { refusalOf, showValue } from './options/option-types.ts';
 export type ResolvedOptions = AnimateOptions &
   Required<Pick<AnimateOptions, DefaultedKeys<typeof CLIP_OPTIONS>>>;
 
+/** The file that shows who speaks: the portrait, or the film. */
+export function shownFile({ portrait, source }: Pick<AnimateOptions, 'portrait' | 'source'>): string {
+  const file = portrait ?? source;
+  if (file === undefined) throw new Error('options without portrait and source were not checked');
+  return file;
+}
+
 /** Options of {@link findInvalidOptions}. */
 export interface FindInvalidOptions {
   /** Whether the options are a part of those of a clip, so that nothing is missing. @defaultValue false */
@@ -48,6 +55,13 @@ const DEFAULTS: readonly (readonly [string, unknown])[] = OPTION_NAMES.map(
   (key) => [key, specOf(key).default] as const,
 ).filter(([, value]) => value !== undefined);
 
+/** What says something: a default says what its absence does, also where options are resolved a second time. */
+function withoutDefaults(values: Readonly<Record<string, unknown>>): Partial<AnimateOptions> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([key, value]) => !isOption(key) || value !== specOf(key).default),
+  );
+}
+
 /** Everything that {@link resolveOptions} would throw, for callers that have errors of their own to add. */
 export function findInvalidOptions(
   options: Readonly<Record<string, unknown>> | AnimateOptions,
@@ -75,11 +89,15 @@ export function findInvalidOptions(
   }
   for (const { find, whole } of CLIP_RULES) {
     if (partial && whole) continue;
-    const broken = find((whole ? values : right) as Partial<AnimateOptions>);
+    const broken = find(withoutDefaults(whole ? values : right));
     if (broken !== undefined) {
       errors.push(new InvalidOptionError(broken.problem, broken.option, values[broken.option]));
     }
   }
+  // Rules are about options, too: all are told in one order.
+  const place = ({ option }: InvalidOptionError): number =>
+    (OPTION_NAMES as readonly string[]).indexOf(option);
+  errors.sort((a, b) => place(a) - place(b));
   for (const key of Object.keys(values)) {
     if (isOption(key) || values[key] === undefined) continue;
     const suggestion = closestName(key, OPTION_NAMES);

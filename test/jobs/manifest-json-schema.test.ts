@@ -13,7 +13,7 @@ function isAccepted(key: string, value: unknown): boolean {
   if (Object.hasOwn(JOB_CONTROLS, key)) {
     return JOB_CONTROLS[key as keyof JobControl].type.safeParse(value).success;
   }
-  return findInvalidOptions({ ...CLIP, [key]: value }).length === 0;
+  return findInvalidOptions({ ...CLIP, [key]: value }, { partial: true }).length === 0;
 }
 
 test('a job has the keys that manifests take', () => {
@@ -49,7 +49,7 @@ for (const [key, schema] of Object.entries(JOB_PROPERTIES)) {
   } else if (names !== undefined) {
     test(`${key}: the names are those of the check`, () => {
       for (const name of names) assert.ok(isAccepted(key, name), name);
-      const message = findInvalidOptions({ ...CLIP, [key]: 'none of them' })[0]!.message;
+      const message = findInvalidOptions({ ...CLIP, [key]: 'none of them' }, { partial: true })[0]!.message;
       const expected = /expected (.*), got/.exec(message)![1]!.split(/, | or /);
       assert.deepEqual(expected, names);
     });

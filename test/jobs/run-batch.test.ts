@@ -191,9 +191,8 @@ test('a batch that was ended between a video and its name renders it again, and 
 
 test('each job fails alone, with its reason', async () => {
   const { report, folder } = await runWith([job('a'), job('b'), job('c')], {
-    onPrepare: ({ options }) => {
-      if (options.portrait.endsWith('b.jpg'))
-        throw new FaceError('no face here', options.portrait, 'no-face');
+    onPrepare: ({ options: { portrait = '' } }) => {
+      if (portrait.endsWith('b.jpg')) throw new FaceError('no face here', portrait, 'no-face');
     },
   });
   assert.equal(statesOf(report), 'done failed done');

@@ -25,6 +25,8 @@ test('the required options alone get the documented defaults, and nothing from a
     bundle: 'tiny',
     preset: 'fast',
     seed: 42,
+    drivingGaps: 'refuse',
+    drivingMode: 'relative',
     device: 'auto',
     framing: 'paste-back',
     expressionScale: 1,
@@ -38,6 +40,11 @@ test('the required options alone get the documented defaults, and nothing from a
   });
 });
 
+test('options that were resolved are right a second time', () => {
+  const resolved = resolveOptions(REQUIRED);
+  assert.deepEqual(resolveOptions(resolved), resolved);
+});
+
 test('given values win over defaults, undefined ones do not', () => {
   const resolved = resolveOptions({ ...REQUIRED, seed: 0, still: true, steps: undefined, device: undefined });
   assert.equal(resolved.seed, 0);
@@ -48,8 +55,8 @@ test('given values win over defaults, undefined ones do not', () => {
 
 test('missing required options are reported together, with what they are', () => {
   assert.deepEqual(messages({}), [
-    'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing',
-    'Cannot animate without audio: expected the path of a speech recording, got nothing',
+    'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing; or give source',
+    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving or motion',
     'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
   ]);
 });

@@ -34,13 +34,19 @@ const DRIVING_PARTS = `some of ${MOTION_PARTS.join(', ')}, separated by commas`;
 
 /** Every option by name, in the order of help and messages. */
 export const CLIP_OPTIONS = {
-  /** Picture with one clear face. */
+  /** Picture with one clear face; given, unless there is a `source`. */
   portrait: option(path('the path of a picture with one clear face'), {
     description: 'Picture with one clear face.',
     group: 'input',
-    required: true,
     path: { to: 'input' },
     flag: {},
+  }),
+  /** Film whose mouth is to speak `audio`; its head, eyes, background and light stay, and it goes back and forth where it is shorter. */
+  source: option(path('the path of a film of one person'), {
+    description: 'Film that gets another voice, in place of a portrait.',
+    group: 'input',
+    path: { to: 'input' },
+    flag: { help: 'film that gets another voice, in place of a portrait' },
   }),
   /** Speech, in any file that ffmpeg can read sound from. @defaultValue the driving film's sound */
   audio: option(path('the path of a speech recording'), {
@@ -356,12 +362,18 @@ type ClipValues = OptionsOf<typeof CLIP_OPTIONS>;
 
 /** Rules between options, in the order of messages. */
 export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
+  atLeastOneOf<ClipValues>(['portrait', 'source'], 'the path of a picture with one clear face'),
+  atMostOneOf<ClipValues>(['portrait', 'source']),
+  // A film has its own head and eyes, and the new voice its mouth.
+  atMostOneOf<ClipValues>(['source', 'driving']),
+  atMostOneOf<ClipValues>(['source', 'motion']),
+  atMostOneOf<ClipValues>(['source', 'headMotion']),
   atLeastOneOf<ClipValues>(['audio', 'driving', 'motion'], 'the path of a speech recording'),
   atMostOneOf<ClipValues>(['driving', 'motion']),
   needsOneOf<ClipValues>('drivingParts', ['driving', 'motion']),
-  needsOneOf<ClipValues>('drivingMode', ['driving', 'motion']),
-  needsOneOf<ClipValues>('drivingGaps', ['driving']),
-  needsOneOf<ClipValues>('drivingFace', ['driving']),
+  needsOneOf<ClipValues>('drivingMode', ['driving', 'motion'], CLIP_OPTIONS.drivingMode.default),
+  needsOneOf<ClipValues>('drivingGaps', ['driving'], CLIP_OPTIONS.drivingGaps.default),
+  needsOneOf<ClipValues>('drivingFace', ['driving', 'source']),
   {
     find: ({ sampler, steps }) => {
       if (sampler === undefined || !DISTILLED_SAMPLERS.has(sampler)) return undefined;
@@ -372,6 +384,16 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
         hint: 'take another sampler for more',
       };
       return { option: 'steps', problem };
+    },
+  },
+  {
+    find: ({ source, framing }) => {
+      if (source === undefined || framing !== 'crop') return undefined;
+      const problem = {
+        expected: ['paste-back with ', { option: 'source' }, ', which keeps its surroundings'],
+        got: 'crop',
+      };
+      return { option: 'framing', problem };
     },
   },
   ...outputIsNoInput<ClipValues>(CLIP_OPTIONS),

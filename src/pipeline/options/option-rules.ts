@@ -10,7 +10,7 @@ export interface BrokenRule<Key extends string> {
   readonly problem: OptionProblem;
 }
 
-/** A rule over options; it sees those whose values are right by themselves. */
+/** A rule over options; it sees those whose values are right by themselves, and are not the defaults. */
 export interface OptionRule<Options extends object> {
   /**
    * Whether it is about what is missing: it means nothing for a part of the options, as a manifest's defaults, and sees all
@@ -58,15 +58,21 @@ export function atMostOneOf<Options extends object>(
   };
 }
 
-/** The option means nothing unless one of `others` is given. */
+/**
+ * The option means nothing unless one of `others` is given.
+ *
+ * @param standard - its default, which options that were resolved before have without anybody's wish.
+ */
 export function needsOneOf<Options extends object>(
   key: keyof Options & string,
   others: readonly (keyof Options & string)[],
+  standard?: unknown,
 ): OptionRule<Options> {
   return {
     whole: true,
     find: (values) => {
-      if (values[key] === undefined || others.some((other) => values[other] !== undefined)) return undefined;
+      if (values[key] === undefined || values[key] === standard) return undefined;
+      if (others.some((other) => values[other] !== undefined)) return undefined;
       return {
         option: key,
         problem: { expected: ['it together with ', ...mentions(others)], got: 'it alone' },

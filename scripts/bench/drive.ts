@@ -1,0 +1,195 @@
+/**
+ * Measures how well films drive portraits: a film its own frame at rest, and other people's portraits. What is measured is the
+ * moved portrait before the denoiser, which keeps its geometry; landmarks are measured in the pictures anew.
+ *
+ *     node --import=tsx scripts/bench/drive.ts FILMS FOLDER PORTRAIT…
+ *
+ * FILMS: films of people, a folder; FOLDER: for contact sheets and drive.md.
+ */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { RecordedSource } from '../../src/driving/recorded-source.ts';
+import { posesFromRest } from '../../src/driving/relative-pose.ts';
+import { FaceFinder } from '../../src/face/face-finder.ts';
+import { choosePortraitFace } from '../../src/face/portrait-face.ts';
+import { cropSquare } from '../../src/image/crop.ts';
+import { saveImage } from '../../src/image/encode-image.ts';
+import { loadImage } from '../../src/image/load-image.ts';
+import type { RgbImage } from '../../src/image/rgb-image.ts';
+import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
+import { readFrames } from '../../src/media/read-frames.ts';
+import { psnr } from '../../src/metrics/psnr.ts';
+import { correlation, deviation, mean } from '../../src/metrics/series.ts';
+import { structuralSimilarity } from '../../src/metrics/ssim.ts';
+import { type FaceMeasures, measureFace } from '../../src/motion/face-measures.ts';
+import { MESH_VALUES, POSE_VALUES } from '../../src/motion/motion.ts';
+import { Engine } from '../../src/runtime/engine.ts';
+import { AnimatedPortrait } from '../../src/scene/portrait.ts';
+import { FaceTracker } from '../../src/tracking/face-tracker.ts';
+import { type FaceTrack, trackFilm } from '../../src/tracking/track-film.ts';
+
+const SIZE = 256;
+const SCALES = { expressionScale: 1, mouthScale: 1, blinkScale: 1, headPoseScale: 1 };
+/** Lids of a film that are shut so far are a blink; those of the result must be as far. */
+const BLINK = 0.35;
+/** Lips this near to where they close are closed, in cm. */
+const CLOSED = 0.06;
+const TILES = 12;
+
+const [films, folder, ...portraits] = process.argv.slice(2);
+if (films === undefined || folder === undefined) throw new Error('expected films and a folder');
+mkdirSync(folder, { recursive: true });
+const ffmpeg = await locateFfmpeg({ env: process.env });
+const engine = await Engine.open({ device: 'cpu' });
+const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
+
+interface Row {
+  readonly name: string;
+  readonly opening: number;
+  readonly amplitude: number;
+  readonly rotation: number;
+  readonly blinks: string;
+  readonly closures: string;
+  readonly psnr: number;
+  readonly ssim: number;
+}
+
+function measuresOf({ meshes, frames }: FaceTrack): FaceMeasures[] {
+  const mesh = new Float32Array(MESH_VALUES);
+  return Array.from({ length: frames }, (_, frame) => {
+    meshes!.read(frame, mesh);
+    return measureFace(mesh);
+  });
+}
+
+/** Stretches of frames in which both lids are shut by the share {@link BLINK} of their opening at least. */
+function blinksOf(measures: readonly FaceMeasures[], open: number): [number, number][] {
+  const found: [number, number][] = [];
+  measures.forEach(({ lids }, frame) => {
+    if ((lids[0] + lids[1]) / 2 > (1 - BLINK) * open) return;
+    const last = found.at(-1);
+    if (last !== undefined && last[1] >= frame - 2) last[1] = frame;
+    else found.push([frame, frame]);
+  });
+  return found;
+}
+
+async function drive(
+  name: string,
+  track: FaceTrack,
+  frames: readonly RgbImage[],
+  image: RgbImage,
+  self: boolean,
+): Promise<Row> {
+  const face = choosePortraitFace(image, await finder.find(image), { path: name });
+  const portrait = await AnimatedPortrait.create({ image, face, resolution: SIZE, framing: 'crop' });
+  const source = new RecordedSource({
+    ...{ recording: track, mode: 'relative', fps: track.fps, mesh: face.mesh, transform: face.transform },
+    scales: SCALES,
+  });
+  const tracker = new FaceTracker(finder);
+  const seen: (FaceMeasures & { pose: Float64Array })[] = [];
+  const [noise, likeness]: [number[], number[]] = [[], []];
+  const tiles: RgbImage[] = [];
+  const { square } = portrait;
+  for (let frame = 0; frame < track.frames; frame++) {
+    const picture = portrait.renderBase(await source.at(frame));
+    const found = await tracker.next(picture);
+    if (found === undefined) throw new Error(`${name}: no face in frame ${frame} of the result`);
+    seen.push({ ...measureFace(found.mesh), pose: found.pose });
+    if (self) {
+      const truth = cropSquare(frames[frame]!, { x: square.x, y: square.y, size: square.side }, SIZE);
+      noise.push(psnr(picture, truth));
+      likeness.push(structuralSimilarity(picture, truth).ssim);
+    }
+    if (frame % Math.ceil(track.frames / TILES) === 0) tiles.push(picture);
+  }
+  const columns = Math.ceil(tiles.length / 2);
+  const sheet = new Uint8Array(columns * 2 * SIZE * SIZE * 3);
+  tiles.forEach(({ data }, tile) => {
+    for (let y = 0; y < SIZE; y++) {
+      const to = ((Math.floor(tile / columns) * SIZE + y) * columns + (tile % columns)) * SIZE * 3;
+      sheet.set(data.subarray(y * SIZE * 3, (y + 1) * SIZE * 3), to);
+    }
+  });
+  await saveImage(path.join(folder!, `${name}.jpg`), {
+    data: sheet,
+    width: columns * SIZE,
+    height: 2 * SIZE,
+  });
+
+  const film = measuresOf(track);
+  const lips = { film: film.map((m) => m.lips), result: seen.map((m) => m.lips) };
+  const relative = posesFromRest(track);
+  const axes = [0, 1, 2].map((axis) => {
+    const wanted = film.map((_, i) => relative[i * POSE_VALUES + axis]!);
+    const got = seen.map(({ pose }) => pose[axis]!);
+    const shift = mean(got) - mean(wanted);
+    return mean(got.map((value, i) => (value - wanted[i]! - shift) ** 2));
+  });
+  const rest = measureFace(track.rest.mesh!);
+  const own = measureFace(face.mesh);
+  const blinks = blinksOf(film, (rest.lids[0] + rest.lids[1]) / 2);
+  const kept = blinks.filter(([from, to]) => {
+    const least = Math.min(
+      ...seen.slice(Math.max(0, from - 1), to + 2).map(({ lids }) => (lids[0] + lids[1]) / 2),
+    );
+    return least <= ((1 - BLINK) * (own.lids[0] + own.lids[1])) / 2;
+  });
+  const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
+  const filmClosed = Math.min(0.12, sorted(lips.film)[Math.floor(0.03 * lips.film.length)]!);
+  const closed = lips.film.flatMap((gap, i) => (gap <= filmClosed + CLOSED ? [i] : []));
+  const resultClosed = Math.max(0.02, sorted(lips.result)[Math.floor(0.03 * lips.result.length)]!);
+  const met = closed.filter((i) => lips.result[i]! <= Math.min(0.12, resultClosed) + CLOSED);
+  return {
+    name,
+    opening: correlation(lips.film, lips.result),
+    amplitude: deviation(lips.result) / deviation(lips.film) / (own.mouthWidth / rest.mouthWidth),
+    rotation: Math.sqrt(axes.reduce((sum, value) => sum + value, 0)),
+    blinks: `${kept.length} of ${blinks.length}`,
+    closures: `${met.length} of ${closed.length}`,
+    psnr: mean(noise),
+    ssim: mean(likeness),
+  };
+}
+
+const rows: Row[] = [];
+try {
+  const pictures = await Promise.all(portraits.map((file) => loadImage(file, {})));
+  for (const file of readdirSync(films)) {
+    const film = path.join(films, file);
+    const name = path.basename(file, path.extname(file));
+    const track = await trackFilm(film, { ffmpeg, finder });
+    const frames: RgbImage[] = [];
+    for await (const frame of readFrames(film, { ffmpeg, fps: track.fps })) frames.push(frame);
+    rows.push(await drive(`${name} drives itself`, track, frames, frames[track.rest.frame]!, true));
+    for (const [i, picture] of pictures.entries()) {
+      const other = path.basename(portraits[i]!, path.extname(portraits[i]!));
+      rows.push(await drive(`${name} drives ${other}`, track, frames, picture, false));
+    }
+    process.stdout.write(`${JSON.stringify(rows.at(-1))}\n`);
+  }
+} finally {
+  await finder.dispose();
+  await engine.dispose();
+}
+const number = (value: number, digits: number): string =>
+  Number.isFinite(value) ? value.toFixed(digits) : '';
+const lines = rows.map(
+  ({ name, opening, amplitude, rotation, blinks, closures, psnr: noise, ssim: likeness }) =>
+    `| ${name} | ${number(opening, 3)} | ${number(amplitude, 2)} | ${number(rotation, 2)} | ${blinks} | ${closures} | ${number(noise, 1)} | ${number(likeness, 3)} |`,
+);
+writeFileSync(
+  path.join(folder, 'drive.md'),
+  `# Films that drive portraits
+
+Made by scripts/bench/drive.ts; before the denoiser, landmarks measured anew in the pictures. Opening: correlation of the inner
+lips' gap with the film's; amplitude: its deviation against the film's, in units of the mouth's width; rotation: root mean
+square of the error of the head's turn, degrees; blinks and closures that the result has, of those of the film; PSNR (dB) and
+SSIM against the film's own frames.
+
+| | opening | amplitude | rotation | blinks | closures | PSNR | SSIM |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+${lines.join('\n')}
+`,
+);
