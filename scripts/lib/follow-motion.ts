@@ -14,7 +14,7 @@ import { loadExpressionBasis } from '../../src/motion/expression-basis.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { openPortrait } from '../../src/scene/open-portrait.ts';
-import type { Scene, ScenePortrait } from '../../src/scene/scene.ts';
+import type { Scene } from '../../src/scene/scene.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { EXERCISE, exerciseFrames } from './exercise.ts';
 import { type FaceMeasures, MEASURES, measureLandmarks, measureMesh } from './face-measures.ts';
