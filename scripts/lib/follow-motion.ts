@@ -14,7 +14,7 @@ import { loadExpressionBasis } from '../../src/motion/expression-basis.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { openPortrait } from '../../src/scene/open-portrait.ts';
-import type { Scene, ScenePortrait } from '../../src/scene/scene.ts';
+import type { Scene } from '../../src/scene/scene.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { EXERCISE, exerciseFrames } from './exercise.ts';
 import { type FaceMeasures, MEASURES, measureLandmarks, measureMesh } from './face-measures.ts';
@@ -132,7 +132,7 @@ export async function followPortrait(
   const frames = exerciseFrames();
   const moved = frames.map(({ motion }) => motions.at(motion));
   const atRest = motions.at({});
-  const transform = await poseOf(portraitPath, portrait, setup);
+  const transform = await poseOf(portraitPath, setup);
   const driven = moved.map(({ offsets, pose }) =>
     measureMesh(
       portrait.mesh.map((value, i) => value + offsets[i]!),
@@ -193,7 +193,7 @@ function isSwing(at: (phase: number) => { width?: number; head?: readonly number
   return width !== undefined || head !== undefined;
 }
 
-async function poseOf(file: string, portrait: ScenePortrait, { finder }: FollowSetup): Promise<Float64Array> {
+async function poseOf(file: string, { finder }: FollowSetup): Promise<Float64Array> {
   const image = await loadImage(file);
   const face = (await finder.find(image))[0]!;
   return fitFaceGeometry(face.landmarks, image.width, image.height).transform;

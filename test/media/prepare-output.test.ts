@@ -25,7 +25,12 @@ const BAD: readonly (readonly [what: string, path: string, code: string, message
   ],
   ['a file for a folder', at('file.mp4', 'talk.mp4'), 'MEDIA', /expected a folder, got/],
   ['a folder as the file', at('folder.mp4'), 'MEDIA', /expected a file name, got a folder$/],
-  ['a file that exists', at('file.mp4'), 'MEDIA', /expected a new file, got one that exists.*overwrite: true/],
+  [
+    'a file that exists',
+    at('file.mp4'),
+    'MEDIA',
+    /expected a new file, got one that exists.*overwrite: true/,
+  ],
   ['an unknown extension', at('talk.avi'), 'INVALID_OPTION', /ends in \.mp4, \.m4v, \.mov, got \.avi$/],
   ['no extension', at('talk'), 'INVALID_OPTION', /got no extension$/],
 ];

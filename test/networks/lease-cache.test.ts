@@ -60,7 +60,13 @@ test('what nobody uses is kept for the next, and goes when others come', LIMIT, 
     await lease.release();
     await lease.release();
   }
-  assert.deepEqual([opened, disposed], [['a', 'b', 'c'], ['a', 'b']]);
+  assert.deepEqual(
+    [opened, disposed],
+    [
+      ['a', 'b', 'c'],
+      ['a', 'b'],
+    ],
+  );
   const held = await acquired('c');
   await (await acquired('d')).release();
   await (await acquired('e')).release();
