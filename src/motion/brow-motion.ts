@@ -24,9 +24,9 @@ const OCTAVES = [
 const ACCENTS = 0.75;
 const FURROWS = 0.14;
 /** Centimetres of an accent, of the raise that some phrases begin with, and of a question. */
-const ACCENT = 0.44;
+const ACCENT = 0.5;
 const FURROW = 0.22;
-const OPENING = 0.36;
+const OPENING = 0.4;
 const OPENING_SHARE = 0.5;
 const QUESTION = 0.55;
 /** Centimetres beyond which brows do not go. */

@@ -17,18 +17,18 @@ const DOWN = 0.55;
 const UP = 0.17;
 const ASIDE = 0.16;
 /** Degrees of a gesture of usual size. */
-const NOD = 3.9;
+const NOD = 3.6;
 const LIFT = 2.8;
 const TILT = 3.2;
 const TURN = 3.4;
 /** Times the usual size that no gesture passes. */
-const MOST = 1.7;
+const MOST = 1.6;
 /** Share of a nod by which the head first goes the other way. */
 const WIND_UP = 0.22;
 /** Degrees of the tilt and the lift at a question, and of the nod that some phrases end with. */
 const QUESTION_TILT = 3.6;
 const QUESTION_LIFT = 2;
-const END_NOD = 2;
+const END_NOD = 1.7;
 const END_NOD_SHARE = 0.45;
 
 /** Adds the gestures at a time to pitch, yaw and roll in degrees. */
@@ -50,10 +50,12 @@ export function createHeadGestures({ prosody, seed, frequency }: HeadGesturesOpt
     const kind = random.uniform();
     const size = Math.min(MOST, (0.55 + 0.75 * strength) * Math.exp(0.35 * random.normal()));
     const side = random.uniform() < 0.5 ? -1 : 1;
+    // Large gestures take longer: a head is heavy.
+    const stretch = Math.max(1, size) ** 0.6;
     const stroke: Stroke = {
-      rise: 0.17 + 0.12 * random.uniform(),
+      rise: stretch * (0.18 + 0.12 * random.uniform()),
       hold: 0.08 * random.uniform(),
-      fall: 0.26 + 0.3 * random.uniform(),
+      fall: stretch * (0.26 + 0.3 * random.uniform()),
     };
     const apex = at + BEAT_LAG + BEAT_LAG_SPREAD * random.normal();
     const course = strokeAt(time - apex, stroke);

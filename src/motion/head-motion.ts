@@ -17,12 +17,12 @@ export const HEAD_LIMITS = [10, 10, 10] as const;
 const SWAY_STREAM = 0x6865;
 /** Seconds between the knots of the curves that are added up, and the share of the variance of each. */
 const OCTAVES = [
-  { spacing: 1.5, variance: 0.68 },
+  { spacing: 1.5, variance: 0.6 },
   { spacing: 0.62, variance: 0.28 },
-  { spacing: 0.3, variance: 0.04 },
+  { spacing: 0.3, variance: 0.12 },
 ];
 /** Standard deviations: pitch, yaw, roll in degrees, then x, y, z in centimetres. */
-const SPREAD = [1.75, 2.4, 2.1, 0.14, 0.08, 0.16] as const;
+const SPREAD = [1.55, 2.4, 2.3, 0.14, 0.08, 0.16] as const;
 /** The head turns about the top of the neck, in centimetres of the face's space. */
 const PIVOT = [0, -7, -5] as const;
 /** Shares of sway and posture that stay while the voice rests. */
