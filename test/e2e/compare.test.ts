@@ -146,7 +146,7 @@ test('everything that is wrong with a comparison is reported at once, before any
   assert.equal(status, 2);
   for (const message of [
     /Cannot use --seeed: .* did you mean --seed\?/,
-    /Cannot use --with "sampler=magic": expected a sampler/,
+    /Cannot use --with "sampler=magic": expected sampler to be lcm/,
     /Cannot use --sweep "steps=0": expected steps to be an integer from 1 to 100/,
     /Cannot use --repeats: expected an integer from 1 to 100, got 0/,
     /without --portrait/,
