@@ -13,6 +13,7 @@ import {
 import { WeightReader } from '../../src/models/weight-reader.ts';
 import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-graphs.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
+import { integersAreFaster } from '../../src/runtime/integer-instructions.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount, type Tensor, tensor } from '../../src/tensor/tensor.ts';
 import { memoryWeights } from '../../src/weights/memory-weights.ts';
@@ -229,6 +230,9 @@ async function portraits(frames: number, empty: number): Promise<Tensor> {
   return tensor(data, [frames, empty + 3, 256, 256]);
 }
 
+/** Twice the decoder's error where the processor adds products of bytes in 16 bits, which overflow: as on x86 without VNNI. */
+const SATURATED_BOUND = 0.09;
+
 /** Bounds below are twice what was found. */
 const seen = await portraits(4, 4);
 const pose = runAll('pose-guider', 'float32', { pictures: seen });
@@ -242,7 +246,7 @@ test('the pose guider of the tiny bundle in integers stays close to float32', as
 test('the decoder of the tiny bundle in integers stays close to float32', async () => {
   const inputs = { latents: noise(12, [1, 16, 1, 32, 32]), base: await portraits(1, 0) };
   const run = (precision: 'float32' | 'int8') => runTiny('decoder', precision, inputs);
-  assertSimilar(await run('int8'), await run('float32'), 0.02);
+  assertSimilar(await run('int8'), await run('float32'), integersAreFaster() ? 0.02 : SATURATED_BOUND);
 });
 
 for (const timestep of [999, 259]) {
