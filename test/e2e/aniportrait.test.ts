@@ -14,6 +14,7 @@ import { openBundle, verifyBundle } from '../../src/models/bundle.ts';
 import { planAnimation } from '../../src/pipeline/plan-animation.ts';
 import type { ClipOptions } from '../../src/pipeline/prepare-clip.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
+import { integersAreFaster } from '../../src/runtime/integer-instructions.ts';
 import { SMALL_RESOLUTION, writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
 import { chirps, encodeWav, temporaryDirectory } from '../helpers/media.ts';
 import { ROOT } from '../helpers/run-program.ts';
@@ -151,11 +152,13 @@ test('calibrated, the networks can be computed in integers', async () => {
   await verifyBundle(await openBundle(measured));
   const integers = await render('integers', { ...options, precision: 'int8' });
   const other = await render('other-noise', { ...options, seed: 7 });
-  // Weights by formula make noise of noise, so that rounding shows more than in a trained network.
+  // Weights by formula make noise of noise, so that rounding shows more than in a trained network; most where the processor
+  // adds products of bytes in 16 bits, which overflow.
+  const least = integersAreFaster() ? 3 : 2;
   for (const [i, frame] of plain.frames.entries()) {
     const difference = meanDifference(integers.frames[i]!, frame);
     assert.ok(
-      difference > 0 && difference < meanDifference(other.frames[i]!, frame) / 3,
+      difference > 0 && difference < meanDifference(other.frames[i]!, frame) / least,
       `${i}: ${difference} ${meanDifference(other.frames[i]!, frame)}`,
     );
   }
