@@ -200,7 +200,10 @@ test('a process that was killed and not waited for holds nobody up', {
 }, async () => {
   const name = path.join(newFolder(), 'lock');
   // The parent lets its child end and does not take note of it; it ends when its input does.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec cat >&2'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  // The child waits until the parent is no shell any more, which would take note.
+  const child = '(until grep -qx cat /proc/$$/comm; do sleep 0.01; done)';
+  const script = `${child} & echo $!; exec cat >&2`;
+  const parent = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] });
   try {
     const [text] = (await once(parent.stdout!, 'data')) as [Buffer];
     const pid = Number(String(text));
