@@ -169,5 +169,7 @@ for line in sys.stdin:
         continue
     begin = time.perf_counter()
     result = unet()
-    print(time.perf_counter() - begin, flush=True)
+    seconds = time.perf_counter() - begin
+    # The file is read as soon as the time is known.
     result.contiguous().numpy().tofile(output_path)
+    print(seconds, flush=True)
