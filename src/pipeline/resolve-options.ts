@@ -19,7 +19,7 @@ export function shownFile({ portrait, source }: Pick<AnimateOptions, 'portrait' 
 }
 
 /** Options of {@link findInvalidOptions}. */
-export interface FindInvalidOptions {
+interface FindInvalidOptions {
   /** Whether the options are a part of those of a clip, so that nothing is missing. @defaultValue false */
   readonly partial?: boolean;
 }

@@ -27,7 +27,7 @@ import type { LoraFile } from '../weights/lora.ts';
 import type { ResolvedOptions } from './resolve-options.ts';
 
 /** What a preset says of sampling, and a caller may say in its place. */
-export interface SamplingSettings {
+interface SamplingSettings {
   readonly sampler: Sampler;
   readonly steps: number;
   /** 1 is off. */

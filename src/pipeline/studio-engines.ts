@@ -10,7 +10,7 @@ export interface Engines {
 }
 
 /** Options of {@link StudioEngines}. */
-export interface StudioEnginesOptions {
+interface StudioEnginesOptions {
   readonly device: DeviceName;
   readonly threads: number | undefined;
   /** Told which device was taken, and why, when somebody needs it. */

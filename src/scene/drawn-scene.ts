@@ -30,7 +30,7 @@ interface DrawnView {
 }
 
 /** Options of {@link DrawnFace}. */
-export interface DrawnFaceOptions extends DrawnView {
+interface DrawnFaceOptions extends DrawnView {
   /** The whole picture. */
   readonly image: RgbImage;
   /** The face of the picture that is animated. */

@@ -15,7 +15,7 @@ export interface SourceFrame<Posable> {
 }
 
 /** How much of a picture the networks may change: all around the face, or the lower face alone. */
-export type ChangedPart = 'square' | 'lower-face';
+type ChangedPart = 'square' | 'lower-face';
 
 /** Pictures by the clip's frames. */
 export interface FrameSource<Posable> {

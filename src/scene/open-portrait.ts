@@ -10,7 +10,7 @@ import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
 import { WarpPortrait } from './warp-scene.ts';
 
 /** Options of {@link openPortrait}. */
-export interface OpenPortraitOptions {
+interface OpenPortraitOptions {
   /** The picture's file. */
   readonly path: string;
   /** Side of the square that the networks see, in pixels. */
