@@ -37,7 +37,7 @@ type Blinking = (time: number) => number;
 interface BlinkingOptions {
   readonly seed: number;
   readonly prosody: Prosody;
-  /** Moments, beside ends of phrases, that draw blinks. @defaultValue none */
+  /** Moments, besides ends of phrases, that draw blinks. @defaultValue none */
   readonly glances?: ((from: number, to: number) => readonly Attractor[]) | undefined;
 }
 

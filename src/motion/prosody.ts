@@ -28,7 +28,7 @@ const FAINTEST_VOICE = -55;
 const VOICE_RANGE = 20;
 /** Level that is written for silence, in dB of full scale. */
 const SILENCE = -100;
-/** Frames beside a voiced one that belong to the speech: consonants have no voice. */
+/** Frames next to a voiced one that belong to the speech: consonants have no voice. */
 const CONSONANT_FRAMES = 5;
 /** Frames of silence that end a phrase, beyond those. */
 const PAUSE_FRAMES = 8;

@@ -78,7 +78,7 @@ export class ThreadPortrait<Info extends PortraitInfo = PortraitInfo> {
     this.info = info;
   }
 
-  /** What moves it beside the speech; disposed of with it. */
+  /** What moves it together with the speech; disposed of with it. */
   drive(driving: ClipDriving): void {
     this.#driving = driving;
   }

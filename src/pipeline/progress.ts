@@ -77,7 +77,7 @@ export class ClipProgress {
     this.#report = report;
   }
 
-  /** The progress of a job, told to whoever wanted the clip. */
+  /** The progress of a job, for the caller of the clip. */
   static of({ frames, windows, options: { onProgress } }: Job): ClipProgress {
     return new ClipProgress({ frames, steps: countWindowSteps(windows) }, (event) => onProgress?.(event));
   }

@@ -96,7 +96,7 @@ export function samplingWith(
 /**
  * How a clip is sampled.
  *
- * @param notice - told if the preset asks for a precision that the bundle does not have.
+ * @param notice - called if the preset asks for a precision that the bundle does not have.
  * @throws {@link InvalidOptionError} if the bundle does not have the preset, or what the caller asks for, or the sampler
  *   cannot take that many steps.
  */

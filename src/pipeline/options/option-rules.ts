@@ -52,7 +52,7 @@ export function atMostOneOf<Options extends object>(
       if (first === undefined || second === undefined) return undefined;
       return {
         option: second,
-        problem: { expected: ['none beside ', { option: first }], got: 'both; leave one out' },
+        problem: { expected: ['none together with ', { option: first }], got: 'both; leave one out' },
       };
     },
   };
