@@ -37,14 +37,14 @@ export interface TrackedFace {
 }
 
 /** Faces of the first picture that shows enough of them. */
-export interface FirstSight {
+interface FirstSight {
   readonly faces: number;
   /** Place of the one that is followed, counted from 1 at the left. */
   readonly chosen: number;
 }
 
 /** Options of {@link FaceTracker}. */
-export interface FaceTrackerOptions {
+interface FaceTrackerOptions {
   /** Which face to follow, counted from 1 at the left of the picture. @defaultValue the largest */
   readonly face?: number | undefined;
   /** Called when the face is first seen. */
