@@ -46,7 +46,7 @@ interface StateLayout {
 }
 
 /** Options of {@link CheckpointStore}. */
-export interface CheckpointStoreOptions {
+interface CheckpointStoreOptions {
   /** Made when there is something to keep. */
   readonly folder: string;
   /** Names what is rendered, see content-key.ts; checkpoints of another key are removed. */

@@ -60,7 +60,7 @@ export interface LoraAdapter {
 }
 
 /** Options of {@link openLora}. */
-export interface OpenLoraOptions {
+interface OpenLoraOptions {
   /** Settings of an adapter that peft saved. @defaultValue `adapter_config.json` next to the file */
   readonly configPath?: string;
 }

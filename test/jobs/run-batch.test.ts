@@ -94,7 +94,7 @@ function statesOf(report: BatchReport): string {
   return report.jobs.map(({ state, reused }) => (reused ? 'reused' : state)).join(' ');
 }
 
-test('all jobs are done, in order, with one renderer, and told from the first to the last state', async () => {
+test('all jobs are done, in order, with one renderer, and announced from the first to the last state', async () => {
   const { report, events, rendered, folder, opened } = await runWith([job('a'), job('b'), job('c')]);
   assert.equal(statesOf(report), 'done done done');
   assert.deepEqual([report.state, report.counts.done, report.formatVersion], ['complete', 3, 1]);

@@ -32,7 +32,7 @@ for (const [file, kind] of Object.entries(PUBLISHED)) {
   });
 }
 
-test('the UNets of other generations are told by what they read of the text', () => {
+test('the UNets of other generations are recognised by what they read of the text', () => {
   const unet = readFullSizeKeys('denoising_unet');
   const reading = (width: number) =>
     named(unet.map(([key, dims]) => [key, key.endsWith('attn2.to_k.weight') ? [dims[0]!, width] : dims]));
