@@ -5,7 +5,7 @@ import type { JobTracker } from './job-tracker.ts';
 import type { BatchJob } from './manifest.ts';
 
 /** Options of {@link runJobs}. */
-export interface RunJobsOptions {
+interface RunJobsOptions {
   readonly stateFolder: string;
   /** Clips that are rendered at the same time, each with an engine of its own. */
   readonly concurrency: number;

@@ -12,7 +12,7 @@ import { partialPath } from '../files/partial-name.ts';
 const CONTAINERS: Readonly<Record<string, string>> = { '.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov' };
 
 /** Options of {@link prepareOutput}. */
-export interface PrepareOutputOptions {
+interface PrepareOutputOptions {
   /** Whether a file that exists may be replaced. @defaultValue false */
   readonly force?: boolean;
   /** Files that the output must not replace, forced or not: the job's own inputs. */

@@ -96,7 +96,7 @@ interface MediaInfo {
 }
 
 /** Options of {@link probeMedia}. */
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly ffmpeg: FfmpegInfo;
   readonly signal?: AbortSignal | undefined;
 }

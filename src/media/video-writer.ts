@@ -1,6 +1,6 @@
 /** Frames and a sound file become an H.264 and AAC video that appears under its name only when it is complete. */
 import { rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import {
   assertIntegerInRange,
@@ -153,6 +153,13 @@ export class VideoWriter {
     }
     try {
       if (this.#written !== frames) throw new Error(`${this.#written} of ${frames} frames were written`);
+      await stat(this.#partial).catch((cause: unknown) => {
+        throw new MediaError(
+          `Cannot write ${outputPath}: expected the unfinished file ${this.#partial} to stay, got its removal by another program`,
+          outputPath,
+          { cause },
+        );
+      });
       // Some versions of ffmpeg end with exit code 0 although the disk was full while they wrote the index.
       const stored = await countVideoPackets(this.#partial, { ffmpeg, signal }).catch((cause: unknown) => {
         signal?.throwIfAborted();
