@@ -28,6 +28,6 @@ export async function removePartials(target: string): Promise<void> {
   for (const name of await readdir(dir).catch(() => [])) {
     if (!name.startsWith(start) || !name.endsWith(end)) continue;
     if (/^[0-9a-f]{8}$/.test(name.slice(start.length, -end.length)))
-      await rm(path.join(dir, name), { force: true }).catch(() => {});
+      await rm(path.join(dir, name), { recursive: true, force: true }).catch(() => {});
   }
 }
