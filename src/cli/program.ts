@@ -40,8 +40,8 @@ export async function runProgram(args: readonly string[], context: CliContext): 
     }
     // Below the command line nobody knows its flags: errors speak of options, which this command has names for.
     const flags = running && new Set(running.options.flatMap(({ long }) => long ?? []));
-    const told = error instanceof PipelineError ? error.writtenAs(writeFlags(flags)) : error;
-    return reportError(told, context, args.includes('--json'));
+    const written = error instanceof PipelineError ? error.writtenAs(writeFlags(flags)) : error;
+    return reportError(written, context, args.includes('--json'));
   }
 }
 

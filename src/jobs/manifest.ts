@@ -58,7 +58,7 @@ export interface CheckedManifest {
 }
 
 /** Options of {@link loadManifest}. */
-export interface LoadManifestOptions {
+interface LoadManifestOptions {
   /** Where relative inputs start. @defaultValue the manifest's folder, or the working folder */
   readonly baseFolder?: string | undefined;
   /** Where relative outputs start. @defaultValue `baseFolder` */

@@ -11,7 +11,7 @@ import { CLIPS_PER_LANE, Lanes } from './lanes.ts';
 import type { BatchJob } from './manifest.ts';
 
 /** Options of {@link runJobs}. */
-export interface RunJobsOptions {
+interface RunJobsOptions {
   readonly stateFolder: string;
   /** Clips that are rendered at the same time, each with an engine of its own. */
   readonly concurrency: number;

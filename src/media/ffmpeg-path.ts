@@ -38,7 +38,7 @@ interface RejectedFfmpeg {
 }
 
 /** What the search depends on; the defaults suit a program, tests replace them. */
-export interface LocateFfmpegOptions {
+interface LocateFfmpegOptions {
   /** Environment: `FFMPEG_PATH` and `PATH` are read. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Loads a package by name. @defaultValue `require` of this module */

@@ -23,7 +23,7 @@ export function resolveOutput(base: string, outputPath: string): string {
 }
 
 /** Options of {@link prepareOutput}. */
-export interface PrepareOutputOptions {
+interface PrepareOutputOptions {
   /** Whether a file that exists may be replaced. @defaultValue false */
   readonly force?: boolean;
   /** Files that the output must not replace, forced or not: the job's own inputs. */

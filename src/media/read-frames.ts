@@ -8,7 +8,7 @@ import { INPUT_OPTIONS } from './probe.ts';
 import type { VideoFrame } from './video-frame.ts';
 
 /** Options of {@link readFrames}. */
-export interface ReadFramesOptions {
+interface ReadFramesOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Frames a second to deliver, by repeating and dropping. @defaultValue the video's own */
   readonly fps?: number;

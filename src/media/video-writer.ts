@@ -1,6 +1,6 @@
 /** Frames and a sound file become a video that appears under its name only when it is complete. */
 import { rmSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -20,7 +20,6 @@ import { type FfmpegRun, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 import { chooseEncoders, type OutputFormat, outputFormatOf } from './output-formats.ts';
-import { resolveOutput } from './prepare-output.ts';
 import { countWrittenFrames } from './verify-output.ts';
 import type { VideoFrame } from './video-frame.ts';
 
@@ -157,7 +156,7 @@ export class VideoWriter {
     }
     if (options.audioPath !== undefined) await assertReadableFile(options.audioPath, 'audio');
     if (format.place === 'stream') return new VideoWriter(options, format, undefined);
-    const partial = partialPath(resolveOutput('', outputPath));
+    const partial = partialPath(path.resolve(outputPath));
     if (format.place === 'folder') await mkdir(partial);
     const file = { ...options, stream: undefined };
     return new VideoWriter(file, format, partial);
@@ -214,6 +213,13 @@ export class VideoWriter {
 
   async #publish(partial: string): Promise<void> {
     const { outputPath, frames, fps, force = false, ffmpeg, signal } = this.#options;
+    await stat(partial).catch((cause: unknown) => {
+      throw new MediaError(
+        `Cannot write ${outputPath}: expected the unfinished file ${partial} to stay, got its removal by another program`,
+        outputPath,
+        { cause },
+      );
+    });
     // Some versions of ffmpeg end with exit code 0 although the disk was full while they wrote the index.
     const stored = await countWrittenFrames(partial, this.#format, { frames, fps }, { ffmpeg, signal }).catch(
       (cause: unknown) => {

@@ -38,7 +38,7 @@ export function openVideo(
 }
 
 /** Options of {@link encodeFrames}. */
-export interface EncodeFramesOptions {
+interface EncodeFramesOptions {
   readonly video: Pick<VideoWriter, 'write'>;
   readonly watch: Stopwatch;
   readonly progress: Pick<ClipProgress, 'frameDone'>;

@@ -28,7 +28,7 @@ export type OptionPath =
   | { readonly to: 'items'; readonly noun: string };
 
 /** How an option looks on the command line. */
-export interface OptionFlag {
+interface OptionFlag {
   /** @defaultValue the option's name with dashes: `--head-pose-scale` */
   readonly name?: `--${string}`;
   /** Placeholder of the value. @defaultValue `n` for numbers, `name` for names, `file` for paths; none for a switch */
