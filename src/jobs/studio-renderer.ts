@@ -7,7 +7,7 @@ import type { ClipRenderer } from './clip-renderer.ts';
 export function studioRenderer(options: StudioOptions): ClipRenderer {
   const studio = new Studio(options);
   return {
-    async prepare({ options: clipOptions, checkpoints, beforePublish }) {
+    async prepare({ options: clipOptions, checkpoints, beforePublish, livePath }) {
       const clip = await studio.prepare(clipOptions, networksOf);
       const { frames, fps } = clip.job;
       const { width, height } = clip.scene;
@@ -16,7 +16,7 @@ export function studioRenderer(options: StudioOptions): ClipRenderer {
         fps,
         width,
         height,
-        render: () => studio.render(clip, { checkpoints, beforePublish }),
+        render: () => studio.render(clip, { checkpoints, beforePublish, livePath }),
         dispose: () => clip.dispose(),
       };
     },

@@ -11,7 +11,7 @@ import type { ClipScheduler } from './clip-scheduler.ts';
 import { composeFrames } from './compose-frames.ts';
 import { decodeFrames } from './decode-frames.ts';
 import { denoiseFrames, denoiserOf } from './denoise-frames.ts';
-import { encodeFrames, openVideo } from './encode-frames.ts';
+import { encodeFrames, openLive, openVideo } from './encode-frames.ts';
 import { Holdings } from './holdings.ts';
 import { networksOf } from './job-networks.ts';
 import type { PreparedClip } from './prepare-clip.ts';
@@ -28,6 +28,8 @@ export interface RenderHooks {
   readonly checkpoints?: ClipCheckpoints | undefined;
   /** Called with the complete video before it gets its name. */
   readonly beforePublish?: ((partial: string) => Promise<void>) | undefined;
+  /** File that gets a video which can be played while the clip is rendered; the caller's to remove. */
+  readonly livePath?: string | undefined;
   /** Loads other networks than the studio's, with the same shapes. */
   readonly loadNetworks?: (() => Promise<NetworksLease>) | undefined;
 }
@@ -50,7 +52,7 @@ export interface RenderResources {
 export async function renderClip(
   { job, scene, watch }: PreparedClip,
   studio: RenderResources,
-  { checkpoints, beforePublish, loadNetworks }: RenderHooks = {},
+  { checkpoints, beforePublish, livePath, loadNetworks }: RenderHooks = {},
 ): Promise<AnimateResult> {
   const { signal } = job.options;
   const progress = ClipProgress.of(job);
@@ -62,6 +64,7 @@ export async function renderClip(
     progress.stage('load');
     const opened = monotonicNow();
     const video = held.hold(await openVideo(job, scene, beforePublish), (it) => it.dispose());
+    const live = livePath && held.hold(await openLive(job, scene, livePath), (it) => it.dispose());
 
     // 2. Load the networks, or share those that are loaded.
     const choice = networksOf(job);
@@ -110,8 +113,9 @@ export async function renderClip(
     const composed = composeFrames(readAhead(decoded, batch), { scene, watch, signal });
 
     // 7. Encode them, and give the video its name.
-    await encodeFrames(composed, { video, watch, progress });
+    await encodeFrames(composed, { video, live: live || undefined, watch, progress });
     progress.stage('finish');
+    if (live) await live.finish();
     await watch.time('encode', () => video.finish());
     studio.onStage?.({ name: 'ffmpeg', begin: opened, end: monotonicNow() });
     return describeResult(job, scene, device, watch.report());

@@ -1,6 +1,7 @@
 /** From the fields of a request to the options of a clip: everything that is wrong is told at once, and no path is taken. */
 import { HEAD_MOTIONS } from '../pipeline/head-motions.ts';
 import {
+  type InputKey,
   isNumeric,
   isOption,
   JOB_OPTION_KEYS,
@@ -42,18 +43,23 @@ const SOUND: FileNeed = {
 const FILM: FileNeed = { expected: 'a film', accepts: ({ kind }) => kind === 'film' };
 const MOTION: FileNeed = { expected: 'a motion file', accepts: ({ kind }) => kind === 'motion' };
 const WEIGHTS: FileNeed = { expected: 'a safetensors file', accepts: ({ kind }) => kind === 'weights' };
-const NEEDS: Partial<Record<OptionKey, FileNeed>> = {
+const NEEDS: Readonly<Record<InputKey | 'loras', FileNeed>> = {
   portrait: PICTURE,
   source: FILM,
   audio: SOUND,
+  soundtrack: SOUND,
   driving: FILM,
   motion: MOTION,
   headMotion: MOTION,
   loras: WEIGHTS,
 };
 
+function needOf(key: OptionKey): FileNeed | undefined {
+  return (NEEDS as Partial<Record<OptionKey, FileNeed>>)[key];
+}
+
 /** Options that files are given for. */
-export const FILE_KEYS: readonly OptionKey[] = keysWhere((_, key) => NEEDS[key] !== undefined);
+export const FILE_KEYS: readonly OptionKey[] = keysWhere((_, key) => needOf(key) !== undefined);
 
 /** A file that a clip is made of, by its id, with the client's name for it. */
 export interface FileReference {
@@ -168,7 +174,7 @@ class RequestReader {
   #readName(key: OptionKey, value: unknown): unknown {
     const names = key === 'bundle' ? this.#surroundings.bundles : HEAD_MOTIONS;
     if (typeof value === 'string' && (names as readonly string[]).includes(value)) return value;
-    if (NEEDS[key] !== undefined) return this.#readFile(key, value, ` or one of ${alternatives(names)}`);
+    if (needOf(key) !== undefined) return this.#readFile(key, value, ` or one of ${alternatives(names)}`);
     this.#refuse(key, `expected ${alternatives(names)}, got ${show(value)}`);
     return undefined;
   }
@@ -189,7 +195,7 @@ class RequestReader {
 
   /** @returns the id of a file that fits. */
   #readFile(key: OptionKey, value: unknown, otherwise = ''): string {
-    const { expected, accepts } = NEEDS[key]!;
+    const { expected, accepts } = needOf(key)!;
     const found = this.#find(value);
     if (found === undefined) {
       this.#refuse(

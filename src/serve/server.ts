@@ -118,7 +118,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     quota.watch({ uploads, board });
     await quota.settle();
     const state: ServerState = {
-      ...{ options, limits, data, uploads, board, quota, metrics, onEvent, isStopping: false },
+      ...{ options, limits, data, uploads, board, quota, metrics, onEvent, stopping: new AbortController() },
       ...{ version: parts.version, planner: parts.planner, listBundles: parts.listBundles },
     };
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts ?? [] });
@@ -129,7 +129,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     engine.start();
     let stopping: Promise<void> | undefined;
     const stop = async (now: AbortSignal): Promise<void> => {
-      state.isStopping = true;
+      state.stopping.abort(new Error('the server stops'));
       onEvent({ type: 'draining', seconds: graceSeconds });
       await board.stop(graceSeconds, now);
       over.abort(new Error('the server stops'));
