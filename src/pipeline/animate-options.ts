@@ -1,5 +1,6 @@
 /** What the main job takes, reports and returns. */
 import type { PrecisionChoice, WindowLayout } from '../models/bundle-terms.ts';
+import type { FaceBox } from '../scene/open-portrait.ts';
 import type { Sampler } from '../schedulers/create-scheduler.ts';
 import type { CLIP_OPTIONS } from './options/clip-options.ts';
 import type { OptionsOf } from './options/option-spec.ts';
@@ -64,6 +65,8 @@ export interface AnimationPlan {
   readonly precision: PrecisionChoice;
   readonly width: number;
   readonly height: number;
+  /** Where the portrait's face is, in shares of the picture's width and height. */
+  readonly face?: FaceBox;
   readonly device: string;
   readonly bundle: string;
   readonly sampler: Sampler;

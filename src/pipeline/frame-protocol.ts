@@ -11,6 +11,7 @@ import type { NamedSpan } from '../runtime/time-span.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Framing } from '../scene/framing.ts';
 import type { OpenFilmOptions } from '../scene/open-film.ts';
+import type { FaceBox } from '../scene/open-portrait.ts';
 import type { SceneView } from '../scene/scene.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 
@@ -122,6 +123,8 @@ export interface PortraitInfo {
   readonly width: number;
   readonly height: number;
   readonly reference: SceneReference;
+  /** Where the face is; of pictures. */
+  readonly face?: FaceBox;
 }
 
 /** What is known of a film before it gets its voice. */

@@ -18,7 +18,7 @@ import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { FilmPortrait, openFilm } from '../scene/open-film.ts';
-import { openPortrait } from '../scene/open-portrait.ts';
+import { type FaceBox, openPortrait } from '../scene/open-portrait.ts';
 import type { Scene, ScenePortrait } from '../scene/scene.ts';
 import { trackFilm } from '../tracking/track-film.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
@@ -122,9 +122,15 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
   clips.set(request.clip, clip);
   const { finder } = await smallNetworks();
   const { signal } = clip.controller;
-  clip.portrait = await openPortrait({ path, resolution, framing, view, finder, onNotice: notice, signal });
+  let face: FaceBox | undefined;
+  clip.portrait = await openPortrait({
+    ...{ path, resolution, framing, view, finder, onNotice: notice, signal },
+    onFace: (found) => {
+      face = found;
+    },
+  });
   const { width, height, reference } = clip.portrait;
-  return { result: { width, height, reference } };
+  return { result: { width, height, reference, ...(face !== undefined && { face }) } };
 }
 
 async function openFilmClip(request: FilmRequest, notice: (message: string) => void): Promise<Answer> {

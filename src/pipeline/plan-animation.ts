@@ -41,7 +41,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
   const { job, portrait } = await studio.openJob(observed);
   try {
     const { bundle, sampling, frames, fps, windows } = job;
-    const { width, height } = portrait.info;
+    const { width, height, face } = portrait.info;
     const engine = await studio.denoisingEngine();
     const precision = devicePrecision(sampling.precision, job.options, engine, (message) =>
       observed.onProgress?.({ type: 'notice', message }),
@@ -68,6 +68,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       precision,
       width,
       height,
+      ...(face !== undefined && { face }),
       device: engine.device,
       bundle: bundle.description.name,
       sampler: sampling.sampler,

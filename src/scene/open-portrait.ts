@@ -4,10 +4,22 @@ import { choosePortraitFace } from '../face/portrait-face.ts';
 import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { boxAround } from '../metrics/picture.ts';
 import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
 import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
 import { warpStill } from './warp-scene.ts';
+
+/** Where a face is, in shares of the picture's width and height. */
+export interface FaceBox {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** How far the box reaches beyond the landmarks, in its own size. */
+const BOX_MARGIN = 0.08;
 
 /** Options of {@link openPortrait}. */
 interface OpenPortraitOptions {
@@ -19,6 +31,8 @@ interface OpenPortraitOptions {
   readonly view: SceneView;
   readonly finder: FaceFinder;
   readonly onNotice: (message: string) => void;
+  /** Told where the face is that was chosen. */
+  readonly onFace?: (face: FaceBox) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,12 +54,20 @@ function fitForVideo(image: RgbImage, notice: (message: string) => void): RgbIma
  * @throws {@link FaceError} if it has no face that can be animated.
  */
 export async function openPortrait(options: OpenPortraitOptions): Promise<ScenePortrait> {
-  const { path, resolution, framing, view, finder, onNotice, signal } = options;
+  const { path, resolution, framing, view, finder, onNotice, onFace, signal } = options;
   const image = fitForVideo(await loadImage(path, { onNotice }), onNotice);
   signal?.throwIfAborted();
   const faces = await finder.find(image);
   signal?.throwIfAborted();
   const face = choosePortraitFace(image, faces, { path, onNotice });
+  const { left, top, right, bottom } = boxAround(face.landmarks, 3, BOX_MARGIN);
+  const { width, height } = image;
+  onFace?.({
+    left: left / width,
+    top: top / height,
+    width: (right - left) / width,
+    height: (bottom - top) / height,
+  });
   return view.type === 'warp'
     ? warpStill({ image, face, resolution, framing })
     : drawnStill({ image, face, resolution, framing, ...view });

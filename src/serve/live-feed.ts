@@ -52,13 +52,18 @@ export async function liveFeed(clip: Clip, file: string, signal: AbortSignal): P
     },
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: { 'content-type': 'video/mp4', 'cache-control': 'no-store', 'accept-ranges': 'none' } });
+  return new Response(body, {
+    headers: { 'content-type': 'video/mp4', 'cache-control': 'no-store', 'accept-ranges': 'none' },
+  });
 }
 
 async function openWhenThere(clip: Clip, file: string, signal: AbortSignal): Promise<FileHandle> {
   for (;;) {
     if (clip.hasEnded) {
-      throw new RequestError('conflict', `Cannot send the live video: expected a clip that is rendered, got one that is ${clip.state}`);
+      throw new RequestError(
+        'conflict',
+        `Cannot send the live video: expected a clip that is rendered, got one that is ${clip.state}`,
+      );
     }
     signal.throwIfAborted();
     const found = await stat(file).catch(() => undefined);
