@@ -12,6 +12,8 @@ export interface ReadyGraph {
   readonly precision: NetworkPrecision;
   /** Where its weights lie, if not in the model. */
   readonly dataFolder?: string;
+  /** Whether nodes that have constants alone for inputs are to stay in the graph: they widen weights. */
+  readonly keepsConstants?: boolean;
 }
 
 /** Options of {@link writeGraph}. */
@@ -52,13 +54,13 @@ export async function loadWritten(
   name: string,
   write: (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>,
 ): Promise<Network> {
-  const { model, dataFolder } = await write({ rebuild: false });
+  const { model, dataFolder, keepsConstants } = await write({ rebuild: false });
   try {
-    return await engine.load(name, model, { transfer: true, dataFolder });
+    return await engine.load(name, model, { transfer: true, dataFolder, keepsConstants });
   } catch (error) {
     if (dataFolder === undefined || !(error instanceof ModelError)) throw error;
     // What was kept may be damaged where nobody looked.
     const again = await write({ rebuild: true });
-    return engine.load(name, again.model, { transfer: true, dataFolder: again.dataFolder });
+    return engine.load(name, again.model, { transfer: true, dataFolder: again.dataFolder, keepsConstants });
   }
 }

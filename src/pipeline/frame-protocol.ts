@@ -91,6 +91,8 @@ export interface MotionRequest extends Pick<MotionOptions, 'pcm' | 'fps' | 'fram
   readonly clip: number;
   readonly bundle: BundleState;
   readonly driving: Driving;
+  /** Closes the speech networks before the clip is rendered; large ones are closed anyway. @defaultValue false */
+  readonly lowMemory?: boolean;
 }
 
 /** What the thread is asked to do. */

@@ -7,8 +7,10 @@ import { readRecording } from '../driving/head-pose-file.ts';
 import { FaceFinder } from '../face/face-finder.ts';
 import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
+import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
+import { takesTurns as networksTakeTurns } from '../networks/take-turns.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread } from '../runtime/thread-server.ts';
@@ -59,10 +61,7 @@ interface SmallNetworks {
 const clips = new Map<number, Clip>();
 const recordings = new Map<number, Recording>();
 /** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
-const motions = new LeaseCache<LoadedMotion>({
-  maxIdle: 1,
-  dispose: async ({ networks: loaded }) => void (await Promise.all(loaded.map((one) => one.dispose()))),
-});
+const motions = new LeaseCache<LoadedMotion>({ maxIdle: 1, dispose: disposeMotion });
 let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
@@ -107,6 +106,22 @@ async function openMotion(state: BundleState): Promise<LoadedMotion> {
     await Promise.all(loaded.map((network) => network.dispose()));
     throw error;
   }
+}
+
+async function disposeMotion({ networks: loaded }: LoadedMotion): Promise<void> {
+  await Promise.all(loaded.map((one) => one.dispose()));
+}
+
+/** A lease of what nobody else uses. */
+function leaseOf(value: LoadedMotion): Lease<LoadedMotion> {
+  return { value, release: () => disposeMotion(value) };
+}
+
+/** A clip's motion frame by frame, 6 kB each, without what made it. */
+async function makeWhole(source: MotionSource, frames: number): Promise<MotionSource> {
+  const made: FrameMotion[] = [];
+  for (let frame = 0; frame < frames; frame++) made.push(await source.at(frame));
+  return { at: async (frame) => made[Math.min(frame, frames - 1)]! };
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
@@ -174,13 +189,14 @@ function motionOf(id: number): RecordedMotion {
 }
 
 async function addMotion(request: MotionRequest): Promise<Answer> {
-  const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
+  const { clip: id, bundle, pcm, fps, frames, scales, driving, lowMemory } = request;
   const clip = clipOf(id);
   const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
   const { signal } = controller;
   const { mesh, transform } = portrait;
-  const motion = await drivenMotion({
+  const takesTurns = networksTakeTurns(await reopenBundle(bundle), 'cpu', lowMemory);
+  const source = await drivenMotion({
     ...(driving.face !== undefined && {
       face: { ...driving.face, recording: motionOf(driving.face.recording) },
     }),
@@ -188,11 +204,16 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
     ...{ fps, mesh, transform },
     scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
     speech: async () => {
-      const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
+      const lease = takesTurns
+        ? leaseOf(await openMotion(bundle))
+        : await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
       clip.motion = lease;
       return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
     },
   });
+  // The memory of large speech networks is needed by others when the clip is rendered.
+  const motion = takesTurns ? await makeWhole(source, frames) : source;
+  if (takesTurns) await clip.motion?.release();
   await motion.at(0);
   clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };
