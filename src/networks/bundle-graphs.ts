@@ -61,6 +61,8 @@ export interface GraphOptions {
   readonly device: Device;
   /** `int8` needs a bundle with a calibration; what that does not name stays float32. */
   readonly precision: NetworkPrecision;
+  /** Of a window, see {@link DenoisingUnetOptions}. @defaultValue 1 */
+  readonly pieces?: number;
   /** Keeps large weights in half precision, and widens each when a layer needs it. @defaultValue false */
   readonly halfWeights?: boolean;
 }
@@ -84,6 +86,7 @@ interface GraphParts {
   readonly latents: SpatialSize;
   readonly windowFrames: number;
   readonly decodeFrames: number;
+  readonly pieces: number | undefined;
   readonly form: { readonly device: Device; readonly precision: Precision };
   /** Opens a part's weights. @throws {@link ModelError} if the file is damaged. */
   weights(part: BundlePart): WeightSource;
@@ -101,13 +104,15 @@ export interface NetworkMaker {
 }
 
 /** Settings of the denoising UNet that all its forms have in common. */
-export function denoiserOptions({ latents, windowFrames, form, activations }: GraphParts) {
+export function denoiserOptions({ latents, windowFrames, pieces, form, activations }: GraphParts) {
+  const observed = activations('denoisingUnet');
   return {
     ...latents,
     ...form,
     frames: windowFrames,
     poseFeatures: true,
-    activations: activations('denoisingUnet'),
+    activations: observed,
+    ...(observed === undefined && { pieces }),
   };
 }
 
@@ -225,6 +230,7 @@ export function openGraph(
       latents: latentSize(description),
       windowFrames,
       decodeFrames,
+      pieces: options.pieces,
       form: { device, precision },
       weights: open,
       denoiserWeights,

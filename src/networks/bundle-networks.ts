@@ -5,6 +5,7 @@ import { latentSize } from '../models/bundle-description.ts';
 import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
+import { piecesOf } from '../models/window-pieces.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -134,7 +135,10 @@ export abstract class BundleNetworks implements ClipNetworks {
     await graphs.build(bundle, name, this.#graphOptions(options, device, precision));
     const place = this.#shelf!.place({
       stage: this.#lowMemory ? name : STAGES[name],
-      bytes: networkBytes(bundle.description, name, this.#windowFrames),
+      bytes: networkBytes(bundle.description, name, {
+        windowFrames: this.#windowFrames,
+        lowMemory: this.#lowMemory,
+      }),
       open: () => this.#open(name, options),
     });
     this.#places.set(name, place);
@@ -155,7 +159,8 @@ export abstract class BundleNetworks implements ClipNetworks {
     const { resolution } = this.bundle.description;
     const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
     const { decodeFrames } = this;
-    return { resolution, windowFrames, decodeFrames, loras, device, precision, halfWeights };
+    const pieces = !this.inTurn ? 1 : piecesOf(this.#lowMemory);
+    return { resolution, windowFrames, decodeFrames, pieces, loras, device, precision, halfWeights };
   }
 
   #open(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {

@@ -14,6 +14,7 @@ import { decodeFrames } from './decode-frames.ts';
 import { denoiseFrames, denoiserOf } from './denoise-frames.ts';
 import { encodeFrames, openVideo } from './encode-frames.ts';
 import { Holdings } from './holdings.ts';
+import { checkMemory, memorySizeOf } from './job-memory.ts';
 import { networksOf } from './job-networks.ts';
 import type { PreparedClip } from './prepare-clip.ts';
 import { ClipProgress } from './progress.ts';
@@ -61,6 +62,7 @@ export async function renderClip(
     const { device } = await studio.denoisingEngine();
     const alone = takesTurns(job.bundle, device, job.options.lowMemory);
     const turn = held.hold(await studio.scheduler.acquire(signal, { alone }), (it) => it.release());
+    checkMemory(memorySizeOf(job, device, scene.width * scene.height));
     held.hold(watch, (it) => it.pause()).resume();
     progress.stage('load');
     const opened = monotonicNow();

@@ -40,6 +40,7 @@ function sessionOptions({
   device,
   threads,
   dataFolder,
+  asStored = false,
   keepsConstants = false,
 }: Partial<Extract<Request, { kind: 'load' }>> & {
   readonly device: Device;
@@ -49,7 +50,8 @@ function sessionOptions({
     // One name only: of several, those that are missing would be dropped with a warning. What a device has no kernel
     // for runs on the CPU all the same.
     executionProviders: [device],
-    graphOptimizationLevel: 'all',
+    // One level less leaves out the layout of convolutions.
+    graphOptimizationLevel: asStored ? 'extended' : 'all',
     logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.
