@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { PipelineError } from '../errors.ts';
 import { expandHome } from '../files/home-path.ts';
+import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { closestName } from '../pipeline/closest-name.ts';
 import {
@@ -220,7 +221,7 @@ class Expansion {
         ...shared,
         ...(this.#overwrite && { overwrite: true }),
         ...inputs,
-        output: path.resolve(this.#outputs, filled.text),
+        output: resolveOutput(this.#outputs, filled.text),
       } as BatchJob['options'];
       const wrong = findInvalidOptions(options).filter(({ option }) => option === 'output');
       for (const { message } of wrong) this.#fail(outputPlace, message);
