@@ -47,7 +47,7 @@ interface MediaInfo {
 }
 
 /** Options of {@link probeMedia}. */
-interface ProbeOptions {
+export interface ProbeOptions {
   readonly ffmpeg: FfmpegInfo;
   readonly signal?: AbortSignal | undefined;
 }
@@ -84,12 +84,19 @@ export async function probeMedia(mediaPath: string, options: ProbeOptions): Prom
   return describeStreams(streams, packets);
 }
 
+/** The coded frames of a video. */
+interface VideoSpan {
+  readonly count: number;
+  /** Seconds from the first frame's beginning to the last one's end. */
+  readonly duration: number;
+}
+
 /**
  * Counts the coded frames of the first video stream without decoding them.
  *
  * @throws {@link SubprocessError} if the container cannot be read to its end.
  */
-export async function countVideoPackets(mediaPath: string, options: ProbeOptions): Promise<number> {
+export async function readVideoSpan(mediaPath: string, options: ProbeOptions): Promise<VideoSpan> {
   const spec: FfmpegSpec = {
     inputs: [{ source: fileUrl(mediaPath), options: INPUT_OPTIONS }],
     outputOptions: ['-map', '0:v:0', '-c', 'copy', '-f', 'framecrc'],
@@ -101,7 +108,8 @@ export async function countVideoPackets(mediaPath: string, options: ProbeOptions
   });
   const { spans } = await readPacketList(run);
   await run.done;
-  return spans.get(0)?.count ?? 0;
+  const { count, start, end } = spans.get(0) ?? { count: 0, start: 0, end: 0 };
+  return { count, duration: end - start };
 }
 
 async function readPacketList(run: FfmpegRun): Promise<PacketList> {
