@@ -21,6 +21,7 @@ import { cacheFolder } from '../../src/files/cache-folder.ts';
 import { cropSquare } from '../../src/image/crop.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import { pillowResize } from '../../src/image/pillow-resize.ts';
+import { toPlanar } from '../../src/image/planar.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
@@ -31,7 +32,6 @@ import type { Device } from '../../src/runtime/device.ts';
 import { Engine, type Network } from '../../src/runtime/engine.ts';
 import { DrawnFace } from '../../src/scene/drawn-scene.ts';
 import { FramedFace } from '../../src/scene/framed-face.ts';
-import { toPlanar } from '../../src/scene/portrait.ts';
 import { sceneViewOf } from '../../src/scene/scene.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { encodeSafetensors } from '../../src/weights/safetensors.ts';
@@ -129,7 +129,7 @@ class Portrait {
     const face = choosePortraitFace(image, faces, { path: file });
     this.framed = new FramedFace(image, face);
     const { pixelDivisor, imageSize } = view as Extract<typeof view, { type: 'drawing' }>;
-    this.#drawn = new DrawnFace({ image, face, resolution, pixelDivisor, imageSize });
+    this.#drawn = new DrawnFace({ image, face, resolution, pixelDivisor, imageSize, framing: 'crop' });
   }
 
   tensors(): Promise<[string, Tensor][]> {

@@ -35,7 +35,7 @@ export interface FfmpegSpec {
 }
 
 /** How a run is supervised. */
-export interface FfmpegRunOptions {
+interface FfmpegRunOptions {
   /** What the run is for, as it stands after "Cannot" in messages: `write video talk.mp4`. */
   readonly purpose: string;
   /** Ends the child; `done` then rejects with `signal.reason`. */

@@ -28,7 +28,7 @@ import {
 const TRANSFORMER_EPSILON = 1e-6;
 
 /** Settings of a residual block. */
-export interface ResnetOptions {
+interface ResnetOptions {
   readonly out: number;
   readonly groups: number;
   readonly epsilon: number;
@@ -89,7 +89,7 @@ export interface AttentionForms {
 }
 
 /** Settings of a spatial transformer. */
-export interface SpatialTransformerOptions {
+interface SpatialTransformerOptions {
   readonly heads: number;
   readonly groups: number;
   /** Width of the tokens. @defaultValue that of the image */
@@ -224,7 +224,7 @@ export function spatialTransformer(net: Net, x: FeatureMap, options: SpatialTran
 }
 
 /** Settings of a motion module. */
-export interface MotionModuleOptions {
+interface MotionModuleOptions {
   /** Clips; attention runs over the frames of one clip. */
   readonly batch: number;
   readonly heads: number;
@@ -333,7 +333,7 @@ export interface TimeCondition {
 }
 
 /** Settings of {@link timeMlp}. */
-export interface TimeMlpOptions {
+interface TimeMlpOptions {
   readonly rows: number;
   readonly width: number;
   readonly out: number;

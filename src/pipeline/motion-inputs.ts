@@ -13,6 +13,9 @@ const SAMPLE_RATE = 16_000;
 /** A film shorter than the sound by less than this plays to its end; the last frame is shown a little longer. */
 const SHORTER_TOLERANCE = 0.1;
 
+/** A soundtrack may differ from the speech by what encoders add at its ends. */
+const SOUNDTRACK_TOLERANCE = 0.25;
+
 /** See {@link openMotionInputs}. */
 export interface MotionInputs {
   /** Mono speech, 16 kHz; silence where nothing is heard. */
@@ -52,7 +55,8 @@ export async function openMotionInputs(
     readonly notice: (message: string) => void;
   },
 ): Promise<MotionInputs> {
-  const { audio, driving, motion, headMotion, drivingMode, drivingGaps, drivingFace } = options;
+  const { audio, soundtrack, idle, driving, motion, headMotion } = options;
+  const { drivingMode, drivingGaps, drivingFace } = options;
   const read = (file: string) => readAudio(file, { ffmpeg, signal, onNotice: notice });
   const opened: ThreadRecording[] = [];
   const open = async (source: Parameters<FrameThread['openRecording']>[0]): Promise<ThreadRecording> => {
@@ -66,6 +70,12 @@ export async function openMotionInputs(
         ? undefined
         : await open({ type: 'motion-file', path: locateHeadMotion(headMotion) });
     const speech = audio === undefined ? undefined : await read(audio);
+    const heardFile = async (voice: string, { duration: spoken }: { readonly duration: number }) => {
+      if (soundtrack === undefined) return voice;
+      const { duration: heard } = await read(soundtrack);
+      if (Math.abs(heard - spoken) > SOUNDTRACK_TOLERANCE) throw wrongLength(soundtrack, heard, spoken);
+      return soundtrack;
+    };
     const duration = speech?.duration;
     const face =
       driving !== undefined
@@ -77,7 +87,13 @@ export async function openMotionInputs(
           ? await open({ type: 'motion-file', path: motion })
           : undefined;
     const withHead = head === undefined ? {} : { head };
-    if (face === undefined) return { ...speech!, sound: audio, driving: withHead };
+    if (face === undefined && idle !== undefined) {
+      const pcm = new Float32Array(Math.round(idle * SAMPLE_RATE));
+      return { pcm, duration: idle, sound: undefined, driving: withHead };
+    }
+    if (face === undefined) {
+      return { ...speech!, sound: await heardFile(audio!, speech!), driving: withHead };
+    }
 
     const name = (driving ?? motion)!;
     const parts = partsOf(options, face);
@@ -90,7 +106,7 @@ export async function openMotionInputs(
           `${name} lasts ${filmed.toFixed(1)} s, the sound ${heard.duration.toFixed(1)} s: its motion is played back and forth`,
         );
       }
-      return { ...heard, sound: audio ?? driving, driving: clipDriving };
+      return { ...heard, sound: await heardFile((audio ?? driving)!, heard), driving: clipDriving };
     }
     notice(`${name} has no sound: the clip will be silent; give it one with audio`);
     const pcm = new Float32Array(Math.round(filmed * SAMPLE_RATE));
@@ -99,6 +115,17 @@ export async function openMotionInputs(
     for (const recording of opened) await recording.dispose();
     throw error;
   }
+}
+
+function wrongLength(soundtrack: string, heard: number, spoken: number): InvalidOptionError {
+  return new InvalidOptionError(
+    {
+      expected: `a recording as long as the speech (${spoken.toFixed(2)} s)`,
+      got: `${heard.toFixed(2)} s; cut it, or fill it with silence`,
+    },
+    'soundtrack',
+    soundtrack,
+  );
 }
 
 /** What a recording moves: what the caller says, else all that it has, but for the mouth where a voice is given. */

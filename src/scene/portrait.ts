@@ -11,12 +11,14 @@ import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { PortraitWarp } from '../face/warp.ts';
 import { cropSquare } from '../image/crop.ts';
+import { toPlanar, toSignedFloats } from '../image/planar.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import type { FrameConditions } from '../models/frame-conditions.ts';
+import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
 import type { Framing } from './framing.ts';
 import { limitPose } from './limit-pose.ts';
+import type { PosableFace } from './posable-face.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
 const SOURCE_OVERSAMPLING = 1.5;
@@ -39,22 +41,8 @@ export interface AnimatedPortraitOptions {
   readonly framing: Framing;
 }
 
-/** A byte as the networks see it, in [−1, 1]. */
-const BYTE_AS_FLOAT = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
-
-/** Planar floats in [−1, 1] from interleaved bytes. */
-export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, offset = 0): Float32Array {
-  const pixels = width * height;
-  for (let i = 0, from = 0, to = offset; i < pixels; i++, from += CHANNELS, to++) {
-    out[to] = BYTE_AS_FLOAT[data[from]!]!;
-    out[to + pixels] = BYTE_AS_FLOAT[data[from + 1]!]!;
-    out[to + 2 * pixels] = BYTE_AS_FLOAT[data[from + 2]!]!;
-  }
-  return out;
-}
-
 /** A portrait that can be posed. Holds no native memory. */
-export class AnimatedPortrait {
+export class AnimatedPortrait implements PosableFace {
   readonly image: RgbImage;
   readonly resolution: number;
   /** The square of the picture that is animated, in whole pixels; it may reach over the edges. */
@@ -115,12 +103,12 @@ export class AnimatedPortrait {
     );
   }
 
-  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
-  referencePicture(): Float32Array {
+  /** The square as the reference UNet's codec sees it, [3, S, S] in [−1, 1]. */
+  reference(): SceneReference {
     const { resolution } = this;
     const { x, y, side } = this.square;
     const crop = cropSquare(this.image, { x, y, size: side }, resolution);
-    return toPlanar(crop, new Float32Array(CHANNELS * resolution * resolution));
+    return { picture: toPlanar(crop, new Float32Array(CHANNELS * resolution * resolution)) };
   }
 
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */
@@ -134,7 +122,7 @@ export class AnimatedPortrait {
   }
 
   /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
-  renderConditions(motion: FrameMotion): FrameConditions {
+  conditions(motion: FrameMotion): FrameConditions {
     const size = this.resolution;
     const pixels = size * size;
     const points = this.#framed.posedPoints(limitPose(motion), size);
@@ -143,8 +131,7 @@ export class AnimatedPortrait {
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
     toPlanar(drawing, conditions);
     toPlanar(warped.image, conditions, CHANNELS * pixels);
-    const { reliability } = warped;
-    for (let i = 0; i < pixels; i++) conditions[6 * pixels + i] = BYTE_AS_FLOAT[reliability[i]!]!;
+    toSignedFloats(warped.reliability, conditions, 6 * pixels);
     return { conditions, base: conditions.subarray(CHANNELS * pixels, 2 * CHANNELS * pixels) };
   }
 

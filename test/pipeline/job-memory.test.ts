@@ -56,7 +56,7 @@ test('a job that cannot fit is refused with the settings that would', () => {
     refusal(low),
     /^Cannot render: expected about [\d.]+ GB of memory, got [\d.]+ GB; it would fit with lowMemory: true$/,
   );
-  assert.match(refusal(0.6 * low), /it would fit with lowMemory: true and resolution: \d+$/);
+  assert.match(refusal(0.72 * low), /it would fit with lowMemory: true and resolution: \d+$/);
   assert.match(refusal(1e9), /close other programs, or render on a machine with more/);
 });
 

@@ -48,6 +48,7 @@ test('what tells clips apart: contents of inputs, values, and nothing of place o
       'overwrite',
       'ffmpegPath',
       'signal',
+      'stream',
       'onProgress',
     ],
   ]);
