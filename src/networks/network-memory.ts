@@ -53,7 +53,9 @@ export interface NetworkMemoryOptions {
  * Activations that are alive at once, in tensors of a network's first width at its full size; measured on the published sizes,
  * see scripts/results/memory.md.
  */
-const LIVE_TENSORS = { vae: 10.5, unet: 30, guider: 12 } as const;
+const LIVE_TENSORS = { vae: 10.5, unet: 99, guider: 12 } as const;
+/** Weights of graphs against those of checkpoints: upsampling has four small kernels for each large one. */
+const GRAPH_WEIGHTS = 1.03;
 
 /** Bytes that a network takes at most while it is open, inputs and outputs included. */
 export function networkBytes(
@@ -65,7 +67,7 @@ export function networkBytes(
   if (network === undefined) return 0;
   const used = network.weights.filter((weight) => weight.used);
   const bytesEach = options.lowMemory ? 2 : 4;
-  return bytesEach * countParameters(used) + activationBytes(description, name, options);
+  return GRAPH_WEIGHTS * bytesEach * countParameters(used) + activationBytes(description, name, options);
 }
 
 function activationBytes(

@@ -13,7 +13,7 @@ import type { Job } from './open-job.ts';
 /** Networks and threads of small bundles; measured with the embedded one. */
 const BASE_BYTES = 800e6;
 /** Threads, small networks and the graph thread, where a bundle's networks take turns. */
-const TURN_BASE_BYTES = 700e6;
+const TURN_BASE_BYTES = 900e6;
 /** Weights of small bundles, as the engine arranges them, against their size in the file. */
 const WEIGHT_COPIES = 1.3;
 /** What a window of a small bundle needs in addition to weights, for each latent cell at AniPortrait's width. */

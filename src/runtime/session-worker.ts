@@ -29,12 +29,7 @@ ort.env.logLevel = 'fatal';
  * For weights that lie in files, which are gigabytes. They stay mapped from there, where matrix products read them as fast as
  * from a copy of their own, and the operating system can drop them; what a run needs beside them is given back after it.
  */
-function mappedWeights(folder: string) {
-  return {
-    options: { enableCpuMemArena: false },
-    session: { model_external_initializers_file_folder_path: folder, disable_prepacking: '1' },
-  };
-}
+const MAPPED_WEIGHTS = { options: { enableCpuMemArena: false }, session: { disable_prepacking: '1' } };
 
 function sessionOptions({
   device,
@@ -45,19 +40,21 @@ function sessionOptions({
 }: Partial<Extract<Request, { kind: 'load' }>> & {
   readonly device: Device;
 }): ort.InferenceSession.SessionOptions {
-  const mapped = dataFolder === undefined ? undefined : mappedWeights(dataFolder);
+  // Other devices have copies of their own.
+  const mapped = dataFolder !== undefined && device === 'cpu' ? MAPPED_WEIGHTS : undefined;
   return {
     // One name only: of several, those that are missing would be dropped with a warning. What a device has no kernel
     // for runs on the CPU all the same.
     executionProviders: [device],
     // One level less leaves out the layout of convolutions.
-    graphOptimizationLevel: asStored ? 'extended' : 'all',
+    graphOptimizationLevel: asStored && device === 'cpu' ? 'extended' : 'all',
     logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.
     extra: {
       session: {
         'intra_op.allow_spinning': '0',
+        ...(dataFolder !== undefined && { model_external_initializers_file_folder_path: dataFolder }),
         ...mapped?.session,
       },
       ...(keepsConstants && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
