@@ -30,7 +30,7 @@ export interface FaceNetwork {
 }
 
 /** Loads a network from the bytes of an ONNX file; `name` is for messages. */
-type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
+export type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
 
 /** Number of landmarks of a face. */
 export const LANDMARK_COUNT = 468;
