@@ -3,7 +3,13 @@ import { type Command, Option } from 'commander';
 import { type WriteOption, writeLibraryOption } from '../errors.ts';
 import { isNumeric, isOption, type OptionKey, specOf } from '../pipeline/options/clip-keys.ts';
 import type { OptionSpec } from '../pipeline/options/option-spec.ts';
-import { alternatives, kindOfType, namesOfType, rangeOfType } from '../pipeline/options/option-types.ts';
+import {
+  alternatives,
+  kindOfType,
+  namesOfType,
+  parseNumber,
+  rangeOfType,
+} from '../pipeline/options/option-types.ts';
 
 /** A flag of a command. */
 export interface Flag {
@@ -107,11 +113,6 @@ export function writeFlags(known?: ReadonlySet<string>): WriteOption {
 /** Gathers the values of a flag that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
-}
-
-/** A number, or the text if it is none. */
-export function parseNumber(text: string): number | string {
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
 }
 
 /** `--head-pose-scale` for `headPoseScale`. */
