@@ -178,7 +178,11 @@ export function addTfliteOperators(
 
   /** Weights [out, h, w, in], whose windows do not overlap: stride and size are one. */
   const transposedConvolution = (options: Uint8Array, input: number, kernel: number, bias: number): Value => {
-    const [, strideX, strideY] = new Int32Array(options.slice().buffer);
+    const [, strideX, strideY] = new Int32Array(options.slice().buffer) as unknown as [
+      number,
+      number,
+      number,
+    ];
     const { dims } = tensorAt(kernel);
     if (strideX !== dims[2] || strideY !== dims[1]) {
       throw new Error('Cannot convert: expected a transposed convolution whose windows do not overlap');

@@ -4,7 +4,8 @@
 export type FaceChoice = number | string;
 
 /** What {@link isFaceChoice} accepts, for messages. */
-export const FACE_CHOICE_EXPECTED = 'the number of a face, from 1 at the left, or a place in it as x,y in pixels';
+export const FACE_CHOICE_EXPECTED =
+  'the number of a face, from 1 at the left, or a place in it as x,y in pixels';
 
 const PLACE = /^\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*$/;
 

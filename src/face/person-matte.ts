@@ -64,11 +64,17 @@ export class PersonMatter {
         const all = sampleSquare(whole, ((x + 0.5) / width) * SIZE, ((y + 0.5) / height) * SIZE);
         const [u, v] = [(x + 0.5 - head.x) / head.side, (y + 0.5 - head.y) / head.side];
         const inside = smoothstep(0, HEAD_FADE, Math.min(u, v, 1 - u, 1 - v));
-        matte[y * width + x] = inside === 0 ? all : all + inside * (sampleSquare(near, u * SIZE, v * SIZE) - all);
+        matte[y * width + x] =
+          inside === 0 ? all : all + inside * (sampleSquare(near, u * SIZE, v * SIZE) - all);
       }
     }
     const cell = Math.min(Math.max(width, height), head.side) / SIZE;
-    const options = { width, height, epsilon: EDGE_CONTRAST ** 2, radius: Math.max(2, Math.round(EDGE_RADIUS * cell)) };
+    const options = {
+      width,
+      height,
+      epsilon: EDGE_CONTRAST ** 2,
+      radius: Math.max(2, Math.round(EDGE_RADIUS * cell)),
+    };
     return guidedFilter(matte, brightness(image), options).map((value) => smoothstep(...CERTAIN, value));
   }
 

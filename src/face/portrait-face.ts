@@ -1,5 +1,5 @@
 /** Chooses the face of a portrait, and refuses portraits that cannot be animated well. */
-import { FaceError, type FaceProblem, InvalidOptionError, type OptionText } from '../errors.ts';
+import { FaceError, type FaceProblem, InvalidOptionError } from '../errors.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { type FaceChoice, placeOf } from './face-choice.ts';
 import type { FoundFace } from './face-finder.ts';
@@ -33,11 +33,11 @@ interface ChooseFaceOptions {
   /** Which face. @defaultValue the largest one that can be animated */
   readonly choice?: FaceChoice | undefined;
   /** Receives a sentence when there was something to choose. */
-  readonly onNotice?: (message: OptionText) => void;
+  readonly onNotice?: (message: string) => void;
 }
 
 /** The box around landmarks [n · 3] in pixels, and its larger side. */
-function boxOf(landmarks: Float64Array): SeenFace['box'] & { readonly size: number } {
+export function boxOf(landmarks: Float64Array): SeenFace['box'] & { readonly size: number } {
   const lowest = [Infinity, Infinity];
   const highest = [-Infinity, -Infinity];
   for (let i = 0; i < landmarks.length; i += 3) {
@@ -183,12 +183,10 @@ export function choosePortraitFace(
   if (choice === undefined && all.length > 1) {
     const [x, y] = centreOf(faces[examined.indexOf(chosen)]!.detection.box);
     const which = chosen === examined[0] ? 'the largest one' : 'the largest one that can be animated';
-    onNotice?.([
+    onNotice?.(
       `${path} shows ${all.length} faces; ${which}, around pixel (${x}, ${y}), is animated. ` +
-        'Choose another with ',
-      { option: 'face' },
-      ` (${all.map(describeFace).join('; ')}).`,
-    ]);
+        `The option face chooses another: ${all.map(describeFace).join('; ')}.`,
+    );
   }
   return { ...chosen.face, number: chosen.seen.number, faces: all };
 }

@@ -8,7 +8,8 @@
  */
 export function boxMean(plane: Float32Array, width: number, height: number, radius: number): Float32Array {
   const across = new Float32Array(plane.length);
-  for (let y = 0; y < height; y++) meanAlong(plane, across, { from: y * width, step: 1, count: width, radius });
+  for (let y = 0; y < height; y++)
+    meanAlong(plane, across, { from: y * width, step: 1, count: width, radius });
   const out = new Float32Array(plane.length);
   for (let x = 0; x < width; x++) meanAlong(across, out, { from: x, step: width, count: height, radius });
   return out;

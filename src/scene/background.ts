@@ -1,4 +1,5 @@
 /** What stands behind the person: the photo's own, or a colour, a picture, the photo out of focus, or nothing. */
+import { InvalidOptionError } from '../errors.ts';
 import type { PersonMatter } from '../face/person-matte.ts';
 import { estimateLayers } from '../image/estimate-foreground.ts';
 import { loadImage } from '../image/load-image.ts';
@@ -25,14 +26,17 @@ export function isBackgroundWord(value: string): boolean {
   return value === 'blurred' || value === 'transparent' || colourOf(value) !== undefined;
 }
 
+/** Whether nothing stands behind. */
+export function isTransparent({ background }: { readonly background?: string | undefined }): boolean {
+  return background === 'transparent';
+}
+
 function colourOf(value: string): readonly [number, number, number] | undefined {
   const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(value);
   if (match === null) return COLOURS[value.toLowerCase()];
-  return [match[1]!, match[2]!, match[3]!].map((digits) => Number.parseInt(digits, 16)) as unknown as readonly [
-    number,
-    number,
-    number,
-  ];
+  return [match[1]!, match[2]!, match[3]!].map((digits) =>
+    Number.parseInt(digits, 16),
+  ) as unknown as readonly [number, number, number];
 }
 
 /** A portrait that is cut out. */
@@ -59,7 +63,7 @@ export async function cutOut(
 ): Promise<CutOut> {
   const { width, height } = image;
   // A picture that cannot be read is said before the work.
-  const behindFile = isBackgroundWord(background) ? undefined : await loadImage(background);
+  const behindFile = isBackgroundWord(background) ? undefined : await openBehind(background);
   const matte = await matter.matte(image, face);
   const { foreground, background: seen } = estimateLayers(image, matte);
   const alpha = Uint8Array.from(matte, (value) => Math.round(255 * value));
@@ -71,6 +75,21 @@ export async function cutOut(
     return { data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!), width, height };
   };
   return { foreground, alpha, behind: behind() };
+}
+
+async function openBehind(file: string): Promise<RgbImage> {
+  try {
+    return await loadImage(file);
+  } catch (error) {
+    // A word that is misspelt is no file.
+    if (/[./\\]/.test(file)) throw error;
+    throw new InvalidOptionError(
+      { expected: BACKGROUND_EXPECTED, got: JSON.stringify(file) },
+      'background',
+      file,
+      { cause: error },
+    );
+  }
 }
 
 /**

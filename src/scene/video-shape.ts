@@ -82,8 +82,8 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** Hair, ears and neck around the box of a face's landmarks, in heights and widths of the face. */
-const HEAD = { above: 0.55, beside: 0.4, below: 0.3 };
+/** Hair, ears and chin around the box of a face's landmarks, in heights and widths of the face. */
+const HEAD = { above: 0.55, beside: 0.2, below: 0.3 };
 /** Where the middle of the head stands from the top of a part that is cut out. */
 const HEAD_HEIGHT = 0.42;
 
@@ -109,9 +109,11 @@ export function chooseView(picture: VideoSize, face: Rectangle, { aspect, fit }:
   const needed = Math.min(around, Math.max(head.width, head.height * aspect));
   const width = fit === 'pad' ? around : Math.max(inside, needed);
   const height = width / aspect;
+  const y = place(head.y + head.height / 2 - HEAD_HEIGHT * height, height, picture.height);
   return {
     x: place(head.x + head.width / 2 - width / 2, width, picture.width),
-    y: place(head.y + head.height / 2 - HEAD_HEIGHT * height, height, picture.height),
+    // What is missing below a bust would be its body: it is missing above.
+    y: fit === 'crop' && height > picture.height ? picture.height - height : y,
     width,
     height,
   };
