@@ -3,6 +3,7 @@ import { MOTION_PARTS, type MotionPart, readPartList } from '../driving/motion-p
 import { InvalidOptionError } from '../errors.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { readAudio } from '../media/read-audio.ts';
+import type { RequestProgress } from '../runtime/thread-client.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import type { ClipDriving, FrameThread, ThreadRecording } from './frame-thread.ts';
 import { locateHeadMotion } from './head-motions.ts';
@@ -45,18 +46,25 @@ export async function openMotionInputs(
     frameThread,
     signal,
     notice,
+    tracking,
   }: {
     readonly ffmpeg: FfmpegInfo;
     readonly frameThread: () => FrameThread;
     readonly signal: AbortSignal;
     readonly notice: (message: string) => void;
+    /** Receives how far a film is looked at. */
+    readonly tracking: (film: string, progress: RequestProgress) => void;
   },
 ): Promise<MotionInputs> {
   const { audio, driving, motion, headMotion, drivingMode, drivingGaps, drivingFace } = options;
   const read = (file: string) => readAudio(file, { ffmpeg, signal, onNotice: notice });
   const opened: ThreadRecording[] = [];
   const open = async (source: Parameters<FrameThread['openRecording']>[0]): Promise<ThreadRecording> => {
-    const recording = await frameThread().openRecording(source, { onNotice: notice, signal });
+    const recording = await frameThread().openRecording(source, {
+      onNotice: notice,
+      onProgress: (progress) => tracking(source.path, progress),
+      signal,
+    });
     opened.push(recording);
     return recording;
   };
