@@ -39,7 +39,8 @@ const RATE_TOLERANCE = 1.03;
 
 /**
  * Decodes the first video stream, upright and with square pixels, in the order in which it is shown. Memory holds a few
- * frames: decoding waits for the reader, and ends when the reader breaks out of its loop.
+ * frames: decoding waits for the reader, and ends when the reader breaks out of its loop. A picture is the reader's until it
+ * asks for the next one, which is written over it.
  *
  * @throws {@link MediaError} if the file cannot be read or has no picture that decodes.
  */
@@ -64,7 +65,7 @@ export async function* readTimedFrames(
     () => times.end(),
     () => times.end(),
   );
-  const splitter = new FrameSplitter();
+  const splitter = new FrameSplitter({ reuse: true });
   let delivered = 0;
   try {
     for await (const chunk of run.stdout) {
