@@ -1,4 +1,5 @@
 /** The pictures of a video with the times at which they are shown, made small enough for who looks at them. */
+import { open } from 'node:fs/promises';
 import { MediaError, SubprocessError } from '../errors.ts';
 import { type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
@@ -85,11 +86,13 @@ export async function* readTimedFrames(
       (failure: unknown) => failure,
     );
     if (!(reason instanceof SubprocessError) || delivered > 0) throw reason;
-    const got = times.hasVideo
-      ? `none. ${reason.message}`
-      : times.hasInput
-        ? 'a file without a video stream'
-        : `none. ${reason.message}`;
+    const got = (await isWebp(videoPath))
+      ? 'a WebP, which ffmpeg reads only while it does not move; turn it into a GIF or an MP4'
+      : times.hasVideo
+        ? `none. ${reason.message}`
+        : times.hasInput
+          ? 'a file without a video stream'
+          : `none. ${reason.message}`;
     throw new MediaError(
       `Cannot read video ${videoPath}: expected pictures that ffmpeg can decode, got ${got}`,
       videoPath,
@@ -98,6 +101,16 @@ export async function* readTimedFrames(
   } finally {
     run.kill();
     await run.done.catch(() => {});
+  }
+}
+
+async function isWebp(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(12), 0, 12, 0);
+    return buffer.toString('latin1', 0, 4) === 'RIFF' && buffer.toString('latin1', 8, 12) === 'WEBP';
+  } finally {
+    await handle.close();
   }
 }
 
