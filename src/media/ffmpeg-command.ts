@@ -17,9 +17,12 @@ import { onProcessExit } from '../files/exit-cleanup.ts';
 const KILL_DELAY_MS = 500;
 const STDERR_TAIL_LINES = 20;
 
+/** The source that is written to {@link FfmpegRun.secondInput}. */
+export const SECOND_PIPE = 'pipe:3';
+
 /** One input with the options that stand before it. */
 interface FfmpegInput {
-  /** `pipe:0` for stdin, otherwise what {@link fileUrl} returns or a lavfi graph. */
+  /** `pipe:0` for stdin, {@link SECOND_PIPE}, otherwise what {@link fileUrl} returns or a lavfi graph. */
   readonly source: string;
   readonly options?: readonly string[];
 }
@@ -51,6 +54,8 @@ export interface FfmpegRun {
   readonly pid: number | undefined;
   readonly stdin: Writable;
   readonly stdout: Readable;
+  /** Where an input {@link SECOND_PIPE} is written to. */
+  readonly secondInput: Writable | undefined;
   /** Settles when the child has ended and its pipes are closed; rejects with {@link SubprocessError} or the signal's reason. */
   readonly done: Promise<void>;
   /** Ends the child, by force if it does not follow; `done` settles afterwards. */
@@ -89,11 +94,17 @@ function addOptions(add: (...options: string[]) => unknown, options: readonly st
 export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegRunOptions): FfmpegRun {
   options.signal?.throwIfAborted();
   const args = buildArguments(spec);
-  const child = spawn(ffmpegPath, args, { stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true });
+  const hasSecond = spec.inputs.some((input) => input.source === SECOND_PIPE);
+  const child = spawn(ffmpegPath, args, {
+    stdio: ['pipe', 'pipe', 'pipe', hasSecond ? 'pipe' : 'ignore'],
+    env: plainLogEnvironment(process.env),
+    windowsHide: true,
+  }) as ChildProcess & { stdin: Writable; stdout: Readable; stderr: Readable };
+  const secondInput = (child.stdio[3] ?? undefined) as Writable | undefined;
   if (child.pid !== undefined && options.niceness) lowerPriority(child.pid, options.niceness);
   if (!spec.inputs.some((input) => input.source === 'pipe:0')) child.stdin.end();
   // A child that ends early closes its stdin: the exit status says why, the broken pipe adds nothing.
-  child.stdin.on('error', () => {});
+  for (const pipe of [child.stdin, secondInput]) pipe?.on('error', () => {});
 
   let killTimer: NodeJS.Timeout | undefined;
   const kill = () => {
@@ -137,7 +148,13 @@ export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegR
   });
   // A reader of a pipe may fail before it awaits `done`.
   done.catch(() => {});
-  return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, done, kill };
+  return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, secondInput, done, kill };
+}
+
+/** Colours that are forced on the log would stand in the middle of the lines that are read here. */
+function plainLogEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { AV_LOG_FORCE_COLOR: _, AV_LOG_FORCE_256COLOR: __, ...rest } = env;
+  return { ...rest, AV_LOG_FORCE_NOCOLOR: '1' };
 }
 
 function hasEnded(child: ChildProcess): boolean {
@@ -205,7 +222,8 @@ class StderrTail {
 
   #add(line: string): void {
     if (!line.trim()) return;
-    this.#lines.push(line);
+    // A line for each frame would leave no other.
+    if (!/^\[Parsed_a?showinfo_/.test(line)) this.#lines.push(line);
     if (this.#lines.length > STDERR_TAIL_LINES) this.#lines.shift();
     const complaint = parseComplaint(line);
     if (complaint !== undefined) this.#complaint = complaint;

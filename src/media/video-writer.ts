@@ -1,4 +1,4 @@
-/** Frames and a sound file become an H.264 and AAC video that appears under its name only when it is complete. */
+/** Frames and a sound track become an H.264 and AAC video that appears under its name only when it is complete. */
 import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,12 +12,13 @@ import {
 import { onProcessExit } from '../files/exit-cleanup.ts';
 import { partialPath } from '../files/partial-name.ts';
 import { publishFile } from '../files/write-durably.ts';
-import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
+import { CLIP_CHANNELS, CLIP_SAMPLE_RATE, readClipSound } from './clip-sound.ts';
+import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg, SECOND_PIPE } from './ffmpeg-command.ts';
 import type { FfmpegInfo, H264Encoder } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 import { containerOf } from './prepare-output.ts';
-import { countVideoPackets, INPUT_OPTIONS } from './probe.ts';
-import { alignedAudioFilter } from './read-audio.ts';
+import { countVideoPackets } from './probe.ts';
+import type { SoundTrack } from './sound-track.ts';
 import type { VideoFrame } from './video-frame.ts';
 
 /** Visually lossless for faces at a few hundred kilobits a second. */
@@ -26,8 +27,6 @@ const DEFAULT_CRF = 18;
 const ENCODER_NICENESS = 10;
 /** As many as x264 takes by itself on two cores; far ahead of the networks. */
 const ENCODER_THREADS = 3;
-/** Players take 48 kHz everywhere; some refuse what speech is recorded in. */
-const OUTPUT_SAMPLE_RATE = 48000;
 
 /** Options of {@link VideoWriter.open}. */
 export interface VideoWriterOptions {
@@ -40,10 +39,10 @@ export interface VideoWriterOptions {
   readonly height: number;
   /** 1 to 240. */
   readonly fps: number;
-  /** How many frames will be written; the sound is cut where they end. {@link frameCount} covers all of it. */
+  /** How many frames will be written; the sound ends where they end. {@link frameCount} covers all of it. */
   readonly frames: number;
-  /** Sound or video file whose first audio stream is the sound; without it, the video is silent. */
-  readonly audioPath?: string | undefined;
+  /** What is heard, as {@link readAudio} found it; without it, the video is silent. */
+  readonly sound?: SoundTrack | undefined;
   /** Constant rate factor of x264, 0 (lossless) to 51. @defaultValue 18 */
   readonly crf?: number;
   /** Whether a file that exists is replaced. @defaultValue false */
@@ -81,6 +80,8 @@ export class VideoWriter {
   readonly #forget: () => void;
   /** Settles when a run that failed has left nothing behind; never rejects. */
   readonly #cleaned: Promise<void>;
+  /** Settles when all of the sound has been handed over; rejects if it cannot be read any more. */
+  readonly #sound: Promise<void>;
   #written = 0;
   #finished = false;
 
@@ -93,6 +94,8 @@ export class VideoWriter {
       signal: options.signal,
     });
     this.#run.stdout.resume();
+    this.#sound = this.#writeSound();
+    this.#sound.catch(() => this.#run.kill()); // told by whoever finds that the encoder has ended
     // After the run's own, so that the child is dead before its file goes.
     this.#forget = onProcessExit(() => rmSync(this.#partial, { force: true }));
     this.#cleaned = this.#run.done.catch(() => this.#removePartial());
@@ -111,7 +114,7 @@ export class VideoWriter {
     assertIntegerInRange('frames', options.frames, 1, Number.MAX_SAFE_INTEGER);
     assertIntegerInRange('crf', options.crf ?? DEFAULT_CRF, 0, 51);
     containerOf(options.outputPath);
-    if (options.audioPath !== undefined) await assertReadableFile(options.audioPath, 'audio');
+    if (options.sound !== undefined) await assertReadableFile(options.sound.path, 'audio');
     return new VideoWriter(options);
   }
 
@@ -149,8 +152,11 @@ export class VideoWriter {
       await this.#run.done;
     } catch (error) {
       await this.#cleaned;
+      // Without its sound the encoder was ended: that is the reason.
+      await this.#sound;
       throw error;
     }
+    await this.#sound;
     try {
       if (this.#written !== frames) throw new Error(`${this.#written} of ${frames} frames were written`);
       // Some versions of ffmpeg end with exit code 0 although the disk was full while they wrote the index.
@@ -185,10 +191,38 @@ export class VideoWriter {
     await this.#removePartial();
   }
 
+  /** Hands the sound to the encoder, as fast as it takes it. */
+  async #writeSound(): Promise<void> {
+    const { ffmpeg, sound, fps, frames, signal } = this.#options;
+    const pipe = this.#run.secondInput;
+    if (sound === undefined || pipe === undefined) return;
+    const ending = new AbortController();
+    const stop = () => ending.abort();
+    this.#run.done.then(stop, stop);
+    try {
+      const pieces = readClipSound(sound, {
+        ...{ ffmpeg, duration: frames / fps, niceness: ENCODER_NICENESS },
+        signal: AbortSignal.any([ending.signal, ...(signal ? [signal] : [])]),
+      });
+      for await (const piece of pieces) {
+        const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+        const isTaken = await new Promise<boolean>((resolve) => {
+          pipe.write(bytes, (error) => resolve(!error));
+        });
+        if (!isTaken) return; // the encoder has ended, and says why
+      }
+      pipe.end();
+    } catch (error) {
+      if (!ending.signal.aborted) throw error;
+    }
+  }
+
   async #fail(): Promise<never> {
     // Closed pipe: the child is ending, or must.
     this.#run.kill();
     await this.#cleaned;
+    this.#options.signal?.throwIfAborted();
+    await this.#sound;
     await this.#run.done;
     throw new Error('The encoder closed its input and ended without an error');
   }
@@ -201,26 +235,25 @@ export class VideoWriter {
 
 /** The command line of the encoder; a pure function. */
 function encodeSpec(options: VideoWriterOptions, partial: string): FfmpegSpec {
-  const { width, height, fps, frames, audioPath, crf = DEFAULT_CRF, metadata = {}, ffmpeg } = options;
+  const { width, height, fps, sound, crf = DEFAULT_CRF, metadata = {}, ffmpeg } = options;
   const rawVideo = ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${width}x${height}`];
   const video = { source: 'pipe:0', options: [...rawVideo, '-framerate', String(fps)] };
-  const sound = audioPath === undefined ? [] : [{ source: fileUrl(audioPath), options: INPUT_OPTIONS }];
+  const samples = ['-f', 'f32le', '-ar', String(CLIP_SAMPLE_RATE), '-ac', String(CLIP_CHANNELS)];
+  const heard = sound === undefined ? [] : [{ source: SECOND_PIPE, options: samples }];
   return {
-    inputs: [video, ...sound],
+    inputs: [video, ...heard],
     // Untagged video is shown with the matrix that the player guesses from its size, so faces change colour.
     videoFilters: [
       'scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int',
       'format=yuv420p',
     ],
-    audioFilters:
-      sound.length > 0 ? [alignedAudioFilter(OUTPUT_SAMPLE_RATE), `atrim=end=${frames / fps}`] : [],
     outputOptions: [
       ...['-map', '0:v:0'],
       // x264's bytes depend on the number of its threads: the same on every machine.
       ...['-threads:v', String(ENCODER_THREADS)],
       ...encoderOptions(ffmpeg.h264Encoder, crf, width * height * fps),
       ...['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709', '-color_range', 'tv'],
-      ...(sound.length > 0 ? ['-map', '1:a:0', '-c:a', 'aac', '-b:a', '160k', '-ac', '2'] : []),
+      ...(sound === undefined ? [] : ['-map', '1:a:0', '-c:a', 'aac', '-b:a', '160k']),
       // The sound file's title, chapters and dates are not those of the video; equal input gives equal bytes.
       ...['-map_metadata', '-1', '-map_chapters', '-1', '-fflags', '+bitexact'],
       ...['-flags:v', '+bitexact', '-flags:a', '+bitexact'],

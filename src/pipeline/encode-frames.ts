@@ -27,7 +27,7 @@ export function openVideo(
     height,
     fps,
     frames,
-    audioPath: sound,
+    sound,
     force: options.overwrite,
     ...(options.source !== undefined && { crf: SOURCE_CRF }),
     metadata: { comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}` },

@@ -3,6 +3,7 @@ import { MOTION_PARTS, type MotionPart, readPartList } from '../driving/motion-p
 import { InvalidOptionError } from '../errors.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { readAudio } from '../media/read-audio.ts';
+import type { SoundTrack } from '../media/sound-track.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import type { ClipDriving, FrameThread, ThreadRecording } from './frame-thread.ts';
 import { locateHeadMotion } from './head-motions.ts';
@@ -19,8 +20,8 @@ export interface MotionInputs {
   readonly pcm: Float32Array;
   /** Seconds of the clip. */
   readonly duration: number;
-  /** The file that is heard; undefined for a clip without sound. */
-  readonly sound: string | undefined;
+  /** What is heard; undefined for a clip without sound. */
+  readonly sound: SoundTrack | undefined;
   readonly driving: ClipDriving;
 }
 
@@ -52,8 +53,8 @@ export async function openMotionInputs(
     readonly notice: (message: string) => void;
   },
 ): Promise<MotionInputs> {
-  const { audio, driving, motion, headMotion, drivingMode, drivingGaps, drivingFace } = options;
-  const read = (file: string) => readAudio(file, { ffmpeg, signal, onNotice: notice });
+  const { audio, driving, motion, headMotion, drivingMode, drivingGaps, drivingFace, audioTrack } = options;
+  const read = (file: string) => readAudio(file, { ffmpeg, track: audioTrack, signal, onNotice: notice });
   const opened: ThreadRecording[] = [];
   const open = async (source: Parameters<FrameThread['openRecording']>[0]): Promise<ThreadRecording> => {
     const recording = await frameThread().openRecording(source, { onNotice: notice, signal });
@@ -77,7 +78,7 @@ export async function openMotionInputs(
           ? await open({ type: 'motion-file', path: motion })
           : undefined;
     const withHead = head === undefined ? {} : { head };
-    if (face === undefined) return { ...speech!, sound: audio, driving: withHead };
+    if (face === undefined) return { ...speech!, sound: speech!.track, driving: withHead };
 
     const name = (driving ?? motion)!;
     const parts = partsOf(options, face);
@@ -90,7 +91,7 @@ export async function openMotionInputs(
           `${name} lasts ${filmed.toFixed(1)} s, the sound ${heard.duration.toFixed(1)} s: its motion is played back and forth`,
         );
       }
-      return { ...heard, sound: audio ?? driving, driving: clipDriving };
+      return { ...heard, sound: heard.track, driving: clipDriving };
     }
     notice(`${name} has no sound: the clip will be silent; give it one with audio`);
     const pcm = new Float32Array(Math.round(filmed * SAMPLE_RATE));
