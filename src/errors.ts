@@ -7,7 +7,7 @@ interface OptionMention {
 }
 
 /** Text that may name options; the program that shows it writes them its own way, e.g. as flags. */
-export type OptionText = string | readonly (string | OptionMention)[];
+type OptionText = string | readonly (string | OptionMention)[];
 
 /** Writes an option as a reader knows it: `seed`, `--seed`; with a value `overwrite: true`, `--force`. */
 export type WriteOption = (mention: OptionMention) => string;

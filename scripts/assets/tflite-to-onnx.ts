@@ -5,6 +5,7 @@
  * Source: schema.fbs of TensorFlow Lite (operator codes, fields of the options), ONNX operators of opset 21.
  */
 import type { GraphBuilder, GraphTensor, Value } from '../../src/onnx/graph.ts';
+import { cropFeatures, landmarksToMatrix, moveLandmarks } from './attention-operators.ts';
 import type { TfliteModel, TfliteOperator, TfliteTensor } from './tflite.ts';
 
 const CODE = {
@@ -14,8 +15,10 @@ const CODE = {
   depthwiseConv2d: 4,
   dequantize: 6,
   maxPool2d: 17,
+  mul: 18,
   relu: 19,
   reshape: 22,
+  custom: 32,
   pad: 34,
   prelu: 54,
 } as const;
@@ -63,7 +66,43 @@ export interface ConversionNames {
 
 /** Adds the network to `graph`; float16 weights stay float16 behind a Cast, which halves the file. */
 export function addTfliteGraph(graph: GraphBuilder, model: TfliteModel, names: ConversionNames): void {
+  const outputAt = addTfliteOperators(graph, model, names.inputs, model.outputs);
+  for (const [i, index] of model.outputs.entries()) {
+    graph.output(names.outputs[i]!, outputAt(index), model.tensors[index]!.dims);
+  }
+}
+
+/** The operators that `tensor` needs, directly or not. */
+function neededOperators({ operators }: TfliteModel, tensors: readonly number[]): Set<TfliteOperator> {
+  const makers = new Map(
+    operators.flatMap((operator) => operator.outputs.map((output) => [output, operator])),
+  );
+  const needed = new Set<TfliteOperator>();
+  const visit = (tensor: number): void => {
+    const maker = makers.get(tensor);
+    if (maker === undefined || needed.has(maker)) return;
+    needed.add(maker);
+    maker.inputs.forEach(visit);
+  };
+  tensors.forEach(visit);
+  return needed;
+}
+
+/**
+ * Adds what of the network the `outputs`, numbers of tensors, need; float16 weights stay float16 behind a Cast, which halves
+ * the file.
+ *
+ * @returns what gives each of them, channels last.
+ */
+export function addTfliteOperators(
+  graph: GraphBuilder,
+  model: TfliteModel,
+  inputs: readonly string[],
+  outputs: readonly number[],
+): (output: number) => Value {
   const values = new Map<number, Value>();
+  /** Values of four dimensions that are channels last all the same. */
+  const plain = new Set<number>();
   /** Index of the stored weight behind a DEQUANTIZE operator. */
   const stored = new Map<number, number>();
   const tensorAt = (index: number): TfliteTensor => {
@@ -133,11 +172,29 @@ export function addTfliteGraph(graph: GraphBuilder, model: TfliteModel, names: C
     return graph.op('Pad', [valueAt(operator.inputs[0]!), graph.int64([...before, ...after])]);
   };
 
+  const custom = ({ custom: kind, inputs: [first, second] }: TfliteOperator): Value => {
+    const options = kind?.options ?? new Map();
+    switch (kind?.name) {
+      case 'Landmarks2TransformMatrix':
+        return landmarksToMatrix(graph, valueAt(first!), options);
+      case 'TransformTensorBilinear': {
+        const [, height, width] = model.tensors[first!]!.dims as [number, number, number];
+        return cropFeatures(graph, valueAt(first!), valueAt(second!), { options, width, height });
+      }
+      case 'TransformLandmarks':
+        return moveLandmarks(graph, valueAt(first!), valueAt(second!));
+      default:
+        throw new Error(`Cannot convert: operator ${kind?.name} is not supported`);
+    }
+  };
+
   for (const [i, index] of model.inputs.entries()) {
-    const value = graph.input(names.inputs[i]!, model.tensors[index]!.dims);
+    const value = graph.input(inputs[i]!, model.tensors[index]!.dims);
     values.set(index, graph.op('Transpose', [value], { perm: TO_CHANNELS_FIRST }));
   }
+  const needed = neededOperators(model, outputs);
   for (const operator of model.operators) {
+    if (!needed.has(operator)) continue;
     const [first, second] = operator.inputs as [number, number];
     const output = operator.outputs[0]!;
     switch (operator.code) {
@@ -167,10 +224,27 @@ export function addTfliteGraph(graph: GraphBuilder, model: TfliteModel, names: C
         break;
       }
       case CODE.reshape: {
-        const flat = graph.op('Transpose', [valueAt(first)], { perm: TO_CHANNELS_LAST });
+        const ordered = model.tensors[first]!.dims.length < 4 || plain.has(first);
+        const flat = ordered
+          ? valueAt(first)
+          : graph.op('Transpose', [valueAt(first)], { perm: TO_CHANNELS_LAST });
         values.set(output, graph.op('Reshape', [flat, graph.int64(model.tensors[output]!.dims)]));
+        plain.add(output);
         break;
       }
+      case CODE.mul: {
+        const { dims } = tensorAt(second);
+        const factor = weight(
+          second,
+          dims.map((_, axis) => axis),
+          dims,
+        );
+        values.set(output, graph.op('Mul', [valueAt(first), factor]));
+        break;
+      }
+      case CODE.custom:
+        values.set(output, custom(operator));
+        break;
       case CODE.concatenation:
         values.set(
           output,
@@ -181,10 +255,9 @@ export function addTfliteGraph(graph: GraphBuilder, model: TfliteModel, names: C
         throw new Error(`Cannot convert: operator ${operator.code} is not supported`);
     }
   }
-  for (const [i, index] of model.outputs.entries()) {
-    const { dims } = model.tensors[index]!;
+  return (index) => {
     const value = valueAt(index);
-    const last = dims.length === 4 ? graph.op('Transpose', [value], { perm: TO_CHANNELS_LAST }) : value;
-    graph.output(names.outputs[i]!, last, dims);
-  }
+    if (model.tensors[index]!.dims.length < 4 || plain.has(index)) return value;
+    return graph.op('Transpose', [value], { perm: TO_CHANNELS_LAST });
+  };
 }

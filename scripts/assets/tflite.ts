@@ -4,6 +4,7 @@
  *
  * Source: schema.fbs of TensorFlow Lite (field order of the tables), FlatBuffers "Internals" (vtables).
  */
+import { type FlexValue, readFlexMap } from './flexbuffers.ts';
 
 /** One tensor of the graph; `data` is empty where the tensor is computed when the graph runs. */
 export interface TfliteTensor {
@@ -20,6 +21,8 @@ export interface TfliteOperator {
   readonly outputs: readonly number[];
   /** Reads the n-th field of the operator's options, as a signed byte or a 32-bit integer; 0 where absent. */
   option(field: number, kind: 'byte' | 'int32'): number;
+  /** Of an operator that is not TensorFlow Lite's own. */
+  readonly custom: { readonly name: string; readonly options: ReadonlyMap<string, FlexValue> } | undefined;
 }
 
 /** The first subgraph of a file. */
@@ -98,11 +101,14 @@ export function readTflite(bytes: Uint8Array): TfliteModel {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const model = new Table(view, view.getUint32(0, true));
   // Codes below 127 stand in the old byte field, newer ones in the int32 field; the larger one counts.
-  const codes = model.tables(1).map((code) => Math.max(code.byte(0), code.int32(3)));
+  const decoder = new TextDecoder();
+  const codes = model.tables(1).map((code) => ({
+    number: Math.max(code.byte(0), code.int32(3)),
+    name: decoder.decode(code.bytes(1)),
+  }));
   const subgraph = model.tables(2)[0];
   if (subgraph === undefined) throw new Error('Cannot read the TensorFlow Lite file: it has no subgraph');
   const buffers = model.tables(4);
-  const decoder = new TextDecoder();
   return {
     tensors: subgraph.tables(0).map((tensor) => ({
       name: decoder.decode(tensor.bytes(3)),
@@ -112,8 +118,13 @@ export function readTflite(bytes: Uint8Array): TfliteModel {
     })),
     operators: subgraph.tables(3).map((operator) => {
       const options = operator.table(4);
+      const code = codes[operator.int32(0)];
+      const custom = operator.bytes(5);
       return {
-        code: codes[operator.int32(0)] ?? -1,
+        code: code?.number ?? -1,
+        custom: code?.name
+          ? { name: code.name, options: custom.length > 0 ? readFlexMap(custom) : new Map() }
+          : undefined,
         inputs: operator.int32s(1),
         outputs: operator.int32s(2),
         option: (field, kind) => options?.[kind](field) ?? 0,

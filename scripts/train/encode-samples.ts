@@ -129,7 +129,7 @@ class Portrait {
     const face = choosePortraitFace(image, faces, { path: file });
     this.framed = new FramedFace(image, face);
     const { pixelDivisor, imageSize } = view as Extract<typeof view, { type: 'drawing' }>;
-    this.#drawn = new DrawnFace({ image, face, resolution, pixelDivisor, imageSize });
+    this.#drawn = new DrawnFace({ image, face, resolution, pixelDivisor, imageSize, framing: 'crop' });
   }
 
   tensors(): Promise<[string, Tensor][]> {

@@ -22,7 +22,7 @@ const OLDEST_NODE: readonly [major: number, minor: number] = [20, 19];
 const WANTED_MEMORY = 1.5e9;
 /** A minute of video with its temporary files, generously. */
 const WANTED_SPACE = 200e6;
-const FACE_FILES = ['face-detector.onnx', 'face-landmarks.onnx', 'face-mesh.json'];
+const FACE_FILES = ['face-detector.onnx', 'face-landmarks.onnx', 'face-attention.onnx', 'face-mesh.json'];
 const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
 const INSTALL_RUNTIME =
   'install lcm-portrait again on this machine: of ONNX Runtime, only the libraries for the system that it was installed on are kept';

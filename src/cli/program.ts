@@ -12,6 +12,7 @@ import { createModelsCommand } from './models.ts';
 import { createMotionCommand } from './motion.ts';
 import { writeFlags } from './option-flags.ts';
 import { reportError } from './report-error.ts';
+import { createServeCommand } from './serve.ts';
 import { createWorkerCommand } from './worker.ts';
 
 /**
@@ -40,8 +41,8 @@ export async function runProgram(args: readonly string[], context: CliContext): 
     }
     // Below the command line nobody knows its flags: errors speak of options, which this command has names for.
     const flags = running && new Set(running.options.flatMap(({ long }) => long ?? []));
-    const told = error instanceof PipelineError ? error.writtenAs(writeFlags(flags)) : error;
-    return reportError(told, context, args.includes('--json'));
+    const written = error instanceof PipelineError ? error.writtenAs(writeFlags(flags)) : error;
+    return reportError(written, context, args.includes('--json'));
   }
 }
 
@@ -54,6 +55,7 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
     createAnimateCommand(context),
     createBatchCommand(context, setStatus),
     createWorkerCommand(context),
+    createServeCommand(context),
     createMotionCommand(context),
     createModelsCommand(context),
     createCompareCommand(context),

@@ -9,7 +9,7 @@ import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { checkSweep, checkVariant, type SweepSpec, type VariantSpec } from './variant-spec.ts';
 
 /** Options of a clip that all variants share. */
-export type SharedClipOptions = Pick<
+type SharedClipOptions = Pick<
   AnimateOptions,
   KeysOfGroup<typeof CLIP_OPTIONS, 'input' | 'networks' | 'clip' | 'machine'> | 'signal'
 >;

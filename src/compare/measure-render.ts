@@ -18,7 +18,7 @@ import { secondsSince } from './clock.ts';
 import { PublishedNetworks } from './published-networks.ts';
 
 /** What is rendered, and with what. */
-export interface MeasureRenderOptions {
+interface MeasureRenderOptions {
   readonly job: Job;
   readonly scene: Scene;
   readonly networks: ClipNetworks;

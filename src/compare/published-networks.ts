@@ -19,7 +19,7 @@ import { secondsSince } from './clock.ts';
 import { openGraphThread, PUBLISHED_MAKERS, type PublishedNetworkName } from './published-graphs.ts';
 
 /** What {@link PublishedNetworks.load} needs. */
-export interface PublishedNetworksOptions extends Pick<NetworksChoice, 'bundle' | 'windowFrames' | 'loras'> {
+interface PublishedNetworksOptions extends Pick<NetworksChoice, 'bundle' | 'windowFrames' | 'loras'> {
   readonly engine: Engine;
   /** For what both forms have in common: encoding the portrait, decoding. Stays the caller's. */
   readonly lean: ClipNetworks;

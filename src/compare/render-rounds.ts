@@ -12,7 +12,7 @@ import { evaluationsOf } from './work.ts';
 import { encodeClip } from './write-videos.ts';
 
 /** What {@link RenderRounds} works on. */
-export interface RenderRoundsOptions {
+interface RenderRoundsOptions {
   readonly clip: PreparedClip;
   readonly variantRuns: readonly VariantRun[];
   readonly folder: ReportFolder;

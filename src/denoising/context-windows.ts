@@ -28,7 +28,7 @@ export interface ContextWindow {
 export type WindowPlan = readonly (readonly ContextWindow[])[];
 
 /** Options of {@link planContextWindows}. */
-export interface ContextOptions {
+interface ContextOptions {
   /** Frames in a window, 1 or more. */
   readonly contextFrames: number;
   /** Frames that a window shares with the one before, from 0 to `contextFrames` − 1. */
@@ -58,7 +58,7 @@ export function planContextWindows(frames: number, options: ContextOptions): Con
 }
 
 /** Options of {@link planMovingWindows}. */
-export interface MovingContextOptions {
+interface MovingContextOptions {
   /** Frames in a window, 1 or more. */
   readonly contextFrames: number;
   /** Steps of the sampler, 1 or more. */
@@ -122,7 +122,7 @@ function goldenOrder(count: number): number[] {
 }
 
 /** Options of {@link planLoopedWindows}. */
-export interface LoopedContextOptions extends ContextOptions {
+interface LoopedContextOptions extends ContextOptions {
   /** Number of step widths 1, 2, 4 … that windows are laid with. @defaultValue 1 */
   readonly contextStride?: number;
   /** Shifts the windows from step to step; AniPortrait always passes 0. @defaultValue 0 */

@@ -16,7 +16,7 @@ const PURPOSE_KEYS: Record<NoisePurpose, number> = { 'initial-latents': 1, 'samp
 const SHARED = -1;
 
 /** Options of {@link ClipNoise}. */
-export interface ClipNoiseOptions {
+interface ClipNoiseOptions {
   /** An integer from 0 to 2^53 − 1. */
   readonly seed: number;
   /** `[channels, height, width]` of one frame's latents. */

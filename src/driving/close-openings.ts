@@ -5,7 +5,7 @@
 import { MESH_VERTICES } from '../motion/motion.ts';
 
 /** An opening of the face mesh. */
-export interface OpeningShape {
+interface OpeningShape {
   /** Landmarks along its upper and lower edge, column by column from one corner to the other, without the corners. */
   readonly columns: readonly (readonly [upper: number, lower: number])[];
   readonly corners: readonly [number, number];

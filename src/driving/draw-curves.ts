@@ -6,7 +6,7 @@ import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { posesFromRest } from './relative-pose.ts';
 
 /** A row of the picture: curves that share an axis. */
-export interface CurveRow {
+interface CurveRow {
   readonly title: string;
   readonly curves: readonly { readonly name: string; readonly values: Float32Array }[];
 }

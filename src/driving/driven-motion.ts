@@ -7,8 +7,7 @@ import { MOTION_PARTS, type MotionPart } from './motion-parts.ts';
 import { RecordedSource, type RecordedSourceOptions } from './recorded-source.ts';
 
 /** What {@link drivenMotion} is made of. */
-export interface DrivenMotionOptions
-  extends Pick<RecordedSourceOptions, 'fps' | 'mesh' | 'transform' | 'scales'> {
+interface DrivenMotionOptions extends Pick<RecordedSourceOptions, 'fps' | 'mesh' | 'transform' | 'scales'> {
   /** A recording and what of the portrait it moves. */
   readonly face?: {
     readonly recording: RecordedMotion;

@@ -16,7 +16,7 @@ import { sampleCurve } from '../motion/resample-curve.ts';
 import { posesFromRest } from './relative-pose.ts';
 
 /** Frames a second of a template. */
-export const TEMPLATE_FPS = 30;
+const TEMPLATE_FPS = 30;
 
 /**
  * A template as a recording of the head alone, at rest where all six numbers are 0.

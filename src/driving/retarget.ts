@@ -10,18 +10,24 @@ import { EYES, gapsOf, MOUTH, OpeningControl } from './close-openings.ts';
 
 /** Features of two people differ by this factor at most; beyond it, something was measured wrong. */
 const MAX_RATIO = 1.4;
-/** Landmarks of lips that touch are this far apart in y at most, in cm: a mouth that never closes is not taken for closed. */
-const MAX_CLOSED_LIPS = 0.12;
+/**
+ * Landmarks of lips that touch are this far apart in y, in cm: at most, as a mouth that never closes is not taken for closed,
+ * and at least, as lips that are pressed together (their edges cross) are closed as those that touch are.
+ */
+const CLOSED_GAPS = [0, 0.06] as const;
 /** Gap of lips that touch, where the face does not tell. */
 const CLOSED_LIPS = 0.02;
 /** Share of the frames in which lips are closed as far as they close, and lids shut as far as they shut. */
 const CLOSED_SHARE = 0.03;
 const SHUT_SHARE = 0.01;
 /**
- * Opening that the landmarks of shut lids still show, as a share of open ones: what the film shows, within these bounds. The
- * landmark network never closes them wholly.
+ * Opening that the landmarks of shut lids still show, as a share of open ones: 0.12 to 0.35 by the person, as they stand on the
+ * lids' outer rims. A film whose lids never come so near has no blink to learn it from.
  */
-const SHUT_LIDS = [0.35, 0.55] as const;
+const SHUT_LIDS = [0.12, 0.36] as const;
+const USUAL_SHUT_LIDS = 0.27;
+/** Lids that are open by this share of open ones more than the film's narrowest are shut all the same. */
+const SHUT_MARGIN = 0.06;
 /** At most so many frames are measured; of longer recordings, evenly spaced ones. */
 const MAX_MEASURED = 6000;
 
@@ -89,15 +95,17 @@ export class Retargeter {
     this.#mouth = new OpeningControl(MOUTH, portrait);
     this.#eyes = [new OpeningControl(EYES[0], portrait), new OpeningControl(EYES[1], portrait)];
     const { lips, lids } = measureRecording(meshes);
+    const [leastGap, mostGap] = CLOSED_GAPS;
     this.#closedLips = Float64Array.from(lips, (gaps) =>
-      Math.min(MAX_CLOSED_LIPS, quantile(gaps, CLOSED_SHARE)),
+      Math.min(mostGap, Math.max(leastGap, quantile(gaps, CLOSED_SHARE))),
     );
     this.#ownClosedLips = gapsOf(portrait, MOUTH).map((gap) => Math.min(gap, CLOSED_LIPS));
     this.#openLids = source.lids;
     const shut = (eye: 0 | 1): number => {
       const [least, most] = SHUT_LIDS;
-      const share = quantile(lids[eye], SHUT_SHARE) / source.lids[eye];
-      return source.lids[eye] * Math.min(most, Math.max(least, share));
+      const narrowest = quantile(lids[eye], SHUT_SHARE) / source.lids[eye];
+      const share = narrowest > most ? USUAL_SHUT_LIDS : Math.max(least, narrowest);
+      return source.lids[eye] * (share + SHUT_MARGIN);
     };
     this.#shutLids = [shut(0), shut(1)];
     this.#ownLids = [gapsOf(portrait, EYES[0]), gapsOf(portrait, EYES[1])];

@@ -51,7 +51,7 @@ interface Patch {
 }
 
 /** A picture with a pixel in each number, red in its lowest byte. */
-export interface PackedPixels {
+interface PackedPixels {
   readonly pixels: Uint32Array;
 }
 

@@ -12,7 +12,7 @@ import { SKULL } from './face-rings.ts';
 import { smoothstep } from './smoothstep.ts';
 
 /** One eye's landmarks, each chain from the picture's left to its right on an upright face. */
-export interface EyeLandmarks {
+interface EyeLandmarks {
   readonly corners: readonly [left: number, right: number];
   readonly upper: readonly number[];
   readonly lower: readonly number[];

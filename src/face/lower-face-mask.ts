@@ -26,7 +26,7 @@ const ACROSS = 1.05;
 const WHOLE = 0.62;
 
 /** Options of {@link lowerFaceMask}. */
-export interface LowerFaceMaskOptions {
+interface LowerFaceMaskOptions {
   /** Of the picture; the mask is cut off at its edges. */
   readonly width: number;
   readonly height: number;

@@ -26,7 +26,7 @@ export interface PortraitFace {
 }
 
 /** Options of {@link choosePortraitFace}. */
-export interface ChooseFaceOptions {
+interface ChooseFaceOptions {
   /** The portrait's file, for messages. */
   readonly path: string;
   /** Receives a sentence when there was something to choose. */

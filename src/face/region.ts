@@ -18,7 +18,7 @@ export interface FaceRegion {
 type Border = 'zero' | 'replicate';
 
 /** Options of {@link sampleRegion}. */
-export interface SampleOptions {
+interface SampleOptions {
   /** Width and height of the result. */
   readonly size: number;
   /** The result is byte · `scale` + `offset`. */

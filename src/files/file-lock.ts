@@ -46,7 +46,7 @@ export interface HeldLock {
 }
 
 /** Options of {@link lockFile}. */
-export interface LockOptions {
+interface LockOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Milliseconds after which one is refused that waits for another machine's process which does not show that it is

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
 /** Options of {@link hashFile}. */
-export interface HashFileOptions {
+interface HashFileOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of bytes of each piece. */
   readonly onBytes?: ((bytes: number) => void) | undefined;

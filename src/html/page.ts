@@ -3,7 +3,7 @@ import { escapeHtml } from './markup.ts';
 import { BASE_STYLE } from './style.ts';
 
 /** What a page is made of; all but the title is markup already. */
-export interface PageContent {
+interface PageContent {
   /** Text. */
   readonly title: string;
   /** Rules of this page, after those of all pages. */

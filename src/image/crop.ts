@@ -4,7 +4,7 @@ import { type ResampleFilter, Resampler } from './resize.ts';
 import type { RgbImage } from './rgb-image.ts';
 
 /** A square in continuous pixels: the pixel with index i covers i … i+1. It may reach beyond the picture. */
-export interface SquareBox {
+interface SquareBox {
   /** Left edge. */
   readonly x: number;
   /** Top edge. */
@@ -37,7 +37,7 @@ export function cropSquare(
 }
 
 /** @throws {@link InvalidOptionError} unless position and size are finite and the size is positive. */
-export function assertSquareBox({ x, y, size }: SquareBox): void {
+function assertSquareBox({ x, y, size }: SquareBox): void {
   assertNumberInRange('box.x', x, -65535, 65535);
   assertNumberInRange('box.y', y, -65535, 65535);
   assertNumberInRange('box.size', size, Number.MIN_VALUE, 65535);

@@ -14,7 +14,7 @@ const BACKGROUND = { r: 224, g: 224, b: 224 };
 const HEIC_BRANDS = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx']);
 
 /** Options of {@link loadImage}. */
-export interface LoadImageOptions {
+interface LoadImageOptions {
   /** Larger pictures are refused by their header, before they are decoded. @defaultValue {@link MAX_IMAGE_PIXELS} */
   readonly maxPixels?: number;
   /** Receives a sentence for what is odd but usable: an animation of which the first picture is taken. */

@@ -108,7 +108,7 @@ function trimTaps(axis: AxisWeights, targetSize: number): AxisWeights {
 }
 
 /** Sizes and filter of a {@link Resampler}. */
-export interface ResamplerOptions {
+interface ResamplerOptions {
   readonly sourceWidth: number;
   readonly sourceHeight: number;
   readonly targetWidth: number;

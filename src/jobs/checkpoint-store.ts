@@ -12,6 +12,7 @@ import type {
   SavePoint,
 } from '../denoising/denoise-clip.ts';
 import { MediaError } from '../errors.ts';
+import { isPartialName, removeAllPartials } from '../files/partial-name.ts';
 import type { ClipCheckpoints, ClipShape } from '../pipeline/clip-checkpoints.ts';
 import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts';
 import { isDiskFull } from './job-failure.ts';
@@ -45,7 +46,7 @@ interface StateLayout {
 }
 
 /** Options of {@link CheckpointStore}. */
-export interface CheckpointStoreOptions {
+interface CheckpointStoreOptions {
   /** Made when there is something to keep. */
   readonly folder: string;
   /** Names what is rendered, see content-key.ts; checkpoints of another key are removed. */
@@ -90,7 +91,9 @@ export class CheckpointStore implements ClipCheckpoints {
       }
     }
     const keep = resume?.index ?? -1;
+    await removeAllPartials(this.#folder);
     for (const name of names) {
+      if (isPartialName(name)) continue; // of a program that writes it now
       const index = indexOf(name);
       if (index === undefined || index > keep) await rm(path.join(this.#folder, name), { force: true });
     }

@@ -16,7 +16,7 @@ import { chooseSettings, presetOf } from '../pipeline/resolve-sampling.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
-const RENDER_VERSION = 4;
+const RENDER_VERSION = 5;
 
 /** Hashes files, each once while it stays as it is. */
 export class FileHashes {

@@ -1,6 +1,8 @@
 /** Why a job failed, and whether another attempt can help. */
 import { statfs } from 'node:fs/promises';
+import path from 'node:path';
 import { MediaError, PipelineError, SubprocessError } from '../errors.ts';
+import { isPartialName } from '../files/partial-name.ts';
 
 /**
  * `permanent`: would fail again. `passing`: may work at another attempt. `disk-full`: works when there is space.
@@ -75,11 +77,17 @@ export async function describeFailure(error: unknown, folder: string): Promise<J
   return { kind: await kindOf(error, folder), code, message: message.trim().replace(/\s*\n\s*/g, '; ') };
 }
 
+/** An unfinished file that is gone was removed by somebody who did not know it: the next attempt writes another. */
+function isLostPartial(error: unknown): boolean {
+  const { code, path: file } = error as { code?: unknown; path?: unknown };
+  return code === 'ENOENT' && typeof file === 'string' && isPartialName(path.basename(file));
+}
+
 async function kindOf(error: unknown, folder: string): Promise<FailureKind> {
   if (isDiskFull(error)) return 'disk-full';
   if (error instanceof JobTimeoutError) return 'permanent';
   for (const each of chainOf(error)) {
-    if (PASSING_CODES.has((each as { code?: unknown }).code)) return 'passing';
+    if (PASSING_CODES.has((each as { code?: unknown }).code) || isLostPartial(each)) return 'passing';
   }
   const wasWriting = error instanceof SubprocessError || error instanceof MediaError;
   if (wasWriting) {

@@ -3,11 +3,11 @@
  * checkpoints while it is rendered.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { hashFile } from '../files/hash-file.ts';
-import { isPartialName } from '../files/partial-name.ts';
+import { removeAllPartials } from '../files/partial-name.ts';
 import { writeDurably } from '../files/write-durably.ts';
+import { hashOutput } from './hash-output.ts';
 
 const FORMAT = 1;
 
@@ -83,7 +83,7 @@ export class JobFolder {
   async outputState(key: string): Promise<OutputState> {
     let sha256: string;
     try {
-      ({ sha256 } = await hashFile(this.output));
+      ({ sha256 } = await hashOutput(this.output));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
       return { kind: 'foreign' };
@@ -112,11 +112,9 @@ export class JobFolder {
     await writeDurably(this.#recordFile, text);
   }
 
-  /** Removes what killed programs had begun to write. The caller holds the folder's lock. */
+  /** Removes what killed programs had begun to write. */
   async removePartials(): Promise<void> {
-    for (const name of await readdir(this.path).catch(() => [])) {
-      if (isPartialName(name)) await rm(path.join(this.path, name), { force: true });
-    }
+    await removeAllPartials(this.path);
   }
 
   /** For videos that are there. */

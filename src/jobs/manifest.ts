@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { describeFileProblem } from '../errors.ts';
+import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { closestName } from '../pipeline/closest-name.ts';
 import {
@@ -57,7 +58,7 @@ export interface CheckedManifest {
 }
 
 /** Options of {@link loadManifest}. */
-export interface LoadManifestOptions {
+interface LoadManifestOptions {
   /** Where relative inputs start. @defaultValue the manifest's folder, or the working folder */
   readonly baseFolder?: string | undefined;
   /** Where relative outputs start. @defaultValue `baseFolder` */
@@ -206,7 +207,7 @@ class Expansion {
         ...shared,
         ...(this.#overwrite && { overwrite: true }),
         ...inputs,
-        output: path.resolve(this.#outputs, filled.text),
+        output: resolveOutput(this.#outputs, filled.text),
       } as BatchJob['options'];
       const wrong = findInvalidOptions(options).filter(({ option }) => option === 'output');
       for (const { message } of wrong) this.#fail(outputPlace, message);

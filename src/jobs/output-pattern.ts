@@ -22,8 +22,10 @@ export function fillPattern(
     }
     const value = values[name];
     if (value === undefined) problem ??= `${whole} has no value: the job does not set ${name}`;
+    // A rate of 30000/1001 is called 29.97.
+    const text = typeof value === 'number' ? String(Number(value.toFixed(3))) : String(value);
     // A value names a file, not a folder: its slashes would.
-    return String(value).replace(/[/\\]/g, '_');
+    return text.replace(/[/\\]/g, '_');
   });
   return problem === undefined ? { text } : { text, problem };
 }

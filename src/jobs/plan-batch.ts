@@ -2,6 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { PipelineError } from '../errors.ts';
+import { outputFormatOf } from '../media/output-formats.ts';
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
@@ -183,7 +184,7 @@ class Planner {
     const { job, portrait } = await this.#studio.openJob({
       ...options,
       // Where it will be is made by the run.
-      output: path.join(os.tmpdir(), `plan${path.extname(options.output)}`),
+      output: path.join(os.tmpdir(), `plan${outputFormatOf(options.output).endings[0]}`),
       overwrite: true,
       ...(this.#signal && { signal: this.#signal }),
     });

@@ -10,7 +10,7 @@ const CONNECT_SECONDS = 10;
 const MAX_RECONNECT_MS = 2000;
 
 /** How long a worker that says nothing has its jobs. */
-export interface StallOptions {
+interface StallOptions {
   /** Seconds after which the jobs of a silent worker go to others. */
   readonly lockSeconds: number;
   /** How often a job may be left by workers that were killed before it counts as what kills them. */

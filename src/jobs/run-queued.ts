@@ -13,7 +13,7 @@ import { packJob, type QueuedJob, type QueuedResult } from './queued-job.ts';
 import { isProgress } from './run-worker.ts';
 
 /** Options of {@link runQueued}. */
-export interface RunQueuedOptions {
+interface RunQueuedOptions {
   readonly url: string;
   readonly stateFolder: string;
   /** Folder that workers see as well. */

@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
 import FluentCommand from 'fluent-ffmpeg';
 import { SubprocessError } from '../errors.ts';
 import { onProcessExit } from '../files/exit-cleanup.ts';
@@ -38,7 +39,7 @@ export interface FfmpegSpec {
 }
 
 /** How a run is supervised. */
-export interface FfmpegRunOptions {
+interface FfmpegRunOptions {
   /** What the run is for, as it stands after "Cannot" in messages: `write video talk.mp4`. */
   readonly purpose: string;
   /** Ends the child; `done` then rejects with `signal.reason`. */
@@ -97,7 +98,6 @@ export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegR
   const hasSecond = spec.inputs.some((input) => input.source === SECOND_PIPE);
   const child = spawn(ffmpegPath, args, {
     stdio: ['pipe', 'pipe', 'pipe', hasSecond ? 'pipe' : 'ignore'],
-    env: plainLogEnvironment(process.env),
     windowsHide: true,
   }) as ChildProcess & { stdin: Writable; stdout: Readable; stderr: Readable };
   const secondInput = (child.stdio[3] ?? undefined) as Writable | undefined;
@@ -149,12 +149,6 @@ export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegR
   // A reader of a pipe may fail before it awaits `done`.
   done.catch(() => {});
   return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, secondInput, done, kill };
-}
-
-/** Colours that are forced on the log would stand in the middle of the lines that are read here. */
-function plainLogEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { AV_LOG_FORCE_COLOR: _, AV_LOG_FORCE_256COLOR: __, ...rest } = env;
-  return { ...rest, AV_LOG_FORCE_NOCOLOR: '1' };
 }
 
 function hasEnded(child: ChildProcess): boolean {
@@ -220,7 +214,9 @@ class StderrTail {
     return this.#lines.join('\n');
   }
 
-  #add(line: string): void {
+  #add(written: string): void {
+    // Colours that the environment forces on the log stand in the middle of its lines.
+    const line = stripVTControlCharacters(written);
     if (!line.trim()) return;
     // A line for each frame would leave no other.
     if (!/^\[Parsed_a?showinfo_/.test(line)) this.#lines.push(line);

@@ -5,7 +5,7 @@ import { readFrames } from './read-frames.ts';
 import type { VideoFrame as RgbImage } from './video-frame.ts';
 
 /** Options of {@link FilmFrames}. */
-export interface FilmFramesOptions {
+interface FilmFramesOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Frames a second; frame `i` is what {@link readFrames} delivers as its `i`th at this rate. */
   readonly fps: number;

@@ -29,7 +29,7 @@ interface AudioClip {
 }
 
 /** Options of {@link readAudio}. */
-export interface ReadAudioOptions {
+interface ReadAudioOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Hz. @defaultValue 16000 */
   readonly sampleRate?: number;

@@ -2,12 +2,13 @@
 import { MediaError, SubprocessError } from '../errors.ts';
 import { type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { frameRateText } from './frame-rate.ts';
 import { assertReadableFile } from './media-file.ts';
 import { INPUT_OPTIONS } from './probe.ts';
 import type { VideoFrame } from './video-frame.ts';
 
 /** Options of {@link readFrames}. */
-export interface ReadFramesOptions {
+interface ReadFramesOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Frames a second to deliver, by repeating and dropping. @defaultValue the video's own */
   readonly fps?: number;
@@ -71,7 +72,7 @@ function frameSpec(videoPath: string, { fps, maxSide }: ReadFramesOptions, begin
   return {
     inputs: [{ source: fileUrl(videoPath), options: [...INPUT_OPTIONS, ...seek] }],
     videoFilters: [
-      ...(fps ? [`fps=${fps}`] : []),
+      ...(fps ? [`fps=${frameRateText(fps)}`] : []),
       `scale=${size}flags=bicubic+accurate_rnd+full_chroma_int`,
       'format=rgb24',
     ],

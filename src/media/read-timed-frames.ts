@@ -2,13 +2,14 @@
 import { MediaError, SubprocessError } from '../errors.ts';
 import { type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { frameRateText } from './frame-rate.ts';
 import { assertReadableFile } from './media-file.ts';
 import { INPUT_OPTIONS, parseTimestamp } from './probe.ts';
 import { FrameSplitter } from './read-frames.ts';
 import type { VideoFrame } from './video-frame.ts';
 
 /** Options of {@link readTimedFrames}. */
-export interface ReadTimedFramesOptions {
+interface ReadTimedFramesOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Longest side of the pictures; larger ones are made smaller, smaller ones stay as they are. */
   readonly maxSide: number;
@@ -29,7 +30,7 @@ export interface ReadTimedFramesOptions {
 }
 
 /** A picture and when it is shown. */
-export interface TimedFrame extends VideoFrame {
+interface TimedFrame extends VideoFrame {
   /** Seconds from time 0 of the file, which is that of {@link readAudio}'s first sample. */
   readonly time: number;
 }
@@ -108,7 +109,7 @@ function timedFrameSpec(
   const timing =
     fps === undefined
       ? `select='isnan(prev_selected_t)+gte(t-prev_selected_t\\,${least.toFixed(6)})'`
-      : `fps=${fps}`;
+      : `fps=${frameRateText(fps)}`;
   // Pixels need not be square; what is looked at are shapes.
   const shrink = `min(1\\,${maxSide}/max(iw*sar\\,ih))`;
   const scale = `scale=w='max(2\\,round(iw*sar*${shrink}))':h='max(2\\,round(ih*${shrink}))':flags=area`;
@@ -136,7 +137,7 @@ const TIME_LINE_TIMEOUT_MS = 30_000;
 const FPS_MODE_REVISION = 107_000;
 
 /** The option that keeps frames as they come, neither repeated nor dropped, under the name that a version of ffmpeg knows. */
-export function frameTimingOption(version: string): '-fps_mode' | '-vsync' {
+function frameTimingOption(version: string): '-fps_mode' | '-vsync' {
   const revision = /^N-(\d+)/.exec(version)?.[1];
   if (revision !== undefined) return Number(revision) >= FPS_MODE_REVISION ? '-fps_mode' : '-vsync';
   const [major = 0, minor = 0] = /^n?(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [];

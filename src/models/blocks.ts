@@ -27,7 +27,7 @@ import {
 const TRANSFORMER_EPSILON = 1e-6;
 
 /** Settings of a residual block. */
-export interface ResnetOptions {
+interface ResnetOptions {
   readonly out: number;
   readonly groups: number;
   readonly epsilon: number;
@@ -88,7 +88,7 @@ export interface AttentionForms {
 }
 
 /** Settings of a spatial transformer. */
-export interface SpatialTransformerOptions {
+interface SpatialTransformerOptions {
   readonly heads: number;
   readonly groups: number;
   /** Width of the tokens. @defaultValue that of the image */
@@ -223,7 +223,7 @@ export function spatialTransformer(net: Net, x: FeatureMap, options: SpatialTran
 }
 
 /** Settings of a motion module. */
-export interface MotionModuleOptions {
+interface MotionModuleOptions {
   /** Clips; attention runs over the frames of one clip. */
   readonly batch: number;
   readonly heads: number;
@@ -324,7 +324,7 @@ export interface TimeCondition {
 }
 
 /** Settings of {@link timeMlp}. */
-export interface TimeMlpOptions {
+interface TimeMlpOptions {
   readonly rows: number;
   readonly width: number;
   readonly out: number;

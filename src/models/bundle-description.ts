@@ -19,7 +19,7 @@ export {
 export const BUNDLE_FORMAT = 1;
 
 /** Pixels that one latent cell stands for, in each direction. */
-export function pixelsPerCell(codec: CodecConfig): number {
+function pixelsPerCell(codec: CodecConfig): number {
   return codec.type === 'patch-transform' ? codec.patchSize : 2 ** (codec.blockOutChannels.length - 1);
 }
 

@@ -14,7 +14,7 @@ import { add, at, attention, layerNorm, linear, type Net, opsetFor, weight } fro
 import { type NetworkDescription, WeightReader } from './weight-reader.ts';
 
 /** Options of {@link buildClipVision}. */
-export interface ClipVisionOptions {
+interface ClipVisionOptions {
   /** @defaultValue 'cpu' */
   readonly device?: Device;
   /** @defaultValue 'float32' */

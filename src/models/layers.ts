@@ -132,7 +132,7 @@ export function conv(net: Net, x: FeatureMap, path: string, options: ConvOptions
 }
 
 /** Shape of a linear layer. */
-export interface LinearOptions {
+interface LinearOptions {
   readonly rows: number;
   readonly in: number;
   readonly out: number;
@@ -241,7 +241,7 @@ export function layerNorm(net: Net, x: Value, path: string, width: number): Valu
 }
 
 /** Shape of an attention; `count` sequences of `queries` rows that look at `keys` rows. */
-export interface AttentionOptions {
+interface AttentionOptions {
   readonly count: number;
   readonly queries: number;
   readonly keys: number;

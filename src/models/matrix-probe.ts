@@ -3,7 +3,7 @@ import { GraphBuilder, type Precision } from '../onnx/graph.ts';
 import { RandomStream } from '../tensor/random.ts';
 
 /** Options of {@link buildMatrixProbe}. */
-export interface MatrixProbeOptions {
+interface MatrixProbeOptions {
   /** Rows and columns of every matrix. */
   readonly size: number;
   /** Products one after another. */

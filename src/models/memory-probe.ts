@@ -2,7 +2,7 @@
 import { GraphBuilder } from '../onnx/graph.ts';
 
 /** Options of {@link buildMemoryProbe}. */
-export interface MemoryProbeOptions {
+interface MemoryProbeOptions {
   /** Float32 elements of every tensor. */
   readonly elements: number;
   /** Sums one after another. */

@@ -87,7 +87,7 @@ export function patchDecoderFlops(
 }
 
 /** Options of {@link buildPatchDecoder}; the size is that of the pictures. */
-export interface PatchDecoderOptions {
+interface PatchDecoderOptions {
   readonly frames: number;
   readonly height: number;
   readonly width: number;

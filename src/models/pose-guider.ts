@@ -104,7 +104,7 @@ export const ANIPORTRAIT_POSE_GUIDER: PoseGuiderConfig = {
 };
 
 /** Options of {@link buildPoseGuider}; the size is that of the drawings in pixels. */
-export interface PoseGuiderOptions extends SpatialSize {
+interface PoseGuiderOptions extends SpatialSize {
   /** Frames of a window. */
   readonly frames: number;
   /** Windows. @defaultValue 1 */

@@ -14,7 +14,7 @@ import { assertUnetConfig, attentionSites, type SpatialSize, type UnetConfig } f
 import { type NetworkDescription, WeightReader } from './weight-reader.ts';
 
 /** Options of {@link buildReferenceUnet}; the size is that of the latents. */
-export interface ReferenceUnetOptions extends SpatialSize {
+interface ReferenceUnetOptions extends SpatialSize {
   /** Portraits. @defaultValue 1 */
   readonly batch?: number;
   /** Weights of the denoising UNet: outputs are then keys and values, projected with its attention layers. */

@@ -49,7 +49,7 @@ export const STABLE_DIFFUSION_VAE: VaeConfig = {
 };
 
 /** Options of {@link buildVaeEncoder} and {@link buildVaeDecoder}; the size is that of the picture. */
-export interface VaeOptions extends SpatialSize {
+interface VaeOptions extends SpatialSize {
   /** Pictures in one run. @defaultValue 1 */
   readonly batch?: number;
   /** @defaultValue 'cpu' */

@@ -31,13 +31,13 @@ const DOUBLE_LENGTH = 0.24;
 const FIRST = 0.5;
 
 /** How far the eyes are closed at a time in seconds: 0 open, 1 closed. */
-export type Blinking = (time: number) => number;
+type Blinking = (time: number) => number;
 
 /** Options of {@link createBlinking}. */
-export interface BlinkingOptions {
+interface BlinkingOptions {
   readonly seed: number;
   readonly prosody: Prosody;
-  /** Moments, beside ends of phrases, that draw blinks. @defaultValue none */
+  /** Moments, besides ends of phrases, that draw blinks. @defaultValue none */
   readonly glances?: ((from: number, to: number) => readonly Attractor[]) | undefined;
 }
 

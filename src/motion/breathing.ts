@@ -8,7 +8,7 @@ const PERIOD = 3.9;
 const STRAY = [{ spacing: 6, variance: 0.12 }];
 
 /** Height of the breath at a time in seconds, −1 (out) to 1 (in). */
-export type Breathing = (time: number) => number;
+type Breathing = (time: number) => number;
 
 /** Breath of one seed. */
 export function createBreathing(seed: number): Breathing {

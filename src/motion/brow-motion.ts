@@ -34,10 +34,10 @@ const HIGHEST = 0.85;
 const LOWEST = -0.35;
 
 /** What the brows do at a time in seconds. */
-export type BrowMotion = (time: number) => BrowMove;
+type BrowMotion = (time: number) => BrowMove;
 
 /** Options of {@link createBrowMotion}. */
-export interface BrowMotionOptions {
+interface BrowMotionOptions {
   readonly prosody: Prosody;
   readonly seed: number;
   /** @defaultValue 'natural' */

@@ -13,7 +13,7 @@ const CREASES = [27, 257] as const;
 const FOREHEAD_TOP = 10;
 /** Root of the nose. */
 const NOSE_ROOT = 168;
-/** Centimetres beside the middle of the face over which one side's motion becomes the other's. */
+/** Centimetres from the middle of the face over which one side's motion becomes the other's. */
 const MIDDLE = 0.7;
 /** How skin on the curved forehead goes back for each centimetre that it goes up. */
 const SLOPE = -0.12;

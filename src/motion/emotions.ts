@@ -127,7 +127,7 @@ const SHAPES: Readonly<Record<EmotionName, EmotionShape>> = {
 };
 
 /** An emotion, or a mixture, on one face. */
-export interface FaceEmotion {
+interface FaceEmotion {
   /** [468, 3] in centimetres; moves both lips of each place of the mouth alike. */
   readonly field: FaceField;
   /** In centimetres. */

@@ -8,7 +8,7 @@ import { MESH_VALUES, MESH_VERTICES } from './motion.ts';
 export type FaceField = Float32Array;
 
 /** A point that is moved, with what is around it. */
-export interface FieldPoint {
+interface FieldPoint {
   /** Landmark at its centre. */
   readonly landmark: number;
   /** In centimetres: to the person's left, up, towards the camera. */

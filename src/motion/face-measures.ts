@@ -1,15 +1,7 @@
 /** Openings and distances of a face mesh that tell how it looks: lips, lids, brows, width of the mouth. */
 
-/** Pairs of landmarks across the opening of the mouth, the upper first; the third pair is its middle. */
-export const LIP_PAIRS = [
-  [81, 178],
-  [82, 87],
-  [13, 14],
-  [312, 317],
-  [311, 402],
-] as const;
 /** Pairs across the person's right and left eye, the upper lid first. */
-export const LID_PAIRS = [
+const LID_PAIRS = [
   [
     [160, 144],
     [159, 145],

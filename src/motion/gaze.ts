@@ -28,14 +28,14 @@ const LARGE = 4;
 const BLINK_PULL = 0.3;
 
 /** Where the eyes look at a time in seconds, in degrees: yaw to the person's left, pitch down; 0 is as in the portrait. */
-export interface Gaze {
+interface Gaze {
   at(time: number): readonly [yaw: number, pitch: number];
   /** Large jumps at `from` ≤ time < `to`, to which blinks are drawn. */
   jumps(from: number, to: number): Attractor[];
 }
 
 /** Options of {@link createGaze}. */
-export interface GazeOptions {
+interface GazeOptions {
   readonly seed: number;
   readonly prosody: Prosody;
   /** @defaultValue 'natural' */

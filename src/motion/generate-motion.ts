@@ -16,7 +16,7 @@ const CLOSED_LIPS = 0.04;
 const FRAMES_PER_TURN = 64;
 
 /** Options of {@link generateMotion}. */
-export interface GenerateMotionOptions {
+interface GenerateMotionOptions {
   /** Network made of {@link buildMotionNetwork}'s graph. */
   readonly network: MotionNetwork;
   readonly config: MotionConfig;

@@ -26,9 +26,9 @@ export interface Stroke {
 
 /** A stroke's course: `time` is counted from its apex, the middle of its hold. */
 export function strokeAt(time: number, { rise, hold, fall }: Stroke): number {
-  const beside = Math.abs(time) - hold / 2;
-  if (beside <= 0) return 1;
-  return 1 - minimumJerk(beside / (time < 0 ? rise : fall));
+  const past = Math.abs(time) - hold / 2;
+  if (past <= 0) return 1;
+  return 1 - minimumJerk(past / (time < 0 ? rise : fall));
 }
 
 /** Nearly `x` up to 0.6 · `limit`, then bent so that `limit` is never passed. */

@@ -32,10 +32,10 @@ const END_NOD = 1.7;
 const END_NOD_SHARE = 0.45;
 
 /** Adds the gestures at a time to pitch, yaw and roll in degrees. */
-export type HeadGestures = (time: number, angles: Float64Array) => void;
+type HeadGestures = (time: number, angles: Float64Array) => void;
 
 /** Options of {@link createHeadGestures}. */
-export interface HeadGesturesOptions {
+interface HeadGesturesOptions {
   readonly prosody: Prosody;
   readonly seed: number;
   /** Share of the stressed syllables that are marked, against `natural`. */

@@ -37,10 +37,10 @@ const RAISED = 0.9;
 const FADE_IN = 0.8;
 
 /** Writes the pose at a time in seconds to `out` at `offset`: degrees about x, y, z, then centimetres. */
-export type HeadMotion = (time: number, out: Float32Array, offset: number) => void;
+type HeadMotion = (time: number, out: Float32Array, offset: number) => void;
 
 /** Options of {@link createHeadMotion}. */
-export interface HeadMotionOptions {
+interface HeadMotionOptions {
   readonly prosody: Prosody;
   readonly seed: number;
   /** Multiplies all angles and shifts; 0 keeps the head still. */

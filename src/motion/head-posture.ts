@@ -22,7 +22,7 @@ const MOST_DURATION = 1.15;
 const LEAD = 0.15;
 
 /** Adds the posture at a time to pitch, yaw and roll in degrees. */
-export type HeadPosture = (time: number, angles: Float64Array) => void;
+type HeadPosture = (time: number, angles: Float64Array) => void;
 
 /** Postures of one seed. */
 export function createHeadPosture(seed: number, prosody: Prosody): HeadPosture {

@@ -9,7 +9,7 @@ export const STILL_MOTION: MotionSource = {
 };
 
 /** Options of {@link createIdleMotion}. */
-export type IdleMotionOptions = Omit<LivingMotionOptions, 'source' | 'pcm' | 'sampleRate' | 'generates'>;
+type IdleMotionOptions = Omit<LivingMotionOptions, 'source' | 'pcm' | 'sampleRate' | 'generates'>;
 
 /** An idle clip of any length. */
 export function createIdleMotion(options: IdleMotionOptions): MotionSource {

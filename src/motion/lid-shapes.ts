@@ -6,7 +6,7 @@ import { addField, type FaceField } from './face-field.ts';
 import { MESH_VALUES } from './motion.ts';
 
 /**
- * Landmarks from the outer to the inner corner: the lids' edges, the skin beside them, the crease of the upper lid.
+ * Landmarks from the outer to the inner corner: the lids' edges, the skin next to them, the crease of the upper lid.
  * Source: the face mesh's topology.
  */
 const EYES = [
@@ -31,7 +31,7 @@ const EYES = [
 const MIDDLE = 3;
 /** Where the lids meet: this share of the way from the lower lid up, for it hardly moves. */
 const MEETING = 0.14;
-/** How far the skin beside a lid goes with its edge. */
+/** How far the skin next to a lid goes with its edge. */
 const SKIN_FOLLOWS = 0.6;
 const CREASE_FOLLOWS = 0.16;
 /** Height over width of an open eye in portraits: eyes less open than the first are opened, by this share of what lacks. */

@@ -28,9 +28,9 @@ import { MESH_VALUES, POSE_VALUES } from './motion.ts';
 import type { RecordedMotion } from './recorded-motion.ts';
 
 /** Version that is written; older ones are read. */
-export const MOTION_FILE_VERSION = 1;
+const MOTION_FILE_VERSION = 1;
 /** Names the mesh whose vertices a file moves. */
-export const MESH_TOPOLOGY = 'mediapipe-face-468';
+const MESH_TOPOLOGY = 'mediapipe-face-468';
 
 const MAGIC = Buffer.from('LCPMOTN\n', 'latin1');
 const PREFIX = MAGIC.length + 8;
@@ -63,7 +63,7 @@ const HEADER = z.object({
 });
 
 /** What stands in a motion file's header. */
-export type MotionFileHeader = z.infer<typeof HEADER>;
+type MotionFileHeader = z.infer<typeof HEADER>;
 
 /**
  * Writes recorded motion; the file is there whole or not at all.

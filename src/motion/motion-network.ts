@@ -11,7 +11,7 @@ import type { MotionConfig } from './motion-config.ts';
 const PREFIX = 'network.';
 
 /** Options of {@link buildMotionNetwork}. */
-export interface MotionNetworkOptions {
+interface MotionNetworkOptions {
   readonly config: MotionConfig;
   readonly weights: WeightSource;
 }

@@ -10,7 +10,7 @@ const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 const ALIGNMENT = 64;
 
 /** An array of numbers, row-major. */
-export interface NpyArray {
+interface NpyArray {
   readonly data: Float64Array;
   readonly shape: readonly number[];
 }

@@ -5,8 +5,8 @@
  */
 
 /** Frequencies in Hz between which voices are looked for. */
-export const LOWEST_PITCH = 62;
-export const HIGHEST_PITCH = 500;
+const LOWEST_PITCH = 62;
+const HIGHEST_PITCH = 500;
 /** Step 4: the first dip below this is taken, so that its multiples are not. */
 const DIP = 0.15;
 

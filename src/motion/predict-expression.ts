@@ -12,7 +12,7 @@ export interface MotionNetwork {
 const OUTPUTS_PER_RUN = 400;
 
 /** Options of {@link predictExpression}. */
-export interface PredictExpressionOptions {
+interface PredictExpressionOptions {
   readonly network: MotionNetwork;
   readonly config: MotionConfig;
   /** Mono speech at the configured sample rate; silence is assumed before and after it. */

@@ -28,7 +28,7 @@ const FAINTEST_VOICE = -55;
 const VOICE_RANGE = 20;
 /** Level that is written for silence, in dB of full scale. */
 const SILENCE = -100;
-/** Frames beside a voiced one that belong to the speech: consonants have no voice. */
+/** Frames next to a voiced one that belong to the speech: consonants have no voice. */
 const CONSONANT_FRAMES = 5;
 /** Frames of silence that end a phrase, beyond those. */
 const PAUSE_FRAMES = 8;
@@ -43,7 +43,7 @@ const BEFORE_FINAL_FRAMES = 20;
 const QUESTION_RISE = 2.2;
 
 /** A syllable that stands out. */
-export interface Stress {
+interface Stress {
   /** Of its loudest moment, in seconds; also names it: a whole number of 1/50 s. */
   readonly time: number;
   /** 0 barely to 1 strongly. */
@@ -51,7 +51,7 @@ export interface Stress {
 }
 
 /** Where a phrase begins or ends. */
-export interface PhraseBoundary {
+interface PhraseBoundary {
   /** In seconds; a whole number of 1/50 s. */
   readonly time: number;
   readonly kind: 'start' | 'end';

@@ -17,7 +17,7 @@ export interface RandomEvent {
 }
 
 /** Options of {@link RandomEvents}. */
-export interface RandomEventsOptions {
+interface RandomEventsOptions {
   /** Names the events, e.g. `[seed, stream]`. */
   readonly key: readonly number[];
   /** Of the intervals, in seconds. */
@@ -83,7 +83,7 @@ export interface Attractor {
 }
 
 /** Options of {@link attractEvents}. */
-export interface AttractOptions {
+interface AttractOptions {
   /** Seconds to either side within which an event is drawn. */
   readonly reach: number;
   /** Events that would come closer to each other than this, in seconds, become one. */

@@ -8,7 +8,7 @@ const NOSE_TIP = 1;
 const UPPER_LIP = 0;
 
 /** Options of {@link RevoicedMotion}. */
-export interface RevoicedMotionOptions {
+interface RevoicedMotionOptions {
   /** Motion of the new voice, made for the face at rest. */
   readonly speech: MotionSource;
   /** What the face did, in cm in its own space. */

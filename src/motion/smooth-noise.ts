@@ -6,7 +6,7 @@ const SPLINE_VARIANCE = 0.479;
 const KEPT_KNOTS = 64;
 
 /** One of the curves that are added up. */
-export interface NoiseOctave {
+interface NoiseOctave {
   /** Seconds between its knots; most of its power lies under 0.4 / spacing Hz. */
   readonly spacing: number;
   /** Its share of the variance. */

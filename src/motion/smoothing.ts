@@ -49,7 +49,7 @@ export function smoothingWeights(before: number, after: number, order = 2): Floa
 }
 
 /** Neighbours of a frame that smoothing looks at, and their weights. */
-export interface SmoothingWindow {
+interface SmoothingWindow {
   readonly first: number;
   readonly weights: Float64Array;
 }

@@ -6,7 +6,7 @@ export const STYLE_NAMES = ['calm', 'natural', 'lively'] as const;
 export type SpeakingStyle = (typeof STYLE_NAMES)[number];
 
 /** How strongly each part of the motion shows; 1 is that of `natural`. */
-export interface StyleStrengths {
+interface StyleStrengths {
   /** Pitch, yaw and roll of the head. */
   readonly head: readonly [pitch: number, yaw: number, roll: number];
   /** Share of the stressed syllables that head and brows mark. */

@@ -30,7 +30,7 @@ export interface MotionScales {
 /** Where head, brows and lids come from: the bundle's own networks, where it has some, or always living-motion.ts. */
 export const FACE_MOTION_SOURCES = ['bundle', 'generated'] as const;
 /** One of {@link FACE_MOTION_SOURCES}. */
-export type FaceMotionSource = (typeof FACE_MOTION_SOURCES)[number];
+type FaceMotionSource = (typeof FACE_MOTION_SOURCES)[number];
 
 /** What {@link ClipMotion} is made of. */
 export interface ClipMotionOptions {

@@ -192,7 +192,7 @@ export class SpeechMotion {
 }
 
 /** Options of {@link decodePoses}. */
-export interface DecodePosesOptions {
+interface DecodePosesOptions {
   readonly config: AniPortraitAudioConfig;
   readonly speaker: number;
   readonly signal?: AbortSignal | undefined;

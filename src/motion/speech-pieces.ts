@@ -8,7 +8,7 @@ export interface SpeechPiece {
 }
 
 /** Options of {@link planSpeechPieces}. */
-export interface SpeechPieceOptions {
+interface SpeechPieceOptions {
   /** Frames of a piece; the last has up to twice as many. */
   readonly length: number;
   /** Frames at its beginning that a piece shares with the one before, less than `length`. */

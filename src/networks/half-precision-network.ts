@@ -8,7 +8,7 @@ import type { InputOptions, NamedTensors, Network, RunOptions, TensorInfo } from
 import { firstNonFinite, type Tensor } from '../tensor/tensor.ts';
 
 /** Options of {@link HalfPrecisionNetwork}. */
-export interface HalfPrecisionOptions {
+interface HalfPrecisionOptions {
   /** Opens the same network in float32; called once, and only when it is needed. */
   readonly openExact: () => Promise<Network>;
   /** Called before that. */
@@ -84,7 +84,7 @@ async function areFinite(outputs: Readonly<Record<string, Tensor>>): Promise<boo
 }
 
 /** What {@link openWithFallback} opens. */
-export interface OpenWithFallbackOptions {
+interface OpenWithFallbackOptions {
   /** For the notice. */
   readonly name: string;
   readonly precision: NetworkPrecision;

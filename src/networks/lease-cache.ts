@@ -8,7 +8,7 @@ export interface Lease<T> {
 }
 
 /** Options of {@link LeaseCache}. */
-export interface LeaseCacheOptions<T> {
+interface LeaseCacheOptions<T> {
   /** Values that nobody uses and that are kept for the next who might. */
   readonly maxIdle: number;
   /** Frees a value; may be called twice for one. */

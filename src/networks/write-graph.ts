@@ -15,7 +15,7 @@ export interface ReadyGraph {
 }
 
 /** Options of {@link writeGraph}. */
-export interface WriteGraphOptions {
+interface WriteGraphOptions {
   readonly cache: WeightCache;
   /** Names the state of the graph's weights. */
   readonly weightsKey: unknown;

@@ -56,7 +56,7 @@ export function floatAttribute(value: number): Attribute {
 }
 
 /** Options of a node. */
-export interface NodeOptions {
+interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>;
   /** Operator domain, e.g. `com.microsoft`. @defaultValue the ONNX domain */
   readonly domain?: string;

@@ -11,7 +11,7 @@ export interface ComposedFrame extends DenoisedFrame {
 }
 
 /** Options of {@link composeFrames}. */
-export interface ComposeFramesOptions {
+interface ComposeFramesOptions {
   readonly scene: Pick<Scene, 'compose'>;
   readonly watch: Stopwatch;
   readonly signal?: AbortSignal | undefined;

@@ -10,7 +10,7 @@ export interface DecodedFrame extends DenoisedFrame {
 }
 
 /** Options of {@link decodeFrames}. */
-export interface DecodeFramesOptions {
+interface DecodeFramesOptions {
   readonly networks: Pick<ClipNetworks, 'decode' | 'decodeFrames' | 'decodesOverBase'>;
   readonly conditions: Pick<WindowConditions, 'take'>;
   readonly watch: Stopwatch;

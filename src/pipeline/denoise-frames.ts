@@ -23,7 +23,7 @@ export function denoiserOf(networks: ClipNetworks, conditions: WindowConditions,
 }
 
 /** Options of {@link denoiseFrames}: what does not follow from the job. */
-export interface DenoiseFramesOptions
+interface DenoiseFramesOptions
   extends Omit<
     DenoiseClipOptions,
     'scheduler' | 'guidanceScale' | 'windows' | 'frameShape' | 'seed' | 'sharedFraction' | 'frameNumbers'

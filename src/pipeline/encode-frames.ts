@@ -29,7 +29,8 @@ export function openVideo(
     frames,
     sound,
     force: options.overwrite,
-    ...(options.source !== undefined && { crf: SOURCE_CRF }),
+    crf: options.crf ?? (options.source === undefined ? undefined : SOURCE_CRF),
+    stream: options.stream,
     metadata: { comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}` },
     beforePublish,
     signal: options.signal,
@@ -37,7 +38,7 @@ export function openVideo(
 }
 
 /** Options of {@link encodeFrames}. */
-export interface EncodeFramesOptions {
+interface EncodeFramesOptions {
   readonly video: Pick<VideoWriter, 'write'>;
   readonly watch: Stopwatch;
   readonly progress: Pick<ClipProgress, 'frameDone'>;

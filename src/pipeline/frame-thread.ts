@@ -24,13 +24,13 @@ import type {
 type Client = ThreadClient<FrameRequest, FrameResults>;
 
 /** Options of {@link FrameThread.openPortrait}. */
-export interface OpenClipOptions extends Omit<PortraitRequest, 'kind' | 'clip'> {
+interface OpenClipOptions extends Omit<PortraitRequest, 'kind' | 'clip'> {
   readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link FrameThread.openFilm}. */
-export interface OpenFilmClipOptions extends Omit<FilmRequest, 'kind' | 'clip'> {
+interface OpenFilmClipOptions extends Omit<FilmRequest, 'kind' | 'clip'> {
   readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -78,7 +78,7 @@ export class ThreadPortrait<Info extends PortraitInfo = PortraitInfo> {
     this.info = info;
   }
 
-  /** What moves it beside the speech; disposed of with it. */
+  /** What moves it together with the speech; disposed of with it. */
   drive(driving: ClipDriving): void {
     this.#driving = driving;
   }

@@ -1,6 +1,6 @@
 /** What a piece of work has opened and will close, whatever happens in between. */
 
-/** Closes in the reverse of the order in which it was told of things. */
+/** Closes what it holds, the last that was added first. */
 export class Holdings {
   readonly #closers: (() => unknown)[] = [];
 

@@ -32,7 +32,7 @@ export interface PrepareResources {
   openJob(options: ClipOptions, onPlanned?: (job: Job) => void): Promise<OpenedJob>;
   denoisingEngine(): Promise<Engine>;
   loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease>;
-  /** Whether nobody was told this of the machine yet: what it lacks, it lacks for all clips. */
+  /** Whether this notice about the machine has not been given yet: it is the same for all clips. */
   isNews(message: string): boolean;
 }
 
@@ -63,7 +63,7 @@ export async function prepareClip(
     withDevicePrecision(job, studio, () => {})
       .then((ready) => studio.loadNetworks(networks(ready), either))
       .then((lease) => lease.release())
-      .catch(() => {}); // told when they are loaded for the rendering
+      .catch(() => {}); // thrown again when the rendering loads them
   };
   let portrait: ThreadPortrait | undefined;
   try {
@@ -71,21 +71,22 @@ export async function prepareClip(
     const { job, pcm } = await watch.time('prepare', async () => {
       const opened = await studio.openJob(options, loadAhead);
       portrait = opened.portrait;
-      // A device that does not work, or not in this precision, is told before the motion is made.
+      // A device that does not work, or not in this precision, is reported before the motion is made.
       return { pcm: opened.pcm, job: await withDevicePrecision(opened.job, studio, notice) };
     });
     report({ type: 'stage', stage: 'motion' });
     const { fps, frames } = job;
     const { folder, fingerprint } = job.bundle;
     const { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still } = job.options;
-    const { style, emotion, faceMotion } = job.options;
+    const { style, emotion, faceMotion, idle, loop } = job.options;
+    const kind = { speaks: idle === undefined, loops: loop === true || idle !== undefined };
     const scales = {
       ...{ seed, expressionScale, mouthScale, headPoseScale, blinkScale, still },
       ...{ style, emotion, faceMotion },
     };
     const opened = portrait!;
     const scene = await watch.time('motion', () =>
-      opened.move({ bundle: { folder, fingerprint }, pcm, fps, frames, scales }, signal),
+      opened.move({ bundle: { folder, fingerprint }, pcm, fps, frames, scales, ...kind }, signal),
     );
     watch.pause();
     return { job, scene, watch, dispose: () => opened.dispose() };

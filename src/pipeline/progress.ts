@@ -12,7 +12,7 @@ const DENOISING_SHARE = 0.9;
 const STEPS_BEFORE_ESTIMATE = 3;
 
 /** Work done at a moment, in any unit. */
-export interface WorkDone {
+interface WorkDone {
   /** Seconds since this run began to work. */
   readonly elapsed: number;
   /** Done before it began: says nothing of its pace. */
@@ -27,7 +27,7 @@ export function remainingSeconds({ elapsed, before, done, total }: WorkDone): nu
 }
 
 /** One of several clips that are rendered. */
-export interface ClipWork {
+interface ClipWork {
   /** Undefined until they are counted. */
   readonly frames: number | undefined;
   /** Share that is done, 0 to 1, and the part of it that was done before this run. */
@@ -77,7 +77,7 @@ export class ClipProgress {
     this.#report = report;
   }
 
-  /** The progress of a job, told to whoever wanted the clip. */
+  /** The progress of a job, for the caller of the clip. */
   static of({ frames, windows, options: { onProgress } }: Job): ClipProgress {
     return new ClipProgress({ frames, steps: countWindowSteps(windows) }, (event) => onProgress?.(event));
   }

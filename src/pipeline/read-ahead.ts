@@ -1,7 +1,7 @@
 /** Lets the steps of a pipeline work at the same time, each some items ahead of the one that reads it. */
 
 /** Options of {@link readAhead}. */
-export interface ReadAheadOptions {
+interface ReadAheadOptions {
   /** Items that may wait before the source pauses, 1 or more. */
   readonly size: number;
   /** Called when the reader stops before the end: the source, which may be busy for long, need not go on. */

@@ -19,7 +19,7 @@ export function shownFile({ portrait, source }: Pick<AnimateOptions, 'portrait' 
 }
 
 /** Options of {@link findInvalidOptions}. */
-export interface FindInvalidOptions {
+interface FindInvalidOptions {
   /** Whether the options are a part of those of a clip, so that nothing is missing. @defaultValue false */
   readonly partial?: boolean;
 }
@@ -47,7 +47,9 @@ export function resolveOptions(options: Readonly<Record<string, unknown>> | Anim
   }
   const errors = findInvalidOptions(options);
   if (errors.length > 0) throw new InvalidOptionsError(errors);
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const given = Object.entries(options)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => [key, isOption(key) ? (specOf(key).canonical?.(value) ?? value) : value]);
   return Object.fromEntries([...DEFAULTS, ...given]) as unknown as ResolvedOptions;
 }
 
@@ -94,7 +96,7 @@ export function findInvalidOptions(
       errors.push(new InvalidOptionError(broken.problem, broken.option, values[broken.option]));
     }
   }
-  // Rules are about options, too: all are told in one order.
+  // Rules are about options, too: all problems are listed in one order.
   const place = ({ option }: InvalidOptionError): number =>
     (OPTION_NAMES as readonly string[]).indexOf(option);
   errors.sort((a, b) => place(a) - place(b));

@@ -27,7 +27,7 @@ import type { LoraFile } from '../weights/lora.ts';
 import type { ResolvedOptions } from './resolve-options.ts';
 
 /** What a preset says of sampling, and a caller may say in its place. */
-export interface SamplingSettings {
+interface SamplingSettings {
   readonly sampler: Sampler;
   readonly steps: number;
   /** 1 is off. */
@@ -96,7 +96,7 @@ export function samplingWith(
 /**
  * How a clip is sampled.
  *
- * @param notice - told if the preset asks for a precision that the bundle does not have.
+ * @param notice - called if the preset asks for a precision that the bundle does not have.
  * @throws {@link InvalidOptionError} if the bundle does not have the preset, or what the caller asks for, or the sampler
  *   cannot take that many steps.
  */

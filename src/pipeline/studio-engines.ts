@@ -10,7 +10,7 @@ export interface Engines {
 }
 
 /** Options of {@link StudioEngines}. */
-export interface StudioEnginesOptions {
+interface StudioEnginesOptions {
   readonly device: DeviceName;
   readonly threads: number | undefined;
   /** Told which device was taken, and why, when somebody needs it. */
@@ -22,7 +22,7 @@ export interface StudioEnginesOptions {
 /** See the module. */
 export class StudioEngines {
   readonly #options: StudioEnginesOptions;
-  /** What the engines had to say and nobody was told yet. */
+  /** Notices of the engines that have not been given yet. */
   readonly #notices: string[] = [];
   #engines: Promise<Engines> | undefined;
 
@@ -30,7 +30,7 @@ export class StudioEngines {
     this.#options = options;
   }
 
-  /** Begins to open the engines; what goes wrong, and what they have to say, is told by {@link StudioEngines.open}. */
+  /** Begins to open the engines; errors and notices come from {@link StudioEngines.open}. */
   start(): void {
     this.#started().catch(() => {});
   }

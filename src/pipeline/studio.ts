@@ -1,6 +1,6 @@
 /**
  * The place where clips are made: threads, engines and loaded networks that many clips share, for as long as it lives. How
- * a clip is made is told by prepare-clip.ts and render-clip.ts; one can be prepared while another renders.
+ * a clip is made is in prepare-clip.ts and render-clip.ts; one can be prepared while another renders.
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -46,7 +46,7 @@ export interface StudioProfiles {
 
 /**
  * Holds everything that clips can share. A new studio holds nothing yet: threads and engines start when they are first
- * needed, so that wrong options are told before heavy work.
+ * needed, so that wrong options are reported before heavy work.
  *
  * @example
  * const studio = await Studio.open({ device: 'auto' });
@@ -159,7 +159,7 @@ export class Studio implements PrepareResources, RenderResources {
     return this.#networks.isEmpty;
   }
 
-  /** Whether nobody was told this of the machine yet: what it lacks, it lacks for all clips. */
+  /** Whether this notice about the machine has not been given yet: it is the same for all clips. */
   isNews(message: string): boolean {
     const isNews = !this.#known.has(message);
     this.#known.add(message);

@@ -11,7 +11,7 @@ import type { Stopwatch } from './stopwatch.ts';
 const MAX_KEPT_BYTES = 1e9;
 
 /** What {@link WindowConditions} works on. */
-export interface WindowConditionsOptions {
+interface WindowConditionsOptions {
   readonly scene: Scene;
   readonly networks: ClipNetworks;
   /** Numbers of the frames that the windows count. */

@@ -73,7 +73,7 @@ export interface RunOptions extends InputOptions {
 }
 
 /** Options of {@link Engine.load}. */
-export interface LoadOptions extends InputOptions {
+interface LoadOptions extends InputOptions {
   /** Folder of the files that a model names whose bytes are given. */
   readonly dataFolder?: string | undefined;
 }

@@ -20,7 +20,7 @@ export interface CloseRequest {
 }
 
 /** Options of {@link ThreadClient.request}. */
-export interface CallOptions {
+interface CallOptions {
   /** Buffers that move to the thread instead of being copied. */
   readonly transfer?: readonly ArrayBuffer[] | undefined;
   /** Receives what the thread notices while it works. */

@@ -11,13 +11,14 @@ import { pillowResize } from '../image/pillow-resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { clipPixels } from '../models/clip-vision.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
-import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
+import type { FrameMotion } from '../motion/motion-source.ts';
 import { type FrameSource, stillSource } from './frame-source.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
 import type { Framing } from './framing.ts';
 import { PicturePaster } from './paste-picture.ts';
 import { toPlanar } from './portrait.ts';
-import type { Scene, ScenePortrait } from './scene.ts';
+import type { FrameMaker, FrameParts, PosableFace } from './posable-face.ts';
+import { PosablePortrait } from './posable-portrait.ts';
 
 /** How a bundle's networks see drawings. */
 interface DrawnView {
@@ -27,10 +28,11 @@ interface DrawnView {
   readonly pixelDivisor: 1 | 255;
   /** Side of the image encoder's picture; null without one. */
   readonly imageSize: number | null;
+  readonly framing: Framing;
 }
 
 /** Options of {@link DrawnFace}. */
-export interface DrawnFaceOptions extends DrawnView {
+interface DrawnFaceOptions extends DrawnView {
   /** The whole picture. */
   readonly image: RgbImage;
   /** The face of the picture that is animated. */
@@ -42,7 +44,7 @@ export interface DrawnFaceOptions extends DrawnView {
 const CHANNELS = 3;
 
 /** The face of one picture, which can be drawn in other poses. */
-export class DrawnFace {
+export class DrawnFace implements PosableFace {
   readonly image: RgbImage;
   readonly framed: FramedFace;
   readonly view: DrawnView;
@@ -51,6 +53,14 @@ export class DrawnFace {
     this.image = image;
     this.framed = new FramedFace(image, face, square);
     this.view = view;
+  }
+
+  get mesh(): Float64Array {
+    return this.framed.mesh;
+  }
+
+  get transform(): Float64Array {
+    return this.framed.transform;
   }
 
   /** What the reference networks and the image encoder see. */
@@ -79,6 +89,14 @@ export class DrawnFace {
     return out;
   }
 
+  conditions(motion: FrameMotion): FrameConditions {
+    return { conditions: this.draw(motion) };
+  }
+
+  drivenFace(motion: FrameMotion): DrivenFace {
+    return this.framed.drivenFace(motion, this.view.framing, this.view.resolution);
+  }
+
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */
   lowerFaceMask(motion: FrameMotion, strength = 1): SoftMask {
     const { width, height } = this.image;
@@ -90,97 +108,40 @@ export class DrawnFace {
   }
 }
 
-/** A portrait, or a film's faces, that can be drawn in other poses. */
-export class DrawnPortrait implements ScenePortrait {
-  readonly width: number;
-  readonly height: number;
-  readonly reference: SceneReference;
-  readonly #source: FrameSource<DrawnFace>;
-  readonly #framing: Framing;
-
-  constructor(source: FrameSource<DrawnFace>, framing: Framing) {
-    this.#source = source;
-    this.#framing = framing;
-    this.width = source.width;
-    this.height = source.height;
-    this.reference = source.reference.reference();
-  }
-
-  /** Of a still. */
-  static of(options: DrawnFaceOptions, framing: Framing): DrawnPortrait {
-    const { image, resolution } = options;
-    // H.264 with subsampled colours has even sizes only.
-    const size =
-      framing === 'paste-back'
-        ? { width: image.width & ~1, height: image.height & ~1 }
-        : { width: resolution, height: resolution };
-    return new DrawnPortrait(stillSource(image, new DrawnFace(options), size), framing);
-  }
-
-  get mesh(): Float64Array {
-    return this.#source.reference.framed.mesh;
-  }
-
-  get transform(): Float64Array {
-    return this.#source.reference.framed.transform;
-  }
-
-  withMotion(motion: MotionSource): Scene {
-    return new DrawnScene(this, this.#source, this.#framing, motion);
-  }
+/** The faces of a source that can be drawn. */
+export function drawnPortrait(source: FrameSource<DrawnFace>): PosablePortrait<DrawnFace> {
+  return new PosablePortrait(source, () => new DrawnFrames(source));
 }
 
-/** Draws and composes on the thread that it is called on, some milliseconds a frame. */
-class DrawnScene implements Scene {
-  readonly width: number;
-  readonly height: number;
-  readonly reference: SceneReference;
-  readonly #source: FrameSource<DrawnFace>;
-  readonly #framing: Framing;
-  readonly #motion: MotionSource;
+/** Of a still. */
+export function drawnStill(options: DrawnFaceOptions): PosablePortrait<DrawnFace> {
+  const { image, resolution, framing } = options;
+  const face = new DrawnFace(options);
+  return drawnPortrait(stillSource(image, face, framing === 'crop' ? resolution : undefined));
+}
+
+/** The networks' picture, in the photo's square or alone. */
+class DrawnFrames implements FrameMaker<DrawnFace> {
   readonly #paster: PicturePaster;
 
-  constructor(
-    { width, height, reference }: DrawnPortrait,
-    source: FrameSource<DrawnFace>,
-    framing: Framing,
-    motion: MotionSource,
-  ) {
-    this.width = width;
-    this.height = height;
-    this.reference = reference;
-    this.#source = source;
-    this.#framing = framing;
-    this.#motion = motion;
-    const { framed, view } = source.reference;
+  constructor({ width, height, reference }: FrameSource<DrawnFace>) {
+    const { framed, view } = reference;
     this.#paster = new PicturePaster({
       width,
       height,
       size: view.resolution,
-      side: framing === 'paste-back' ? framed.square.side : view.resolution,
+      side: view.framing === 'paste-back' ? framed.square.side : view.resolution,
     });
   }
 
-  async conditions(frame: number): Promise<FrameConditions> {
-    const { face = this.#source.reference } = await this.#source.at(frame);
-    return { conditions: face.draw(await this.#motion.at(frame)) };
-  }
-
-  async drivenFace(frame: number): Promise<DrivenFace> {
-    const { face = this.#source.reference } = await this.#source.at(frame);
-    return face.framed.drivenFace(await this.#motion.at(frame), this.#framing, face.view.resolution);
-  }
-
-  async compose(frame: number, decoded: Float32Array): Promise<RgbImage> {
-    const { picture, face, strength } = await this.#source.at(frame);
-    if (face === undefined) return this.#paster.untouched(picture);
+  make({ picture, face, decoded, changed }: FrameParts<DrawnFace>): RgbImage {
     const generated = toBytes(decoded, face.view.resolution);
-    if (this.#framing === 'crop') return generated;
-    const changed =
-      this.#source.changes === 'lower-face'
-        ? face.lowerFaceMask(await this.#motion.at(frame), strength)
-        : undefined;
+    if (face.view.framing === 'crop') return generated;
     return this.#paster.paste(generated, picture, face.framed.square, changed);
+  }
+
+  untouched(picture: RgbImage): RgbImage {
+    return this.#paster.untouched(picture);
   }
 }
 

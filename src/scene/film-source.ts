@@ -10,20 +10,16 @@ import type { FaceTrack } from '../tracking/track-film.ts';
 import type { FrameSource, SourceFrame } from './frame-source.ts';
 
 /** The face of one picture: its mesh [468, 3] in cm, and where it is, as a row-major 4×4 matrix. */
-export interface PlacedFace {
+interface PlacedFace {
   readonly mesh: Float64Array;
   readonly transform: Float64Array;
 }
 
 /** Makes the face of a picture ready to be posed. */
-export type MakePosable<Posable> = (
-  image: RgbImage,
-  face: PlacedFace,
-  square: Square,
-) => Posable | Promise<Posable>;
+type MakePosable<Posable> = (image: RgbImage, face: PlacedFace, square: Square) => Posable | Promise<Posable>;
 
 /** Options of {@link openFilmSource}. */
-export interface FilmSourceOptions<Posable> {
+interface FilmSourceOptions<Posable> {
   readonly frames: FilmFrames;
   readonly track: FaceTrack;
   readonly makePosable: MakePosable<Posable>;

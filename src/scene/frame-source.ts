@@ -15,7 +15,7 @@ export interface SourceFrame<Posable> {
 }
 
 /** How much of a picture the networks may change: all around the face, or the lower face alone. */
-export type ChangedPart = 'square' | 'lower-face';
+type ChangedPart = 'square' | 'lower-face';
 
 /** Pictures by the clip's frames. */
 export interface FrameSource<Posable> {
@@ -29,12 +29,14 @@ export interface FrameSource<Posable> {
   at(frame: number): Promise<SourceFrame<Posable>>;
 }
 
-/** The source of a portrait: one picture for every frame. */
-export function stillSource<Posable>(
-  picture: RgbImage,
-  face: Posable,
-  size: { readonly width: number; readonly height: number },
-): FrameSource<Posable> {
+/**
+ * The source of a portrait: one picture for every frame.
+ *
+ * @param side - of the clip's frames, where they show a square. @defaultValue frames as large as the picture
+ */
+export function stillSource<Posable>(picture: RgbImage, face: Posable, side?: number): FrameSource<Posable> {
   const frame = Promise.resolve({ picture, face, strength: 1 });
+  // H.264 with subsampled colours has even sizes only.
+  const size = { width: side ?? picture.width & ~1, height: side ?? picture.height & ~1 };
   return { ...size, reference: face, changes: 'square', at: () => frame };
 }

@@ -5,12 +5,12 @@ import { FilmFrames } from '../media/film-frames.ts';
 import type { MotionSource } from '../motion/motion-source.ts';
 import { RevoicedMotion } from '../motion/revoiced-motion.ts';
 import { type FaceTrack, trackFilm } from '../tracking/track-film.ts';
-import { DrawnFace, DrawnPortrait } from './drawn-scene.ts';
+import { DrawnFace, drawnPortrait } from './drawn-scene.ts';
 import { changeStrength, filmFrameOf, openFilmSource } from './film-source.ts';
 import type { Framing } from './framing.ts';
 import { AnimatedPortrait } from './portrait.ts';
 import { MAX_VIDEO_SIDE, type Scene, type ScenePortrait, type SceneView } from './scene.ts';
-import { WarpPortrait } from './warp-scene.ts';
+import { warpPortrait } from './warp-scene.ts';
 
 /** Options of {@link openFilm}. */
 export interface OpenFilmOptions {
@@ -101,23 +101,20 @@ export async function openFilm(options: OpenFilmOptions): Promise<FilmPortrait> 
   try {
     const portrait =
       view.type === 'warp'
-        ? new WarpPortrait(
+        ? warpPortrait(
             await openFilmSource({
-              frames,
-              track,
+              ...{ frames, track },
               makePosable: (image, face, square) =>
                 new AnimatedPortrait({ image, face, square, resolution, framing }),
             }),
             framing,
           )
-        : new DrawnPortrait(
+        : drawnPortrait(
             await openFilmSource({
-              frames,
-              track,
+              ...{ frames, track },
               makePosable: (image, face, square) =>
-                new DrawnFace({ image, face, square, resolution, ...view }),
+                new DrawnFace({ image, face, square, resolution, framing, ...view }),
             }),
-            framing,
           );
     return new FilmPortrait(track, portrait, frames);
   } catch (error) {

@@ -4,13 +4,13 @@ import { choosePortraitFace } from '../face/portrait-face.ts';
 import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import { DrawnPortrait } from './drawn-scene.ts';
+import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
 import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
-import { WarpPortrait } from './warp-scene.ts';
+import { warpStill } from './warp-scene.ts';
 
 /** Options of {@link openPortrait}. */
-export interface OpenPortraitOptions {
+interface OpenPortraitOptions {
   /** The picture's file. */
   readonly path: string;
   /** Side of the square that the networks see, in pixels. */
@@ -47,6 +47,6 @@ export async function openPortrait(options: OpenPortraitOptions): Promise<SceneP
   signal?.throwIfAborted();
   const face = choosePortraitFace(image, faces, { path, onNotice });
   return view.type === 'warp'
-    ? WarpPortrait.create({ image, face, resolution, framing })
-    : DrawnPortrait.of({ image, face, resolution, ...view }, framing);
+    ? warpStill({ image, face, resolution, framing })
+    : drawnStill({ image, face, resolution, framing, ...view });
 }

@@ -12,11 +12,12 @@ import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { PortraitWarp } from '../face/warp.ts';
 import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import type { FrameConditions } from '../models/frame-conditions.ts';
+import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
 import type { Framing } from './framing.ts';
 import { limitPose } from './limit-pose.ts';
+import type { PosableFace } from './posable-face.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
 const SOURCE_OVERSAMPLING = 1.5;
@@ -54,7 +55,7 @@ export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, o
 }
 
 /** A portrait that can be posed. Holds no native memory. */
-export class AnimatedPortrait {
+export class AnimatedPortrait implements PosableFace {
   readonly image: RgbImage;
   readonly resolution: number;
   /** The square of the picture that is animated, in whole pixels; it may reach over the edges. */
@@ -115,12 +116,12 @@ export class AnimatedPortrait {
     );
   }
 
-  /** [3, S, S] in [−1, 1]: the square as the reference UNet's codec sees it. */
-  referencePicture(): Float32Array {
+  /** The square as the reference UNet's codec sees it, [3, S, S] in [−1, 1]. */
+  reference(): SceneReference {
     const { resolution } = this;
     const { x, y, side } = this.square;
     const crop = cropSquare(this.image, { x, y, size: side }, resolution);
-    return toPlanar(crop, new Float32Array(CHANNELS * resolution * resolution));
+    return { picture: toPlanar(crop, new Float32Array(CHANNELS * resolution * resolution)) };
   }
 
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */
@@ -134,7 +135,7 @@ export class AnimatedPortrait {
   }
 
   /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
-  renderConditions(motion: FrameMotion): FrameConditions {
+  conditions(motion: FrameMotion): FrameConditions {
     const size = this.resolution;
     const pixels = size * size;
     const points = this.#framed.posedPoints(limitPose(motion), size);

@@ -21,7 +21,7 @@ export const DISTILLED_SAMPLERS: ReadonlySet<Sampler> = new Set<Sampler>(['lcm',
 export const DISTILLED_STEPS = LCM_ORIGINAL_STEPS;
 
 /** Options of {@link createScheduler}; those that a sampler has no use for are ignored. */
-export interface SchedulerOptions {
+interface SchedulerOptions {
   readonly sampler: Sampler;
   readonly numInferenceSteps: number;
   readonly noiseSchedule: NoiseSchedule;

@@ -18,7 +18,7 @@ import {
 import { ddimTimesteps, type TimestepSpacing } from './timesteps.ts';
 
 /** Options of {@link DdimScheduler}. */
-export interface DdimOptions {
+interface DdimOptions {
   readonly numInferenceSteps: number;
   readonly noiseSchedule: NoiseSchedule;
   readonly predictionType: PredictionType;

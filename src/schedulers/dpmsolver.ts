@@ -25,7 +25,7 @@ const FEW_STEPS = 15;
 type DpmSolverAlgorithm = 'dpmsolver++' | 'dpmsolver' | 'sde-dpmsolver++';
 
 /** Options of {@link DpmSolverScheduler}. */
-export interface DpmSolverOptions {
+interface DpmSolverOptions {
   readonly numInferenceSteps: number;
   readonly noiseSchedule: NoiseSchedule;
   readonly predictionType: PredictionType;

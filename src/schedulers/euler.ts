@@ -18,7 +18,7 @@ import { karrasSigmas, sigmaAt, sigmaTable, timestepAt } from './sigmas.ts';
 import { eulerTimesteps, type TimestepSpacing } from './timesteps.ts';
 
 /** Options of {@link EulerScheduler}. */
-export interface EulerOptions {
+interface EulerOptions {
   readonly numInferenceSteps: number;
   readonly noiseSchedule: NoiseSchedule;
   readonly predictionType: PredictionType;

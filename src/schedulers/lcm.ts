@@ -22,7 +22,7 @@ const SIGMA_DATA = 0.5;
 const TIMESTEP_SCALING = 10;
 
 /** Options of {@link LcmScheduler}. */
-export interface LcmOptions {
+interface LcmOptions {
   /** From 1 to `originalInferenceSteps`; unused with `timesteps`. */
   readonly numInferenceSteps: number;
   readonly noiseSchedule: NoiseSchedule;

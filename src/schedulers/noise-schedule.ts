@@ -16,7 +16,7 @@ const MAX_BETA = 0.999;
 export type BetaSchedule = 'linear' | 'scaled_linear' | 'squaredcos_cap_v2';
 
 /** Options of {@link createNoiseSchedule}; plain data, as a bundle stores it. */
-export interface NoiseScheduleOptions {
+interface NoiseScheduleOptions {
   readonly betaSchedule: BetaSchedule;
   /** β of the first timestep, in (0, 1); unused by `squaredcos_cap_v2`. @defaultValue 0.00085 */
   readonly betaStart?: number;

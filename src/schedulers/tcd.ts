@@ -18,7 +18,7 @@ import {
 import { evenTimesteps, lcmTimesteps } from './timesteps.ts';
 
 /** Options of {@link TcdScheduler}. */
-export interface TcdOptions {
+interface TcdOptions {
   readonly numInferenceSteps: number;
   readonly noiseSchedule: NoiseSchedule;
   readonly predictionType: PredictionType;

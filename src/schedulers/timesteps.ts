@@ -80,7 +80,7 @@ export function eulerTimesteps(options: SpacingOptions): number[] {
 }
 
 /** Options of {@link lcmTimesteps}. */
-export interface LcmTimestepsOptions {
+interface LcmTimestepsOptions {
   readonly numInferenceSteps: number;
   readonly numTrainTimesteps: number;
   /** Steps of the schedule that the model was distilled on; inference picks from these. */

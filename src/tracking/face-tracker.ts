@@ -37,14 +37,14 @@ export interface TrackedFace {
 }
 
 /** Faces of the first picture that shows enough of them. */
-export interface FirstSight {
+interface FirstSight {
   readonly faces: number;
   /** Place of the one that is followed, counted from 1 at the left. */
   readonly chosen: number;
 }
 
 /** Options of {@link FaceTracker}. */
-export interface FaceTrackerOptions {
+interface FaceTrackerOptions {
   /** Which face to follow, counted from 1 at the left of the picture. @defaultValue the largest */
   readonly face?: number | undefined;
   /** Called when the face is first seen. */
@@ -117,9 +117,9 @@ export class FaceTracker {
   /** As the finder's, at a fraction of the cost where the face is large. */
   async #landmarksIn(image: RgbImage, region: FaceRegion): Promise<FaceLandmarks> {
     const small = shrinkRegion(image, region, LANDMARK_SIZE);
-    if (small === undefined) return this.#finder.landmarksInRegion(image, region);
+    if (small === undefined) return this.#finder.preciseLandmarksInRegion(image, region);
     const { left, top, factor } = small;
-    const { points, presence } = await this.#finder.landmarksInRegion(small.image, small.region);
+    const { points, presence } = await this.#finder.preciseLandmarksInRegion(small.image, small.region);
     for (let i = 0; i < points.length; i += 3) {
       points[i] = left + factor * points[i]!;
       points[i + 1] = top + factor * points[i + 1]!;
@@ -133,8 +133,13 @@ export class FaceTracker {
     const found = await this.#finder.find(image);
     this.#mostFaces = Math.max(this.#mostFaces, found.length);
     if (found.length === 0) return undefined;
-    if (this.#last === undefined) return this.#choose(image, found);
-    const faces = found.flatMap(({ landmarks }) => usable(image, landmarks) ?? []);
+    const precise: FoundFace[] = [];
+    for (const face of found) {
+      const { points, presence } = await this.#landmarksIn(image, regionFromLandmarks(face.landmarks));
+      if (presence >= MIN_PRESENCE) precise.push({ ...face, landmarks: points, presence });
+    }
+    if (this.#last === undefined) return this.#choose(image, precise);
+    const faces = precise.flatMap(({ landmarks }) => usable(image, landmarks) ?? []);
     const costs = faces.map((face) => this.#unlikeness(face, cut));
     return faces[costs.indexOf(Math.min(...costs))];
   }

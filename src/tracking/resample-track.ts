@@ -17,7 +17,7 @@ export interface EvenTrack {
 }
 
 /** Options of {@link resampleTrack}. */
-export interface ResampleOptions {
+interface ResampleOptions {
   readonly fps: number;
   /** Times at which other scenes begin. */
   readonly cuts: readonly number[];

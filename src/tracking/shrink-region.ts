@@ -3,7 +3,7 @@ import type { FaceRegion } from '../face/region.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 
 /** Part of a picture, made smaller. */
-export interface ShrunkRegion {
+interface ShrunkRegion {
   readonly image: RgbImage;
   /** The same region in the small picture's pixels. */
   readonly region: FaceRegion;

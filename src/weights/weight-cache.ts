@@ -41,7 +41,7 @@ interface StoredGraph {
 }
 
 /** Options of {@link WeightCache}. */
-export interface WeightCacheOptions {
+interface WeightCacheOptions {
   readonly folder: string;
   /** Entries that were not used for longest are removed beyond this. @defaultValue 32 GB */
   readonly maxBytes?: number | undefined;

@@ -65,7 +65,7 @@ test('missing face models are named', async () => {
   writeFileSync(path.join(empty, 'face-mesh.json'), '{}');
   const finding = await examineFaceModels(empty);
   assert.equal(finding.verdict, 'problem');
-  assert.match(finding.found, /^face-detector\.onnx, face-landmarks\.onnx missing in /);
+  assert.match(finding.found, /^face-detector\.onnx, face-landmarks\.onnx, face-attention\.onnx missing in /);
 });
 
 test('no bundle, and bundles that are broken, are problems', async () => {

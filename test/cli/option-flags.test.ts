@@ -19,7 +19,7 @@ test('options are written as the flags of the command, with values', LIMIT, () =
 });
 
 test(
-  'an error is told in flags, whatever thread it comes from; a path that is called like an option stays',
+  'an error is written in flags, whatever thread it comes from; a path that is called like an option stays',
   LIMIT,
   () => {
     const problem = {

@@ -162,7 +162,7 @@ test('an abort stops between steps with the reason of the signal', async () => {
   await assert.rejects(run(), reason);
 });
 
-test('the windows that come next are told before the first step and while the denoiser runs', async () => {
+test('the windows that come next are announced before the first step and while the denoiser runs', async () => {
   for (const plan of [
     planMovingWindows(20, { contextFrames: 6, steps: 3 }),
     atEveryStep(planContextWindows(20, SIZE), 3),

@@ -36,8 +36,8 @@ function drive(
 /** Speech with closures, and a blink in frames 20 to 24. */
 const talk: FaceState[] = Array.from({ length: 60 }, (_, i) => ({
   lips: Math.max(0, Math.sin(i / 2)) * 0.9,
-  // Landmarks of shut lids still show half of the opening.
-  lids: i >= 20 && i < 25 ? 0.5 : 1,
+  // Landmarks of shut lids still show some of the opening, and not the same in each frame.
+  lids: i >= 20 && i < 25 ? 0.2 + 0.01 * (i - 20) : 1,
 }));
 
 for (const [who, portrait] of [
@@ -74,6 +74,21 @@ test('a film of the portrait itself gives its own motion back', async () => {
       { rtol: 0, atol: 0.06 },
     );
   }
+});
+
+test('lips that are pressed together do not make those that only touch come apart', async () => {
+  const pressed = talk.map((state, i) => (i % 12 < 2 ? { ...state, lips: -0.15 } : state));
+  const { measures } = drive(pressed);
+  for (const [frame, { lips }] of pressed.entries()) {
+    if (lips === 0) assert.ok((await measures(frame)).lips < 0.05, `frame ${frame}`);
+  }
+});
+
+test('a film without a blink does not make one of lids that narrow', async () => {
+  const { measures } = drive(talk.map((state, i) => ({ ...state, lids: i === 30 ? 0.7 : 1 })));
+  const open = measureFace(faceIn({})).lids[0];
+  const narrow = (await measures(30)).lids[0] / open;
+  assert.ok(narrow > 0.4 && narrow < 0.75, `${narrow}`);
 });
 
 test('scales make the motion weaker', async () => {

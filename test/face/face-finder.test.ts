@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { FaceFinder, searchSquares } from '../../src/face/face-finder.ts';
+import { regionFromLandmarks } from '../../src/face/region.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 import { DRAWN_FACE, drawFace } from '../helpers/drawn-face.ts';
@@ -145,4 +146,33 @@ test('every sample portrait has one face', {
     assert.equal(faces.length, 1, file);
     assert.ok(faces[0]!.presence > 0.9, file);
   }
+});
+
+/** Drawn openings are 1.2 times the number that the drawing is given; landmarks of a drawing are exact to so many pixels. */
+const OPENING_PX = 5;
+
+for (const mouth of [0, 8, 16]) {
+  test(`the attention mesh sees lips that are drawn ${1.2 * mouth} px apart`, async () => {
+    const image = await drawFace(512, { mouth });
+    const [face] = await finder.find(image);
+    const { points, presence } = await finder.preciseLandmarksInRegion(
+      image,
+      regionFromLandmarks(face!.landmarks),
+    );
+    assert.ok(presence > 0.9);
+    const opening = points[3 * 14 + 1]! - points[3 * 13 + 1]!;
+    assert.ok(Math.abs(opening - 1.2 * mouth) < OPENING_PX, `${opening} px`);
+  });
+}
+
+test('the attention mesh sees lids open and shut', async () => {
+  const lidsOf = async (image: RgbImage): Promise<number> => {
+    const [face] = await finder.find(image);
+    const { points } = await finder.preciseLandmarksInRegion(image, regionFromLandmarks(face!.landmarks));
+    return (points[3 * 145 + 1]! - points[3 * 159 + 1]! + points[3 * 374 + 1]! - points[3 * 386 + 1]!) / 2;
+  };
+  const [open, shut] = [await lidsOf(drawn), await lidsOf(await drawFace(512, { eyesShut: true }))];
+  // Drawn 18 px apart, rims included.
+  assert.ok(open > 10 && open < 20, `${open} px`);
+  assert.ok(Math.abs(shut) < 3, `${shut} px`);
 });

@@ -96,7 +96,7 @@ test('of many that try at once exactly one has the lock', async () => {
   await assertFree(name);
 });
 
-test('whoever is about to take a ticket is waited for: it may be a lower one', async () => {
+test('a waiter that is about to take a ticket is waited for: it may be a lower one', async () => {
   const name = path.join(newFolder(), 'lock');
   const parent: ThreadOwner = { ...currentOwner(), pid: process.ppid, started: '' };
   const announcement = leaveTicket(name, parent, 0);

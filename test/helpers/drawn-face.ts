@@ -10,7 +10,40 @@ export const DRAWN_FACE = {
   mouth: [256, 340],
 } as const;
 
-const SVG = `<svg xmlns="http://www.w3.org/2000/svg" width="512" height="512">
+/** How a face is drawn. */
+export interface DrawnExpression {
+  /** Pixels of 512 by which the lips are apart. @defaultValue 0 */
+  readonly mouth?: number;
+  /** Whether the lids are shut. @defaultValue false */
+  readonly eyesShut?: boolean;
+}
+
+const OPEN_EYES = `
+    <path d="M180 236 Q208 216 236 238 Q208 250 180 236 Z" fill="#f6f2ee" stroke="#2a1a12" stroke-width="3"/>
+    <path d="M276 238 Q304 216 332 236 Q304 250 276 238 Z" fill="#f6f2ee" stroke="#2a1a12" stroke-width="3"/>
+    <circle cx="208" cy="235" r="10" fill="#4a3220"/><circle cx="304" cy="235" r="10" fill="#4a3220"/>
+    <circle cx="208" cy="235" r="5" fill="#0c0806"/><circle cx="304" cy="235" r="5" fill="#0c0806"/>`;
+const SHUT_EYES = `
+    <path d="M180 238 Q208 216 236 240 Q208 252 180 238 Z" fill="#d8a482"/>
+    <path d="M276 240 Q304 216 332 238 Q304 252 276 240 Z" fill="#d8a482"/>
+    <path d="M180 238 Q208 252 236 240 M276 240 Q304 252 332 238" fill="none" stroke="#2a1a12" stroke-width="4"/>`;
+
+function mouth(open: number): string {
+  const [upper, lower] = [340 - 0.3 * open, 340 + 0.7 * open];
+  return `
+  <path d="M216 340 Q240 ${upper - 14} 256 ${upper - 7} Q272 ${upper - 14} 296 340 Q256 ${upper + 8} 216 340 Z" fill="#a8504a"/>
+  <path d="M216 340 Q256 ${lower + 6} 296 340 Q276 ${lower + 22} 256 ${lower + 22} Q236 ${lower + 22} 216 340 Z" fill="#bf655c"/>
+  ${
+    open === 0
+      ? '<path d="M216 340 Q256 347 296 340" fill="none" stroke="#5c2420" stroke-width="3"/>'
+      : `<path d="M218 340 Q256 ${340 - open * 0.8} 294 340 Q256 ${340 + open * 1.6} 218 340 Z" fill="#2a0c0c"/>`
+  }`;
+}
+
+const svgOf = ({
+  mouth: open = 0,
+  eyesShut = false,
+}: DrawnExpression): string => `<svg xmlns="http://www.w3.org/2000/svg" width="512" height="512">
   <defs>
     <radialGradient id="skin" cx="0.45" cy="0.4" r="0.7">
       <stop offset="0" stop-color="#f0c8a8"/><stop offset="0.7" stop-color="#d8a482"/><stop offset="1" stop-color="#9c6a4c"/>
@@ -32,20 +65,15 @@ const SVG = `<svg xmlns="http://www.w3.org/2000/svg" width="512" height="512">
     <path d="M176 208 Q205 194 236 206"/><path d="M276 206 Q307 194 336 208"/>
   </g>
   <g>
-    <path d="M180 236 Q208 216 236 238 Q208 250 180 236 Z" fill="#f6f2ee" stroke="#2a1a12" stroke-width="3"/>
-    <path d="M276 238 Q304 216 332 236 Q304 250 276 238 Z" fill="#f6f2ee" stroke="#2a1a12" stroke-width="3"/>
-    <circle cx="208" cy="235" r="10" fill="#4a3220"/><circle cx="304" cy="235" r="10" fill="#4a3220"/>
-    <circle cx="208" cy="235" r="5" fill="#0c0806"/><circle cx="304" cy="235" r="5" fill="#0c0806"/>
+  ${eyesShut ? SHUT_EYES : OPEN_EYES}
   </g>
   <g fill="#5e3626"><ellipse cx="243" cy="300" rx="7" ry="4"/><ellipse cx="269" cy="300" rx="7" ry="4"/></g>
-  <path d="M216 340 Q240 326 256 333 Q272 326 296 340 Q256 348 216 340 Z" fill="#a8504a"/>
-  <path d="M216 340 Q256 346 296 340 Q276 362 256 362 Q236 362 216 340 Z" fill="#bf655c"/>
-  <path d="M216 340 Q256 347 296 340" fill="none" stroke="#5c2420" stroke-width="3"/>
+${mouth(open)}
 </svg>`;
 
 /** A shaded drawing of a face that looks at the camera; the networks take it for a face. */
-export async function drawFace(size = 512): Promise<RgbImage> {
-  const { data, info } = await sharp(Buffer.from(SVG))
+export async function drawFace(size = 512, expression: DrawnExpression = {}): Promise<RgbImage> {
+  const { data, info } = await sharp(Buffer.from(svgOf(expression)))
     .resize(size, size)
     .removeAlpha()
     .raw()

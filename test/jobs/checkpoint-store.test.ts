@@ -231,7 +231,7 @@ test('a file that was being written when the run was killed does no harm and goe
   assert.ok(readdirSync(where).every((name) => !name.includes('partial')));
 });
 
-test('the folder stays within the size that was told, and goes in the end', async () => {
+test('the folder stays within its limit, and goes in the end', async () => {
   const where = newFolder();
   const store = storeIn(where);
   await render({ store });

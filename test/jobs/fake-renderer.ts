@@ -1,6 +1,7 @@
 /** A renderer without networks: what it does with a job is decided by the test. */
-import { rename, writeFile } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import PQueue from 'p-queue';
+import { partialPath } from '../../src/files/partial-name.ts';
 import type { ClipRenderer, PreparedRender, RenderRequest } from '../../src/jobs/clip-renderer.ts';
 import type { AnimateResult } from '../../src/pipeline/animate-options.ts';
 
@@ -38,12 +39,18 @@ export function fakeRenderer({ onPrepare, onRender, onDispose }: FakeBehaviour =
         async render(): Promise<AnimateResult> {
           return turns.add(async () => {
             options.onProgress?.({ type: 'stage', stage: 'render' });
-            await onRender?.(request);
-            options.signal?.throwIfAborted();
-            const partial = `${options.output}.partial`;
-            await writeFile(partial, `${options.portrait} ${options.audio} ${options.seed ?? 42}`);
-            await beforePublish(partial);
-            await rename(partial, options.output);
+            const partial = partialPath(options.output);
+            const file = await open(partial, 'wx');
+            try {
+              await onRender?.(request);
+              options.signal?.throwIfAborted();
+              await file.writeFile(`${options.portrait} ${options.audio} ${options.seed ?? 42}`);
+              await beforePublish(partial);
+              await rename(partial, options.output);
+            } finally {
+              await file.close();
+              await rm(partial, { force: true });
+            }
             return {
               output: options.output,
               frames: 10,

@@ -94,7 +94,7 @@ function statesOf(report: BatchReport): string {
   return report.jobs.map(({ state, reused }) => (reused ? 'reused' : state)).join(' ');
 }
 
-test('all jobs are done, in order, with one renderer, and told from the first to the last state', async () => {
+test('all jobs are done, in order, with one renderer, and announced from the first to the last state', async () => {
   const { report, events, rendered, folder, opened } = await runWith([job('a'), job('b'), job('c')]);
   assert.equal(statesOf(report), 'done done done');
   assert.deepEqual([report.state, report.counts.done, report.formatVersion], ['complete', 3, 1]);
@@ -187,6 +187,52 @@ test('a batch that was ended between a video and its name renders it again, and 
   writeFileSync(path.join(folder, 'a.mp4'), before);
   const { rendered, report } = await runWith([job('a', { seed: 9 })], {}, options);
   assert.deepEqual([rendered, statesOf(report)], [['a'], 'done']);
+});
+
+test('jobs whose names begin alike for hundreds of bytes keep their unfinished videos', async () => {
+  const long = '顔'.repeat(70);
+  const names = [`${long}一.mp4`, `${long}二.mp4`, `${long}三.mp4`];
+  const folder = newFolder();
+  const jobs = names.map((output, i) => job('abc'[i]!, { output }));
+  // Each is begun while the one before is rendered, in turns and side by side.
+  for (const concurrency of [1, 3]) {
+    for (const name of names) rmSync(path.join(folder, name), { force: true });
+    const prepared = new Set<string>();
+    const { report } = await runWith(
+      jobs,
+      {
+        onPrepare: ({ options }) => void prepared.add(options.output),
+        onRender: async () => {
+          while (prepared.size < names.length) await nextTurn();
+        },
+      },
+      { folder, concurrency },
+    );
+    assert.deepEqual(
+      report.jobs.map(({ state, attempts }) => [state, attempts]),
+      Array(3).fill(['done', 1]),
+    );
+  }
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('.partial')),
+    [],
+  );
+});
+
+test('a video whose unfinished file was removed is rendered again', async () => {
+  let attempt = 0;
+  const { report, folder } = await runWith([job('a')], {
+    onRender: ({ options }) => {
+      attempt += 1;
+      const partials = readdirSync(path.dirname(options.output)).filter((name) => name.includes('.partial.'));
+      assert.equal(partials.length, 1);
+      if (attempt === 1) rmSync(path.join(path.dirname(options.output), partials[0]!));
+    },
+  });
+  assert.equal(report.jobs[0]!.state, 'done');
+  assert.equal(report.jobs[0]!.attempts, 2);
+  assert.doesNotMatch(report.jobs[0]!.failures[0]!.message, /disk/i);
+  assert.ok(existsSync(path.join(folder, 'a.mp4')));
 });
 
 test('each job fails alone, with its reason', async () => {

@@ -68,7 +68,7 @@ test('what the source fails with comes before the items that wait', LIMIT, async
   assert.ok((await items.next()).done);
 });
 
-test('a reader that stops is told of to the source, which has ended when the reader has', LIMIT, async () => {
+test('a reader that stops ends the source, which has ended when the reader has', LIMIT, async () => {
   for (const size of [1, 4]) {
     const { seen, source } = counted(1000);
     let abandoned = 0;
@@ -87,6 +87,6 @@ test('a reader that stops is told of to the source, which has ended when the rea
   }
 });
 
-test('nobody is told of a reader that came to the end', LIMIT, async () => {
+test('a reader that came to the end abandons nothing', LIMIT, async () => {
   for await (const _ of readAhead(counted(3).source, { size: 2, onAbandoned: () => assert.fail() }));
 });

@@ -20,7 +20,7 @@ import { loadFaceMesh } from '../../src/face/face-mesh.ts';
 const TIMEOUT = { timeout: 20_000 };
 const close = (a: number, b: number, by = 1e-9): boolean => Math.abs(a - b) <= by;
 
-test('a follower that is late and half as large is told as such', TIMEOUT, () => {
+test('a follower that is late and half as large is reported as such', TIMEOUT, () => {
   const driver = Array.from({ length: 80 }, (_, i) => Math.sin(i * i * 0.03));
   const follower = driver.map((_, i) => 0.5 * (driver[i - 2] ?? 0) + 3);
   const { lag, amplitude, correlation } = agreement(driver, follower);

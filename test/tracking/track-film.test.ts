@@ -223,7 +223,7 @@ for (const [what, make, type, message] of [
   });
 }
 
-test('tracking stops when it is told to', TIME_LIMIT, async () => {
+test('tracking stops when its signal aborts', TIME_LIMIT, async () => {
   const stop = new AbortController();
   const file = await film(swing(50, 25), 25);
   const reason = new Error('enough');

@@ -9,9 +9,6 @@ export type OptionKey = keyof typeof CLIP_OPTIONS;
 /** Options that a job of a manifest may set: all but those of the machine and of a call. */
 export type JobOptionKey = Exclude<OptionKey, KeysOfGroup<typeof CLIP_OPTIONS, 'machine' | 'run'>>;
 
-/** Options of the machine that a batch has in common. */
-export type MachineKey = KeysOfGroup<typeof CLIP_OPTIONS, 'machine'>;
-
 /** Options that name a file to be read. */
 export type InputKey = KeysOfGroup<typeof CLIP_OPTIONS, 'input'>;
 

@@ -5,7 +5,7 @@ import type { OptionTable } from './option-spec.ts';
 import { showValue } from './option-types.ts';
 
 /** What a rule has found: the option that is to be changed, and why. */
-export interface BrokenRule<Key extends string> {
+interface BrokenRule<Key extends string> {
   readonly option: Key;
   readonly problem: OptionProblem;
 }
@@ -52,7 +52,7 @@ export function atMostOneOf<Options extends object>(
       if (first === undefined || second === undefined) return undefined;
       return {
         option: second,
-        problem: { expected: ['none beside ', { option: first }], got: 'both; leave one out' },
+        problem: { expected: ['none together with ', { option: first }], got: 'both; leave one out' },
       };
     },
   };

@@ -35,7 +35,7 @@ test('no two of several may be there', { timeout: 10_000 }, () => {
   const rule = atMostOneOf<Options>(['portrait', 'source']);
   assert.equal(
     messageOf(rule, { portrait: 'a', source: 'b' }),
-    'Cannot use source: expected none beside portrait, got both; leave one out',
+    'Cannot use source: expected none together with portrait, got both; leave one out',
   );
   for (const values of [{}, { portrait: 'a' }, { source: 'b' }])
     assert.equal(messageOf(rule, values), undefined);

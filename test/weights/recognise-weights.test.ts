@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { summariseKeys } from '../../src/bundles/key-summary.ts';
-import { recogniseWeights } from '../../src/bundles/recognise-weights.ts';
+import { recogniseWeights } from '../../src/weights/recognise-weights.ts';
 import type { WeightSource } from '../../src/weights/weight-source.ts';
 import { readFullSizeKeys } from '../helpers/golden-weights.ts';
 
@@ -32,7 +32,7 @@ for (const [file, kind] of Object.entries(PUBLISHED)) {
   });
 }
 
-test('the UNets of other generations are told by what they read of the text', () => {
+test('the UNets of other generations are recognised by what they read of the text', () => {
   const unet = readFullSizeKeys('denoising_unet');
   const reading = (width: number) =>
     named(unet.map(([key, dims]) => [key, key.endsWith('attn2.to_k.weight') ? [dims[0]!, width] : dims]));
