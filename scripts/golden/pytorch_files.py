@@ -4,7 +4,9 @@
 
 Made with PyTorch 2.13.0. The numbers are what torch.load gives back, as float64 lists in expected.json.
 """
+import argparse
 import collections
+import datetime
 import json
 import os
 import pathlib
@@ -12,6 +14,7 @@ import pickle
 import sys
 import zipfile
 
+import numpy as np
 import torch
 
 ROOT = pathlib.Path(sys.argv[1])
@@ -31,9 +34,13 @@ def save(name, value, weights=None, legacy=False):
     """`weights`: the part of `value` that a reader is to find; all of it by default."""
     torch.save(value, ROOT / name, _use_new_zipfile_serialization=not legacy)
     torch.load(ROOT / name, weights_only=True)
-    EXPECTED[name] = {
+    EXPECTED[name] = describe(value if weights is None else weights)
+
+
+def describe(weights):
+    return {
         key: {'shape': list(tensor.shape), 'values': tensor.detach().double().flatten().tolist()}
-        for key, tensor in flatten(value if weights is None else weights)
+        for key, tensor in flatten(weights)
     }
 
 
@@ -68,6 +75,57 @@ def views():
     }
 
 
+class Settings(dict):
+    """A dictionary of a training program's own class, with an attribute."""
+
+
+class Plain:
+    """An object with attributes; pickled by NEWOBJ and BUILD."""
+
+    def __init__(self):
+        self.rate, self.names = 0.5, {'a', 'b'}
+
+
+class Marked(torch.nn.Parameter):
+    """A parameter of a class of its own."""
+
+
+def float8():
+    base = torch.arange(256, dtype=torch.uint8)
+    return {
+        'e4m3': base[:127].view(torch.float8_e4m3fn),
+        'e4m3_negative': base[128:255].view(torch.float8_e4m3fn),
+        'e5m2': base[:124].view(torch.float8_e5m2).reshape(4, 31).t(),
+        'uint16': torch.tensor([0, 65535], dtype=torch.uint16),
+        'part': base[8:20].view(torch.float8_e5m2)[3:9],
+    }
+
+
+def foreign(weights):
+    """What training programs save beside the weights: objects of their own classes and of other libraries'."""
+    settings = Settings(name='run', inner=Plain())
+    settings.flag = True
+    return {
+        'args': argparse.Namespace(lr=1e-4, betas=(0.9, 0.95)),
+        'epoch': np.float64(3),
+        'counts': collections.Counter('ab'),
+        'by_key': collections.defaultdict(list, {'a': [1]}),
+        'plain': Plain(),
+        'settings': settings,
+        'seen': {1, 2},
+        'frozen': frozenset([3]),
+        'when': datetime.datetime(2026, 1, 1),
+        'path': pathlib.PurePosixPath('a/b'),
+        'device': torch.device('cpu'),
+        'size': torch.Size([1, 2]),
+        'dtype': torch.float32,
+        'complex': torch.zeros(2, dtype=torch.complex64),
+        'sparse': torch.eye(2).to_sparse(),
+        'state_dict': weights,
+        'last': Plain(),
+    }
+
+
 class Evil:
     def __init__(self, function, *args):
         self.call = (function, args)
@@ -94,8 +152,6 @@ def hostile():
     }.items():
         torch.save({**linear, 'x': value}, ROOT / f'hostile_{name}.pth')
     torch.save({**linear, 'x': Evil(os.system, 'true')}, ROOT / 'hostile_legacy.pth', _use_new_zipfile_serialization=False)
-    # A class instance, as training programs put them beside the weights.
-    torch.save({**linear, 'args': collections.Counter('ab')}, ROOT / 'hostile_counter.pth')
     # STACK_GLOBAL of protocol 4 hides a name among strings.
     torch.save({**linear, 'x': Evil(os.system, 'true')}, ROOT / 'hostile_protocol4.pth', pickle_protocol=4)
     torch.save({**linear, 'x': 0}, ROOT / 'plain.pth')
@@ -141,6 +197,19 @@ def main():
     with_protocol4 = {'weight': torch.arange(3.0)}
     torch.save(with_protocol4, ROOT / 'protocol4.pth', pickle_protocol=4)
     EXPECTED['protocol4.pth'] = {'weight': {'shape': [3], 'values': [0.0, 1.0, 2.0]}}
+    weights = {'weight': torch.arange(4.0).reshape(2, 2), 'bias': torch.nn.Parameter(torch.ones(2))}
+    for name, protocol, legacy in (('foreign', 2, False), ('foreign_protocol4', 4, False), ('foreign_protocol1', 1, False),
+                                   ('foreign_legacy', 2, True)):
+        torch.save(foreign(weights), ROOT / f'{name}.pth', pickle_protocol=protocol,
+                   _use_new_zipfile_serialization=not legacy)
+        EXPECTED[f'{name}.pth'] = describe(weights)
+    marked = {'weight': Marked(torch.arange(3.0)), 'bias': torch.nn.Parameter(torch.ones(1))}
+    marked['bias'].note = 'an attribute'
+    torch.save(Settings(marked), ROOT / 'subclasses.pth')
+    EXPECTED['subclasses.pth'] = describe(marked)
+    torch.save({'epoch': 1, 'model': module}, ROOT / 'whole_module.pth')
+    EXPECTED['whole_module.pth'] = describe(module.state_dict())
+    save('float8.pth', float8())
     torch.serialization.set_crc32_options(False)
     save('no_checksum.pth', {'weight': torch.arange(3.0)})
     torch.serialization.set_crc32_options(True)

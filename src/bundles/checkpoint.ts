@@ -6,10 +6,10 @@ import path from 'node:path';
 import type { WeightSpec } from '../models/weight-reader.ts';
 import { elementCount } from '../tensor/tensor.ts';
 import { openWeights } from '../weights/open-weights.ts';
+import { recogniseWeights } from '../weights/recognise-weights.ts';
 import type { WeightFile, WeightSource } from '../weights/weight-source.ts';
 import { summariseKeys } from './key-summary.ts';
 import { positionalTable } from './positional-table.ts';
-import { recogniseWeights } from './recognise-weights.ts';
 
 /** Names that older or newer libraries give to weights, and the builders' names. */
 const RENAMED: readonly (readonly [RegExp, string])[] = [

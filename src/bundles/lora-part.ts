@@ -1,4 +1,5 @@
 /** A LoRA that becomes part of a bundle. */
+import { readFileSync } from 'node:fs';
 import { ModelError } from '../errors.ts';
 import type { BundleDescription, BundleFile } from '../models/bundle-description.ts';
 import type { WeightSpec } from '../models/weight-reader.ts';
@@ -14,6 +15,8 @@ import { describeLoraMismatch } from './lora-warning.ts';
 /** A LoRA that was found to fit. */
 interface CheckedLora {
   readonly path: string;
+  /** Settings beside the file that hold its scale. */
+  readonly configPath: string | undefined;
   /** What the user should know. */
   noticesFor(description: BundleDescription): string[];
 }
@@ -27,17 +30,13 @@ export function checkLora(path: string, specs: readonly WeightSpec[]): CheckedLo
   const lora = openLora(path);
   try {
     withLoras(namesOnly(specs), [{ lora, scale: 1 }]);
-    const { skippedKeys } = lora;
+    const { notices, configPath } = lora;
     return {
       path,
+      configPath,
       noticesFor: (description) => {
         const mismatch = describeLoraMismatch(lora, description);
-        return [
-          ...(skippedKeys.length === 0
-            ? []
-            : [`LoRA ${path}: ${skippedKeys.length} tensors for a text encoder are left out`]),
-          ...(mismatch === undefined ? [] : [mismatch]),
-        ];
+        return [...notices, ...(mismatch === undefined ? [] : [mismatch])];
       },
     };
   } finally {
@@ -59,14 +58,17 @@ function namesOnly(specs: readonly WeightSpec[]): WeightSource {
   };
 }
 
-/** Takes the file into the bundle: as it is if it is safetensors, else written anew without its pickle. */
+/**
+ * Takes the file into the bundle: as it is if it is safetensors that say everything themselves; else written anew, without a
+ * pickle, and with the settings that were beside it.
+ */
 export async function writeLora(
   bundle: BundleFolder,
-  { path }: CheckedLora,
+  { path, configPath }: CheckedLora,
   signal: AbortSignal | undefined,
 ): Promise<BundleFile> {
   const file = 'lcm_lora.safetensors';
-  if (isSafetensors(path)) return bundle.copyFile(path, file, signal);
+  if (configPath === undefined && isSafetensors(path)) return bundle.copyFile(path, file, signal);
   const weights = openWeights(path);
   try {
     const tensors = [...weights.keys()].map((key): TensorToWrite => {
@@ -78,7 +80,11 @@ export async function writeLora(
         read: () => weights.read(key).data,
       };
     });
-    return await bundle.writeWeights(file, tensors, { metadata: weights.metadata, signal });
+    const metadata = {
+      ...weights.metadata,
+      ...(configPath !== undefined && { lora_adapter_metadata: readFileSync(configPath, 'utf8') }),
+    };
+    return await bundle.writeWeights(file, tensors, { metadata, signal });
   } finally {
     weights.dispose();
   }

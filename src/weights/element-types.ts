@@ -1,4 +1,6 @@
 /** Element types of stored tensors: their size, and how they become float32. Numbers are little-endian, as the machine's. */
+
+import { decodeFloat8 } from '../tensor/float8.ts';
 import { decodeHalf } from '../tensor/float16.ts';
 
 /** How elements of each type become float32; types that are missing have no use as weights here. */
@@ -7,6 +9,8 @@ export const DECODERS: Readonly<Record<string, (buffer: ArrayBuffer) => Float32A
   F32: (buffer) => new Float32Array(buffer),
   F16: (buffer) => decodeHalf(new Uint16Array(buffer), 'F16'),
   BF16: (buffer) => decodeHalf(new Uint16Array(buffer), 'BF16'),
+  F8_E4M3: (buffer) => decodeFloat8(new Uint8Array(buffer), 'F8_E4M3'),
+  F8_E5M2: (buffer) => decodeFloat8(new Uint8Array(buffer), 'F8_E5M2'),
   I64: (buffer) => Float32Array.from(new BigInt64Array(buffer), Number),
   U64: (buffer) => Float32Array.from(new BigUint64Array(buffer), Number),
   I32: (buffer) => Float32Array.from(new Int32Array(buffer)),

@@ -33,7 +33,8 @@ export function withLoras(base: WeightSource, loras: readonly ScaledLora[]): Wei
       const key = module.flat ? flatNames.get(module.name) : `${module.name}.weight`;
       if (key === undefined || !base.has(key)) {
         throw new ModelError(
-          `Cannot use LoRA ${lora.path}: expected modules of ${base.path}, got ${module.name}; it was made for another network`,
+          `Cannot use LoRA ${lora.path}: expected modules of ${base.path}, got ${module.name}; it was made for another network` +
+            describeNetwork(lora),
           lora.path,
         );
       }
@@ -56,6 +57,10 @@ export function withLoras(base: WeightSource, loras: readonly ScaledLora[]): Wei
   };
 }
 
+function describeNetwork({ network }: LoraAdapter): string {
+  return network === undefined ? '' : ` and looks like ${network}`;
+}
+
 /**
  * Flat names are looked up among the network's own: turning underscores back into dots by rule misspells names like
  * `motion_modules`.
@@ -76,7 +81,7 @@ function assertFits(base: WeightSource, key: string, lora: LoraAdapter, module: 
   if (product.join() !== withoutPointKernel(dims).join()) {
     throw new ModelError(
       `Cannot use LoRA ${lora.path}: expected ${module.name} to change [${dims.join(', ')}], the shape of ${key}, got ` +
-        `[${product.join(', ')}]`,
+        `[${product.join(', ')}]${lora.network === undefined ? '' : `; it looks like ${lora.network}`}`,
       lora.path,
     );
   }

@@ -11,6 +11,8 @@ import { elementCount, type Tensor } from '../tensor/tensor.ts';
 import { configuredRank, type LoraConfig, loraScale, parseLoraConfig } from './lora-config.ts';
 import { parseLoraKey } from './lora-names.ts';
 import { openWeights } from './open-weights.ts';
+import { recogniseLora } from './recognise-lora.ts';
+import { recogniseWeights } from './recognise-weights.ts';
 import type { WeightFile } from './weight-source.ts';
 
 /** A LoRA on disk, and how strongly it is applied. */
@@ -49,6 +51,10 @@ export interface LoraAdapter {
   readonly configPath: string | undefined;
   /** Tensors for a text encoder, which this program does not have. */
   readonly skippedKeys: readonly string[];
+  /** Which network it seems to be made for, e.g. `a LoRA for Stable Diffusion XL`; undefined if that is not known. */
+  readonly network: string | undefined;
+  /** What the user should know of how it was read. */
+  readonly notices: readonly string[];
   /** Closes the file; may be called twice. */
   dispose(): void;
 }
@@ -73,7 +79,7 @@ interface Parts {
 export function openLora(path: string, options: OpenLoraOptions = {}): LoraAdapter {
   const file = openWeights(path);
   try {
-    const { parts, skippedKeys, plainPeft } = sortTensors(file);
+    const { parts, skippedKeys, baseKeys, plainPeft } = sortTensors(file);
     if (parts.size === 0) {
       const got = skippedKeys.length > 0 ? 'tensors for a text encoder only' : 'no tensors';
       throw unusable(path, 'tensors for the denoising UNet', got);
@@ -81,7 +87,21 @@ export function openLora(path: string, options: OpenLoraOptions = {}): LoraAdapt
     const { config, configPath } = readConfig(file, plainPeft, options);
     const modules = [...parts].map(([name, part]) => makeModule(file, name, part, config));
     const { metadata } = file;
-    return { path, metadata, modules, configPath, skippedKeys, dispose: () => file.dispose() };
+    const notices = [
+      ...describeSkipped(path, skippedKeys, baseKeys),
+      ...(plainPeft && config === undefined ? describeMissingScale(path, parts) : []),
+    ];
+    const network = recogniseLora(file);
+    return {
+      path,
+      metadata,
+      modules,
+      configPath,
+      skippedKeys,
+      network,
+      notices,
+      dispose: () => file.dispose(),
+    };
   } catch (error) {
     file.dispose();
     throw error;
@@ -91,6 +111,7 @@ export function openLora(path: string, options: OpenLoraOptions = {}): LoraAdapt
 function sortTensors(file: WeightFile) {
   const parts = new Map<string, Parts>();
   const skippedKeys: string[] = [];
+  const baseKeys: string[] = [];
   let plainPeft = false;
   for (const key of file.keys()) {
     const parsed = parseLoraKey(key);
@@ -98,8 +119,11 @@ function sortTensors(file: WeightFile) {
       case 'text-encoder':
         skippedKeys.push(key);
         break;
+      case 'base-weight':
+        baseKeys.push(key);
+        break;
       case 'unsupported':
-        throw unusable(file.path, 'pairs of down and up factors', `${parsed.reason} (${key})`);
+        throw notPairs(file, parsed.reason, key);
       case 'tensor': {
         const found = parts.get(parsed.module) ?? { flat: parsed.flat, keys: {} };
         const twin = found.keys[parsed.part];
@@ -111,7 +135,33 @@ function sortTensors(file: WeightFile) {
       }
     }
   }
-  return { parts, skippedKeys, plainPeft };
+  // A network that was saved with its adapters has its own weight of each module that was adapted; other whole weights
+  // were trained, and would be lost.
+  if (baseKeys.length > 0 && !baseKeys.some((key) => key.includes('.base_layer.'))) {
+    throw notPairs(file, 'whole weights of a network', baseKeys[0]!);
+  }
+  return { parts, skippedKeys, baseKeys, plainPeft };
+}
+
+function notPairs(file: WeightFile, reason: string, key: string): ModelError {
+  const kind = recogniseLora(file) ?? recogniseWeights(file);
+  const like = kind === undefined ? '' : `; it looks like ${kind}`;
+  return unusable(file.path, 'pairs of down and up factors', `${reason} (${key})${like}`);
+}
+
+function describeSkipped(path: string, skipped: readonly string[], base: readonly string[]): string[] {
+  const list = (keys: readonly string[], what: string): string[] =>
+    keys.length === 0 ? [] : [`LoRA ${path}: ${keys.length} ${what} are left out`];
+  return [...list(skipped, 'tensors for a text encoder'), ...list(base, 'weights of the network itself')];
+}
+
+/** Peft keeps alpha beside the file; who has only the file cannot know it. */
+function describeMissingScale(path: string, parts: ReadonlyMap<string, Parts>): string[] {
+  if ([...parts.values()].every(({ keys }) => keys.alpha !== undefined)) return [];
+  return [
+    `LoRA ${path} has no adapter_config.json beside it, which would say its scale: alpha is taken to be its rank; where ` +
+      'another alpha is known, put the scale alpha/rank behind the name, e.g. :0.125',
+  ];
 }
 
 function readConfig(
@@ -128,6 +178,7 @@ function readConfig(
   if (!plainPeft && options.configPath === undefined) return { config: undefined, configPath: undefined };
   const path = options.configPath ?? join(dirname(file.path), 'adapter_config.json');
   if (!existsSync(path)) {
+    if (options.configPath === undefined) return { config: undefined, configPath: undefined };
     throw unusable(file.path, `its settings, which hold the scale, in ${path}`, 'no such file');
   }
   return { config: parseLoraConfig(path, readFileSync(path, 'utf8')), configPath: path };

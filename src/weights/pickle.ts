@@ -1,9 +1,9 @@
 /**
- * Reads the pickles inside PyTorch's files, and nothing else: a pickle is a program, and this machine for it has plain
- * values, and the few names that rebuild tensors. Nothing is imported, called or executed; a name that is not on the
- * list ends the reading.
+ * Reads the pickles inside PyTorch's files: a pickle is a program, and this machine for it has plain values, and the few
+ * names that rebuild tensors. Nothing is imported, called or executed: an object of any other class is a record of what the
+ * pickle says about it, so that the tensors beside it can be read. A name that serves to run programs ends the reading.
  *
- * Source: Python's `pickletools`, protocols 2 to 4 as far as `torch.save` uses them.
+ * Source: Python's `pickletools`, protocols 0 to 5 but for buffers outside the pickle.
  */
 import { ModelError } from '../errors.ts';
 
@@ -26,12 +26,26 @@ export class PickleGlobal {
   }
 }
 
+/** An object of a class that is not known here: never built, only what the pickle says about it. */
+export class PickleObject {
+  /** Class or function that would have made it, e.g. `argparse.Namespace`. */
+  readonly name: string;
+  /** Its attributes, if it has any. */
+  state: unknown;
+  /** What was put into it, where it is a kind of dictionary. */
+  readonly items = new Map<unknown, unknown>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 /** What the caller knows of the names in a pickle. */
 export interface PickleHost {
   /** The file, for messages. */
   readonly path: string;
-  /** Whether a pickle may name this, e.g. `torch.FloatStorage`. */
-  allows(name: string): boolean;
+  /** Whether `reduce` knows the name, e.g. `torch._utils._rebuild_tensor_v2`; calls of others give a {@link PickleObject}. */
+  knows(name: string): boolean;
   /** The value that calling `name` stands for; undefined if it cannot be called so. */
   reduce(name: string, args: readonly unknown[]): unknown;
   /** The value that a persistent identity stands for; undefined if there is no such thing. */
@@ -47,18 +61,18 @@ const MARK = Symbol('mark');
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const latin1 = new TextDecoder('latin1');
 
-/** Opcodes that would make objects or look names up in other ways, by name for the message. */
+/** Opcodes that look names up elsewhere, by name for the message. */
 const REFUSED: Readonly<Record<number, string>> = {
-  105: 'INST',
-  111: 'OBJ',
   80: 'PERSID',
-  129: 'NEWOBJ',
   130: 'EXT1',
   131: 'EXT2',
   132: 'EXT4',
-  146: 'NEWOBJ_EX',
   151: 'NEXT_BUFFER',
 };
+
+/** Python's names for running programs. Nothing would run here, but who wrote such a file meant it to. */
+const PROGRAMS =
+  /^(?:(?:os|posix|nt|subprocess|sys|pty|runpy|importlib|ctypes|socket|shutil|code|webbrowser)(?:\.|$)|(?:builtins|__builtin__)\.(?:eval|exec|execfile|compile|open|input|getattr|setattr|delattr|globals|__import__|breakpoint|apply)$)/;
 
 /**
  * Runs one pickle from `offset` on.
@@ -153,6 +167,10 @@ class PickleReader {
       case 0x46: // FLOAT
         stack.push(this.#decimal(opcode));
         break;
+      case 0x53: // STRING, of protocol 0
+      case 0x56: // UNICODE
+        stack.push(this.#line().replace(/^(['"])(.*)\1$/, '$2'));
+        break;
       case 0x58: // BINUNICODE
         stack.push(this.#text(this.#length(4)));
         break;
@@ -173,6 +191,16 @@ class PickleReader {
         break;
       case 0x43: // SHORT_BINBYTES
         stack.push(this.#take(this.#byte()).slice());
+        break;
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        stack.push(this.#take(this.#length(8)).slice());
+        break;
+      case 0x8f: // EMPTY_SET
+        stack.push([]);
+        break;
+      case 0x91: // FROZENSET
+        stack.push(this.#popToMark());
         break;
       case 0x29: // EMPTY_TUPLE
         stack.push(new PickleTuple([]));
@@ -198,6 +226,7 @@ class PickleReader {
         this.#append([this.#pop()]);
         break;
       case 0x65: // APPENDS
+      case 0x90: // ADDITEMS
         this.#append(this.#popToMark());
         break;
       case 0x7d: // EMPTY_DICT
@@ -218,6 +247,12 @@ class PickleReader {
       }
       case 0x75: // SETITEMS
         this.#setItems(this.#popToMark());
+        break;
+      case 0x70: // PUT
+        this.#memo.set(Number(this.#line()), this.#top());
+        break;
+      case 0x67: // GET
+        stack.push(this.#recall(Number(this.#line())));
         break;
       case 0x71: // BINPUT
         this.#memo.set(this.#byte(), this.#top());
@@ -246,6 +281,25 @@ class PickleReader {
       case 0x52: // REDUCE
         this.#reduce();
         break;
+      case 0x81: // NEWOBJ
+        this.#pop();
+        this.#makeObject(this.#pop());
+        break;
+      case 0x92: // NEWOBJ_EX
+        this.#pop();
+        this.#pop();
+        this.#makeObject(this.#pop());
+        break;
+      case 0x6f: // OBJ
+        this.#makeObject(this.#popToMark()[0]);
+        break;
+      case 0x69: {
+        // INST
+        const callee = this.#global(this.#line(), this.#line());
+        this.#popToMark();
+        this.#makeObject(callee);
+        break;
+      }
       case 0x51: {
         // BINPERSID
         const value = this.#host.load(this.#pop());
@@ -253,12 +307,16 @@ class PickleReader {
         stack.push(value);
         break;
       }
-      case 0x62: // BUILD: attributes of a dictionary, such as `_metadata` of a state dict, say nothing of its tensors
-        this.#pop();
-        if (!(this.#top() instanceof Map)) {
-          throw this.#damaged('attributes for dictionaries only', 'some for another value');
+      case 0x62: {
+        // BUILD: attributes of a dictionary, such as `_metadata` of a state dict, say nothing of its tensors
+        const state = this.#pop();
+        const value = this.#top();
+        if (value instanceof PickleObject) value.state = state;
+        else if (!(value instanceof Map)) {
+          throw this.#damaged('attributes for objects and dictionaries only', 'some for another value');
         }
         break;
+      }
       default:
         throw this.#damaged(
           'plain values and tensors',
@@ -270,7 +328,7 @@ class PickleReader {
   #global(module: unknown, name: unknown): PickleGlobal {
     if (typeof module !== 'string' || typeof name !== 'string') throw this.#damaged('a name', 'none');
     const full = `${module}.${name}`;
-    if (!this.#host.allows(full)) {
+    if (PROGRAMS.test(full)) {
       throw new ModelError(
         `Cannot read ${this.#host.path}: expected tensors only, got ${JSON.stringify(full).slice(1, -1)}, which could run any program; nothing was ` +
           'executed. Ask for a safetensors file, or save the plain state dict',
@@ -283,22 +341,39 @@ class PickleReader {
   #reduce(): void {
     const args = this.#pop();
     const callee = this.#pop();
-    if (!(callee instanceof PickleGlobal) || !(args instanceof PickleTuple)) {
-      throw this.#damaged('a call of a known name', 'another call');
+    if (!(args instanceof PickleTuple)) throw this.#damaged('arguments of a call', 'another value');
+    const { items } = args;
+    if (!(callee instanceof PickleGlobal) || !this.#host.knows(callee.name)) {
+      this.#makeObject(callee);
+      return;
     }
-    const value = this.#host.reduce(callee.name, args.items);
+    let value = this.#host.reduce(callee.name, items);
+    // A tensor of a kind that is not known here, say.
+    if (value === undefined && items.some((item) => item instanceof PickleObject)) {
+      value = new PickleObject(callee.name);
+    }
     if (value === undefined) throw this.#damaged(`usable arguments of ${callee.name}`, 'others');
     this.#stack.push(value);
   }
 
+  /** Notes that an object of a class, or the result of a call, would be here. */
+  #makeObject(callee: unknown): void {
+    if (!(callee instanceof PickleGlobal || callee instanceof PickleObject)) {
+      throw this.#damaged('the name of a class or function', 'another value');
+    }
+    this.#stack.push(new PickleObject(callee.name));
+  }
+
   #append(items: readonly unknown[]): void {
     const list = this.#top();
+    if (list instanceof PickleObject) return;
     if (!Array.isArray(list)) throw this.#damaged('a list', 'another value');
     for (const item of items) list.push(item);
   }
 
   #setItems(items: readonly unknown[]): void {
-    const dictionary = this.#top();
+    const value = this.#top();
+    const dictionary = value instanceof PickleObject ? value.items : value;
     if (!(dictionary instanceof Map) || items.length % 2 !== 0)
       throw this.#damaged('a dictionary', 'another value');
     for (let i = 0; i < items.length; i += 2) dictionary.set(items[i], items[i + 1]);

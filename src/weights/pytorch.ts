@@ -115,13 +115,15 @@ function openStream(file: RandomAccessFile): PytorchFile {
   let at = keys.end;
   for (const key of keys.value) {
     const storage = host.storages.get(String(key));
-    if (storage === undefined) throw unusable(path, `a tensor of storage ${key}`, 'none');
+    const other = host.others.get(String(key));
+    const expected = storage?.elements ?? other?.elements;
+    if (expected === undefined) throw unusable(path, `a tensor of storage ${key}`, 'none');
     const elements = Number(new DataView(file.read(at, 8).buffer).getBigInt64(0, true));
-    if (elements !== storage.elements) {
-      throw unusable(path, `${storage.elements} elements in storage ${key}`, `${elements}`);
+    if (elements !== expected) {
+      throw unusable(path, `${expected} elements in storage ${key}`, `${elements}`);
     }
-    offsets.set(storage.key, at + 8);
-    at += 8 + storageBytes(storage);
+    if (storage !== undefined) offsets.set(storage.key, at + 8);
+    at += 8 + (storage === undefined ? expected * other!.size : storageBytes(storage));
   }
   if (at > file.size) throw unusable(path, `${at} bytes`, `${file.size}; the file was cut`);
   for (const key of host.storages.keys()) {

@@ -65,7 +65,7 @@ export function parseSafetensorsHeader(path: string, text: string, dataBytes: nu
     previous = key;
   }
   if (end !== dataBytes) throw fail(`${end} bytes of tensors`, `${dataBytes} bytes`);
-  return { metadata: parseMetadata(json.__metadata__, fail), entries };
+  return { metadata: readMetadata(json.__metadata__), entries };
 }
 
 /**
@@ -118,12 +118,15 @@ function parseEntry(key: string, entry: unknown, dataBytes: number, fail: Fail):
   return { dtype, dims: shape, begin, end };
 }
 
-function parseMetadata(metadata: unknown, fail: Fail): Record<string, string> {
-  if (metadata === undefined) return {};
-  if (!isRecord(metadata) || Object.values(metadata).some((entry) => typeof entry !== 'string')) {
-    throw fail('__metadata__ of strings', JSON.stringify(metadata).slice(0, 80));
-  }
-  return metadata as Record<string, string>;
+/** What a file says about itself is of no weight for its tensors: writers that do not keep to strings are read all the same. */
+function readMetadata(metadata: unknown): Record<string, string> {
+  if (!isRecord(metadata)) return {};
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  );
 }
 
 function isRecord(json: unknown): json is Record<string, unknown> {

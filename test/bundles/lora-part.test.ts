@@ -1,9 +1,10 @@
 /** LoRAs on AniPortrait's denoising UNet: the published LCM-LoRA's modules, motion modules, and files that are pickles. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { checkLora } from '../../src/bundles/lora-part.ts';
+import { BundleFolder } from '../../src/bundles/bundle-folder.ts';
+import { checkLora, writeLora } from '../../src/bundles/lora-part.ts';
 import { ModelError } from '../../src/errors.ts';
 import { describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { ANIPORTRAIT_UNET } from '../../src/models/unet-config.ts';
@@ -114,8 +115,38 @@ test('a LoRA of Stable Diffusion XL is refused by the module that has another sh
     () => checkLora(file, specs),
     (error) => {
       assert(error instanceof ModelError);
-      assert.match(error.message, /attn2_to_k to change \[640, 768\].*got \[640, 2048\]/);
+      assert.match(
+        error.message,
+        /attn2_to_k to change \[640, 768\].*got \[640, 2048\].*Stable Diffusion XL/,
+      );
       return true;
     },
   );
+});
+
+test('what a bundle takes of an adapter holds its scale, which lay beside it', async () => {
+  const store = path.join(folder, 'store');
+  const [name] = map.unet2d.find(([module]) => module.endsWith('attn1.to_q'))!;
+  const adapter = path.join(folder, 'peft', 'adapter_model.safetensors');
+  mkdirSync(path.dirname(adapter), { recursive: true });
+  mkdirSync(store);
+  const spell = (module: string, part: string): string =>
+    `base_model.model.${module}.lora_${part === 'down' ? 'A' : 'B'}.weight`;
+  const shape = map.unet2d.find(([module]) => module === name)!;
+  writeFileSync(adapter, encodeSafetensors(factors([shape], spell)));
+  writeFileSync(path.join(path.dirname(adapter), 'adapter_config.json'), '{"r": 1, "lora_alpha": 0.125}');
+  const bundle = await BundleFolder.begin(store, 'made', 1000);
+  try {
+    const { path: file } = await writeLora(bundle, checkLora(adapter, specs), undefined);
+    const [partial] = readdirSync(store);
+    const taken = openLora(path.join(store, partial!, file));
+    assert.deepEqual(
+      taken.modules.map(({ scale }) => scale),
+      [0.125],
+    );
+    assert.deepEqual(taken.notices, []);
+    taken.dispose();
+  } finally {
+    await bundle.discard();
+  }
 });

@@ -13,6 +13,8 @@ function lora(metadata: Record<string, string>): LoraAdapter {
     modules: [],
     configPath: undefined,
     skippedKeys: [],
+    notices: [],
+    network: undefined,
     dispose: () => {},
   };
 }

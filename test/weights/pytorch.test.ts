@@ -39,7 +39,6 @@ const REFUSED: Readonly<Record<string, RegExp>> = {
   'hostile_eval.pth': /got \w+\.eval/,
   'hostile_getattr.pth': /got \w+\.getattr/,
   'hostile_import_module.pth': /got \w+\.__import__/,
-  'hostile_counter.pth': /got collections\.Counter/,
   'hostile_doubling.pth': /lie too deep in each other/,
   'hostile_circle.pth': /lie too deep in each other/,
   'bomb_storage.pth': /expected 16 bytes in data\/0, got 50000000/,

@@ -129,7 +129,6 @@ const damaged: readonly [problem: string, write: () => string, message: RegExp][
     () => writeRaw(`{"w":${entry('F32', [1], [0, 4])},"\\u0077":${entry('F32', [1], [4, 8])}}`, eight),
     /every name once, got w twice/,
   ],
-  ['metadata of numbers', () => writeRaw('{"__metadata__":{"a":1}}'), /__metadata__ of strings/],
 ];
 for (const [problem, make, message] of damaged) {
   test(`${problem} is refused, and the file is named`, () => {
@@ -146,6 +145,42 @@ for (const [problem, make, message] of damaged) {
     );
   });
 }
+
+for (const [metadata, read] of [
+  ['null', {}],
+  [
+    '{"rank":16,"nested":{"a":[true]},"name":"x","none":null}',
+    { rank: '16', nested: '{"a":[true]}', name: 'x', none: 'null' },
+  ],
+  ['"text"', {}],
+  ['[1]', {}],
+] as const) {
+  test(`metadata that are no strings do not keep tensors from being read: ${metadata}`, () => {
+    const file = openSafetensors(
+      writeRaw(
+        `{"__metadata__":${metadata},"w":${entry('F32', [1], [0, 4])}}`,
+        new Uint8Array([0, 0, 128, 63]),
+      ),
+    );
+    assert.deepEqual(file.metadata, read);
+    assert.deepEqual([...file.read('w').data], [1]);
+    file.dispose();
+  });
+}
+
+test('eight-bit floats are read as floats', () => {
+  // 1.0, -0.5, the largest, the smallest.
+  const e4m3 = openSafetensors(
+    writeRaw(`{"w":${entry('F8_E4M3', [2, 2], [0, 4])}}`, Uint8Array.of(0x38, 0xb0, 0x7e, 0x01)),
+  );
+  assert.deepEqual([...e4m3.read('w').data], [1, -0.5, 448, 2 ** -9]);
+  e4m3.dispose();
+  const e5m2 = openSafetensors(
+    writeRaw(`{"w":${entry('F8_E5M2', [4], [0, 4])}}`, Uint8Array.of(0x3c, 0xb8, 0x7b, 0x01)),
+  );
+  assert.deepEqual([...e5m2.read('w').data], [1, -0.5, 57344, 2 ** -16]);
+  e5m2.dispose();
+});
 
 test('a file that does not exist is refused', () => {
   assert.throws(() => openSafetensors(join(folder, 'none')), ModelError);

@@ -1,5 +1,5 @@
 /** Tells what a file of weights is when it is not what was asked for. */
-import type { WeightSource } from '../weights/weight-source.ts';
+import type { WeightSource } from './weight-source.ts';
 
 interface Kind {
   readonly name: string;
@@ -16,7 +16,7 @@ const MOTION = /\.motion_modules\.\d+\./;
 
 /** Kinds of files, the more special before the more general. */
 const KINDS: readonly Kind[] = [
-  { name: 'a LoRA', has: [/\.(?:lora_down|lora_up|lora_A|lora_B)\.|_lora\.(?:down|up)\./] },
+  { name: 'a LoRA', has: [/\.(?:lora_down|lora_up|lora_A|lora_B)(?:\.|$)|[._]lora\.(?:down|up)\./] },
   {
     name: 'a checkpoint of Stable Diffusion in its original names, in one file; convert it to the diffusers layout',
     has: [/^model\.diffusion_model\.input_blocks\./],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { summariseKeys } from '../../src/bundles/key-summary.ts';
-import { recogniseWeights } from '../../src/bundles/recognise-weights.ts';
+import { recogniseWeights } from '../../src/weights/recognise-weights.ts';
 import type { WeightSource } from '../../src/weights/weight-source.ts';
 import { readFullSizeKeys } from '../helpers/golden-weights.ts';
 
