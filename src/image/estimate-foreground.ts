@@ -8,6 +8,8 @@ import type { RgbImage } from './rgb-image.ts';
 
 /** Radii of the two passes, as shares of the picture's longer side. */
 const RADII = [0.045, 0.006] as const;
+/** How much more a pixel counts that shows one layer alone. */
+const PURITY = 3;
 /** Keeps the division finite where nothing of one layer is near. */
 const LEAST = 1e-5;
 
@@ -26,7 +28,9 @@ export function estimateLayers(image: RgbImage, alpha: Float32Array): Layers {
   const pixels = width * height;
   const foreground = new Uint8Array(pixels * 3);
   const background = new Uint8Array(pixels * 3);
-  const beyond = alpha.map((value) => 1 - value);
+  // Pixels of one layer alone say most of it.
+  const inFront = alpha.map((value) => value ** PURITY);
+  const beyond = alpha.map((value) => (1 - value) ** PURITY);
   for (let c = 0; c < 3; c++) {
     const plane = Float32Array.from({ length: pixels }, (_, i) => image.data[3 * i + c]!);
     let front: Float32Array = plane;
@@ -43,7 +47,7 @@ export function estimateLayers(image: RgbImage, alpha: Float32Array): Layers {
         const total = boxMean(weight, width, height, radius);
         return sum.map((value, i) => (total[i]! > LEAST ? value / total[i]! : layer[i]!));
       };
-      const blurredFront = blurred(front, alpha);
+      const blurredFront = blurred(front, inFront);
       const blurredBack = blurred(back, beyond);
       // What the blurred layers leave unexplained belongs to the front, as far as it covers the pixel.
       front = blurredFront.map((value, i) => {
