@@ -156,7 +156,9 @@ class Planner {
     const { bundle, sampling } = job;
     const fps = options.fps ?? bundle.description.fps;
     const frames =
-      options.audio === undefined ? job.frames : frameCount(await this.#duration(options.audio, job), fps);
+      options.audio === undefined
+        ? job.frames
+        : frameCount(await this.#duration(options.audio, options.audioTrack, job), fps);
     const { denoisedFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
     const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });
@@ -201,11 +203,12 @@ class Planner {
     return seen;
   }
 
-  async #duration(audio: string, { ffmpeg }: Job): Promise<number> {
-    let duration = this.#durations.get(audio);
+  async #duration(audio: string, track: number | undefined, { ffmpeg }: Job): Promise<number> {
+    const key = `${track ?? ''}:${audio}`;
+    let duration = this.#durations.get(key);
     if (duration === undefined) {
-      duration = (await readAudio(audio, { ffmpeg, signal: this.#signal })).duration;
-      this.#durations.set(audio, duration);
+      duration = (await readAudio(audio, { ffmpeg, track, signal: this.#signal })).duration;
+      this.#durations.set(key, duration);
     }
     return duration;
   }

@@ -8,6 +8,7 @@ import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
+import type { SoundTrack } from '../media/sound-track.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
@@ -28,8 +29,8 @@ export interface Job extends PlannedFrames {
   readonly ffmpeg: FfmpegInfo;
   readonly bundle: Bundle;
   readonly sampling: Sampling;
-  /** The file that is heard; undefined for a clip without sound. */
-  readonly sound: string | undefined;
+  /** What is heard; undefined for a clip without sound. */
+  readonly sound: SoundTrack | undefined;
   /** Samples of the speech, at 16 kHz. */
   readonly samples: number;
   readonly fps: number;
