@@ -101,6 +101,7 @@ export type {
   SamplerName,
   Stage,
   StageTimes,
+  TrackingProgress,
   WindowLayout,
 } from './pipeline/animate-options.ts';
 export {
