@@ -79,6 +79,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       denoiserEvaluations: evaluations,
       estimatedSeconds: estimate.seconds,
       estimatedMemoryBytes: estimate.memoryBytes,
+      ...(portrait.info.faces !== undefined && { faces: portrait.info.faces }),
       notices,
     };
   } finally {
