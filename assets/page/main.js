@@ -58,7 +58,7 @@ async function look() {
       body: isPartial ? { ...wanted, audio: 'sample:short.wav' } : wanted,
       signal,
     });
-    showFace(plan.face);
+    showFaces(plan.faces);
     $('notes').replaceChildren(...plan.notices.filter((text) => !/^device /.test(text)).map((text) => make('li', {}, text)));
     $('estimate').textContent = isPartial
       ? 'The face can be animated. What shall it say?'
@@ -70,15 +70,18 @@ async function look() {
   }
 }
 
-function showFace(face) {
+/** Marks the face that is animated: the largest that can be. */
+function showFaces(faces = []) {
+  const [face] = faces.filter(({ problem: why }) => why === undefined).sort((a, b) => b.size - a.size);
   if (face === undefined) return;
-  const percent = (share) => `${(share * 100).toFixed(2)}%`;
+  const { naturalWidth, naturalHeight } = $('portrait-shown');
+  const percent = (pixels, whole) => `${((pixels / whole) * 100).toFixed(2)}%`;
   const { style } = $('face');
-  style.left = percent(face.left);
-  style.top = percent(face.top);
-  style.width = percent(face.width);
-  style.height = percent(face.height);
-  $('face').hidden = $('portrait-shown').hidden;
+  style.left = percent(face.box.x, naturalWidth);
+  style.top = percent(face.box.y, naturalHeight);
+  style.width = percent(face.box.width, naturalWidth);
+  style.height = percent(face.box.height, naturalHeight);
+  $('face').hidden = $('portrait-shown').hidden || naturalWidth === 0;
 }
 
 async function render(event) {

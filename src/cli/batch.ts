@@ -1,15 +1,17 @@
 /** `lcm-portrait batch`: the clips of a manifest, and a report of what became of each. */
 import { Command } from 'commander';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
+import { expandHome } from '../files/home-path.ts';
 import type { BatchReport } from '../jobs/batch-events.ts';
 import { manifestJsonSchema } from '../jobs/manifest-json-schema.ts';
 import type { RunBatchOptions } from '../jobs/run-batch.ts';
 import { findStrayArguments } from './animate-flags.ts';
-import { createBatchDisplay } from './batch-display.ts';
+import { createBatchDisplay, SlowCount } from './batch-display.ts';
 import { type NumericFlags, readDevice, readNumbers } from './batch-flags.ts';
 import { formatBatchPlan, formatBatchReport } from './batch-format.ts';
 import type { CliContext } from './context.ts';
 import { PARTIAL_STATUS } from './exit-codes.ts';
+import { LiveLines } from './live-lines.ts';
 import { untilStopped } from './stop-signals.ts';
 
 interface BatchSwitches {
@@ -100,7 +102,20 @@ function readOptions(values: Readonly<Record<string, string | boolean | undefine
 } {
   const errors: InvalidOptionError[] = [];
   const numbers = readNumbers(values, NUMBERS, errors);
-  const { outputDir, base, state, report, failFast, force, queue, shared } = values;
+  const { failFast, force, queue } = values;
+  // Not every shell reads a ~ behind an equals sign.
+  const folder = (key: string): string | boolean | undefined => {
+    const value = values[key];
+    if (typeof value !== 'string') return value;
+    const home = expandHome(value);
+    if (home.problem === undefined) return home.path;
+    const flag = `--${key.replace('outputDir', 'output-dir')}`;
+    errors.push(new InvalidOptionError(`Cannot use ${flag} ${value}: ${home.problem}`, flag, value));
+    return undefined;
+  };
+  const [outputDir, base, state, report, shared] = ['outputDir', 'base', 'state', 'report', 'shared'].map(
+    folder,
+  );
   const device = readDevice(values.device, errors);
   for (const [key, flag] of Object.entries(ONLY_HERE)) {
     if (queue === undefined || values[key] === undefined) continue;
@@ -147,7 +162,11 @@ async function run(
       signal,
     };
     if (dryRun) {
-      const plan = await jobs.planBatch(manifest, inside);
+      const lines = new LiveLines(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
+      const checking = new SlowCount(lines, 'checking', 'jobs');
+      const plan = await jobs
+        .planBatch(manifest, { ...inside, onPlanned: (done, total) => checking.update({ done, total }) })
+        .finally(() => lines.clear());
       if (json) writeJson({ type: 'plan', ...plan });
       else {
         if (!quiet) for (const notice of plan.notices) stderr.write(`lcm-portrait: note: ${notice}\n`);

@@ -1,26 +1,15 @@
 /** A second, rough video that can be played while it is written: for whoever wants to see a clip before it is complete. */
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { encodeSpec } from './encode-spec.ts';
-import { type FfmpegRun, type FfmpegSpec, runFfmpeg } from './ffmpeg-command.ts';
-import { chooseEncoders } from './output-formats.ts';
 import type { VideoFrame } from './video-frame.ts';
-import type { VideoWriterOptions } from './video-writer.ts';
+import { VideoWriter, type VideoWriterOptions } from './video-writer.ts';
 
 /** Good enough to watch; the frames themselves are encoded well elsewhere. */
 const LIVE_CRF = 26;
-/** Seconds between pictures that need no other: a player gets so much at once. */
-const FRAGMENT_SECONDS = 0.4;
-/** Behind the networks and the video itself. */
-const NICENESS = 15;
 
 /** Options of {@link LiveWriter.open}. */
 export interface LiveWriterOptions
-  extends Pick<
-    VideoWriterOptions,
-    'ffmpeg' | 'width' | 'height' | 'fps' | 'frames' | 'audioPath' | 'signal' | 'transparent'
-  > {
+  extends Pick<VideoWriterOptions, 'ffmpeg' | 'width' | 'height' | 'fps' | 'frames' | 'sound' | 'signal'> {
   /** File that is written piece by piece; one that is there is replaced, and whoever reads it keeps what it has. */
   readonly path: string;
   /** Told once if it cannot be written: the clip goes on without. */
@@ -29,71 +18,59 @@ export interface LiveWriterOptions
 
 /** Fragmented MP4 in a file that only grows. Nothing that goes wrong here stops the clip. */
 export class LiveWriter {
-  readonly #run: FfmpegRun;
-  /** Settles when the file has all; never rejects. */
-  readonly #written: Promise<void>;
-  #failed = false;
-  #disposed = false;
+  readonly #onNotice: (message: string) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #file: WriteStream;
+  #video: VideoWriter | undefined;
 
-  private constructor(options: LiveWriterOptions) {
-    const { ffmpeg, path, signal, onNotice } = options;
-    this.#run = runFfmpeg(ffmpeg.path, liveSpec(options), {
-      purpose: 'write the live video',
-      niceness: NICENESS,
-      signal,
-    });
-    const copied = pipeline(this.#run.stdout, createWriteStream(path, { flags: 'wx' }));
-    this.#written = Promise.all([copied, this.#run.done]).then(
-      () => {},
-      (error: unknown) => {
-        this.#failed = true;
-        this.#run.kill();
-        if (!signal?.aborted && !this.#disposed) {
-          onNotice(`there is no live video: ${error instanceof Error ? error.message : String(error)}`);
-        }
-      },
-    );
+  private constructor({ onNotice, signal }: LiveWriterOptions, file: WriteStream) {
+    this.#onNotice = onNotice;
+    this.#signal = signal;
+    this.#file = file;
+    file.on('error', () => {}); // told by the writer that it belongs to
   }
 
   /** Starts the encoder. */
   static async open(options: LiveWriterOptions): Promise<LiveWriter> {
-    await rm(options.path, { force: true });
-    return new LiveWriter(options);
+    const { path, onNotice: _, ...video } = options;
+    await rm(path, { force: true });
+    const file = createWriteStream(path, { flags: 'wx' });
+    const writer = new LiveWriter(options, file);
+    await writer.#attempt(async () => {
+      writer.#video = await VideoWriter.open({
+        ...video,
+        ...{ outputPath: '-', stream: file, crf: LIVE_CRF, live: true },
+      });
+    });
+    return writer;
   }
 
   /** Hands one frame to the encoder and waits until it has been taken; its memory may then be used again. */
-  async write({ data }: VideoFrame): Promise<void> {
-    if (this.#failed) return;
-    await new Promise<void>((resolve) => {
-      this.#run.stdin.write(data, () => resolve());
-    });
+  write(frame: VideoFrame): Promise<void> {
+    return this.#attempt(() => this.#video?.write(frame));
   }
 
   /** Waits until the file has all frames. */
   async finish(): Promise<void> {
-    this.#run.stdin.end();
-    await this.#written;
+    await this.#attempt(() => this.#video?.finish());
+    await new Promise<void>((resolve) => this.#file.end(() => resolve()));
   }
 
   /** Ends the encoder; may be called twice. */
   async dispose(): Promise<void> {
-    this.#disposed = true;
-    this.#run.kill();
-    await this.#written;
+    await this.#video?.dispose();
+    this.#file.destroy();
   }
-}
 
-/** What the writer of streams does, faster, in smaller pieces, and without looking ahead. */
-function liveSpec(options: LiveWriterOptions): FfmpegSpec {
-  const { ffmpeg, fps, transparent = false } = options;
-  const spec = encodeSpec({
-    ...options,
-    ...{ outputPath: '-', target: '-', crf: LIVE_CRF, metadata: {}, transparent },
-  });
-  const { name } = chooseEncoders('-', ffmpeg, transparent).video;
-  const fast = name === 'libx264' ? ['-preset', 'ultrafast', '-tune', 'zerolatency'] : [];
-  const group = Math.max(1, Math.round(fps * FRAGMENT_SECONDS));
-  // Of options that are given twice, the last one holds.
-  const pieces = ['-g', String(group), '-threads:v', '1', '-frag_duration', String(FRAGMENT_SECONDS * 1e6)];
-  return { ...spec, outputOptions: [...spec.outputOptions, ...fast, ...pieces, '-flush_packets', '1'] };
+  async #attempt(work: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const video = this.#video;
+      this.#video = undefined;
+      await video?.dispose();
+      if (this.#signal?.aborted) return;
+      this.#onNotice(`there is no live video: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
 }

@@ -1,6 +1,6 @@
 /** What the main job takes, reports and returns. */
+import type { SeenFace } from '../face/portrait-face.ts';
 import type { PrecisionChoice, WindowLayout } from '../models/bundle-terms.ts';
-import type { FaceBox } from '../scene/open-portrait.ts';
 import type { Sampler } from '../schedulers/create-scheduler.ts';
 import type { CLIP_OPTIONS } from './options/clip-options.ts';
 import type { OptionsOf } from './options/option-spec.ts';
@@ -9,7 +9,7 @@ export type { PrecisionChoice, PresetName, WindowLayout } from '../models/bundle
 export type { DeviceChoice as DeviceName } from '../runtime/device.ts';
 export type { Framing } from '../scene/framing.ts';
 export type { Sampler as SamplerName } from '../schedulers/create-scheduler.ts';
-export type { ProgressEvent, RenderingProgress, Stage } from './progress-event.ts';
+export type { ProgressEvent, RenderingProgress, Stage, TrackingProgress } from './progress-event.ts';
 
 /** Options of {@link animate}; each is described where it is defined, in {@link CLIP_OPTIONS}. */
 export interface AnimateOptions extends OptionsOf<typeof CLIP_OPTIONS> {}
@@ -65,8 +65,6 @@ export interface AnimationPlan {
   readonly precision: PrecisionChoice;
   readonly width: number;
   readonly height: number;
-  /** Where the portrait's face is, in shares of the picture's width and height. */
-  readonly face?: FaceBox;
   readonly device: string;
   readonly bundle: string;
   readonly sampler: Sampler;
@@ -76,5 +74,7 @@ export interface AnimationPlan {
   /** Seconds, from the FLOPs of the work and a short measurement on this machine. */
   readonly estimatedSeconds: number;
   readonly estimatedMemoryBytes: number;
+  /** All faces of the portrait, from the left, in pixels of the file; a film has none here. */
+  readonly faces?: readonly SeenFace[];
   readonly notices: readonly string[];
 }

@@ -1,6 +1,7 @@
 /** From pictures to the video, which gets its name when it is complete. */
 import { LiveWriter } from '../media/live-writer.ts';
 import { VideoWriter } from '../media/video-writer.ts';
+import { isTransparent } from '../scene/background.ts';
 import type { Scene } from '../scene/scene.ts';
 import type { ComposedFrame } from './compose-frames.ts';
 import type { Job } from './open-job.ts';
@@ -28,25 +29,27 @@ export function openVideo(
     height,
     fps,
     frames,
-    audioPath: sound,
+    sound,
     force: options.overwrite,
     crf: options.crf ?? (options.source === undefined ? undefined : SOURCE_CRF),
     stream: options.stream,
+    transparent: isTransparent(options),
     metadata: { comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}` },
     beforePublish,
     signal: options.signal,
   });
 }
 
-/** Opens the video of a clip that can be seen while the rest is made; the caller's to dispose of. */
-export function openLive(
+/** Opens the video of a clip that can be seen while the rest is made, if there can be one; the caller's to dispose of. */
+export async function openLive(
   { options, ffmpeg, sound, fps, frames }: Job,
   { width, height }: Pick<Scene, 'width' | 'height'>,
   path: string,
-): Promise<LiveWriter> {
+): Promise<LiveWriter | undefined> {
+  if (isTransparent(options)) return undefined; // no such video can be watched in pieces
   return LiveWriter.open({
     ...{ ffmpeg, path, width, height, fps, frames },
-    audioPath: sound,
+    sound,
     signal: options.signal,
     onNotice: (message) => options.onProgress?.({ type: 'notice', message }),
   });

@@ -3,6 +3,7 @@
 import { devicePrecision } from '../networks/check-precision.ts';
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
 import { estimateJob } from './estimate-job.ts';
+import { checkMemory, memorySizeOf } from './job-memory.ts';
 import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { Studio } from './studio.ts';
 
@@ -41,11 +42,12 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
   const { job, portrait } = await studio.openJob(observed);
   try {
     const { bundle, sampling, frames, fps, windows } = job;
-    const { width, height, face } = portrait.info;
+    const { width, height } = portrait.info;
     const engine = await studio.denoisingEngine();
     const precision = devicePrecision(sampling.precision, job.options, engine, (message) =>
       observed.onProgress?.({ type: 'notice', message }),
     );
+    checkMemory(memorySizeOf(job, engine.device, width * height));
     const evaluations = countEvaluations(job);
     const estimate = await estimateJob({
       bundle,
@@ -57,6 +59,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       frames,
       pixels: width * height,
       audioSamples: job.samples,
+      lowMemory: job.options.lowMemory,
     });
     return {
       frames,
@@ -68,7 +71,6 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       precision,
       width,
       height,
-      ...(face !== undefined && { face }),
       device: engine.device,
       bundle: bundle.description.name,
       sampler: sampling.sampler,
@@ -77,6 +79,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       denoiserEvaluations: evaluations,
       estimatedSeconds: estimate.seconds,
       estimatedMemoryBytes: estimate.memoryBytes,
+      ...(portrait.info.faces !== undefined && { faces: portrait.info.faces }),
       notices,
     };
   } finally {

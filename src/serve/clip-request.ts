@@ -12,6 +12,7 @@ import {
 } from '../pipeline/options/clip-keys.ts';
 import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
+import { isBackgroundWord } from '../scene/background.ts';
 import { type FieldProblem, fieldError } from './problem.ts';
 import { type FormValues, ReceivedFile } from './receive-form.ts';
 import { findSample } from './samples.ts';
@@ -43,7 +44,7 @@ const SOUND: FileNeed = {
 const FILM: FileNeed = { expected: 'a film', accepts: ({ kind }) => kind === 'film' };
 const MOTION: FileNeed = { expected: 'a motion file', accepts: ({ kind }) => kind === 'motion' };
 const WEIGHTS: FileNeed = { expected: 'a safetensors file', accepts: ({ kind }) => kind === 'weights' };
-const NEEDS: Readonly<Record<InputKey | 'loras', FileNeed>> = {
+const NEEDS: Readonly<Record<InputKey | 'loras' | 'background', FileNeed>> = {
   portrait: PICTURE,
   source: FILM,
   audio: SOUND,
@@ -52,6 +53,7 @@ const NEEDS: Readonly<Record<InputKey | 'loras', FileNeed>> = {
   motion: MOTION,
   headMotion: MOTION,
   loras: WEIGHTS,
+  background: PICTURE,
 };
 
 function needOf(key: OptionKey): FileNeed | undefined {
@@ -172,7 +174,9 @@ class RequestReader {
 
   /** A name from a list; what may also be a file takes one. */
   #readName(key: OptionKey, value: unknown): unknown {
-    const names = key === 'bundle' ? this.#surroundings.bundles : HEAD_MOTIONS;
+    if (key === 'background' && typeof value === 'string' && isBackgroundWord(value)) return value;
+    const names =
+      key === 'bundle' ? this.#surroundings.bundles : key === 'background' ? ['a colour'] : HEAD_MOTIONS;
     if (typeof value === 'string' && (names as readonly string[]).includes(value)) return value;
     if (needOf(key) !== undefined) return this.#readFile(key, value, ` or one of ${alternatives(names)}`);
     this.#refuse(key, `expected ${alternatives(names)}, got ${show(value)}`);

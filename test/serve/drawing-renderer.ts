@@ -5,6 +5,7 @@ import PQueue from 'p-queue';
 import type { ClipRenderer, PreparedRender } from '../../src/jobs/clip-renderer.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { LiveWriter } from '../../src/media/live-writer.ts';
+import { readAudio } from '../../src/media/read-audio.ts';
 import { VideoWriter } from '../../src/media/video-writer.ts';
 
 const SIZE = { width: 128, height: 128, fps: 25 };
@@ -32,7 +33,8 @@ export function drawingRenderer(frames: number, frameMs: number): ClipRenderer {
       onProgress?.({ type: 'notice', message: `the portrait ${options.portrait} is looked at` });
       const render = async () => {
         onProgress?.({ type: 'stage', stage: 'render' });
-        const shared = { ...SIZE, ffmpeg, frames, audioPath: audio, signal };
+        const { track } = await readAudio(audio!, { ffmpeg });
+        const shared = { ...SIZE, ffmpeg, frames, sound: track, signal };
         const video = await VideoWriter.open({
           ...shared,
           outputPath: output,
