@@ -108,7 +108,7 @@ class RequestReader {
   }
 
   read(form: FormValues): ClipRequest {
-    const options: Record<string, unknown> = {};
+    const given: [string, unknown][] = [];
     const extra: Record<string, string> = {};
     for (const [field, values] of form) {
       if ((EXTRA_FIELDS as readonly string[]).includes(field)) {
@@ -116,13 +116,14 @@ class RequestReader {
         if (text !== undefined) extra[field] = this.#readExtra(field, text) ?? '';
       } else if (isOption(field) && (CLIENT_KEYS as readonly string[]).includes(field)) {
         const value = this.#readOption(field, values);
-        if (value !== undefined) options[field] = value;
+        if (value !== undefined) given.push([field, value]);
       } else if (isOption(field)) {
         this.#refuse(field, 'expected an option of the clip, got one that the server sets itself');
       } else if (values.length > 0) {
-        options[field] = values[0]; // unknown: told with a suggestion by the check below
+        given.push([field, values[0]]); // unknown: told with a suggestion by the check below
       }
     }
+    const options = Object.fromEntries(given); // also of a name such as __proto__
     const told = new Set(this.#problems.map(({ field }) => field));
     for (const { option, message } of findInvalidOptions({ ...options, output: 'clip.mp4' })) {
       if (!told.has(option)) this.#problems.push({ field: option, detail: message });

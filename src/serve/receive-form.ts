@@ -136,6 +136,7 @@ async function receiveMultipart(
       });
       parser.on('file', (field, stream, name) => {
         streams.push(stream);
+        stream.on('error', () => {}); // who reads it is told, as soon as somebody does
         const received = uploads
           .receive(stream, name ?? '', field)
           .then((upload) => add(field, new ReceivedFile(upload)));
