@@ -5,6 +5,8 @@
 import { drivenMotion } from '../driving/driven-motion.ts';
 import { readRecording } from '../driving/head-pose-file.ts';
 import { FaceFinder } from '../face/face-finder.ts';
+import { PersonMatter } from '../face/person-matte.ts';
+import type { SeenFace } from '../face/portrait-face.ts';
 import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { parseEmotions } from '../motion/emotions.ts';
 import { createIdleMotion } from '../motion/idle-motion.ts';
@@ -59,6 +61,8 @@ interface LoadedMotion {
 interface SmallNetworks {
   readonly engine: Engine;
   readonly finder: FaceFinder;
+  /** Loads the network that cuts people out when it is first asked for. */
+  readonly matter: () => Promise<PersonMatter>;
   /** Where weights of large speech networks are kept. */
   readonly cache: WeightCache;
 }
@@ -78,7 +82,12 @@ async function openNetworks({ threads, cacheFolder, profileFolder }: StartReques
   // They are small and made for the CPU, wherever the denoiser runs.
   const engine = await Engine.open({ device: 'cpu', threads, profileFolder });
   const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
-  return { engine, finder, cache: new WeightCache({ folder: cacheFolder }) };
+  let matter: Promise<PersonMatter> | undefined;
+  const openMatter = (): Promise<PersonMatter> => {
+    matter ??= PersonMatter.open((name, graph) => engine.load(name, graph));
+    return matter;
+  };
+  return { engine, finder, matter: openMatter, cache: new WeightCache({ folder: cacheFolder }) };
 }
 
 function smallNetworks(): Promise<SmallNetworks> {
@@ -117,14 +126,21 @@ async function openMotion(state: BundleState): Promise<LoadedMotion> {
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
-  const { path, resolution, framing, view } = request;
+  const { path, resolution, framing, view, face, shape, background } = request;
   const clip: Clip = { controller: new AbortController() };
   clips.set(request.clip, clip);
-  const { finder } = await smallNetworks();
+  const { finder, matter } = await smallNetworks();
   const { signal } = clip.controller;
-  clip.portrait = await openPortrait({ path, resolution, framing, view, finder, onNotice: notice, signal });
+  let faces: readonly SeenFace[] = [];
+  clip.portrait = await openPortrait({
+    ...{ path, resolution, framing, view, face, shape, background, finder, matter, signal },
+    onNotice: notice,
+    onFaces: (seen) => {
+      faces = seen;
+    },
+  });
   const { width, height, reference } = clip.portrait;
-  return { result: { width, height, reference } };
+  return { result: { width, height, reference, faces } };
 }
 
 /** Seconds of film from one report to the next. */

@@ -15,7 +15,9 @@ import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import type { RequestProgress } from '../runtime/thread-client.ts';
+import { isTransparent } from '../scene/background.ts';
 import { sceneViewOf } from '../scene/scene.ts';
+import { readShape } from '../scene/video-shape.ts';
 import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import { disposeDriving, type MotionInputs, openMotionInputs } from './motion-inputs.ts';
@@ -107,7 +109,7 @@ export async function openJob(
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
-  const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg);
+  const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg, isTransparent(resolved));
   const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
     const frames = frameCount(duration, fps);
     const planned = planFrames(bundle, resolved.preset, sampling, frames);
@@ -150,6 +152,7 @@ async function openStill(opening: Opening): Promise<OpenedJob> {
     resolution: bundle.description.resolution,
     framing,
     view: sceneViewOf(bundle.description),
+    ...{ face: resolved.face, shape: readShape(resolved), background: resolved.background },
     onNotice: notice,
     signal,
   });
