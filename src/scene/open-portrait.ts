@@ -43,7 +43,7 @@ export async function openPortrait(options: OpenPortraitOptions): Promise<SceneP
   const { path, resolution, framing, view, finder, onNotice, signal } = options;
   const image = fitForVideo(await loadImage(path, { onNotice }), onNotice);
   signal?.throwIfAborted();
-  const faces = await finder.find(image);
+  const faces = await finder.findPortrait(image);
   signal?.throwIfAborted();
   const face = choosePortraitFace(image, faces, { path, onNotice });
   return view.type === 'warp'
