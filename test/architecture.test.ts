@@ -12,6 +12,7 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts'],
   ['cli'],
+  ['serve'],
   ['jobs', 'compare'],
   ['pipeline'],
   ['scene', 'networks', 'denoising'],
@@ -33,6 +34,7 @@ const OWNERS: readonly (readonly [module: RegExp, ...folders: string[]])[] = [
   [/^sharp$/, 'image'],
   [/^commander$/, 'cli'],
   [/^(bullmq|ioredis)$/, 'jobs'],
+  [/^(hono|@hono|@fastify|(node:)?https?)(\/|$)/, 'serve'],
 ];
 
 interface SourceFile {

@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util';
  * programs, networks of full width, Python or other processes. Paths begin in test/.
  */
 const SLOW: readonly string[] = [
-  ...['e2e/', 'scripts/', 'tracking/'],
+  ...['e2e/', 'scripts/', 'serve/', 'tracking/'],
   ...['cli/animate.test.ts', 'cli/batch.test.ts', 'cli/main.test.ts', 'cli/models.test.ts'],
   ...['bundles/full-disk.test.ts', 'bundles/import-aniportrait.test.ts', 'bundles/fuse-bundle.test.ts'],
   ...['files/file-lock.test.ts', 'jobs/job-lock.test.ts', 'jobs/queue.test.ts', 'package.test.ts'],

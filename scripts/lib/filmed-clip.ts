@@ -7,9 +7,9 @@ import { loadFaceMesh } from '../../src/face/face-mesh.ts';
 import { drawPoseImage, resizePoseImage } from '../../src/face/pose-image.ts';
 import { PortraitWarp } from '../../src/face/warp.ts';
 import { cropSquare } from '../../src/image/crop.ts';
+import { toPlanar } from '../../src/image/planar.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../../src/models/frame-conditions.ts';
-import { toPlanar } from '../../src/scene/portrait.ts';
 
 /** Side of the films of the data, and of what the networks see. */
 export const FILM_SIZE = 256;

@@ -25,7 +25,8 @@ Ctrl-C stops the job and removes what it has begun, but for the checkpoints of -
 Ctrl-C ends it at once.`,
   );
   return command.action(async () => {
-    const { options, switches, errors } = readAnimateFlags(command);
+    const { options: given, switches, errors } = readAnimateFlags(command);
+    const options = given.output === '-' ? { ...given, stream: context.stdout } : given;
     const wrong = [...errors, ...findInvalidOptions(options)];
     if (wrong.length > 0) throw new InvalidOptionsError(wrong);
     await run(context, options as unknown as AnimateOptions, switches);
@@ -37,7 +38,9 @@ async function run(
   options: AnimateOptions,
   { quiet, json, dryRun, resume }: AnimateSwitches,
 ): Promise<void> {
-  const { stdout, stderr, env } = context;
+  const { stderr, env } = context;
+  // A video on standard output leaves no room there for words.
+  const stdout = options.output === '-' && !dryRun ? stderr : context.stdout;
   const writeJson = (value: object) => stdout.write(`${JSON.stringify(value)}\n`);
   const display = createProgressDisplay(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
   await untilStopped({ stderr, clear: () => display.close() }, async (signal) => {

@@ -1,8 +1,7 @@
 /** Checks of flags with numbers and devices, for commands whose options are not those of one clip. */
 import { InvalidOptionError } from '../errors.ts';
-import { alternatives } from '../pipeline/options/option-types.ts';
+import { alternatives, parseNumber } from '../pipeline/options/option-types.ts';
 import { DEVICE_CHOICES, type DeviceChoice } from '../runtime/device.ts';
-import { parseNumber } from './option-flags.ts';
 
 /** Flags with numbers, by their names in the library. */
 export type NumericFlags = Readonly<

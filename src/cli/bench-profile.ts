@@ -4,10 +4,10 @@ import { figures, gigaFlops, percent } from '../compare/number-format.ts';
 import type { OperatorGroup } from '../compare/operator-profile.ts';
 import type { ProfileOptions, ProfileReport } from '../compare/profile-options.ts';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
+import { parseNumber } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import type { CliContext } from './context.ts';
 import { formatTable } from './format-table.ts';
-import { parseNumber } from './option-flags.ts';
 import { createProgressDisplay } from './progress-bar.ts';
 import { untilStopped } from './stop-signals.ts';
 

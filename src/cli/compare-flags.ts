@@ -4,16 +4,9 @@ import { type CompareOptions, findInvalidCompareOptions } from '../compare/compa
 import { parseSweep, parseVariant } from '../compare/variant-spec.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { keysOf, type OptionKey } from '../pipeline/options/clip-keys.ts';
+import { parseNumber } from '../pipeline/options/option-types.ts';
 import { findStrayArguments } from './animate-flags.ts';
-import {
-  addFlags,
-  collect,
-  type Flag,
-  flagOf,
-  parseNumber,
-  propertyOf,
-  readOptionFlags,
-} from './option-flags.ts';
+import { addFlags, collect, type Flag, flagOf, propertyOf, readOptionFlags } from './option-flags.ts';
 
 /** Options of a clip that all variants share. */
 const SHARED_KEYS = keysOf('input', 'networks', 'clip', 'machine') satisfies readonly OptionKey[];

@@ -10,6 +10,8 @@ import type { BatchRun, RunBatchOptions } from '../jobs/run-batch.ts';
 import type { DeadLetter } from '../jobs/run-queued.ts';
 import type { RunWorkerOptions } from '../jobs/run-worker.ts';
 import type { AnimateOptions, AnimateResult, AnimationPlan } from '../pipeline/animate-options.ts';
+import type { ServeOptions } from '../serve/serve-options.ts';
+import type { RunningServer } from '../serve/server.ts';
 import type { DoctorReport } from './doctor-report.ts';
 import type { ProgressStream } from './live-lines.ts';
 
@@ -36,6 +38,14 @@ export interface Jobs {
   listDeadLetters(queue: string): Promise<DeadLetter[]>;
 }
 
+/** The server, as the command line needs it. */
+export interface Serving {
+  serveStudio(
+    options: ServeOptions,
+    surroundings: Pick<CliContext, 'version' | 'env'>,
+  ): Promise<RunningServer>;
+}
+
 /** Surroundings of a command; results go to `stdout`, all else to `stderr`. */
 export interface CliContext {
   readonly stdout: ProgressStream;
@@ -47,6 +57,8 @@ export interface CliContext {
   readonly loadJobs: () => Promise<Jobs>;
   /** The same for what measures. */
   readonly loadComparison: () => Promise<Measuring>;
+  /** The same for the server. */
+  readonly loadServer: () => Promise<Serving>;
   /** Looks at the machine. */
   readonly examine: () => Promise<DoctorReport>;
 }

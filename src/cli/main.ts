@@ -19,5 +19,6 @@ await runThisProcess({
     ...(await import('../compare/profile.ts')),
     ...(await import('../compare/calibrate.ts')),
   }),
+  loadServer: async () => import('../serve/start-server.ts'),
   examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
 });

@@ -1,9 +1,10 @@
 /** `lcm-portrait models calibrate`: measures what `--precision int8` needs of a bundle. */
 import { Command } from 'commander';
 import type { CalibrateEvent, CalibrateResult } from '../compare/calibrate.ts';
+import { parseNumber } from '../pipeline/options/option-types.ts';
 import type { CliContext } from './context.ts';
 import { addCommonFlags, type CommonFlags } from './models-context.ts';
-import { collect, parseNumber } from './option-flags.ts';
+import { collect } from './option-flags.ts';
 import { runMeasuring } from './run-measuring.ts';
 
 interface CalibrateFlags extends CommonFlags {

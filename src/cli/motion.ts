@@ -2,9 +2,9 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { InvalidOptionError } from '../errors.ts';
+import { parseNumber } from '../pipeline/options/option-types.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 import type { CliContext } from './context.ts';
-import { parseNumber } from './option-flags.ts';
 import { untilStopped } from './stop-signals.ts';
 
 /** Brings native libraries along, which would slow down `--help`. */

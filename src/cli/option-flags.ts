@@ -1,9 +1,15 @@
 /** The options of a clip as flags: names, help, and the way from flags to options and back. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type WriteOption, writeLibraryOption } from '../errors.ts';
 import { isNumeric, isOption, type OptionKey, specOf } from '../pipeline/options/clip-keys.ts';
 import type { OptionSpec } from '../pipeline/options/option-spec.ts';
-import { alternatives, kindOfType, namesOfType, rangeOfType } from '../pipeline/options/option-types.ts';
+import {
+  alternatives,
+  kindOfType,
+  namesOfType,
+  parseNumber,
+  rangeOfType,
+} from '../pipeline/options/option-types.ts';
 
 /** A flag of a command. */
 export interface Flag {
@@ -13,6 +19,8 @@ export interface Flag {
   /** May be given several times. */
   readonly repeatable?: true;
   readonly help: string;
+  /** Another name that is understood, and not listed. */
+  readonly alias?: string;
 }
 
 const PLACEHOLDERS: Readonly<Record<string, string>> = { number: 'n', enum: 'name', string: 'file' };
@@ -27,6 +35,7 @@ export function flagOf(key: OptionKey): Flag | undefined {
     name: flag.name ?? nameOfFlag(key),
     ...(kind !== 'boolean' && { value: flag.value ?? PLACEHOLDERS[kind] ?? 'value' }),
     ...(repeatable && { repeatable }),
+    ...(flag.alias !== undefined && { alias: flag.alias }),
     help: `${flag.help ?? describe(spec)}${withoutFlag(spec)}`,
   };
 }
@@ -51,8 +60,10 @@ function withoutFlag({ required, default: standard, otherwise }: OptionSpec): st
 export function addFlags(command: Command, flags: Iterable<Flag | undefined>): Command {
   for (const flag of flags) {
     if (flag === undefined) continue;
-    const { name, value, repeatable, help } = flag;
-    const text = value === undefined ? name : `${name} <${value}>`;
+    const { name, value, repeatable, help, alias } = flag;
+    const withValue = (word: string) => (value === undefined ? word : `${word} <${value}>`);
+    const text = withValue(name);
+    if (alias !== undefined) command.addOption(new Option(withValue(alias), help).hideHelp());
     if (repeatable) command.option(text, help, collect);
     else command.option(text, help);
   }
@@ -72,7 +83,7 @@ export function readOptionFlags(
   const options: Record<string, unknown> = {};
   for (const key of keys) {
     const flag = flagOf(key);
-    const given = flag && values[propertyOf(flag.name)];
+    const given = flag && (values[propertyOf(flag.name)] ?? (flag.alias && values[propertyOf(flag.alias)]));
     if (given === undefined) continue;
     const { fromText, repeatable } = specOf(key);
     if (repeatable) options[key] = (given as string[]).map((text) => fromText?.(text) ?? text);
@@ -102,11 +113,6 @@ export function writeFlags(known?: ReadonlySet<string>): WriteOption {
 /** Gathers the values of a flag that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
-}
-
-/** A number, or the text if it is none. */
-export function parseNumber(text: string): number | string {
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
 }
 
 /** `--head-pose-scale` for `headPoseScale`. */

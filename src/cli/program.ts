@@ -12,6 +12,7 @@ import { createModelsCommand } from './models.ts';
 import { createMotionCommand } from './motion.ts';
 import { writeFlags } from './option-flags.ts';
 import { reportError } from './report-error.ts';
+import { createServeCommand } from './serve.ts';
 import { createWorkerCommand } from './worker.ts';
 
 /**
@@ -54,6 +55,7 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
     createAnimateCommand(context),
     createBatchCommand(context, setStatus),
     createWorkerCommand(context),
+    createServeCommand(context),
     createMotionCommand(context),
     createModelsCommand(context),
     createCompareCommand(context),

@@ -10,7 +10,7 @@ import { reportError } from './report-error.ts';
  * @param parts - what commands work with.
  */
 export async function runThisProcess(
-  parts: Pick<CliContext, 'loadPipeline' | 'loadJobs' | 'loadComparison' | 'examine'>,
+  parts: Pick<CliContext, 'loadPipeline' | 'loadJobs' | 'loadComparison' | 'loadServer' | 'examine'>,
 ): Promise<void> {
   // A reader that has gone, as in `lcm-portrait … | head -1`, or a closed terminal, is no reason to fail: the
   // video is the result, the text is not.

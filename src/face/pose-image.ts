@@ -4,6 +4,7 @@
  * Source: AniPortrait, FaceMeshVisualizer (groups, colours and order; commit 7f6593f).
  */
 import { assertIntegerInRange, ShapeError } from '../errors.ts';
+import { pixelKernels } from '../image/pixel-kernels.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { type Colour, drawLine } from './line-rasteriser.ts';
 
@@ -147,35 +148,38 @@ export function resizePoseImage(image: RgbImage, width: number, height: number):
   if (width === image.width && height === image.height) return image;
   const columns = axisWeights(image.width, width);
   const rows = axisWeights(image.height, height);
-  const source = image.data;
-  const data = new Uint8Array(width * height * 3);
   const drawn = drawnColumns(image);
+  const kernels = pixelKernels();
+  const length = width * height * 3;
+  // The kernel reads four bytes of a pixel.
+  const blocks = [image.data.length + 1, length, 4 * width, 4 * width, 4 * width] as const;
+  const [source, target, left, right, shares] = kernels.layOut(blocks);
+  kernels.bytes(source, image.data.length).set(image.data);
+  kernels.integers(left, width).set(columns.index);
+  kernels.integers(right, width).set(columns.index.map((index) => Math.min(index + 1, image.width - 1)));
+  kernels.integers(shares, width).set(columns.second);
+  const data = kernels.bytes(target, length).fill(0);
   for (let y = 0; y < height; y++) {
     const topRow = rows.index[y]!;
     const bottomRow = Math.min(topRow + 1, image.height - 1);
-    const top = topRow * image.width * 3;
-    const bottom = bottomRow * image.width * 3;
-    const below = rows.second[y]!;
     // Black stays black, and most of a drawing is.
     const first = Math.min(drawn.first[topRow]!, drawn.first[bottomRow]!);
     const last = Math.max(drawn.last[topRow]!, drawn.last[bottomRow]!);
+    if (last < 0) continue;
     const from = Math.max(0, Math.floor(((first - 1) * width) / image.width) - 1);
     const to = Math.min(width - 1, Math.ceil(((last + 1) * width) / image.width) + 1);
-    if (last < 0) continue;
-    for (let x = from, at = (y * width + from) * 3; x <= to; x++) {
-      const left = columns.index[x]! * 3;
-      const right = Math.min(columns.index[x]! + 1, image.width - 1) * 3;
-      const fraction = columns.second[x]!;
-      for (let channel = 0; channel < 3; channel++, at++) {
-        const upper =
-          source[top + left + channel]! * (WEIGHT_ONE - fraction) + source[top + right + channel]! * fraction;
-        const lower =
-          source[bottom + left + channel]! * (WEIGHT_ONE - fraction) +
-          source[bottom + right + channel]! * fraction;
-        const sum = (((WEIGHT_ONE - below) * (upper >> 4)) >> 16) + ((below * (lower >> 4)) >> 16);
-        data[at] = (sum + 2) >> 2;
-      }
-    }
+    const [top, bottom] = [source + topRow * image.width * 3, source + bottomRow * image.width * 3];
+    kernels.run.resizeRow(
+      target + y * width * 3,
+      from,
+      to,
+      top,
+      bottom,
+      rows.second[y]!,
+      left,
+      right,
+      shares,
+    );
   }
-  return { data, width, height };
+  return { data: data.slice(), width, height };
 }

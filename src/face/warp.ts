@@ -3,6 +3,7 @@
  * pixels, hair and surroundings follow the head and fade to rest at the picture's border. The inside of an opening mouth
  * is drawn. What a warp cannot know (that inside, what was hidden) is marked as unreliable and left to the denoiser.
  */
+import { type PixelKernels, pixelKernels } from '../image/pixel-kernels.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { sampleColour } from '../image/sample-colour.ts';
 import { fitAffine } from './affine.ts';
@@ -232,20 +233,39 @@ export class PortraitWarp {
     const opened = (mouthArea + CLOSED_MOUTH_AREA) / (this.#sourceMouthArea * areaScale + CLOSED_MOUTH_AREA);
     const liningByte = opened > 1 ? Math.round(255 / opened) : 255;
 
-    const image = { data: this.#atRest(width, height).slice(), width, height };
+    const canvas = this.#canvas(width, height);
+    const { image } = canvas;
     // What has turned away lies behind what is still seen.
     const turned = this.#turnedAway(target);
     for (const away of [1, 0]) {
       for (let t = away === 1 ? 0 : this.#ringCount; t < turned.length; t++) {
         if (t < this.#ringCount || turned[t] === away) {
-          this.#drawTriangle(t, target, areaScale, liningByte, image, reliability);
+          this.#drawTriangle(t, target, areaScale, liningByte, canvas, reliability);
         }
       }
     }
     this.#smoothSilhouettes(target, turned, image);
     this.#mouth.draw(image, landmarks);
     this.#eyelids.draw(image, landmarks, reliability);
-    return image;
+    return { data: image.data.slice(), width, height };
+  }
+
+  /** The portrait at rest in the memory of the kernels, where the triangles are drawn over it. */
+  #canvas(width: number, height: number): Canvas {
+    const { pixels, ...size } = this.#source;
+    const rest = this.#atRest(width, height);
+    const kernels = pixelKernels();
+    const [source, target] = kernels.layOut([4 * pixels.length + 4, rest.length]);
+    kernels.words(source, pixels.length).set(pixels);
+    const data = kernels.bytes(target, rest.length);
+    data.set(rest);
+    return {
+      kernels,
+      source,
+      ...{ sourceWidth: size.width, sourceHeight: size.height },
+      target,
+      image: { data, width, height },
+    };
   }
 
   /** 1 for each triangle of the face that shows its inner side, 0 for all others. */
@@ -302,12 +322,11 @@ export class PortraitWarp {
     target: Float64Array,
     areaScale: number,
     liningByte: number,
-    image: RgbImage,
+    { kernels, source, sourceWidth, sourceHeight, target: picture, image: { width, height } }: Canvas,
     reliability: Uint8Array | undefined,
   ): void {
-    const source = this.#source;
+    const { sampleRun } = kernels.run;
     const points = this.#sourcePoints;
-    const { width, height } = image;
     const i0 = this.#triangles[3 * t]! * 2;
     const i1 = this.#triangles[3 * t + 1]! * 2;
     const i2 = this.#triangles[3 * t + 2]! * 2;
@@ -373,20 +392,24 @@ export class PortraitWarp {
         for (let i = start; i <= start + to - from; i++) reliability[i] = seenByte;
       const u = u0 + (from + 0.5 - x0) * uStep + py * uRowStep;
       const v = v0 + (from + 0.5 - x0) * vStep + py * vRowStep;
-      sampleRun(image.data, start, to - from + 1, source, u, v, uStep, vStep);
+      sampleRun(picture + 3 * start, to - from + 1, source, sourceWidth, sourceHeight, u, v, uStep, vStep);
     }
   }
 
   /** Where no triangle reaches, nothing moves. */
   #atRest(width: number, height: number): Uint8Array {
     if (this.#rest?.width !== width || this.#rest.height !== height) {
-      const data = new Uint8Array(width * height * 3);
-      const source = this.#source;
-      const [scaleX, scaleY] = [width / source.width, height / source.height];
+      const { pixels, width: sourceWidth, height: sourceHeight } = this.#source;
+      const [stepX, stepY] = [sourceWidth / width, sourceHeight / height];
+      const kernels = pixelKernels();
+      const [source, target] = kernels.layOut([4 * pixels.length + 4, width * height * 3]);
+      kernels.words(source, pixels.length).set(pixels);
       for (let y = 0; y < height; y++) {
-        sampleRun(data, y * width, width, source, 0.5 / scaleX, (y + 0.5) / scaleY, 1 / scaleX, 0);
+        const row = target + 3 * y * width;
+        const [u, v] = [0.5 * stepX, (y + 0.5) * stepY];
+        kernels.run.sampleRun(row, width, source, sourceWidth, sourceHeight, u, v, stepX, 0);
       }
-      this.#rest = { data, width, height };
+      this.#rest = { data: kernels.bytes(target, width * height * 3).slice(), width, height };
     }
     return this.#rest.data;
   }
@@ -406,6 +429,19 @@ function isInside(
   return 1 - w1 - w2 >= -1e-9 && w1 >= -1e-9 && w2 >= -1e-9;
 }
 
+/** A picture that is being drawn. */
+interface Canvas {
+  readonly kernels: PixelKernels;
+  /** Where the kernels have the portrait, four bytes a pixel. */
+  readonly source: number;
+  readonly sourceWidth: number;
+  readonly sourceHeight: number;
+  /** Where they have the picture. */
+  readonly target: number;
+  /** The picture there; until others use the kernels. */
+  readonly image: RgbImage;
+}
+
 /** A picture with a pixel in each number, red in its lowest byte: read faster than three bytes are. */
 interface PackedImage {
   readonly pixels: Uint32Array;
@@ -419,51 +455,4 @@ function packPixels({ data, width, height }: RgbImage): PackedImage {
     pixels[i] = data[3 * i]! | (data[3 * i + 1]! << 8) | (data[3 * i + 2]! << 16);
   }
   return { pixels, width, height };
-}
-
-/**
- * Gives `count` pixels of `data`, from pixel `start` on, the colours that the source has along a line, bilinearly; beyond its
- * edges those of the edge. Places are rounded to float32, in which the networks' training data were warped.
- */
-function sampleRun(
-  data: Uint8Array,
-  start: number,
-  count: number,
-  { pixels, width, height }: PackedImage,
-  u: number,
-  v: number,
-  uStep: number,
-  vStep: number,
-): void {
-  const maxX = width - 1;
-  const maxY = height - 1;
-  for (let k = 0, o = start * 3; k < count; k++, o += 3) {
-    let x = Math.fround(u + k * uStep) - 0.5;
-    let y = Math.fround(v + k * vStep) - 0.5;
-    if (x < 0) x = 0;
-    else if (x > maxX) x = maxX;
-    if (y < 0) y = 0;
-    else if (y > maxY) y = maxY;
-    const left = x | 0;
-    const top = y | 0;
-    const fx = x - left;
-    const fy = y - top;
-    const at = top * width + left;
-    const right = left < maxX ? 1 : 0;
-    const below = top < maxY ? at + width : at;
-    const a = pixels[at]!;
-    const b = pixels[at + right]!;
-    const c = pixels[below]!;
-    const d = pixels[below + right]!;
-    // One channel after another: a loop over them takes longer.
-    let upper = (a & 255) + ((b & 255) - (a & 255)) * fx;
-    let lower = (c & 255) + ((d & 255) - (c & 255)) * fx;
-    data[o] = (upper + (lower - upper) * fy + 0.5) | 0;
-    upper = ((a >>> 8) & 255) + (((b >>> 8) & 255) - ((a >>> 8) & 255)) * fx;
-    lower = ((c >>> 8) & 255) + (((d >>> 8) & 255) - ((c >>> 8) & 255)) * fx;
-    data[o + 1] = (upper + (lower - upper) * fy + 0.5) | 0;
-    upper = (a >>> 16) + ((b >>> 16) - (a >>> 16)) * fx;
-    lower = (c >>> 16) + ((d >>> 16) - (c >>> 16)) * fx;
-    data[o + 2] = (upper + (lower - upper) * fy + 0.5) | 0;
-  }
 }

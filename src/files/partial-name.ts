@@ -64,7 +64,7 @@ async function removeAbandoned(folder: string, isMeant: (target: string) => bool
     const { target, owner } = PARTIAL.exec(name)?.groups ?? {};
     if (target === undefined || owner === undefined || !isMeant(target)) continue;
     const file = path.join(folder, name);
-    if (await isAbandoned(file, owner)) await rm(file, { force: true }).catch(() => {});
+    if (await isAbandoned(file, owner)) await rm(file, { recursive: true, force: true }).catch(() => {});
   }
 }
 

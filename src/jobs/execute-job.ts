@@ -6,7 +6,6 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { MediaError } from '../errors.ts';
 import type { HeldLock } from '../files/file-lock.ts';
-import { hashFile } from '../files/hash-file.ts';
 import { removePartials } from '../files/partial-name.ts';
 import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
 import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
@@ -14,6 +13,7 @@ import { shownFile } from '../pipeline/resolve-options.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import type { ClipRenderer, PreparedRender } from './clip-renderer.ts';
 import { contentKey, type FileHashes } from './content-key.ts';
+import { hashOutput } from './hash-output.ts';
 import { JobTimeoutError } from './job-failure.ts';
 import { JobFolder, type RecordedClip } from './job-folder.ts';
 import { lockFolder } from './job-lock.ts';
@@ -167,8 +167,8 @@ async function prepareUnlessDone(
     beforePublish: async (partial) => {
       await surroundings.confirm?.();
       const [{ sha256, bytes }, replaced] = await Promise.all([
-        hashFile(partial),
-        hashFile(output).catch(() => undefined),
+        hashOutput(partial),
+        hashOutput(output).catch(() => undefined),
       ]);
       const { frames, fps, width, height } = render;
       const clip = { frames, fps, width, height, seconds: (performance.now() - begin) / 1000 };

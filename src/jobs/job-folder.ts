@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { hashFile } from '../files/hash-file.ts';
 import { removeAllPartials } from '../files/partial-name.ts';
 import { writeDurably } from '../files/write-durably.ts';
+import { hashOutput } from './hash-output.ts';
 
 const FORMAT = 1;
 
@@ -83,7 +83,7 @@ export class JobFolder {
   async outputState(key: string): Promise<OutputState> {
     let sha256: string;
     try {
-      ({ sha256 } = await hashFile(this.output));
+      ({ sha256 } = await hashOutput(this.output));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
       return { kind: 'foreign' };

@@ -1,6 +1,6 @@
 /** Keeps what reports say of each job, and turns every change into an event. */
 
-import type { AnimateResult, ProgressEvent } from '../pipeline/animate-options.ts';
+import type { ProgressEvent } from '../pipeline/animate-options.ts';
 import { voiceOf } from '../pipeline/motion-inputs.ts';
 import { combineProgress } from '../pipeline/progress.ts';
 import { shownFile } from '../pipeline/resolve-options.ts';
@@ -15,6 +15,7 @@ import {
 } from './batch-events.ts';
 import type { JobFailure } from './job-failure.ts';
 import type { RecordedClip } from './job-folder.ts';
+import type { JobObserver, JobSuccess } from './job-runner.ts';
 import type { BatchJob } from './manifest.ts';
 
 /** States that a job does not leave any more in this run. */
@@ -27,16 +28,6 @@ interface Entry {
   /** Share of the clip that is rendered, 0 to 1, and the part of it that came from checkpoints. */
   fraction: number;
   fractionBefore: number;
-}
-
-/** What became of a job that succeeded. */
-interface TrackedSuccess {
-  readonly reused: boolean;
-  readonly clip: RecordedClip;
-  readonly result?: AnimateResult | undefined;
-  readonly worker?: string | undefined;
-  /** Where the rest of the result stayed with the worker. */
-  readonly denoiseSeconds?: number | undefined;
 }
 
 /** The state of a batch. Time is the monotonic clock's. */
@@ -84,6 +75,19 @@ export class JobTracker {
 
   get jobs(): readonly JobReport[] {
     return this.#entries.map(({ report }) => report);
+  }
+
+  /** What a runner tells of one job comes here. */
+  observe(index: number): JobObserver {
+    return {
+      begin: () => this.begin(index),
+      setState: (state, known) => this.setState(index, state, known),
+      progress: (event) => this.progress(index, event),
+      resumed: (frames) => this.resumed(index, frames),
+      done: (success) => this.done(index, success),
+      failedAttempt: (failure) => this.failedAttempt(index, failure),
+      cancelled: () => this.cancelUnlessEnded(index),
+    };
   }
 
   /** An attempt begins. */
@@ -149,7 +153,7 @@ export class JobTracker {
     return attempts;
   }
 
-  done(index: number, { reused, clip, result, worker, denoiseSeconds }: TrackedSuccess): void {
+  done(index: number, { reused, clip, result, worker, denoiseSeconds }: JobSuccess): void {
     const denoise = result?.times.denoise ?? denoiseSeconds;
     const { frames, fps, width, height } = clip;
     const entry = this.#entries[index]!;
@@ -167,12 +171,8 @@ export class JobTracker {
     });
   }
 
-  cancelled(index: number): void {
-    this.#update(index, { state: 'cancelled' });
-  }
-
   cancelUnlessEnded(index: number): void {
-    if (!ENDED.has(this.#entries[index]!.report.state)) this.cancelled(index);
+    if (!ENDED.has(this.#entries[index]!.report.state)) this.#update(index, { state: 'cancelled' });
   }
 
   report(state: BatchState): BatchReport {

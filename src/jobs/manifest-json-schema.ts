@@ -1,5 +1,6 @@
 /** The manifest as a JSON Schema (draft 2020-12), for editors that complete and check while one writes. */
 import { JOB_OPTION_KEYS, specOf } from '../pipeline/options/clip-keys.ts';
+import { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
 import type { OptionSpec } from '../pipeline/options/option-spec.ts';
 import { type JsonSchema, jsonSchemaOf } from '../pipeline/options/option-types.ts';
 import { defaultOutput, JOB_CONTROLS, PLACEHOLDERS } from './manifest-schema.ts';
@@ -35,7 +36,7 @@ export const JOB_PROPERTIES: Readonly<Record<string, JsonSchema>> = {
   output: {
     ...text,
     default: defaultOutput(),
-    description: `Video to write, .mp4, .m4v or .mov, with ${PLACEHOLDERS.map((name) => `{${name}}`).join(', ')}.`,
+    description: `${CLIP_OPTIONS.output.description.replace(/\.$/, '')}, with ${PLACEHOLDERS.map((name) => `{${name}}`).join(', ')}.`,
   },
   ...Object.fromEntries(
     Object.entries(JOB_CONTROLS).map(([key, { type, ...described }]) => [

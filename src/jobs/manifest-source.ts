@@ -4,12 +4,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parse as parseCsv } from 'csv-parse/sync';
 import { type Document, isAlias, isMap, isNode, isSeq, LineCounter, parseDocument } from 'yaml';
 import { describeFileProblem } from '../errors.ts';
-import { keysWhere } from '../pipeline/options/clip-keys.ts';
-import { kindOfType } from '../pipeline/options/option-types.ts';
 import { ManifestError, type ManifestProblem } from './manifest-schema.ts';
+import { parseTable } from './manifest-table.ts';
+import { decodeText } from './manifest-text.ts';
+import { BACKSLASH_ADVICE } from './path-spelling.ts';
 
 /** Keys and indices from the root of a manifest to a value. */
 export type ManifestPath = readonly (string | number)[];
@@ -37,8 +37,9 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   '.json': parseJson,
   '.jsonl': parseJsonLines,
   '.ndjson': parseJsonLines,
-  '.csv': parseTable,
-  '.tsv': parseTable,
+  '.csv': parseTableJobs,
+  '.tsv': parseTableJobs,
+  '.txt': parseTableJobs,
 };
 
 /**
@@ -71,11 +72,11 @@ export async function readManifest(manifest: string | object): Promise<ManifestS
   if (bytes.length > MAX_BYTES) {
     throw refuse(`expected at most ${MAX_BYTES / 1e6} MB, got ${Math.round(bytes.length / 1e6)} MB`);
   }
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw refuse('expected text in UTF-8, got other bytes; save it as UTF-8');
+  const text = decodeText(bytes);
+  if (text === undefined) {
+    throw refuse(
+      'expected text in UTF-8 or UTF-16, got other bytes; save it as UTF-8, in Excel as "CSV UTF-8"',
+    );
   }
   const source = parser(text, manifest);
   return { ...source, name: manifest, folder: path.dirname(path.resolve(manifest)) };
@@ -87,7 +88,7 @@ function parseYaml(text: string, name: string) {
   const problems = document.errors.map(
     (error): ManifestProblem => ({
       place: `line ${lines.linePos(error.pos[0]).line}`,
-      message: `expected YAML, got: ${error.message}`,
+      message: `expected YAML, got: ${error.message}${error.code === 'BAD_DQ_ESCAPE' ? `; ${BACKSLASH_ADVICE}` : ''}`,
     }),
   );
   if (problems.length > 0) throw new ManifestError(name, problems);
@@ -104,21 +105,37 @@ function parseYaml(text: string, name: string) {
 function parseJson(text: string, name: string) {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false });
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    return { value, placeOf: placesIn(document, lines), notices: [] };
+    value = JSON.parse(text);
   } catch (error) {
     // Where the text is not JSON, YAML's parser knows the line, unless it takes it for YAML.
     const position = /position (\d+)/.exec(String(error))?.[1];
     const at = position === undefined ? document.errors[0]?.pos[0] : Number(position);
     const line = at === undefined ? undefined : text.slice(0, at).split('\n').length;
     throw new ManifestError(name, [
-      {
-        place: line === undefined ? '' : `line ${line}`,
-        message: `expected JSON, got: ${(error as Error).message}`,
-      },
+      { place: line === undefined ? '' : `line ${line}`, message: describeJsonError(error) },
     ]);
   }
+  const twice = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  if (twice.length > 0) {
+    throw new ManifestError(
+      name,
+      twice.map(({ pos }) => ({
+        place: `line ${lines.linePos(pos[0]).line}`,
+        message: 'expected each key once, got one twice',
+      })),
+    );
+  }
+  return fromAniPortrait(value, placesIn(document, lines));
+}
+
+function describeJsonError(error: unknown): string {
+  const { message } = error as Error;
+  const advice = /escape/i.test(message)
+    ? `; ${BACKSLASH_ADVICE.replace('put the path into single quotes, or ', '')}`
+    : '';
+  return `expected JSON, got: ${message}${advice}`;
 }
 
 function parseJsonLines(text: string, name: string) {
@@ -135,65 +152,23 @@ function parseJsonLines(text: string, name: string) {
       jobs.push(JSON.parse(line));
       places.push(place);
     } catch (error) {
-      problems.push({ place, message: `expected a JSON object, got: ${(error as Error).message}` });
+      problems.push({ place, message: describeJsonError(error).replace('JSON', 'a JSON object') });
     }
   }
   if (problems.length > 0) throw new ManifestError(name, problems);
   return { value: { jobs }, placeOf: rowPlaces(places), notices: [] };
 }
 
-function parseTable(text: string, name: string) {
-  const header = text.split('\n', 1)[0]!;
-  // Spreadsheets separate with what their country leaves free.
-  const count = (separator: string) => header.split(separator).length;
-  const delimiter = [',', ';', '\t'].reduce((best, next) => (count(next) > count(best) ? next : best));
-  let rows: { record: Record<string, string>; info: { lines: number } }[];
-  try {
-    rows = parseCsv(text, {
-      bom: true,
-      columns: (names: string[]) => names.map((column) => column.trim()),
-      delimiter,
-      info: true,
-      relax_column_count_less: true,
-      skip_empty_lines: true,
-      skip_records_with_empty_values: true,
-      trim: true,
-    }) as unknown as typeof rows;
-  } catch (error) {
-    const { message, lines } = error as Error & { lines?: number };
-    throw new ManifestError(name, [
-      { place: lines === undefined ? '' : `line ${lines}`, message: `expected CSV, got: ${message}` },
-    ]);
-  }
-  const jobs = rows.map(({ record }) =>
-    Object.fromEntries(
-      Object.entries(record)
-        .filter(([, cell]) => cell !== '')
-        .map(([key, cell]) => [key, readCell(key, cell)]),
-    ),
-  );
-  const placeOfRow = rowPlaces(rows.map(({ info }) => `line ${info.lines}`));
+function parseTableJobs(text: string, name: string) {
+  const { rows, headerLine } = parseTable(text, name);
+  const placeOfRow = rowPlaces(rows.map(({ line }) => `line ${line}`));
   return {
-    value: { jobs },
+    value: { jobs: rows.map(({ values }) => values) },
     // The names of all rows' values are those of the columns.
-    placeOf: (path: ManifestPath, key?: 'key') => (key === undefined ? placeOfRow(path) : 'line 1'),
+    placeOf: (path: ManifestPath, key?: 'key') =>
+      key === undefined ? placeOfRow(path) : `line ${headerLine}`,
     notices: [],
   };
-}
-
-/** Columns that stay text, whatever they look like: a portrait may be called `1`. */
-const TEXT_COLUMNS: ReadonlySet<string> = new Set([
-  'id',
-  ...keysWhere(({ type, fromText }) => kindOfType(type) === 'string' || fromText !== undefined),
-]);
-/** Columns with several files, separated by what no name of a file has on Windows, and hardly any elsewhere. */
-const LIST_COLUMNS: ReadonlySet<string> = new Set(keysWhere(({ repeatable = false }) => repeatable));
-
-function readCell(column: string, cell: string): unknown {
-  if (LIST_COLUMNS.has(column)) return cell.split('|').map((item) => item.trim());
-  if (TEXT_COLUMNS.has(column)) return cell;
-  if (/^(true|false)$/i.test(cell)) return cell.toLowerCase() === 'true';
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : cell;
 }
 
 /** Keys of AniPortrait's own configuration besides the map of its jobs. */

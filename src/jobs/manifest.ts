@@ -1,9 +1,9 @@
 /** From a manifest to the list of its jobs, or to the list of all that is wrong with it. */
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
-import { describeFileProblem } from '../errors.ts';
+import { PipelineError } from '../errors.ts';
+import { expandHome } from '../files/home-path.ts';
+import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { closestName } from '../pipeline/closest-name.ts';
 import {
@@ -19,6 +19,8 @@ import {
 import type { OptionPath } from '../pipeline/options/option-spec.ts';
 import { refusalOf } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions, resolveOptions } from '../pipeline/resolve-options.ts';
+import { AppliedValues } from './applied-values.ts';
+import { InputPaths } from './input-paths.ts';
 import { findOutputProblems } from './manifest-outputs.ts';
 import {
   type BatchManifest,
@@ -29,7 +31,8 @@ import {
   type ManifestProblem,
 } from './manifest-schema.ts';
 import { isRecord, type ManifestPath, type ManifestSource, readManifest } from './manifest-source.ts';
-import { fillPattern } from './output-pattern.ts';
+import { fillPattern, placeholdersOf } from './output-pattern.ts';
+import { describeControls, describeSpelling } from './path-spelling.ts';
 
 /** One clip to render. */
 export interface BatchJob {
@@ -68,6 +71,8 @@ interface LoadManifestOptions {
 
 /** More jobs than this come from a pattern that says more than was meant. */
 const MAX_JOBS = 100_000;
+/** Of file systems everywhere. */
+const MAX_NAME_BYTES = 255;
 /** Belong to the batch, since its jobs share the engine. */
 const SHARED_KEYS: readonly string[] = keysOf('machine');
 const CONTROL_KEYS = Object.keys(JOB_CONTROLS) as (keyof JobControl)[];
@@ -108,7 +113,8 @@ class Expansion {
   readonly #outputs: string;
   readonly #overwrite: boolean | undefined;
   readonly #problems: ManifestProblem[];
-  readonly #files = new Map<string, Promise<string | undefined>>();
+  readonly #files: InputPaths;
+  readonly #applied = new AppliedValues();
   /** What is wrong with a default, or the name of a column, holds for each job, and is reported once. */
   readonly #reported = new Set<string>();
 
@@ -116,6 +122,7 @@ class Expansion {
     this.#source = source;
     this.#base = path.resolve(options.baseFolder ?? source.folder);
     this.#outputs = path.resolve(options.outputFolder ?? this.#base);
+    this.#files = new InputPaths(this.#base);
     this.#overwrite = options.overwrite;
     this.#problems = problems;
   }
@@ -190,23 +197,31 @@ class Expansion {
       this.#fail(at, `expected at most ${MAX_JOBS} jobs, got ${jobs.length + total}`);
       return;
     }
+    const applied = await this.#appliedValues(pattern, { ...shared, ...inputNames, output: ANY_OUTPUT });
+    const home = expandHome(pattern);
+    const problem = applied.problem ?? home.problem ?? describeOutput(pattern);
+    if (problem !== undefined) {
+      this.#fail(outputPlace, `cannot use output ${show(pattern)}: ${problem}`);
+      return;
+    }
     for (const inputs of combinations(lists)) {
       const index = jobs.length;
-      const filled = fillPattern(pattern, {
-        ...resolveOptions({ ...clip, ...inputNames, output: ANY_OUTPUT }),
+      const filled = fillPattern(home.path ?? pattern, {
+        ...applied.values,
         ...Object.fromEntries(Object.entries(inputs).map(([key, file]) => [key, path.parse(file).name])),
         index: String(index + 1).padStart(3, '0'),
         id: values.id,
       });
-      if (filled.problem !== undefined) {
-        this.#fail(outputPlace, `cannot use output ${show(pattern)}: ${filled.problem}`);
+      const wrongName = filled.problem ?? describeLength(filled.text);
+      if (wrongName !== undefined) {
+        this.#fail(outputPlace, `cannot use output ${show(pattern)}: ${wrongName}`);
         return;
       }
       const options = {
         ...shared,
         ...(this.#overwrite && { overwrite: true }),
         ...inputs,
-        output: path.resolve(this.#outputs, filled.text),
+        output: resolveOutput(this.#outputs, filled.text),
       } as BatchJob['options'];
       const wrong = findInvalidOptions(options).filter(({ option }) => option === 'output');
       for (const { message } of wrong) this.#fail(outputPlace, message);
@@ -224,9 +239,28 @@ class Expansion {
     }
   }
 
+  /** Values for placeholders; a bundle is opened only where a pattern asks for what it decides. */
+  async #appliedValues(
+    pattern: string,
+    options: Readonly<Record<string, unknown>>,
+  ): Promise<{ readonly values: Values; readonly problem?: string }> {
+    const resolved = resolveOptions(options);
+    const values: Values = { ...resolved };
+    const open = placeholdersOf(pattern).filter(
+      (name) => values[name] === undefined && (VALUE_KEYS as readonly string[]).includes(name),
+    );
+    if (open.length === 0) return { values };
+    try {
+      return { values: { ...(await this.#applied.of(resolved)) } };
+    } catch (error) {
+      if (!(error instanceof PipelineError)) throw error;
+      return { values, problem: `{${open[0]}} is the bundle's, and ${error.message}` };
+    }
+  }
+
   /** Where a path leads to from the manifest's folder; a name that is none stays as it is. */
   #pathOf(file: string, to: OptionPath): string {
-    const absolute = path.resolve(this.#base, file);
+    const absolute = path.resolve(this.#base, expandHome(file).path ?? file);
     if (to.to !== 'name') return absolute;
     return existsSync(to.marker === undefined ? absolute : path.join(absolute, to.marker)) ? absolute : file;
   }
@@ -244,13 +278,9 @@ class Expansion {
     for (const [i, item] of (items as readonly unknown[]).entries()) {
       if (findInvalidOptions({ [key]: [item] }, { partial: true }).length > 0) continue; // reported with the values
       const { path: file } = item as { readonly path: string };
-      const absolute = path.resolve(this.#base, file);
-      const problem = await this.#fileProblem(absolute);
-      if (problem === undefined) found.push({ ...(item as object), path: absolute });
-      else {
-        const where = Array.isArray(written) ? [...at, i] : at;
-        this.#fail(where, `cannot read ${noun} ${file}: expected a file, got ${problem}`);
-      }
+      const { files, problem } = await this.#files.findOne(file);
+      if (problem === undefined) found.push({ ...(item as object), path: files[0] });
+      else this.#fail(Array.isArray(written) ? [...at, i] : at, `cannot read ${noun} ${problem}`);
     }
     return found;
   }
@@ -309,46 +339,11 @@ class Expansion {
         this.#fail(where, `cannot use ${key}: expected the path of a file, got ${show(item)}`);
         continue;
       }
-      const absolute = path.resolve(this.#base, item);
-      let problem = await this.#fileProblem(absolute);
-      // A file that is there is meant, whatever its name looks like.
-      if (problem !== undefined && isDynamicPattern(item)) {
-        const matches = await this.#match(item);
-        if (matches.length > 0) {
-          found.push(...matches);
-          continue;
-        }
-        problem = 'a pattern that no file matches';
-      }
-      if (problem === undefined) found.push(absolute);
-      else this.#fail(where, `cannot read ${key} ${item}: expected a file, got ${problem}`);
+      const { files, problem } = await this.#files.find(item);
+      if (problem === undefined) found.push(...files);
+      else this.#fail(where, `cannot read ${key} ${problem}`);
     }
     return [...new Set(found)];
-  }
-
-  async #match(pattern: string): Promise<string[]> {
-    const absolute = path.isAbsolute(pattern);
-    const matches = await glob(absolute ? pattern : [pattern], {
-      cwd: this.#base,
-      absolute: true,
-      onlyFiles: true,
-      expandDirectories: false,
-      followSymbolicLinks: false,
-    });
-    return matches.map((match) => path.resolve(match)).sort();
-  }
-
-  /** What is wrong with an input file; looked at once, however many jobs use it. */
-  #fileProblem(file: string): Promise<string | undefined> {
-    let problem = this.#files.get(file);
-    if (problem === undefined) {
-      problem = stat(file).then(
-        (stats) => (stats.isFile() ? undefined : stats.isDirectory() ? 'a folder' : 'a device or a pipe'),
-        describeFileProblem,
-      );
-      this.#files.set(file, problem);
-    }
-    return problem;
   }
 
   #fail(at: ManifestPath, message: string): void {
@@ -360,6 +355,20 @@ class Expansion {
     if (!this.#reported.has(text)) this.#problems.push({ place, message });
     this.#reported.add(text);
   }
+}
+
+/** What is wrong with an output's name by itself. */
+function describeOutput(pattern: string): string | undefined {
+  const controls = describeControls(pattern);
+  if (controls !== undefined) return controls;
+  return pattern.includes('\\') ? describeSpelling(pattern, () => false) : undefined;
+}
+
+function describeLength(output: string): string | undefined {
+  const bytes = Buffer.byteLength(path.basename(output));
+  return bytes > MAX_NAME_BYTES
+    ? `expected a name of at most ${MAX_NAME_BYTES} bytes, got ${bytes}`
+    : undefined;
 }
 
 function unknownKey(key: string, what: string, known: readonly string[]): string {

@@ -2,6 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { PipelineError } from '../errors.ts';
+import { outputFormatOf } from '../media/output-formats.ts';
 import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
@@ -147,7 +148,9 @@ class Planner {
     const { bundle, sampling } = job;
     const fps = options.fps ?? bundle.description.fps;
     const frames =
-      options.audio === undefined ? job.frames : frameCount(await this.#duration(options.audio, job), fps);
+      options.audio === undefined
+        ? job.frames
+        : frameCount(await this.#duration(options.audio, options.audioTrack, job), fps);
     const { denoisedFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
     const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });
@@ -181,7 +184,7 @@ class Planner {
     const { job, portrait } = await this.#studio.openJob({
       ...options,
       // Where it will be is made by the run.
-      output: path.join(os.tmpdir(), `plan${path.extname(options.output)}`),
+      output: path.join(os.tmpdir(), `plan${outputFormatOf(options.output).endings[0]}`),
       overwrite: true,
       ...(this.#signal && { signal: this.#signal }),
     });
@@ -192,11 +195,12 @@ class Planner {
     return seen;
   }
 
-  async #duration(audio: string, { ffmpeg }: Job): Promise<number> {
-    let duration = this.#durations.get(audio);
+  async #duration(audio: string, track: number | undefined, { ffmpeg }: Job): Promise<number> {
+    const key = `${track ?? ''}:${audio}`;
+    let duration = this.#durations.get(key);
     if (duration === undefined) {
-      duration = (await readAudio(audio, { ffmpeg, signal: this.#signal })).duration;
-      this.#durations.set(audio, duration);
+      duration = (await readAudio(audio, { ffmpeg, track, signal: this.#signal })).duration;
+      this.#durations.set(key, duration);
     }
     return duration;
   }

@@ -1,5 +1,6 @@
 /** A job on its way through a queue, between machines that see one folder under different paths. */
 import path from 'node:path';
+import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions, RenderingProgress } from '../pipeline/animate-options.ts';
 import { JOB_OPTION_KEYS, withPaths } from '../pipeline/options/clip-keys.ts';
 import type { FailedAttempt, JobState } from './batch-events.ts';
@@ -71,7 +72,7 @@ export function unpackJob(
   sharedFolder: string | undefined,
 ): { readonly job: BatchJob; readonly stateFolder: string } {
   const root = sharedFolder ?? queued.root;
-  const local = (file: string) => path.resolve(root, file);
+  const local = (file: string) => resolveOutput(root, file);
   const packed = { ...queued.options, output: queued.output } as AnimateOptions;
   return {
     job: {
@@ -95,5 +96,6 @@ function toShared(root: string, file: string): string {
   if (!path.isAbsolute(file)) return file;
   const relative = path.relative(root, file);
   if (relative.startsWith('..') || path.isAbsolute(relative)) return file;
-  return `./${relative.replaceAll(path.sep, '/')}`;
+  const slash = /[/\\]$/.test(file) ? '/' : '';
+  return `./${relative.replaceAll(path.sep, '/')}${slash}`;
 }

@@ -1,5 +1,7 @@
 /** A single clip that goes on where an earlier run of it was ended. */
 import path from 'node:path';
+import { InvalidOptionError } from '../errors.ts';
+import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions, AnimateResult } from '../pipeline/animate-options.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
@@ -31,7 +33,14 @@ export async function animateResumable(
   openRenderer: (options: AnimateOptions) => ClipRenderer = openStudio,
 ): Promise<ResumableResult> {
   const { signal, onProgress, ...clip } = resolveOptions(options);
-  const output = path.resolve(clip.output);
+  const output = resolveOutput('', clip.output);
+  if (output === '-') {
+    throw new InvalidOptionError(
+      { expected: 'a file name, for a clip that can be resumed', got: '-' },
+      'output',
+      output,
+    );
+  }
   const renderer = openRenderer(options);
   let resumedFrames = 0;
   try {

@@ -15,11 +15,16 @@ const AT_FRAME = 12;
 /** Makes thumbnails as JPEG; none where the file cannot be read. */
 export class Thumbnails {
   readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #side: number;
   #ffmpeg: Promise<FfmpegInfo> | undefined;
 
-  /** @param env - where ffmpeg is looked for. */
-  constructor(env: Readonly<Record<string, string | undefined>>) {
+  /**
+   * @param env - where ffmpeg is looked for.
+   * @param side - longer side, in pixels.
+   */
+  constructor(env: Readonly<Record<string, string | undefined>>, side: number = SIDE) {
     this.#env = env;
+    this.#side = side;
   }
 
   /** A frame near the beginning of a video. */
@@ -32,7 +37,7 @@ export class Thumbnails {
         picture = next;
         if (frame++ === AT_FRAME) break;
       }
-      return picture && (await shrink(picture));
+      return picture && (await shrink(picture, this.#side));
     } catch {
       return undefined;
     }
@@ -40,15 +45,15 @@ export class Thumbnails {
 
   async ofPortrait(file: string): Promise<Uint8Array | undefined> {
     try {
-      return await shrink(await loadImage(file));
+      return await shrink(await loadImage(file), this.#side);
     } catch {
       return undefined;
     }
   }
 }
 
-async function shrink(image: RgbImage): Promise<Uint8Array> {
-  const scale = Math.min(1, SIDE / Math.max(image.width, image.height));
+async function shrink(image: RgbImage, longest: number): Promise<Uint8Array> {
+  const scale = Math.min(1, longest / Math.max(image.width, image.height));
   const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
   return encodeImage(resizeImage(image, width!, height!, 'area'), 'jpeg', QUALITY);
 }

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { EnvironmentError } from '../errors.ts';
+import { OUTPUT_ENCODERS } from './output-formats.ts';
 
 /** Where an ffmpeg came from, in the order in which they are tried. */
 type FfmpegSource = 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH' | '@ffmpeg-installer/ffmpeg';
@@ -24,7 +25,7 @@ export interface FfmpegInfo {
   /** As the program states it, e.g. `5.1.9` or `N-47683-g0e8eb07980-static`. */
   readonly version: string;
   readonly h264Encoder: H264Encoder;
-  /** Those of `libx264`, `libopenh264` and `aac` that it has. */
+  /** Those of {@link OUTPUT_ENCODERS} that it has. */
   readonly encoders: readonly string[];
   /** Earlier places that were tried, and why they were passed over. */
   readonly rejected: readonly RejectedFfmpeg[];
@@ -175,5 +176,5 @@ async function inspect(file: string): Promise<Pick<FfmpegInfo, 'version' | 'h264
   const h264Encoder = H264_ENCODERS.find((name) => listed.has(name));
   if (h264Encoder === undefined) throw new Error(`has no H.264 encoder (${H264_ENCODERS.join(' or ')})`);
   if (!listed.has('aac')) throw new Error('has no AAC encoder');
-  return { version, h264Encoder, encoders: [...H264_ENCODERS, 'aac'].filter((name) => listed.has(name)) };
+  return { version, h264Encoder, encoders: OUTPUT_ENCODERS.filter((name) => listed.has(name)) };
 }

@@ -1,15 +1,26 @@
 /** Checks of an output path that must fail before heavy work. */
 import type { Stats } from 'node:fs';
-import { open, realpath, rm, stat } from 'node:fs/promises';
+import { open, readdir, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError, MediaError } from '../errors.ts';
 import { partialPath } from '../files/partial-name.ts';
+import { outputFormatOf } from './output-formats.ts';
+
+/** Frames of a folder: `000001.png`. */
+export const FRAME_NAME = /^\d{6,}\.png$/;
 
 /**
- * Containers by file extension, with ffmpeg's names. Matroska is not among them: it cannot say that picture and sound of a
- * stream with reordered frames begin together.
+ * The absolute path of an output as seen from `base`; the `/` at the end, which says that it is a folder, stays, and so
+ * does `-`.
+ *
+ * @example
+ * resolveOutput('/videos', 'frames/'); // '/videos/frames/'
  */
-const CONTAINERS: Readonly<Record<string, string>> = { '.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov' };
+export function resolveOutput(base: string, outputPath: string): string {
+  if (outputPath === '-') return outputPath;
+  const resolved = path.resolve(base, outputPath);
+  return /[/\\]$/.test(outputPath) && !resolved.endsWith(path.sep) ? `${resolved}${path.sep}` : resolved;
+}
 
 /** Options of {@link prepareOutput}. */
 interface PrepareOutputOptions {
@@ -22,15 +33,17 @@ interface PrepareOutputOptions {
 /**
  * Checks that a video can be written to `outputPath`; leaves nothing there.
  *
- * @returns the absolute path.
+ * @returns the absolute path, which keeps the `/` of a folder; `-` stays as it is.
  * @throws {@link InvalidOptionError} if the extension is not supported, or the output is one of the inputs.
  * @throws {@link MediaError} if the folder does not exist or cannot be written, if the path is a folder, or if a file is
  *   there and `force` is not set.
  */
 export async function prepareOutput(outputPath: string, options: PrepareOutputOptions = {}): Promise<string> {
   const { force = false, inputs = [] } = options;
-  containerOf(outputPath);
-  const target = path.resolve(outputPath);
+  const { place } = outputFormatOf(outputPath);
+  // Standard output has no name, and nothing there is replaced.
+  if (place === 'stream') return outputPath;
+  const target = resolveOutput('', outputPath);
   const refuse = (expected: string, got: string, cause?: unknown) =>
     new MediaError(`Cannot write ${outputPath}: expected ${expected}, got ${got}`, outputPath, { cause });
   const taken = () =>
@@ -47,8 +60,12 @@ export async function prepareOutput(outputPath: string, options: PrepareOutputOp
   if (parent === undefined) throw refuse('a folder that exists', `${directory}; create it first`);
   if (!parent.isDirectory()) throw refuse('a folder', `${directory}, which is a file`);
   const existing = await statIfAny(target);
-  if (existing?.isDirectory()) throw refuse('a file name', 'a folder');
-  if (existing) {
+  if (existing?.isDirectory() && place === 'file') throw refuse('a file name', 'a folder');
+  if (existing?.isFile() && place === 'folder') throw refuse('the name of a folder', 'a file');
+  if (place === 'folder' && existing && !(await isFolderOfFrames(target))) {
+    throw refuse('a new folder, or one of numbered PNGs alone', 'one with other files; choose another name');
+  }
+  if (existing && (place === 'file' || (await readdir(target)).length > 0)) {
     const real = await realpath(target);
     for (const input of inputs) {
       if ((await realpath(input).catch(() => undefined)) !== real) continue;
@@ -74,20 +91,9 @@ export async function prepareOutput(outputPath: string, options: PrepareOutputOp
   return target;
 }
 
-/**
- * ffmpeg's name of the container for a file name.
- *
- * @throws {@link InvalidOptionError} if the extension is not supported.
- */
-export function containerOf(outputPath: string): string {
-  const container = CONTAINERS[path.extname(outputPath).toLowerCase()];
-  if (container !== undefined) return container;
-  throw new InvalidOptionError(
-    `Cannot write ${outputPath}: expected a name that ends in ${Object.keys(CONTAINERS).join(', ')}, ` +
-      `got ${path.extname(outputPath) || 'no extension'}`,
-    'output',
-    outputPath,
-  );
+/** A folder that an output may replace is empty, or holds numbered PNGs alone: nothing else is ever removed. */
+async function isFolderOfFrames(folder: string): Promise<boolean> {
+  return (await readdir(folder)).every((name) => FRAME_NAME.test(name));
 }
 
 async function statIfAny(file: string): Promise<Stats | undefined> {

@@ -4,8 +4,57 @@ import { type FfmpegRun, type FfmpegSpec, fileUrl, parseComplaint, runFfmpeg } f
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 
-/** A playlist that calls itself a recording may not make ffmpeg open network addresses. */
-export const INPUT_OPTIONS = ['-protocol_whitelist', 'file,pipe,crypto,data'] as const;
+/**
+ * Formats that hold what they are: none of these opens another file, as playlists (HLS, DASH, concat, IMF), session
+ * descriptions and sequences of pictures do.
+ */
+const CONTAINED_FORMATS = [
+  ...[
+    'aac',
+    'ac3',
+    'aiff',
+    'amr',
+    'amrnb',
+    'amrwb',
+    'ape',
+    'au',
+    'caf',
+    'dts',
+    'eac3',
+    'flac',
+    'gsm',
+    'mp3',
+    'mpc',
+    'mpc8',
+  ],
+  ...['oma', 'sox', 'spdif', 'tak', 'tta', 'voc', 'w64', 'wav', 'wv', 'xwma'],
+  ...[
+    '3g2',
+    '3gp',
+    'asf',
+    'avi',
+    'dv',
+    'flv',
+    'gif',
+    'h264',
+    'hevc',
+    'ivf',
+    'm4a',
+    'm4v',
+    'matroska',
+    'mjpeg',
+    'mov',
+    'mp4',
+  ],
+  ...['mpeg', 'mpegts', 'mpegvideo', 'mxf', 'nut', 'ogg', 'rm', 'webm', 'wtv', 'yuv4mpegpipe'],
+  ...['bmp_pipe', 'jpeg_pipe', 'png_pipe', 'tiff_pipe', 'webp_pipe'],
+];
+
+/** A file that calls itself a recording may not make ffmpeg open network addresses, nor other files. */
+export const INPUT_OPTIONS = [
+  ...['-protocol_whitelist', 'file,pipe,crypto,data'],
+  ...['-format_whitelist', CONTAINED_FORMATS.join(',')],
+] as const;
 
 /** The first video stream of a file. */
 interface VideoInfo {
@@ -47,9 +96,15 @@ interface MediaInfo {
 }
 
 /** Options of {@link probeMedia}. */
-interface ProbeOptions {
+export interface ProbeOptions {
   readonly ffmpeg: FfmpegInfo;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link measureMedia}. */
+export interface MeasureOptions extends ProbeOptions {
+  /** Seconds after which nothing is read. */
+  readonly maxDuration: number;
 }
 
 /**
@@ -57,8 +112,30 @@ interface ProbeOptions {
  *
  * @throws {@link MediaError} if the file cannot be read or has neither picture nor sound that decodes.
  */
-export async function probeMedia(mediaPath: string, options: ProbeOptions): Promise<MediaInfo> {
-  const { ffmpeg, signal } = options;
+export function probeMedia(mediaPath: string, options: ProbeOptions): Promise<MediaInfo> {
+  return readStreams(mediaPath, packetListSpec(mediaPath), options);
+}
+
+/**
+ * As {@link probeMedia}, but counts coded packets without decoding any: cheap for files that nobody has looked at, and not
+ * misled by what a header says of their length.
+ *
+ * @throws {@link MediaError} if the file cannot be read or has neither picture nor sound.
+ */
+export function measureMedia(
+  mediaPath: string,
+  { maxDuration, ...options }: MeasureOptions,
+): Promise<MediaInfo> {
+  const spec = packetListSpec(mediaPath);
+  const outputOptions = ['-c', 'copy', '-t', String(maxDuration), ...spec.outputOptions];
+  return readStreams(mediaPath, { ...spec, outputOptions }, options);
+}
+
+async function readStreams(
+  mediaPath: string,
+  spec: FfmpegSpec,
+  { ffmpeg, signal }: ProbeOptions,
+): Promise<MediaInfo> {
   await assertReadableFile(mediaPath, 'media file');
   const streams: StreamLine[] = [];
   let complaint = '';
@@ -68,7 +145,7 @@ export async function probeMedia(mediaPath: string, options: ProbeOptions): Prom
     if (stream) streams.push(stream);
   };
   const purpose = `read media file ${mediaPath}`;
-  const run = runFfmpeg(ffmpeg.path, packetListSpec(mediaPath), { purpose, signal, onStderrLine });
+  const run = runFfmpeg(ffmpeg.path, spec, { purpose, signal, onStderrLine });
   const packets = await readPacketList(run);
   try {
     await run.done;
@@ -84,12 +161,19 @@ export async function probeMedia(mediaPath: string, options: ProbeOptions): Prom
   return describeStreams(streams, packets);
 }
 
+/** The coded frames of a video. */
+interface VideoSpan {
+  readonly count: number;
+  /** Seconds from the first frame's beginning to the last one's end. */
+  readonly duration: number;
+}
+
 /**
  * Counts the coded frames of the first video stream without decoding them.
  *
  * @throws {@link SubprocessError} if the container cannot be read to its end.
  */
-export async function countVideoPackets(mediaPath: string, options: ProbeOptions): Promise<number> {
+export async function readVideoSpan(mediaPath: string, options: ProbeOptions): Promise<VideoSpan> {
   const spec: FfmpegSpec = {
     inputs: [{ source: fileUrl(mediaPath), options: INPUT_OPTIONS }],
     outputOptions: ['-map', '0:v:0', '-c', 'copy', '-f', 'framecrc'],
@@ -101,7 +185,8 @@ export async function countVideoPackets(mediaPath: string, options: ProbeOptions
   });
   const { spans } = await readPacketList(run);
   await run.done;
-  return spans.get(0)?.count ?? 0;
+  const { count, start, end } = spans.get(0) ?? { count: 0, start: 0, end: 0 };
+  return { count, duration: end - start };
 }
 
 async function readPacketList(run: FfmpegRun): Promise<PacketList> {

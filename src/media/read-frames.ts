@@ -2,6 +2,7 @@
 import { MediaError, SubprocessError } from '../errors.ts';
 import { type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { frameRateText } from './frame-rate.ts';
 import { assertReadableFile } from './media-file.ts';
 import { INPUT_OPTIONS } from './probe.ts';
 import type { VideoFrame } from './video-frame.ts';
@@ -71,7 +72,7 @@ function frameSpec(videoPath: string, { fps, maxSide }: ReadFramesOptions, begin
   return {
     inputs: [{ source: fileUrl(videoPath), options: [...INPUT_OPTIONS, ...seek] }],
     videoFilters: [
-      ...(fps ? [`fps=${fps}`] : []),
+      ...(fps ? [`fps=${frameRateText(fps)}`] : []),
       `scale=${size}flags=bicubic+accurate_rnd+full_chroma_int`,
       'format=rgb24',
     ],

@@ -2,6 +2,7 @@
 import { MediaError, SubprocessError } from '../errors.ts';
 import { type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { frameRateText } from './frame-rate.ts';
 import { assertReadableFile } from './media-file.ts';
 import { INPUT_OPTIONS, parseTimestamp } from './probe.ts';
 import { FrameSplitter } from './read-frames.ts';
@@ -108,7 +109,7 @@ function timedFrameSpec(
   const timing =
     fps === undefined
       ? `select='isnan(prev_selected_t)+gte(t-prev_selected_t\\,${least.toFixed(6)})'`
-      : `fps=${fps}`;
+      : `fps=${frameRateText(fps)}`;
   // Pixels need not be square; what is looked at are shapes.
   const shrink = `min(1\\,${maxSide}/max(iw*sar\\,ih))`;
   const scale = `scale=w='max(2\\,round(iw*sar*${shrink}))':h='max(2\\,round(ih*${shrink}))':flags=area`;

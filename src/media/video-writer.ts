@@ -1,7 +1,9 @@
-/** Frames and a sound file become an H.264 and AAC video that appears under its name only when it is complete. */
+/** Frames and a sound track become a video that appears under its name only when it is complete. */
 import { rmSync } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import {
   assertIntegerInRange,
   assertNumberInRange,
@@ -11,41 +13,44 @@ import {
 } from '../errors.ts';
 import { onProcessExit } from '../files/exit-cleanup.ts';
 import { partialPath } from '../files/partial-name.ts';
+import { publishFolder } from '../files/publish-folder.ts';
 import { publishFile } from '../files/write-durably.ts';
-import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
-import type { FfmpegInfo, H264Encoder } from './ffmpeg-path.ts';
+import { readClipSound } from './clip-sound.ts';
+import { encodeSpec } from './encode-spec.ts';
+import { type FfmpegRun, runFfmpeg } from './ffmpeg-command.ts';
+import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
-import { containerOf } from './prepare-output.ts';
-import { countVideoPackets, INPUT_OPTIONS } from './probe.ts';
-import { alignedAudioFilter } from './read-audio.ts';
+import { chooseEncoders, type OutputFormat, outputFormatOf } from './output-formats.ts';
+import type { SoundTrack } from './sound-track.ts';
+import { countWrittenFrames } from './verify-output.ts';
 import type { VideoFrame } from './video-frame.ts';
 
 /** Visually lossless for faces at a few hundred kilobits a second. */
 const DEFAULT_CRF = 18;
 /** Leaves the processor to the networks, which are the slower part, and still keeps up with them. */
 const ENCODER_NICENESS = 10;
-/** As many as x264 takes by itself on two cores; far ahead of the networks. */
-const ENCODER_THREADS = 3;
-/** Players take 48 kHz everywhere; some refuse what speech is recorded in. */
-const OUTPUT_SAMPLE_RATE = 48000;
 
 /** Options of {@link VideoWriter.open}. */
 export interface VideoWriterOptions {
   readonly ffmpeg: FfmpegInfo;
-  /** Ends in .mp4, .m4v or .mov. */
+  /** A name of {@link OUTPUT_FORMATS}. */
   readonly outputPath: string;
+  /** Where the video goes whose name is `-`; it is not ended. */
+  readonly stream?: Writable | undefined;
+  /** Whether frames have four bytes a pixel, the last of them how opaque it is. @defaultValue false */
+  readonly transparent?: boolean;
   /** Pixels, even, 16 to 8192. */
   readonly width: number;
   /** Pixels, even, 16 to 8192. */
   readonly height: number;
   /** 1 to 240. */
   readonly fps: number;
-  /** How many frames will be written; the sound is cut where they end. {@link frameCount} covers all of it. */
+  /** How many frames will be written; the sound ends where they end. {@link frameCount} covers all of it. */
   readonly frames: number;
-  /** Sound or video file whose first audio stream is the sound; without it, the video is silent. */
-  readonly audioPath?: string | undefined;
-  /** Constant rate factor of x264, 0 (lossless) to 51. @defaultValue 18 */
-  readonly crf?: number;
+  /** What is heard, as {@link readAudio} found it; without it, the video is silent. */
+  readonly sound?: SoundTrack | undefined;
+  /** Constant rate factor of x264, 0 (lossless) to 51; other encoders have what looks alike. @defaultValue 18 */
+  readonly crf?: number | undefined;
   /** Whether a file that exists is replaced. @defaultValue false */
   readonly force?: boolean;
   /** Tags of the file, e.g. `title` and `comment`. */
@@ -76,43 +81,91 @@ export function frameCount(duration: number, fps: number): number {
  */
 export class VideoWriter {
   readonly #options: VideoWriterOptions;
-  readonly #partial: string;
+  readonly #format: OutputFormat;
+  /** Undefined for what goes to a stream. */
+  readonly #partial: string | undefined;
   readonly #run: FfmpegRun;
   readonly #forget: () => void;
   /** Settles when a run that failed has left nothing behind; never rejects. */
   readonly #cleaned: Promise<void>;
+  /** Settles when all of the sound has been handed over; rejects if it cannot be read any more. */
+  readonly #sound: Promise<void>;
   #written = 0;
   #finished = false;
+  #readerLeft: MediaError | undefined;
 
-  private constructor(options: VideoWriterOptions) {
+  /** Settles when the reader of a stream has it all; rejects if it has gone. */
+  readonly #delivered: Promise<void>;
+
+  private constructor(options: VideoWriterOptions, format: OutputFormat, partial: string | undefined) {
+    const { ffmpeg, outputPath, crf = DEFAULT_CRF, transparent = false, metadata = {}, stream } = options;
     this.#options = options;
-    this.#partial = partialPath(path.resolve(options.outputPath));
-    this.#run = runFfmpeg(options.ffmpeg.path, encodeSpec(options, this.#partial), {
-      purpose: `write video ${options.outputPath}`,
+    this.#format = format;
+    this.#partial = partial;
+    const request = { ...options, crf, transparent, metadata, target: partial ?? outputPath };
+    this.#run = runFfmpeg(ffmpeg.path, encodeSpec(request), {
+      purpose: `write video ${outputPath}`,
       niceness: ENCODER_NICENESS,
       signal: options.signal,
     });
-    this.#run.stdout.resume();
+    this.#delivered = stream === undefined ? Promise.resolve() : this.#deliver(stream);
+    this.#delivered.catch(() => {}); // told by the next write, or by finish
+    if (stream === undefined) this.#run.stdout.resume();
+    this.#sound = this.#writeSound();
+    this.#sound.catch(() => this.#run.kill()); // told by whoever finds that the encoder has ended
     // After the run's own, so that the child is dead before its file goes.
-    this.#forget = onProcessExit(() => rmSync(this.#partial, { force: true }));
+    this.#forget = onProcessExit(() => {
+      if (partial !== undefined) rmSync(partial, { recursive: true, force: true });
+    });
     this.#cleaned = this.#run.done.catch(() => this.#removePartial());
+  }
+
+  async #deliver(stream: Writable): Promise<void> {
+    const { outputPath } = this.#options;
+    try {
+      await pipeline(this.#run.stdout, stream, { end: false });
+    } catch (cause) {
+      this.#run.kill();
+      // An encoder that ends early, or is stopped, says more than its closed pipe.
+      if ((cause as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE' || stream.destroyed) {
+        this.#readerLeft = new MediaError(
+          `Cannot write ${outputPath}: expected a reader of standard output to the end, got one that has gone`,
+          outputPath,
+          { cause },
+        );
+      }
+    }
   }
 
   /**
    * Starts the encoder.
    *
    * @throws {@link InvalidOptionError} if a size is odd or a number is out of range.
+   * @throws {@link EnvironmentError} if the ffmpeg lacks an encoder.
    * @throws {@link MediaError} if the sound file cannot be read.
    */
   static async open(options: VideoWriterOptions): Promise<VideoWriter> {
+    const { outputPath } = options;
     assertEvenSize('width', options.width);
     assertEvenSize('height', options.height);
     assertNumberInRange('fps', options.fps, 1, 240);
     assertIntegerInRange('frames', options.frames, 1, Number.MAX_SAFE_INTEGER);
     assertIntegerInRange('crf', options.crf ?? DEFAULT_CRF, 0, 51);
-    containerOf(options.outputPath);
-    if (options.audioPath !== undefined) await assertReadableFile(options.audioPath, 'audio');
-    return new VideoWriter(options);
+    const format = outputFormatOf(outputPath);
+    chooseEncoders(outputPath, options.ffmpeg, options.transparent);
+    if (format.place === 'stream' && options.stream === undefined) {
+      throw new InvalidOptionError(
+        { refusal: `Cannot write ${outputPath}`, expected: 'a stream to write to', got: 'none' },
+        'output',
+        outputPath,
+      );
+    }
+    if (options.sound !== undefined) await assertReadableFile(options.sound.path, 'audio');
+    if (format.place === 'stream') return new VideoWriter(options, format, undefined);
+    const partial = partialPath(path.resolve(outputPath));
+    if (format.place === 'folder') await mkdir(partial);
+    const file = { ...options, stream: undefined };
+    return new VideoWriter(file, format, partial);
   }
 
   /**
@@ -122,8 +175,9 @@ export class VideoWriter {
    * @throws {@link ShapeError} if the frame has another size than the video.
    */
   async write(frame: VideoFrame): Promise<void> {
-    const { width, height } = this.#options;
-    if (frame.width !== width || frame.height !== height || frame.data.length !== width * height * 3) {
+    const { width, height, transparent = false } = this.#options;
+    const bytes = width * height * (transparent ? 4 : 3);
+    if (frame.width !== width || frame.height !== height || frame.data.length !== bytes) {
       throw new ShapeError(
         `Cannot write frame: expected ${width}×${height}, got ${frame.width}×${frame.height}`,
       );
@@ -143,45 +197,58 @@ export class VideoWriter {
    * @throws {@link MediaError} if a file has appeared under the name and `force` is not set, or the disk refuses.
    */
   async finish(): Promise<void> {
-    const { outputPath, frames, force = false, ffmpeg, signal } = this.#options;
+    const { frames, signal } = this.#options;
     this.#run.stdin.end();
     try {
       await this.#run.done;
+      await this.#delivered;
     } catch (error) {
       await this.#cleaned;
-      throw error;
+      // Without its sound the encoder was ended: that is the reason.
+      if (this.#readerLeft === undefined) await this.#sound;
+      throw this.#readerLeft ?? error;
     }
+    if (this.#readerLeft !== undefined) throw this.#readerLeft;
+    await this.#sound;
     try {
       if (this.#written !== frames) throw new Error(`${this.#written} of ${frames} frames were written`);
-      await stat(this.#partial).catch((cause: unknown) => {
-        throw new MediaError(
-          `Cannot write ${outputPath}: expected the unfinished file ${this.#partial} to stay, got its removal by another program`,
-          outputPath,
-          { cause },
-        );
-      });
-      // Some versions of ffmpeg end with exit code 0 although the disk was full while they wrote the index.
-      const stored = await countVideoPackets(this.#partial, { ffmpeg, signal }).catch((cause: unknown) => {
+      if (this.#partial !== undefined) await this.#publish(this.#partial);
+      signal?.throwIfAborted();
+      this.#finished = true;
+    } finally {
+      await this.#removePartial();
+    }
+  }
+
+  async #publish(partial: string): Promise<void> {
+    const { outputPath, frames, fps, force = false, ffmpeg, signal } = this.#options;
+    await stat(partial).catch((cause: unknown) => {
+      throw new MediaError(
+        `Cannot write ${outputPath}: expected the unfinished file ${partial} to stay, got its removal by another program`,
+        outputPath,
+        { cause },
+      );
+    });
+    // Some versions of ffmpeg end with exit code 0 although the disk was full while they wrote the index.
+    const stored = await countWrittenFrames(partial, this.#format, { frames, fps }, { ffmpeg, signal }).catch(
+      (cause: unknown) => {
         signal?.throwIfAborted();
         throw new MediaError(
           `Cannot write ${outputPath}: expected a complete file, got one that cannot be read. Is the disk full?`,
           outputPath,
           { cause },
         );
-      });
-      if (stored !== frames) {
-        throw new MediaError(
-          `Cannot write ${outputPath}: expected ${frames} frames, got ${stored}. Is the disk full?`,
-          outputPath,
-        );
-      }
-      await this.#options.beforePublish?.(this.#partial);
-      signal?.throwIfAborted();
-      await publish(this.#partial, path.resolve(outputPath), force, outputPath);
-      this.#finished = true;
-    } finally {
-      await this.#removePartial();
+      },
+    );
+    if (stored !== frames) {
+      throw new MediaError(
+        `Cannot write ${outputPath}: expected ${frames} frames, got ${stored}. Is the disk full?`,
+        outputPath,
+      );
     }
+    await this.#options.beforePublish?.(partial);
+    signal?.throwIfAborted();
+    await publish(partial, this.#format, { target: path.resolve(outputPath), force, outputPath });
   }
 
   /** Ends the encoder and removes the partial file; does nothing after {@link VideoWriter.finish}. May be called twice. */
@@ -192,73 +259,67 @@ export class VideoWriter {
     await this.#removePartial();
   }
 
+  /** Hands the sound to the encoder, as fast as it takes it. */
+  async #writeSound(): Promise<void> {
+    const { ffmpeg, sound, fps, frames, signal } = this.#options;
+    const pipe = this.#run.secondInput;
+    if (sound === undefined || pipe === undefined) return;
+    const ending = new AbortController();
+    const stop = () => ending.abort();
+    this.#run.done.then(stop, stop);
+    try {
+      const pieces = readClipSound(sound, {
+        ...{ ffmpeg, duration: frames / fps, niceness: ENCODER_NICENESS },
+        signal: AbortSignal.any([ending.signal, ...(signal ? [signal] : [])]),
+      });
+      for await (const piece of pieces) {
+        const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+        const isTaken = await new Promise<boolean>((resolve) => {
+          pipe.write(bytes, (error) => resolve(!error));
+        });
+        if (!isTaken) return; // the encoder has ended, and says why
+      }
+      pipe.end();
+    } catch (error) {
+      if (!ending.signal.aborted) throw error;
+    }
+  }
+
   async #fail(): Promise<never> {
     // Closed pipe: the child is ending, or must.
     this.#run.kill();
     await this.#cleaned;
+    await this.#delivered;
+    if (this.#readerLeft !== undefined) throw this.#readerLeft;
+    this.#options.signal?.throwIfAborted();
+    await this.#sound;
     await this.#run.done;
     throw new Error('The encoder closed its input and ended without an error');
   }
 
   async #removePartial(): Promise<void> {
-    await rm(this.#partial, { force: true }).catch(() => {});
+    if (this.#partial !== undefined) {
+      await rm(this.#partial, { recursive: true, force: true }).catch(() => {});
+    }
     this.#forget();
   }
 }
 
-/** The command line of the encoder; a pure function. */
-function encodeSpec(options: VideoWriterOptions, partial: string): FfmpegSpec {
-  const { width, height, fps, frames, audioPath, crf = DEFAULT_CRF, metadata = {}, ffmpeg } = options;
-  const rawVideo = ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${width}x${height}`];
-  const video = { source: 'pipe:0', options: [...rawVideo, '-framerate', String(fps)] };
-  const sound = audioPath === undefined ? [] : [{ source: fileUrl(audioPath), options: INPUT_OPTIONS }];
-  return {
-    inputs: [video, ...sound],
-    // Untagged video is shown with the matrix that the player guesses from its size, so faces change colour.
-    videoFilters: [
-      'scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int',
-      'format=yuv420p',
-    ],
-    audioFilters:
-      sound.length > 0 ? [alignedAudioFilter(OUTPUT_SAMPLE_RATE), `atrim=end=${frames / fps}`] : [],
-    outputOptions: [
-      ...['-map', '0:v:0'],
-      // x264's bytes depend on the number of its threads: the same on every machine.
-      ...['-threads:v', String(ENCODER_THREADS)],
-      ...encoderOptions(ffmpeg.h264Encoder, crf, width * height * fps),
-      ...['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709', '-color_range', 'tv'],
-      ...(sound.length > 0 ? ['-map', '1:a:0', '-c:a', 'aac', '-b:a', '160k', '-ac', '2'] : []),
-      // The sound file's title, chapters and dates are not those of the video; equal input gives equal bytes.
-      ...['-map_metadata', '-1', '-map_chapters', '-1', '-fflags', '+bitexact'],
-      ...['-flags:v', '+bitexact', '-flags:a', '+bitexact'],
-      ...Object.entries(metadata).flatMap(([key, value]) => ['-metadata', `${key}=${value}`]),
-      // The index first, so that a browser can play while it loads.
-      ...['-movflags', '+faststart', '-f', containerOf(partial)],
-    ],
-    output: fileUrl(partial),
-  };
-}
-
-function encoderOptions(encoder: H264Encoder, crf: number, pixelsPerSecond: number): string[] {
-  switch (encoder) {
-    case 'libx264':
-      return ['-c:v', 'libx264', '-preset', 'medium', '-crf', String(crf), '-pix_fmt', 'yuv420p'];
-    case 'libopenh264': {
-      // It knows no quality target: 0.1 bit a pixel looks like x264's 23, and six steps halve the rate.
-      const bitrate = Math.round(0.1 * pixelsPerSecond * 2 ** ((23 - crf) / 6));
-      return ['-c:v', 'libopenh264', '-b:v', String(bitrate), '-pix_fmt', 'yuv420p'];
-    }
-  }
-}
-
 /** Gives the complete video its name. */
-async function publish(partial: string, target: string, force: boolean, outputPath: string): Promise<void> {
+async function publish(
+  partial: string,
+  { place }: OutputFormat,
+  names: { readonly target: string; readonly outputPath: string; readonly force: boolean },
+): Promise<void> {
+  const { target, outputPath, force } = names;
   try {
-    await publishFile(partial, target, { replace: force });
+    await (place === 'folder' ? publishFolder : publishFile)(partial, target, { replace: force });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const got = code === 'EEXIST' ? 'one that has appeared meanwhile' : `an error (${code})`;
-    throw new MediaError(`Cannot write ${outputPath}: expected a new file, got ${got}`, outputPath, {
+    const appeared = code === 'EEXIST' || code === 'ENOTEMPTY';
+    const got = appeared ? 'one that has appeared meanwhile' : `an error (${code})`;
+    const expected = place === 'folder' ? 'a new folder' : 'a new file';
+    throw new MediaError(`Cannot write ${outputPath}: expected ${expected}, got ${got}`, outputPath, {
       cause: error,
     });
   }

@@ -91,6 +91,10 @@ export interface MotionRequest extends Pick<MotionOptions, 'pcm' | 'fps' | 'fram
   readonly clip: number;
   readonly bundle: BundleState;
   readonly driving: Driving;
+  /** Whether there is speech; a face without it lives. @defaultValue true */
+  readonly speaks?: boolean;
+  /** Whether the clip's end leads back to its beginning. @defaultValue false */
+  readonly loops?: boolean;
 }
 
 /** What the thread is asked to do. */

@@ -6,7 +6,11 @@ import { drivenMotion } from '../driving/driven-motion.ts';
 import { readRecording } from '../driving/head-pose-file.ts';
 import { FaceFinder } from '../face/face-finder.ts';
 import { type BundleState, reopenBundle } from '../models/bundle.ts';
+import { parseEmotions } from '../motion/emotions.ts';
+import { createIdleMotion } from '../motion/idle-motion.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
+import { LOOP_SECONDS, LoopedMotion } from '../motion/looped-motion.ts';
+import type { MotionSource } from '../motion/motion-source.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
@@ -27,6 +31,9 @@ import type {
   RecordingRequest,
   StartRequest,
 } from './frame-protocol.ts';
+
+/** Hz of the speech. */
+const SPEECH_RATE = 16_000;
 
 /** A clip on this thread. */
 interface Clip {
@@ -173,14 +180,24 @@ function motionOf(id: number): RecordedMotion {
   return motion;
 }
 
+/** A face that does not speak. */
+function idleMotion({ fps, scales }: MotionRequest, mesh: Float64Array): MotionSource {
+  const { emotion, still, ...others } = scales;
+  return createIdleMotion({
+    ...{ ...others, fps, mesh },
+    headPoseScale: still ? 0 : scales.headPoseScale,
+    emotions: emotion === undefined ? {} : parseEmotions(emotion),
+  });
+}
+
 async function addMotion(request: MotionRequest): Promise<Answer> {
-  const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
+  const { clip: id, bundle, pcm, fps, frames, scales, driving, speaks = true, loops = false } = request;
   const clip = clipOf(id);
   const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
   const { signal } = controller;
   const { mesh, transform } = portrait;
-  const motion = await drivenMotion({
+  const source = await drivenMotion({
     ...(driving.face !== undefined && {
       face: { ...driving.face, recording: motionOf(driving.face.recording) },
     }),
@@ -188,11 +205,18 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
     ...{ fps, mesh, transform },
     scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
     speech: async () => {
+      if (!speaks) return idleMotion(request, mesh);
       const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
       clip.motion = lease;
-      return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
+      if (!loops) return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
+      // After the speech there is silence: what the face does then leads to the beginning.
+      const longer = new Float32Array(pcm.length + Math.ceil(LOOP_SECONDS * SPEECH_RATE));
+      longer.set(pcm);
+      const more = frames + Math.ceil(LOOP_SECONDS * fps) + 1;
+      return lease.value.make({ pcm: longer, fps, frames: more, mesh, scales, signal });
     },
   });
+  const motion = loops ? new LoopedMotion({ source, frames, fps, speaks }) : source;
   await motion.at(0);
   clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };

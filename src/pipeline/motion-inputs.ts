@@ -3,6 +3,7 @@ import { MOTION_PARTS, type MotionPart, readPartList } from '../driving/motion-p
 import { InvalidOptionError } from '../errors.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { readAudio } from '../media/read-audio.ts';
+import type { SoundTrack } from '../media/sound-track.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import type { ClipDriving, FrameThread, ThreadRecording } from './frame-thread.ts';
 import { locateHeadMotion } from './head-motions.ts';
@@ -13,14 +14,17 @@ const SAMPLE_RATE = 16_000;
 /** A film shorter than the sound by less than this plays to its end; the last frame is shown a little longer. */
 const SHORTER_TOLERANCE = 0.1;
 
+/** A soundtrack may differ from the speech by what encoders add at its ends. */
+const SOUNDTRACK_TOLERANCE = 0.25;
+
 /** See {@link openMotionInputs}. */
 export interface MotionInputs {
   /** Mono speech, 16 kHz; silence where nothing is heard. */
   readonly pcm: Float32Array;
   /** Seconds of the clip. */
   readonly duration: number;
-  /** The file that is heard; undefined for a clip without sound. */
-  readonly sound: string | undefined;
+  /** What is heard; undefined for a clip without sound. */
+  readonly sound: SoundTrack | undefined;
   readonly driving: ClipDriving;
 }
 
@@ -52,8 +56,9 @@ export async function openMotionInputs(
     readonly notice: (message: string) => void;
   },
 ): Promise<MotionInputs> {
-  const { audio, driving, motion, headMotion, drivingMode, drivingGaps, drivingFace } = options;
-  const read = (file: string) => readAudio(file, { ffmpeg, signal, onNotice: notice });
+  const { audio, soundtrack, idle, driving, motion, headMotion, audioTrack } = options;
+  const { drivingMode, drivingGaps, drivingFace } = options;
+  const read = (file: string, track?: number) => readAudio(file, { ffmpeg, track, signal, onNotice: notice });
   const opened: ThreadRecording[] = [];
   const open = async (source: Parameters<FrameThread['openRecording']>[0]): Promise<ThreadRecording> => {
     const recording = await frameThread().openRecording(source, { onNotice: notice, signal });
@@ -65,7 +70,17 @@ export async function openMotionInputs(
       headMotion === undefined
         ? undefined
         : await open({ type: 'motion-file', path: locateHeadMotion(headMotion) });
-    const speech = audio === undefined ? undefined : await read(audio);
+    const speech = audio === undefined ? undefined : await read(audio, audioTrack);
+    const heardTrack = async (voice: {
+      readonly duration: number;
+      readonly track: SoundTrack;
+    }): Promise<SoundTrack> => {
+      if (soundtrack === undefined) return voice.track;
+      const { duration: heard, track } = await read(soundtrack);
+      if (Math.abs(heard - voice.duration) > SOUNDTRACK_TOLERANCE)
+        throw wrongLength(soundtrack, heard, voice.duration);
+      return track;
+    };
     const duration = speech?.duration;
     const face =
       driving !== undefined
@@ -77,20 +92,25 @@ export async function openMotionInputs(
           ? await open({ type: 'motion-file', path: motion })
           : undefined;
     const withHead = head === undefined ? {} : { head };
-    if (face === undefined) return { ...speech!, sound: audio, driving: withHead };
+    if (face === undefined && idle !== undefined) {
+      const pcm = new Float32Array(Math.round(idle * SAMPLE_RATE));
+      return { pcm, duration: idle, sound: undefined, driving: withHead };
+    }
+    if (face === undefined) return { ...speech!, sound: await heardTrack(speech!), driving: withHead };
 
     const name = (driving ?? motion)!;
     const parts = partsOf(options, face);
     const filmed = face.info.frames / face.info.fps;
     const clipDriving: ClipDriving = { ...withHead, face: { recording: face, parts, mode: drivingMode } };
-    const heard = speech ?? (driving !== undefined && face.info.hasSound ? await read(driving) : undefined);
+    const heard =
+      speech ?? (driving !== undefined && face.info.hasSound ? await read(driving, audioTrack) : undefined);
     if (heard !== undefined) {
       if (filmed < heard.duration - SHORTER_TOLERANCE) {
         notice(
           `${name} lasts ${filmed.toFixed(1)} s, the sound ${heard.duration.toFixed(1)} s: its motion is played back and forth`,
         );
       }
-      return { ...heard, sound: audio ?? driving, driving: clipDriving };
+      return { ...heard, sound: await heardTrack(heard), driving: clipDriving };
     }
     notice(`${name} has no sound: the clip will be silent; give it one with audio`);
     const pcm = new Float32Array(Math.round(filmed * SAMPLE_RATE));
@@ -99,6 +119,17 @@ export async function openMotionInputs(
     for (const recording of opened) await recording.dispose();
     throw error;
   }
+}
+
+function wrongLength(soundtrack: string, heard: number, spoken: number): InvalidOptionError {
+  return new InvalidOptionError(
+    {
+      expected: `a recording as long as the speech (${spoken.toFixed(2)} s)`,
+      got: `${heard.toFixed(2)} s; cut it, or fill it with silence`,
+    },
+    'soundtrack',
+    soundtrack,
+  );
 }
 
 /** What a recording moves: what the caller says, else all that it has, but for the mouth where a voice is given. */

@@ -6,7 +6,9 @@ import { checkLora } from '../bundles/lora-part.ts';
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
+import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
+import type { SoundTrack } from '../media/sound-track.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
@@ -27,8 +29,8 @@ export interface Job extends PlannedFrames {
   readonly ffmpeg: FfmpegInfo;
   readonly bundle: Bundle;
   readonly sampling: Sampling;
-  /** The file that is heard; undefined for a clip without sound. */
-  readonly sound: string | undefined;
+  /** What is heard; undefined for a clip without sound. */
+  readonly sound: SoundTrack | undefined;
   /** Samples of the speech, at 16 kHz. */
   readonly samples: number;
   readonly fps: number;
@@ -104,11 +106,16 @@ export async function openJob(
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
+  const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg);
   const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
     const frames = frameCount(duration, fps);
     const planned = planFrames(bundle, resolved.preset, sampling, frames);
     const samples = pcm.length;
-    const found = { ffmpeg, bundle, sampling, sound, samples, fps, frames };
+    const heard = soundEncoder === undefined ? undefined : sound;
+    if (sound !== undefined && heard === undefined) {
+      notice(`${resolved.output} is ${outputFormatOf(resolved.output).label}`);
+    }
+    const found = { ffmpeg, bundle, sampling, sound: heard, samples, fps, frames };
     const job = { options: resolved, output, ...found, ...planned };
     onPlanned?.(job);
     return job;

@@ -13,6 +13,24 @@ import { Studio } from './studio.ts';
  */
 export async function planAnimation(options: AnimateOptions): Promise<AnimationPlan> {
   const notices: string[] = [];
+  const studio = Studio.forOptions({
+    ...options,
+    onProgress: (event) => {
+      if (event.type === 'notice') notices.push(event.message); // of the machine
+      options.onProgress?.(event);
+    },
+  });
+  try {
+    const plan = await planIn(studio, options);
+    return { ...plan, notices: [...notices, ...plan.notices] };
+  } finally {
+    await studio.dispose();
+  }
+}
+
+/** As {@link planAnimation}, in a studio that is there already. */
+export async function planIn(studio: Studio, options: AnimateOptions): Promise<AnimationPlan> {
+  const notices: string[] = [];
   const observed: AnimateOptions = {
     ...options,
     onProgress: (event) => {
@@ -20,9 +38,8 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       options.onProgress?.(event);
     },
   };
-  const studio = Studio.forOptions(observed);
+  const { job, portrait } = await studio.openJob(observed);
   try {
-    const { job, portrait } = await studio.openJob(observed);
     const { bundle, sampling, frames, fps, windows } = job;
     const { width, height } = portrait.info;
     const engine = await studio.denoisingEngine();
@@ -62,6 +79,6 @@ export async function planAnimation(options: AnimateOptions): Promise<AnimationP
       notices,
     };
   } finally {
-    await studio.dispose();
+    await portrait.dispose();
   }
 }

@@ -78,14 +78,15 @@ export async function prepareClip(
     const { fps, frames } = job;
     const { folder, fingerprint } = job.bundle;
     const { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still } = job.options;
-    const { style, emotion, faceMotion } = job.options;
+    const { style, emotion, faceMotion, idle, loop } = job.options;
+    const kind = { speaks: idle === undefined, loops: loop === true || idle !== undefined };
     const scales = {
       ...{ seed, expressionScale, mouthScale, headPoseScale, blinkScale, still },
       ...{ style, emotion, faceMotion },
     };
     const opened = portrait!;
     const scene = await watch.time('motion', () =>
-      opened.move({ bundle: { folder, fingerprint }, pcm, fps, frames, scales }, signal),
+      opened.move({ bundle: { folder, fingerprint }, pcm, fps, frames, scales, ...kind }, signal),
     );
     watch.pause();
     return { job, scene, watch, dispose: () => opened.dispose() };

@@ -47,7 +47,9 @@ export function resolveOptions(options: Readonly<Record<string, unknown>> | Anim
   }
   const errors = findInvalidOptions(options);
   if (errors.length > 0) throw new InvalidOptionsError(errors);
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const given = Object.entries(options)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => [key, isOption(key) ? (specOf(key).canonical?.(value) ?? value) : value]);
   return Object.fromEntries([...DEFAULTS, ...given]) as unknown as ResolvedOptions;
 }
 

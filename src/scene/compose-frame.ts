@@ -6,6 +6,7 @@
 import type { Square } from '../face/crop.ts';
 import type { CellMask } from '../face/face-mask.ts';
 import type { SoftMask } from '../face/lower-face-mask.ts';
+import { pixelKernels } from '../image/pixel-kernels.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { pictureOfSize } from './picture-of-size.ts';
 
@@ -114,49 +115,52 @@ export class FrameComposer {
 
   #addDifference({ data, width }: RgbImage, difference: Float32Array, mask: CellMask): void {
     const size = this.#resolution;
-    const { low, high, fraction, fade } = this.#axis;
-    const pixels = size * size;
     const { cells } = mask;
+    const axis = this.#axis;
     const across = this.#maskAxis(cells);
     const box = boxOf(mask);
     // A pixel between a cell of the box and one outside is still changed.
     const first = (limit: number): number => across.high.findIndex((cell) => cell >= limit);
     const last = (limit: number): number => across.low.findLastIndex((cell) => cell <= limit);
     const [left, right] = [first(box.left), last(box.right)];
-    const bottomRow = last(box.bottom);
-    for (let y = first(box.top); y <= bottomRow; y++) {
-      const top = low[y]! * size;
-      const bottom = high[y]! * size;
-      const fy = fraction[y]!;
-      const rowFade = fade[y]! * 127.5;
-      const maskTop = across.low[y]! * cells;
-      const maskBottom = across.high[y]! * cells;
-      const maskY = across.fraction[y]!;
-      for (let x = left; x <= right; x++) {
-        const ml = across.low[x]!;
-        const mh = across.high[x]!;
-        const mx = across.fraction[x]!;
-        const maskUpper = mask.data[maskTop + ml]! * (1 - mx) + mask.data[maskTop + mh]! * mx;
-        const maskLower = mask.data[maskBottom + ml]! * (1 - mx) + mask.data[maskBottom + mh]! * mx;
-        const strength = rowFade * fade[x]! * (maskUpper * (1 - maskY) + maskLower * maskY);
-        if (strength === 0) continue;
-        const fx = fraction[x]!;
-        let a = top + low[x]!;
-        let b = top + high[x]!;
-        let c = bottom + low[x]!;
-        let d = bottom + high[x]!;
-        const at = (y * width + x) * 3;
-        for (let channel = at; channel < at + 3; channel++) {
-          const upper = difference[a]! + (difference[b]! - difference[a]!) * fx;
-          const lower = difference[c]! + (difference[d]! - difference[c]!) * fx;
-          const value = data[channel]! + (upper + (lower - upper) * fy) * strength;
-          data[channel] = value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5;
-          a += pixels;
-          b += pixels;
-          c += pixels;
-          d += pixels;
-        }
-      }
+    const [top, bottom] = [first(box.top), last(box.bottom)];
+    const count = right - left + 1;
+    const rows = bottom - top + 1;
+    if (count <= 0 || rows <= 0) return;
+
+    const kernels = pixelKernels();
+    const floats = 4 * count;
+    const [rowsAt, planes, pixels, maskAt, strengths, ...tables] = kernels.layOut([
+      ...[3 * count * rows, 4 * difference.length, 16 * size * size, 4 * mask.data.length, floats],
+      ...[floats, floats, floats, floats, floats, floats, floats],
+    ] as const);
+    const [low, high, fraction, maskLow, maskHigh, maskFraction, fade] = tables;
+    kernels.floats(planes, difference.length).set(difference);
+    kernels.run.interleave(pixels, planes, size * size);
+    kernels.floats(maskAt, mask.data.length).set(mask.data);
+    const part = <T extends Int32Array | Float32Array>(table: T): T => table.subarray(left, right + 1) as T;
+    kernels.integers(low, count).set(part(axis.low));
+    kernels.integers(high, count).set(part(axis.high));
+    kernels.floats(fraction, count).set(part(axis.fraction));
+    kernels.integers(maskLow, count).set(part(across.low));
+    kernels.integers(maskHigh, count).set(part(across.high));
+    kernels.floats(maskFraction, count).set(part(across.fraction));
+    kernels.floats(fade, count).set(part(axis.fade));
+
+    const changed = kernels.bytes(rowsAt, 3 * count * rows);
+    for (let y = top; y <= bottom; y++) {
+      const from = (y * width + left) * 3;
+      changed.set(data.subarray(from, from + 3 * count), 3 * count * (y - top));
+      const row = rowsAt + 3 * count * (y - top);
+      const cellRow = (cell: number): number => maskAt + 4 * cells * cell;
+      const [maskUpper, maskLower] = [cellRow(across.low[y]!), cellRow(across.high[y]!)];
+      const maskTables = [maskLow, maskHigh, maskFraction, fade] as const;
+      const scale = axis.fade[y]! * 127.5;
+      kernels.run.maskRow(strengths, count, maskUpper, maskLower, across.fraction[y]!, ...maskTables, scale);
+      const pixelRow = (index: number): number => pixels + 16 * size * index;
+      const [upper, lower] = [pixelRow(axis.low[y]!), pixelRow(axis.high[y]!)];
+      kernels.run.addRow(row, count, upper, lower, axis.fraction[y]!, low, high, fraction, strengths);
+      data.set(changed.subarray(3 * count * (y - top), 3 * count * (y - top + 1)), from);
     }
   }
 }

@@ -8,6 +8,7 @@ import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { cropSquare } from '../image/crop.ts';
 import { pillowResize } from '../image/pillow-resize.ts';
+import { toPlanar } from '../image/planar.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { clipPixels } from '../models/clip-vision.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
@@ -16,7 +17,6 @@ import { type FrameSource, stillSource } from './frame-source.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
 import type { Framing } from './framing.ts';
 import { PicturePaster } from './paste-picture.ts';
-import { toPlanar } from './portrait.ts';
 import type { FrameMaker, FrameParts, PosableFace } from './posable-face.ts';
 import { PosablePortrait } from './posable-portrait.ts';
 

@@ -11,6 +11,7 @@ import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { PortraitWarp } from '../face/warp.ts';
 import { cropSquare } from '../image/crop.ts';
+import { toPlanar, toSignedFloats } from '../image/planar.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
@@ -38,20 +39,6 @@ export interface AnimatedPortraitOptions {
   /** Side of the square that the networks see. */
   readonly resolution: number;
   readonly framing: Framing;
-}
-
-/** A byte as the networks see it, in [−1, 1]. */
-const BYTE_AS_FLOAT = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
-
-/** Planar floats in [−1, 1] from interleaved bytes. */
-export function toPlanar({ data, width, height }: RgbImage, out: Float32Array, offset = 0): Float32Array {
-  const pixels = width * height;
-  for (let i = 0, from = 0, to = offset; i < pixels; i++, from += CHANNELS, to++) {
-    out[to] = BYTE_AS_FLOAT[data[from]!]!;
-    out[to + pixels] = BYTE_AS_FLOAT[data[from + 1]!]!;
-    out[to + 2 * pixels] = BYTE_AS_FLOAT[data[from + 2]!]!;
-  }
-  return out;
 }
 
 /** A portrait that can be posed. Holds no native memory. */
@@ -144,8 +131,7 @@ export class AnimatedPortrait implements PosableFace {
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
     toPlanar(drawing, conditions);
     toPlanar(warped.image, conditions, CHANNELS * pixels);
-    const { reliability } = warped;
-    for (let i = 0; i < pixels; i++) conditions[6 * pixels + i] = BYTE_AS_FLOAT[reliability[i]!]!;
+    toSignedFloats(warped.reliability, conditions, 6 * pixels);
     return { conditions, base: conditions.subarray(CHANNELS * pixels, 2 * CHANNELS * pixels) };
   }
 

@@ -28,6 +28,7 @@ async function models(...args: string[]): Promise<{ status: number; stdout: stri
     loadPipeline: () => Promise.reject(new Error('not needed')),
     loadJobs: () => Promise.reject(new Error('not needed')),
     loadComparison: () => Promise.reject(new Error('not needed')),
+    loadServer: () => Promise.reject(new Error('not needed')),
     examine: () => Promise.reject(new Error('not needed')),
   });
   return { status, ...output };

@@ -66,8 +66,8 @@ const REFUSALS: readonly Refusal[] = [
     status: 2,
     says: [
       'Cannot animate without --portrait: expected the path of a picture with one clear face, got nothing',
-      'Cannot animate without --audio: expected the path of a speech recording, got nothing; or give --driving or --motion',
-      'Cannot animate without --output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
+      'Cannot animate without --audio: expected the path of a speech recording, got nothing; or give --driving, --motion or --idle',
+      'Cannot animate without --output: expected the path of the video to write, ending in .mp4, .m4v, .mov, .webm, .gif, .webp, or in / for a folder of PNGs, or - for standard output, got nothing',
     ],
   },
   {
@@ -108,8 +108,12 @@ const REFUSALS: readonly Refusal[] = [
       [
         '--output',
         'talk.avi',
-        'the path of the video to write, ending in .mp4, .m4v or .mov, got "talk.avi"',
+        'the path of the video to write, ending in .mp4, .m4v, .mov, .webm, .gif, .webp, or in / for a folder of PNGs, or - for standard output, got "talk.avi"',
       ],
+      ['--crf', '52', 'an integer from 0 to 51, got 52'],
+      ['--fps', '30/0', 'a number from 1 to 120, got "30/0"'],
+      ['--idle', '0', 'a number from 0.5 to 3600, got 0'],
+      ['--idle', '8', 'none beside --audio, got both'],
       ['--portrait', '', 'the path of a picture with one clear face, got ""'],
     ] as const
   ).map(([flag, value, expected]) => ({

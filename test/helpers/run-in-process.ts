@@ -39,6 +39,7 @@ export async function runInProcess(args: readonly string[]): Promise<InProcessRe
       ...(await import('../../src/compare/profile.ts')),
       ...(await import('../../src/compare/calibrate.ts')),
     }),
+    loadServer: async () => import('../../src/serve/start-server.ts'),
     examine: async () => (await import('../../src/cli/examine-machine.ts')).examineMachine(process.env),
   });
   return { status, ...written };

@@ -280,8 +280,26 @@ for (const [title, extension, text, wanted] of [
   ['YAML', '.yaml', 'jobs:\n  - portrait: [a\n  x: 1\n', /^line [34]: expected YAML, got: /],
   ['JSON', '.json', '{\n "jobs": [\n  {"portrait" "a"}\n ]}', /^line 3: expected JSON, got: /],
   ['JSON lines', '.jsonl', '{"portrait":"ada.jpg"\n', /^line 1: expected a JSON object, got: /],
-  ['CSV', '.csv', 'portrait,audio\nada.jpg,hello.wav,more\n', /^line 2: expected CSV, got: /],
-  ['an extension that is none', '.txt', '', /^: expected a file that ends in \.yaml/],
+  [
+    'CSV',
+    '.csv',
+    'portrait,audio\nada.jpg,hello.wav,more\n',
+    /^line 2: expected 2 columns, each with a name, got "more" in column 3/,
+  ],
+  [
+    'CSV with a quote that does not end',
+    '.csv',
+    'portrait,audio\nada.jpg,"hello.wav\n',
+    /expected CSV, got: /,
+  ],
+  [
+    'CSV with a column twice',
+    '.csv',
+    'portrait,Portrait\nada.jpg,ada.jpg\n',
+    /^line 1: expected each column once/,
+  ],
+  ['JSON with a key twice', '.json', '{"jobs": [],\n "jobs": []}', /^line 2: expected each key once/],
+  ['an extension that is none', '.doc', '', /^: expected a file that ends in \.yaml/],
   ['a list without jobs', '.yaml', 'jobs: []\n', /^line 1: expected jobs: .* got an empty list$/],
 ] as const) {
   test(`${title} that does not parse is a problem with a line`, async () => {
@@ -336,14 +354,177 @@ test('a placeholder that is unknown or has no value is a problem', async () => {
     await problemsOf({
       jobs: [
         { ...job, output: '{portait}.mp4' },
-        { ...job, output: '{steps}.mp4' },
+        { ...job, output: '{id}.mp4' },
+        { ...job, output: '{portrait-{audio}.mp4' },
+        { ...job, output: 'out/{portrait.mp4' },
+        { ...job, output: 'portrait}.mp4' },
+        { ...job, output: '{steps}.mp4', bundle: 'none' },
       ],
-    }),
+    }).then((problems) => problems.map((problem) => problem.slice(0, 130))),
     [
       'jobs[0].output: cannot use output "{portait}.mp4": expected a placeholder such as {portrait}, got {portait}',
-      'jobs[1].output: cannot use output "{steps}.mp4": {steps} has no value: the job does not set steps',
+      'jobs[1].output: cannot use output "{id}.mp4": {id} has no value: the job does not set id',
+      'jobs[2].output: cannot use output "{portrait-{audio}.mp4": expected a } after {portrait-, got none; a brace of the name itself is ',
+      'jobs[3].output: cannot use output "out/{portrait.mp4": expected a } after {portrait.mp4, got none; a brace of the name itself is w',
+      'jobs[4].output: cannot use output "portrait}.mp4": expected a { before }, got none; a brace of the name itself is written twice',
+      'jobs[5].output: cannot use output "{steps}.mp4": {steps} is the bundle\'s, and Cannot open bundle none: expected a folder with bund',
     ],
   );
+});
+
+test('placeholders have the values that apply: the job’s, the preset’s, the bundle’s', async () => {
+  const job = {
+    portrait: 'ada.jpg',
+    audio: 'hello.wav',
+    output: '{{{preset}}} {sampler} {steps} {fps} {seed}.mp4',
+  };
+  const { jobs } = await loadManifest(
+    { jobs: [job, { ...job, preset: 'original' }, { ...job, fps: 12, steps: 8, seed: 1 }] },
+    { baseFolder: folder },
+  );
+  assert.deepEqual(
+    jobs.map(({ options: { output } }) => path.basename(output)),
+    ['{fast} lcm 4 25 42.mp4', '{original} ddim 25 25 42.mp4', '{fast} lcm 8 12 1.mp4'],
+  );
+});
+
+test('folders are called what they are called, and only then patterns', async () => {
+  const names = [
+    ...[
+      'Dropbox (Personal)',
+      'shoot [2024]',
+      'a{b,c}',
+      '!new',
+      'x+(y)',
+      '50% #1',
+      '日本語（新） [a-z]',
+      'deep [1]/(x)',
+    ],
+    ...['set[ab]', 'seta'],
+  ];
+  for (const name of names) {
+    mkdirSync(path.join(folder, 'odd', name), { recursive: true });
+    writeFileSync(path.join(folder, 'odd', name, 'p1.jpg'), '');
+    writeFileSync(path.join(folder, 'odd', name, 'p[2].jpg'), '');
+  }
+  const found = async (portrait: string): Promise<string[]> => {
+    const { jobs } = await loadManifest(
+      { jobs: [{ portrait, audio: 'hello.wav', output: '{index}.mp4' }] },
+      { baseFolder: folder },
+    );
+    return jobs.map(({ options }) => path.relative(path.join(folder, 'odd'), options.portrait!));
+  };
+  for (const name of names) {
+    const both = [`${name}/p1.jpg`, `${name}/p[2].jpg`];
+    assert.deepEqual(await found(`odd/${name}/*.jpg`), both, name);
+    assert.deepEqual(await found(`${folder}/odd/${name}/*`), both, name);
+    assert.deepEqual(await found(`./odd/${name}/p[2].jpg`), both.slice(1), name);
+    assert.deepEqual(await found(`odd/${name}/p[0-9].jpg`), both.slice(0, 1), name);
+  }
+  // A folder behind a star is looked for in both ways, too.
+  assert.deepEqual(await found('*/shoot [2024]/p1.jpg'), ['shoot [2024]/p1.jpg']);
+  assert.deepEqual(await found('odd/set[a]/p1.jpg'), ['seta/p1.jpg']);
+  assert.deepEqual(await found('odd/{!new,seta}/p1.jpg'), ['!new/p1.jpg', 'seta/p1.jpg']);
+  assert.deepEqual(await found('odd/**/\\(x\\)/*1.jpg'), ['deep [1]/(x)/p1.jpg']);
+});
+
+test('paths of other systems and escape sequences are shown, with the way to put them right', async () => {
+  const job = { audio: 'hello.wav', output: 'one.mp4' };
+  const double = (portrait: string): string => `jobs:\n  - portrait: "${portrait}"\n    audio: hello.wav\n`;
+  for (const [problems, wanted] of [
+    [
+      await problemsOf(write('.yaml', double('C:\\Users\\ada.jpg'))),
+      /^line 2: .*escape.*single quotes, or write \/ for it/,
+    ],
+    [
+      await problemsOf(write('.yaml', double('faces\\ada.jpg'))),
+      /faces\\ada\.jpg: .*control character \\a;.*single quotes/,
+    ],
+    [
+      await problemsOf(write('.json', '[{"portrait":"a\\q.jpg","audio":"hello.wav"}]')),
+      /^line 1: expected JSON.*backslash begins an escape sequence: write \//,
+    ],
+    [await problemsOf(write('.jsonl', '{"portrait":"a\\q.jpg"}\n')), /^line 1: .*write \/ for it/],
+    [
+      await problemsOf({ jobs: [{ ...job, portrait: 'faces\\a.png' }] }),
+      /Windows only: write faces\/a\.png, which is there/,
+    ],
+    [
+      await problemsOf({ jobs: [{ ...job, portrait: 'faces\\*.png' }] }),
+      /Windows only: write faces\/\*\.png/,
+    ],
+    [
+      await problemsOf({ jobs: [{ ...job, portrait: 'C:/Users/ada.jpg' }] }),
+      /a path with a drive is one of Windows/,
+    ],
+    [
+      await problemsOf({ jobs: [{ ...job, portrait: 'ada.jpg', output: 'out\\one.mp4' }] }),
+      /output.*Windows only: write out\/one\.mp4/,
+    ],
+    [
+      await problemsOf({ jobs: [{ ...job, portrait: 'ada.jpg', output: 'out\talk.mp4' }] }),
+      /control character \\t/,
+    ],
+    [
+      await problemsOf({ jobs: [{ ...job, portrait: 'ada.jpg', loras: 'my\\style.safetensors' }] }),
+      /LoRA my\\style.*write my\/style\.safetensors/,
+    ],
+  ] as const) {
+    assert.match(problems.join('\n'), wanted);
+  }
+});
+
+test('~ is the home of the user, never a folder', async () => {
+  const home = path.join(folder, 'home');
+  mkdirSync(path.join(home, 'faces'), { recursive: true });
+  writeFileSync(path.join(home, 'faces', 'me.jpg'), '');
+  const before = process.env.HOME;
+  process.env.HOME = home;
+  try {
+    const { jobs } = await loadManifest(
+      {
+        jobs: [
+          {
+            portrait: ['~/faces/me.jpg', '~/faces/*.jpg'],
+            audio: 'hello.wav',
+            output: '~/out/{portrait}.mp4',
+          },
+        ],
+      },
+      { baseFolder: folder },
+    );
+    assert.deepEqual(
+      jobs.map(({ options: { portrait, output } }) => [portrait, output]),
+      [[path.join(home, 'faces', 'me.jpg'), path.join(home, 'out', 'me.mp4')]],
+    );
+    const problems = await problemsOf({
+      jobs: [{ portrait: '~ada/me.jpg', audio: 'hello.wav', output: '~ada/x.mp4' }],
+    });
+    assert.match(problems.join('\n'), /portrait ~ada\/me\.jpg: expected ~\/ or the whole path.*got ~ada/);
+    assert.match(
+      (
+        await problemsOf({ jobs: [{ portrait: 'ada.jpg', audio: 'hello.wav', output: '~ada/x.mp4' }] })
+      ).join(),
+      /output.*expected ~\/ or the whole path/,
+    );
+  } finally {
+    process.env.HOME = before;
+  }
+});
+
+test('JSON takes AniPortrait’s form, as YAML does', async () => {
+  const text = JSON.stringify({ test_cases: { 'ada.jpg': ['hello.wav', 'bye.wav'] }, weight_dtype: 'fp16' });
+  for (const extension of ['.json', '.yaml']) {
+    const { jobs, notices } = await loadManifest(write(extension, text));
+    assert.equal(jobs.length, 2, extension);
+    assert.match(notices.join(), /weight_dtype/);
+  }
+});
+
+test('a name that no disk takes is refused before anything is rendered', async () => {
+  const output = `${'顔'.repeat(90)}.mp4`;
+  const problems = await problemsOf({ jobs: [{ portrait: 'ada.jpg', audio: 'hello.wav', output }] });
+  assert.match(problems.join(), /a name of at most 255 bytes, got 274/);
 });
 
 test('anchors and merged maps work, and a bomb of aliases does not', async () => {

@@ -31,7 +31,12 @@ const BAD: readonly (readonly [what: string, path: string, code: string, message
     'MEDIA',
     /expected a new file, got one that exists.*overwrite: true/,
   ],
-  ['an unknown extension', at('talk.avi'), 'INVALID_OPTION', /ends in \.mp4, \.m4v, \.mov, got \.avi$/],
+  [
+    'an unknown extension',
+    at('talk.avi'),
+    'INVALID_OPTION',
+    /ends in \.mp4, \.m4v, \.mov, \.webm, \.gif, \.webp, got \.avi$/,
+  ],
   ['no extension', at('talk'), 'INVALID_OPTION', /got no extension$/],
 ];
 for (const [what, outputPath, code, message] of BAD) {

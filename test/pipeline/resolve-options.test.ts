@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidOptionError, InvalidOptionsError, type WriteOption } from '../../src/errors.ts';
 import { closestName } from '../../src/pipeline/closest-name.ts';
-import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
+import { findInvalidOptions, resolveOptions } from '../../src/pipeline/resolve-options.ts';
 
 const REQUIRED = { portrait: 'face.jpg', audio: 'speech.wav', output: 'talk.mp4' };
 
@@ -56,8 +56,8 @@ test('given values win over defaults, undefined ones do not', () => {
 test('missing required options are reported together, with what they are', () => {
   assert.deepEqual(messages({}), [
     'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing; or give source',
-    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving or motion',
-    'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v or .mov, got nothing',
+    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving, motion or idle',
+    'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v, .mov, .webm, .gif, .webp, or in / for a folder of PNGs, or - for standard output, got nothing',
   ]);
 });
 
@@ -164,4 +164,30 @@ test('a near name is suggested, a far one is not', () => {
   assert.equal(closestName('--STEPS', names), '--steps');
   assert.equal(closestName('--colour', names), undefined);
   assert.equal(closestName('x', []), undefined);
+});
+
+test('rates of the NTSC family are exact behind the check', () => {
+  for (const fps of [29.97, 30000 / 1001]) {
+    assert.equal(resolveOptions({ ...REQUIRED, fps }).fps, 30000 / 1001);
+  }
+  assert.equal(resolveOptions({ ...REQUIRED, fps: 30 }).fps, 30);
+});
+
+test('what an output cannot have is refused with it', () => {
+  const refusal = (options: object) =>
+    findInvalidOptions({ ...REQUIRED, ...options }).map(({ message }) => message);
+  assert.match(
+    refusal({ output: 'a.gif', crf: 20 })[0]!,
+    /crf: expected none with output a\.gif, which is lossless/,
+  );
+  assert.match(
+    refusal({ output: 'a.gif', fps: 60 })[0]!,
+    /fps: expected at most 50 with output a\.gif, got 60/,
+  );
+  assert.match(refusal({ output: '-' })[0]!, /output: expected a file name, or stream with -/);
+  assert.deepEqual(refusal({ output: '-', stream: process.stderr }), []);
+  assert.match(refusal({ idle: 8 })[0]!, /idle: expected none beside audio/);
+  assert.deepEqual(refusal({ idle: 8, audio: undefined }), []);
+  const mixed = refusal({ idle: 8, audio: undefined, soundtrack: 'mix.wav' });
+  assert.match(mixed[0]!, /soundtrack: expected it together with audio or driving/);
 });

@@ -3,10 +3,12 @@
  * checks and their messages, the flags of the command line and their help, the keys of manifests with their JSON Schema, the
  * settings of a comparison's variants, what travels through a queue, and what tells clips apart.
  */
-import { extname } from 'node:path';
+import type { Writable } from 'node:stream';
 import { z } from 'zod';
 import { DRIVING_MODES } from '../../driving/driving-modes.ts';
 import { isPartList, MOTION_PARTS } from '../../driving/motion-parts.ts';
+import { exactFrameRate, readFrameRate } from '../../media/frame-rate.ts';
+import { FILE_ENDINGS, findOutputFormat, OUTPUT_NAME_EXPECTED } from '../../media/output-formats.ts';
 import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
 import { EMOTIONS_EXPECTED, isEmotions } from '../../motion/emotions.ts';
 import { STYLE_NAMES } from '../../motion/speaking-style.ts';
@@ -20,10 +22,6 @@ import type { ProgressEvent } from '../progress-event.ts';
 import { atLeastOneOf, atMostOneOf, needsOneOf, type OptionRule, outputIsNoInput } from './option-rules.ts';
 import { type OptionsOf, option } from './option-spec.ts';
 import { boolean, instance, integer, listOf, number, oneOf, path } from './option-types.ts';
-
-/** Containers that hold H.264 and AAC. */
-const OUTPUT_EXTENSIONS: readonly string[] = ['.mp4', '.m4v', '.mov'];
-const OUTPUT = 'the path of the video to write, ending in .mp4, .m4v or .mov';
 
 /** A LoRA many times as strong as trained is a slip of the pen. */
 const MAX_LORA_SCALE = 10;
@@ -53,7 +51,36 @@ export const CLIP_OPTIONS = {
     description: "Speech: any sound or video file; without one, the driving film's sound.",
     group: 'input',
     path: { to: 'input' },
-    flag: { help: 'speech: any sound or video file (required, unless a film or a motion file drives)' },
+    flag: {
+      alias: '--speech',
+      help: 'speech (also --speech): any sound or video file (required, unless a film, a motion file or --idle moves the face)',
+    },
+  }),
+  /** Sound that is heard in place of the speech, which moves the face: a mix with music, of the same length. @defaultValue the speech */
+  soundtrack: option(path('the path of a sound file as long as the speech'), {
+    description: 'Sound that is heard in place of the speech, as long as it: a mix with music.',
+    group: 'input',
+    otherwise: 'the speech',
+    path: { to: 'input' },
+    flag: {},
+  }),
+  /** Seconds of a silent clip, 0.5 to 3600, in which the face breathes, blinks and looks; its end leads back to its beginning. */
+  idle: option(number(0.5, 3600), {
+    description: 'Seconds of a silent clip that can be looped: the face breathes, blinks and looks.',
+    group: 'clip',
+    otherwise: 'none',
+    placeholder: true,
+    flag: {
+      value: 'seconds',
+      help: 'in place of speech: a silent clip, 0.5 to 3600 s, that can be looped: the face breathes, blinks and looks',
+    },
+  }),
+  /** Which sound track of the file with the speech, counted from 1. @defaultValue the one that the file names as its default */
+  audioTrack: option(integer(1, 64), {
+    description: 'Which sound track of the file with the speech, counted from 1.',
+    group: 'clip',
+    otherwise: "the file's default",
+    flag: { help: 'which sound track of the file with the speech, counted from 1' },
   }),
   /** Film of a person: its expression and head pose move the portrait, its sound becomes the clip's. */
   driving: option(path('the path of a film of a person'), {
@@ -113,17 +140,30 @@ export const CLIP_OPTIONS = {
     otherwise: 'the largest',
     flag: { help: 'which face of the film, counted from 1 at the left' },
   }),
-  /** Video to write: `.mp4`, `.m4v` or `.mov`. */
+  /** Video to write: a name of {@link OUTPUT_FORMATS}, such as `talk.mp4`, `frames/` or `-`. */
   output: option(
-    path(OUTPUT).refine((value) => OUTPUT_EXTENSIONS.includes(extname(value).toLowerCase()), OUTPUT),
+    path(OUTPUT_NAME_EXPECTED).refine((value) => findOutputFormat(value) !== undefined, OUTPUT_NAME_EXPECTED),
     {
-      description: 'Video to write: .mp4, .m4v or .mov.',
+      description: `Video to write: ${FILE_ENDINGS.join(', ')}; a name that ends in / is a folder of numbered PNGs.`,
       group: 'output',
       required: true,
       path: { to: 'output' },
-      flag: {},
+      flag: {
+        help: `video to write: ${FILE_ENDINGS.join(', ')}; NAME/ for a folder of PNGs, - for MP4 to standard output`,
+      },
     },
   ),
+  /**
+   * Quality on x264's scale, 0 (lossless) to 51; encoders of other files have what looks alike.
+   * @defaultValue 18; 10 with `source`
+   */
+  crf: option(integer(0, 51), {
+    description: "Quality of the video on x264's scale, less is better.",
+    group: 'output',
+    otherwise: '18, with --source 10',
+    key: 'value',
+    flag: { help: "quality on x264's scale, 0 (lossless) to 51" },
+  }),
   /** Folder of a bundle, or the name of an embedded or installed one. @defaultValue 'tiny' */
   bundle: option(path('the name of an embedded or installed bundle, or the path of a bundle folder'), {
     description: 'Networks to use: the name of a bundle, or its folder.',
@@ -241,13 +281,22 @@ export const CLIP_OPTIONS = {
     placeholder: true,
     flag: { help: 'seed of noise, head motion and blinks' },
   }),
-  /** Frames a second, 1 to 120. @defaultValue the bundle's */
+  /** Frames a second, 1 to 120; 29.97 and the like mean 30000/1001, exactly. @defaultValue the bundle's */
   fps: option(number(1, 120), {
-    description: 'Frames a second.',
+    description: 'Frames a second: a number, or a fraction such as 30000/1001, which 29.97 means, too.',
     group: 'clip',
     otherwise: "the bundle's",
     placeholder: true,
-    flag: {},
+    fromText: readFrameRate,
+    canonical: exactFrameRate,
+    flag: { help: 'frames a second, 1 to 120, or a fraction: 30000/1001, which 29.97 means, too' },
+  }),
+  /** Lets the clip's end lead back to its beginning, so that it can be shown again and again. @defaultValue false */
+  loop: option(boolean(), {
+    description: "Lets the clip's end lead back to its beginning, so that it can be shown again and again.",
+    group: 'clip',
+    otherwise: 'no, but for idle clips',
+    flag: { help: "let the clip's end lead back to its beginning" },
   }),
   /** Where the networks run; `auto` takes the first that opens. @defaultValue 'auto' */
   device: option(oneOf(DEVICE_CHOICES), {
@@ -351,6 +400,14 @@ export const CLIP_OPTIONS = {
     instance<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal),
     { description: 'Cancels the job.', group: 'run' },
   ),
+  /** Where the video goes whose `output` is `-`; it is not ended. */
+  stream: option(
+    instance<Writable>(
+      'a stream to write to',
+      (value) => typeof (value as Writable | null)?.write === 'function',
+    ),
+    { description: 'Where the video goes whose output is -.', group: 'run' },
+  ),
   /** Called on the caller's thread, in order. */
   onProgress: option(
     instance<(event: ProgressEvent) => void>('a function', (value) => typeof value === 'function'),
@@ -360,6 +417,39 @@ export const CLIP_OPTIONS = {
 
 type ClipValues = OptionsOf<typeof CLIP_OPTIONS>;
 
+/** What the kind of an output allows. */
+const OUTPUT_RULES: readonly OptionRule<ClipValues>[] = [
+  {
+    find: ({ output, stream }) => {
+      if (output !== '-' || stream !== undefined) return undefined;
+      const problem = { expected: ['a file name, or ', { option: 'stream' }, ' with -'], got: '- alone' };
+      return { option: 'output', problem };
+    },
+  },
+  {
+    find: ({ output, crf }) => {
+      if (output === undefined || crf === undefined) return undefined;
+      if (findOutputFormat(output)?.opaque.hasQuality !== false) return undefined;
+      const problem = {
+        expected: ['none with ', { option: 'output' }, ` ${output}, which is lossless`],
+        got: String(crf),
+      };
+      return { option: 'crf', problem };
+    },
+  },
+  {
+    find: ({ output, fps }) => {
+      const maxFps = output === undefined ? undefined : findOutputFormat(output)?.maxFps;
+      if (maxFps === undefined || fps === undefined || fps <= maxFps) return undefined;
+      const problem = {
+        expected: [`at most ${maxFps} with `, { option: 'output' }, ` ${output}`],
+        got: String(fps),
+      };
+      return { option: 'fps', problem };
+    },
+  },
+];
+
 /** Rules between options, in the order of messages. */
 export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
   atLeastOneOf<ClipValues>(['portrait', 'source'], 'the path of a picture with one clear face'),
@@ -368,12 +458,21 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
   atMostOneOf<ClipValues>(['source', 'driving']),
   atMostOneOf<ClipValues>(['source', 'motion']),
   atMostOneOf<ClipValues>(['source', 'headMotion']),
-  atLeastOneOf<ClipValues>(['audio', 'driving', 'motion'], 'the path of a speech recording'),
+  atLeastOneOf<ClipValues>(['audio', 'driving', 'motion', 'idle'], 'the path of a speech recording'),
   atMostOneOf<ClipValues>(['driving', 'motion']),
+  atMostOneOf<ClipValues>(['audio', 'idle']),
+  atMostOneOf<ClipValues>(['driving', 'idle']),
+  atMostOneOf<ClipValues>(['motion', 'idle']),
+  atMostOneOf<ClipValues>(['source', 'idle']),
+  // A film has its own end and beginning.
+  atMostOneOf<ClipValues>(['source', 'loop']),
+  needsOneOf<ClipValues>('soundtrack', ['audio', 'driving']),
+  ...OUTPUT_RULES,
   needsOneOf<ClipValues>('drivingParts', ['driving', 'motion']),
   needsOneOf<ClipValues>('drivingMode', ['driving', 'motion'], CLIP_OPTIONS.drivingMode.default),
   needsOneOf<ClipValues>('drivingGaps', ['driving'], CLIP_OPTIONS.drivingGaps.default),
   needsOneOf<ClipValues>('drivingFace', ['driving', 'source']),
+  needsOneOf<ClipValues>('audioTrack', ['audio', 'driving']),
   {
     find: ({ sampler, steps }) => {
       if (sampler === undefined || !DISTILLED_SAMPLERS.has(sampler)) return undefined;

@@ -33,6 +33,8 @@ interface OptionFlag {
   readonly name?: `--${string}`;
   /** Placeholder of the value. @defaultValue `n` for numbers, `name` for names, `file` for paths; none for a switch */
   readonly value?: string;
+  /** Another name that is understood. */
+  readonly alias?: `--${string}`;
   /** In place of the description; what it is without the flag is added to it. */
   readonly help?: string;
 }
@@ -58,6 +60,8 @@ export interface OptionSpec<T = unknown> {
    * it is, for the check of the type.
    */
   readonly fromText?: (text: string) => unknown;
+  /** The value that stands for all that mean the same; everything behind the check of the options sees this one. */
+  canonical?(value: T): T;
   readonly path?: OptionPath;
   /**
    * What of it tells clips apart: its value; the contents of the file that it names; nothing; `own` if the content key

@@ -53,6 +53,11 @@ export function instance<T>(expected: string, accepts: (value: unknown) => boole
   return z.custom<T>(accepts, expected);
 }
 
+/** A number, or the text if it is none. */
+export function parseNumber(text: string): number | string {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
+}
+
 /** `a, b or c`. */
 export function alternatives(names: readonly string[]): string {
   return names.join(', ').replace(/, (?=[^,]*$)/, ' or ');

@@ -39,7 +39,17 @@ test('what tells clips apart: contents of inputs, values, and nothing of place o
   for (const key of ['portrait', 'audio'] as const) assert.equal(contentOf(specOf(key)), 'contents');
   for (const key of ['bundle', 'loras'] as const) assert.equal(contentOf(specOf(key)), 'own');
   assert.deepEqual(by('none'), [
-    ...['output', 'bundleStore', 'device', 'threads', 'overwrite', 'ffmpegPath', 'signal', 'onProgress'],
+    ...[
+      'output',
+      'bundleStore',
+      'device',
+      'threads',
+      'overwrite',
+      'ffmpegPath',
+      'signal',
+      'stream',
+      'onProgress',
+    ],
   ]);
 });
 

@@ -1,0 +1,314 @@
+/**
+ * Loops over pixels as WebAssembly with 128-bit SIMD, in AssemblyScript; build-pixel-kernels.sh makes
+ * assets/kernels/pixels.wasm of it. The caller owns the memory and hands out places in it; nothing is allocated here.
+ * What each function does is described, and checked, by its plain form in test/image/pixel-kernels.test.ts.
+ */
+
+/** The four bytes at `place` as floats: red, green, blue, and one that is not used. */
+function floats(place: usize): v128 {
+  const bytes = v128.load32_zero(place);
+  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(bytes)));
+}
+
+/** A float this large has its unit in the last of its bits: what is added to it is rounded to an integer there. */
+const INTEGERS: f32 = 8388608;
+
+/** Red, green and blue of `values`, 0 to 255, rounded to the nearest, as the lowest three bytes. */
+function bytes(values: v128): u32 {
+  return lowestBytes(f32x4.add(values, f32x4.splat(INTEGERS)));
+}
+
+/** The lowest byte of each of four integers. */
+function lowestBytes(values: v128): u32 {
+  return i32x4.extract_lane(
+    i8x16.shuffle(values, values, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12),
+    0,
+  );
+}
+
+/** Writes one pixel; the byte behind it is overwritten too unless it is the `last` of its run. */
+function storePixel(place: usize, rgb: u32, last: bool): void {
+  if (last) {
+    store<u16>(place, <u16>rgb);
+    store<u8>(place, <u8>(rgb >> 16), 2);
+  } else {
+    store<u32>(place, rgb);
+  }
+}
+
+/** Bits of the shares by which neighbouring pixels count: as many as products with a byte leave in 16 and 32 bits. */
+const SHARE_BITS = 14;
+const SHARE_MASK: i64 = (1 << SHARE_BITS) - 1;
+/** Bits behind the point that a byte keeps between the two sums, so that it fits 16 bits with a sign. */
+const KEPT_BITS = 7;
+/** A place in pixels has so many bits behind the point. */
+const PLACE_BITS: i64 = 32;
+const PLACE_UNIT: f64 = 4294967296;
+
+/** Pairs of bytes, of one pixel and of the next, as pairs of 16-bit integers. */
+function pairs(place: usize): v128 {
+  const none = i32x4.splat(0);
+  const both = v128.load64_zero(place);
+  return i8x16.shuffle(both, none, 0, 16, 4, 16, 1, 16, 5, 16, 2, 16, 6, 16, 3, 16, 7, 16);
+}
+
+/** For pairs of integers: how much the second counts, and the first the rest of 1. */
+function shares(place: i64): v128 {
+  const second = <i32>((place >> (PLACE_BITS - SHARE_BITS)) & SHARE_MASK);
+  return i32x4.splat((second << 16) | ((1 << SHARE_BITS) - second));
+}
+
+/**
+ * Gives `count` pixels at `target`, three bytes each, the colours that a picture has along a line: bilinear, and beyond its
+ * edges those of the edge. In integers, less than 0.01 of a level from the exact colour before rounding.
+ *
+ * @param source - its pixels, four bytes each, with four more bytes behind the last.
+ * @param u - column of the first pixel, with pixel centres at halves, and `v` its row.
+ */
+export function sampleRun(
+  target: usize,
+  count: i32,
+  source: usize,
+  width: i32,
+  height: i32,
+  u: f64,
+  v: f64,
+  uStep: f64,
+  vStep: f64,
+): void {
+  const maxX = (<i64>width - 1) << PLACE_BITS;
+  const maxY = (<i64>height - 1) << PLACE_BITS;
+  const stride = <usize>width << 2;
+  const half = i32x4.splat(1 << (SHARE_BITS + KEPT_BITS - 1));
+  const stepX = <i64>(uStep * PLACE_UNIT);
+  const stepY = <i64>(vStep * PLACE_UNIT);
+  let column = <i64>((u - 0.5) * PLACE_UNIT);
+  let row = <i64>((v - 0.5) * PLACE_UNIT);
+  for (let k = 0; k < count; k++) {
+    const x = min<i64>(max<i64>(column, 0), maxX);
+    const y = min<i64>(max<i64>(row, 0), maxY);
+    const at = source + <usize>(y >> PLACE_BITS) * stride + (<usize>(x >> PLACE_BITS) << 2);
+    // At the right and lower edges the next pixel counts nothing, whatever it is.
+    const below = y < maxY ? at + stride : at;
+    const across = shares(x);
+    const upper = i32x4.shr_u(i32x4.dot_i16x8_s(pairs(at), across), SHARE_BITS - KEPT_BITS);
+    const lower = i32x4.shr_u(i32x4.dot_i16x8_s(pairs(below), across), SHARE_BITS - KEPT_BITS);
+    const colour = i32x4.dot_i16x8_s(v128.or(upper, i32x4.shl(lower, 16)), shares(y));
+    const rounded = i32x4.shr_u(i32x4.add(colour, half), SHARE_BITS + KEPT_BITS);
+    storePixel(target, lowestBytes(rounded), k == count - 1);
+    target += 3;
+    column += stepX;
+    row += stepY;
+  }
+}
+
+/** Interleaves three planes of `count` floats each to four floats a pixel, the fourth 0. */
+export function interleave(target: usize, planes: usize, count: i32): void {
+  const green = planes + (<usize>count << 2);
+  const blue = green + (<usize>count << 2);
+  for (let i: usize = 0; i < <usize>count << 2; i += 4) {
+    let pixel = f32x4.splat(0);
+    pixel = f32x4.replace_lane(pixel, 0, load<f32>(planes + i));
+    pixel = f32x4.replace_lane(pixel, 1, load<f32>(green + i));
+    pixel = f32x4.replace_lane(pixel, 2, load<f32>(blue + i));
+    v128.store(target + (i << 2), pixel);
+  }
+}
+
+/**
+ * One row of a mask, enlarged: `count` floats at `target`.
+ *
+ * @param upper - the row of cells above; `lower` the one below, of which the share `fraction` counts.
+ * @param low - for each pixel the cell to its left, int32; `high` to its right; `fractions` the share of that.
+ * @param fade - for each pixel what its value is multiplied with, and by `scale`.
+ */
+export function maskRow(
+  target: usize,
+  count: i32,
+  upper: usize,
+  lower: usize,
+  fraction: f32,
+  low: usize,
+  high: usize,
+  fractions: usize,
+  fade: usize,
+  scale: f32,
+): void {
+  for (let i: usize = 0; i < <usize>count << 2; i += 4) {
+    const left = <usize>load<i32>(low + i) << 2;
+    const right = <usize>load<i32>(high + i) << 2;
+    const share = load<f32>(fractions + i);
+    const above = load<f32>(upper + left) * (1 - share) + load<f32>(upper + right) * share;
+    const below = load<f32>(lower + left) * (1 - share) + load<f32>(lower + right) * share;
+    store<f32>(target + i, scale * load<f32>(fade + i) * (above * (1 - fraction) + below * fraction));
+  }
+}
+
+/**
+ * Adds to `count` pixels at `target`, three bytes each, a row of a picture of floats, enlarged bilinearly.
+ *
+ * @param upper - the row of that picture above, four floats a pixel; `lower` the one below, of which `fraction` counts.
+ * @param low - for each pixel the pixel to its left, int32; `high` to its right; `fractions` the share of that.
+ * @param strengths - for each pixel what the added colour is multiplied with; where it is 0, the pixel stays.
+ */
+export function addRow(
+  target: usize,
+  count: i32,
+  upper: usize,
+  lower: usize,
+  fraction: f32,
+  low: usize,
+  high: usize,
+  fractions: usize,
+  strengths: usize,
+): void {
+  const fy = f32x4.splat(fraction);
+  const none = f32x4.splat(0);
+  const full = f32x4.splat(255);
+  for (let i: usize = 0; i < <usize>count << 2; i += 4, target += 3) {
+    const strength = load<f32>(strengths + i);
+    if (strength == 0) continue;
+    const left = <usize>load<i32>(low + i) << 4;
+    const right = <usize>load<i32>(high + i) << 4;
+    const fx = v128.load32_splat(fractions + i);
+    const a = v128.load(upper + left);
+    const c = v128.load(lower + left);
+    const above = f32x4.add(a, f32x4.mul(f32x4.sub(v128.load(upper + right), a), fx));
+    const below = f32x4.add(c, f32x4.mul(f32x4.sub(v128.load(lower + right), c), fx));
+    const added = f32x4.add(above, f32x4.mul(f32x4.sub(below, above), fy));
+    const value = f32x4.add(floats(target), f32x4.mul(added, f32x4.splat(strength)));
+    const rgb = bytes(f32x4.min(f32x4.max(value, none), full));
+    // The next pixel has not been read yet.
+    storePixel(target, rgb, true);
+  }
+}
+
+/**
+ * Y′CbCr of ITU-R BT.709 in the narrow range from two rows of pixels, three bytes each: two rows of luma, one of each chroma
+ * with a sample for four pixels, their mean.
+ *
+ * @param count - pixels of a row, even.
+ */
+export function toYuv420(
+  upper: usize,
+  lower: usize,
+  count: i32,
+  lumaUpper: usize,
+  lumaLower: usize,
+  blue: usize,
+  red: usize,
+): void {
+  for (let i = 0; i < count; i += 2) {
+    const a = colourAt(upper);
+    const b = colourAt(upper + 3);
+    const c = colourAt(lower);
+    const d = colourAt(lower + 3);
+    store<u16>(lumaUpper, luma(a) | (luma(b) << 8));
+    store<u16>(lumaLower, luma(c) | (luma(d) << 8));
+    const sum = i32x4.add(i32x4.add(a, b), i32x4.add(c, d));
+    const r = i32x4.extract_lane(sum, 0);
+    const g = i32x4.extract_lane(sum, 1);
+    const bl = i32x4.extract_lane(sum, 2);
+    store<u8>(blue, ((-CB_R * r - CB_G * g + CB_B * bl + CHROMA_ROUND) >> (SHIFT + 2)) + 128);
+    store<u8>(red, ((CR_R * r - CR_G * g - CR_B * bl + CHROMA_ROUND) >> (SHIFT + 2)) + 128);
+    upper += 6;
+    lower += 6;
+    lumaUpper += 2;
+    lumaLower += 2;
+    blue += 1;
+    red += 1;
+  }
+}
+
+/** Bits behind the point of the coefficients. */
+const SHIFT = 15;
+const LUMA_ROUND = 1 << (SHIFT - 1);
+const CHROMA_ROUND = 1 << (SHIFT + 1);
+// 219/255 of 0.2126, 0.7152 and 0.0722; 224/255 of the chroma's, whose sum is 0: times 2^15, rounded.
+const Y_R = 5983;
+const Y_G = 20127;
+const Y_B = 2032;
+const CB_R = 3298;
+const CB_G = 11094;
+const CB_B = 14392;
+const CR_R = 14392;
+const CR_G = 13072;
+const CR_B = 1320;
+
+function colourAt(place: usize): v128 {
+  let colour = i32x4.splat(0);
+  colour = i32x4.replace_lane(colour, 0, load<u8>(place));
+  colour = i32x4.replace_lane(colour, 1, load<u8>(place, 1));
+  return i32x4.replace_lane(colour, 2, load<u8>(place, 2));
+}
+
+function luma(colour: v128): u16 {
+  const r = i32x4.extract_lane(colour, 0);
+  const g = i32x4.extract_lane(colour, 1);
+  const b = i32x4.extract_lane(colour, 2);
+  return <u16>(((Y_R * r + Y_G * g + Y_B * b + LUMA_ROUND) >> SHIFT) + 16);
+}
+
+/** Bytes as floats, 255 at 1 and 0 at −1. */
+function signed(values: v128): v128 {
+  return f32x4.sub(f32x4.mul(f32x4.convert_i32x4_u(values), f32x4.splat(<f32>(1 / 127.5))), f32x4.splat(1));
+}
+
+/**
+ * Three planes of `count` floats in [−1, 1], one after another, from pixels of three bytes.
+ *
+ * @param source - `count` pixels, with four more bytes behind the last.
+ * @param count - a multiple of 4.
+ */
+export function toPlanes(planes: usize, source: usize, count: i32): void {
+  const none = i32x4.splat(0);
+  const green = planes + (<usize>count << 2);
+  const blue = green + (<usize>count << 2);
+  for (let i: usize = 0; i < <usize>count << 2; i += 16, source += 12) {
+    const four = v128.load(source);
+    v128.store(planes + i, signed(i8x16.shuffle(four, none, 0, 16, 16, 16, 3, 16, 16, 16, 6, 16, 16, 16, 9, 16, 16, 16)));
+    v128.store(green + i, signed(i8x16.shuffle(four, none, 1, 16, 16, 16, 4, 16, 16, 16, 7, 16, 16, 16, 10, 16, 16, 16)));
+    v128.store(blue + i, signed(i8x16.shuffle(four, none, 2, 16, 16, 16, 5, 16, 16, 16, 8, 16, 16, 16, 11, 16, 16, 16)));
+  }
+}
+
+/** One plane of `count` floats in [−1, 1] from bytes; `count` is a multiple of 4. */
+export function toPlane(plane: usize, source: usize, count: i32): void {
+  for (let i: usize = 0; i < <usize>count; i += 4) {
+    const four = v128.load32_zero(source + i);
+    v128.store(plane + (i << 2), signed(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(four))));
+  }
+}
+
+/**
+ * One row of a drawing, made smaller or larger bilinearly in OpenCV's integer arithmetic; black pixels are left as they are.
+ *
+ * @param target - the row's first pixel, three bytes each; columns `from` to `to`, both included, are drawn.
+ * @param top - the row of the source above, with a byte behind its last; `bottom` the one below, of which `below`/2048 count.
+ * @param left - for each column the pixel of the source to its left, int32; `right` to its right; `shares`/2048 the share of that.
+ */
+export function resizeRow(
+  target: usize,
+  from: i32,
+  to: i32,
+  top: usize,
+  bottom: usize,
+  below: i32,
+  left: usize,
+  right: usize,
+  shares: usize,
+): void {
+  for (let x: usize = from; x <= <usize>to; x++) {
+    const first = <usize>load<i32>(left + (x << 2)) * 3;
+    const second = <usize>load<i32>(right + (x << 2)) * 3;
+    const drawn = load<u32>(top + first) | load<u32>(top + second) | load<u32>(bottom + first) | load<u32>(bottom + second);
+    if ((drawn & 0xffffff) == 0) continue;
+    const share = load<i32>(shares + (x << 2));
+    for (let c: usize = 0; c < 3; c++) {
+      const upper = <i32>load<u8>(top + first + c) * (2048 - share) + <i32>load<u8>(top + second + c) * share;
+      const lower = <i32>load<u8>(bottom + first + c) * (2048 - share) + <i32>load<u8>(bottom + second + c) * share;
+      const sum = (((2048 - below) * (upper >> 4)) >> 16) + ((below * (lower >> 4)) >> 16);
+      store<u8>(target + x * 3 + c, (sum + 2) >> 2);
+    }
+  }
+}

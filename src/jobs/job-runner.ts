@@ -1,0 +1,153 @@
+/** Runs jobs on this machine as they come: who is next, what is tried again, what waits for space on the disk. */
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import PQueue from 'p-queue';
+import type { AnimateResult } from '../pipeline/animate-options.ts';
+import type { ProgressEvent } from '../pipeline/progress-event.ts';
+import type { JobState } from './batch-events.ts';
+import type { ClipRenderer } from './clip-renderer.ts';
+import { FileHashes } from './content-key.ts';
+import { executeJob } from './execute-job.ts';
+import { describeFailure, type JobFailure } from './job-failure.ts';
+import type { RecordedClip } from './job-folder.ts';
+import { CLIPS_PER_LANE, Lanes } from './lanes.ts';
+import type { BatchJob } from './manifest.ts';
+
+/** What became of a job that succeeded. */
+export interface JobSuccess {
+  /** The video was there before. */
+  readonly reused: boolean;
+  readonly clip: RecordedClip;
+  /** Of this rendering, where it took place here. */
+  readonly result?: AnimateResult | undefined;
+  /** Who rendered it, where others do. */
+  readonly worker?: string | undefined;
+  /** Where the rest of the result stayed with the worker. */
+  readonly denoiseSeconds?: number | undefined;
+}
+
+/** Is told what happens to one job. */
+export interface JobObserver {
+  /** An attempt begins. */
+  begin(): void;
+  setState(state: JobState, known?: Partial<RecordedClip>): void;
+  progress(event: ProgressEvent): void;
+  /** Frames that come from checkpoints. */
+  resumed(frames: number): void;
+  done(success: JobSuccess): void;
+  /** @returns the number of attempts so far. */
+  failedAttempt(failure: JobFailure): number;
+  cancelled(): void;
+}
+
+/** How a job ended. `paused`: the disk is full. */
+export type JobOutcome = 'done' | 'failed' | 'paused' | 'cancelled';
+
+/** Options of {@link JobRunner}. */
+export interface JobRunnerOptions {
+  readonly stateFolder: string;
+  /** Clips that are rendered at the same time, each with an engine of its own. */
+  readonly concurrency: number;
+  readonly openRenderer: () => Promise<ClipRenderer>;
+  /** Seconds before the second attempt; doubled for each one after it. */
+  readonly retryDelay: number;
+  /** Ends all jobs; their checkpoints stay. */
+  readonly signal: AbortSignal;
+  /** Called when a job has failed for good, before another begins. */
+  readonly onFailed?: ((job: BatchJob) => void) | undefined;
+}
+
+/** What holds for one job. */
+export interface RunOptions {
+  /** Ends this job alone; its checkpoints stay. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const MAX_RETRY_DELAY = 60;
+
+/** Runs jobs from {@link JobRunner.start} on; of those that wait, the one with the highest priority comes first. */
+export class JobRunner {
+  readonly #options: JobRunnerOptions;
+  readonly #hashes = new FileHashes();
+  readonly #lanes: Lanes;
+  readonly #queue: PQueue;
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+    this.#lanes = new Lanes(options.concurrency, options.openRenderer);
+    this.#queue = new PQueue({ concurrency: options.concurrency * CLIPS_PER_LANE, autoStart: false });
+  }
+
+  /** Begins with what has been asked for. */
+  start(): void {
+    this.#queue.start();
+  }
+
+  /** All attempts at one job; between two of them its place in the queue is free. */
+  async run(job: BatchJob, observer: JobObserver, options: RunOptions = {}): Promise<JobOutcome> {
+    const { priority } = job;
+    const signal = options.signal
+      ? AbortSignal.any([this.#options.signal, options.signal])
+      : this.#options.signal;
+    for (;;) {
+      const next = await this.#queue.add(() => this.#attempt(job, observer, signal), { priority });
+      if (typeof next === 'string') return next;
+      await sleep(next * 1000, undefined, { signal }).catch(() => {}); // the next attempt sees that it is over
+    }
+  }
+
+  /** Ends all renderers; to be called when no job runs. */
+  dispose(): Promise<void> {
+    return this.#lanes.dispose();
+  }
+
+  /** One attempt. @returns how the job ended, or after how many seconds another attempt is to follow. */
+  async #attempt(job: BatchJob, observer: JobObserver, signal: AbortSignal): Promise<JobOutcome | number> {
+    const { stateFolder, retryDelay, onFailed } = this.#options;
+    if (signal.aborted) {
+      observer.cancelled();
+      return 'cancelled';
+    }
+    let failure: unknown;
+    let lease: Awaited<ReturnType<Lanes['lease']>> | undefined;
+    observer.begin();
+    try {
+      lease = await this.#lanes.lease();
+      const { renderer, whilePreparing } = lease;
+      const finished = await executeJob(job, {
+        stateFolder,
+        hashes: this.#hashes,
+        renderer,
+        signal,
+        lock: true,
+        whilePreparing,
+        onState: (state, known) => observer.setState(state, known),
+        onProgress: (event) => observer.progress(event),
+        onResume: (frames) => observer.resumed(frames),
+      });
+      observer.done(finished);
+      return 'done';
+    } catch (error) {
+      failure = error;
+      if (signal.aborted) {
+        observer.cancelled();
+        return 'cancelled';
+      }
+      const described = await describeFailure(error, path.dirname(job.options.output));
+      const attempts = observer.failedAttempt(described);
+      if (described.kind === 'disk-full') {
+        observer.setState('paused');
+        return 'paused';
+      }
+      if (described.kind === 'passing' && attempts < job.attempts) {
+        observer.setState('waiting');
+        return Math.min(MAX_RETRY_DELAY, retryDelay * 2 ** (attempts - 1));
+      }
+      observer.setState('failed');
+      onFailed?.(job);
+      return 'failed';
+    } finally {
+      await lease?.release(signal.aborted ? undefined : failure);
+    }
+  }
+}

@@ -1,0 +1,239 @@
+/** From the fields of a request to the options of a clip: everything that is wrong is told at once, and no path is taken. */
+import { HEAD_MOTIONS } from '../pipeline/head-motions.ts';
+import {
+  isNumeric,
+  isOption,
+  JOB_OPTION_KEYS,
+  type JobOptionKey,
+  keysWhere,
+  type OptionKey,
+  specOf,
+} from '../pipeline/options/clip-keys.ts';
+import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
+import { findInvalidOptions } from '../pipeline/resolve-options.ts';
+import { type FieldProblem, fieldError } from './problem.ts';
+import { type FormValues, ReceivedFile } from './receive-form.ts';
+import { findSample } from './samples.ts';
+import type { UploadFacts, UploadStore } from './upload-store.ts';
+
+/** Where results go is the server's to say. */
+const OWN_KEYS: readonly string[] = ['output', 'overwrite'];
+
+/** Options that clients may set, in the order of the table. */
+export const CLIENT_KEYS: readonly JobOptionKey[] = JOB_OPTION_KEYS.filter(
+  (key) => !OWN_KEYS.includes(key) && specOf(key).path?.to !== 'folder',
+);
+
+/** Fields beside those of the clip. */
+const EXTRA_FIELDS = ['name', 'webhook'] as const;
+const MAX_NAME_LENGTH = 200;
+
+/** What a file has to be for an option, and how that is said. */
+interface FileNeed {
+  readonly expected: string;
+  readonly accepts: (facts: UploadFacts) => boolean;
+}
+
+const PICTURE: FileNeed = { expected: 'a picture', accepts: ({ kind }) => kind === 'picture' };
+const SOUND: FileNeed = {
+  expected: 'sound, or a film with sound',
+  accepts: ({ kind, hasSound }) => kind === 'sound' || (kind === 'film' && hasSound !== false),
+};
+const FILM: FileNeed = { expected: 'a film', accepts: ({ kind }) => kind === 'film' };
+const MOTION: FileNeed = { expected: 'a motion file', accepts: ({ kind }) => kind === 'motion' };
+const WEIGHTS: FileNeed = { expected: 'a safetensors file', accepts: ({ kind }) => kind === 'weights' };
+const NEEDS: Partial<Record<OptionKey, FileNeed>> = {
+  portrait: PICTURE,
+  source: FILM,
+  audio: SOUND,
+  driving: FILM,
+  motion: MOTION,
+  headMotion: MOTION,
+  loras: WEIGHTS,
+};
+
+/** Options that files are given for. */
+export const FILE_KEYS: readonly OptionKey[] = keysWhere((_, key) => NEEDS[key] !== undefined);
+
+/** A file that a clip is made of, by its id, with the client's name for it. */
+export interface FileReference {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What a client asks for; can be written as JSON. */
+export interface ClipRequest {
+  readonly name?: string;
+  readonly webhook?: string;
+  /** Options with ids in place of paths. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Every file that `options` name. */
+  readonly files: readonly FileReference[];
+}
+
+/** What a request is checked against. */
+export interface RequestSurroundings {
+  readonly uploads: UploadStore;
+  /** Names of bundles that can be used. */
+  readonly bundles: readonly string[];
+  /** Whether notes may go to a URL; a sentence about what is wrong with it otherwise. */
+  readonly refuseWebhook: (url: string) => string | undefined;
+}
+
+/**
+ * Reads and checks a form.
+ *
+ * @throws {@link RequestError} with all fields that are wrong.
+ */
+export function readClipRequest(form: FormValues, surroundings: RequestSurroundings): ClipRequest {
+  const reader = new RequestReader(surroundings);
+  return reader.read(form);
+}
+
+class RequestReader {
+  readonly #surroundings: RequestSurroundings;
+  readonly #problems: FieldProblem[] = [];
+  readonly #files = new Map<string, FileReference>();
+
+  constructor(surroundings: RequestSurroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  read(form: FormValues): ClipRequest {
+    const options: Record<string, unknown> = {};
+    const extra: Record<string, string> = {};
+    for (const [field, values] of form) {
+      if ((EXTRA_FIELDS as readonly string[]).includes(field)) {
+        const text = this.#only(field, values);
+        if (text !== undefined) extra[field] = this.#readExtra(field, text) ?? '';
+      } else if (isOption(field) && (CLIENT_KEYS as readonly string[]).includes(field)) {
+        const value = this.#readOption(field, values);
+        if (value !== undefined) options[field] = value;
+      } else if (isOption(field)) {
+        this.#refuse(field, 'expected an option of the clip, got one that the server sets itself');
+      } else if (values.length > 0) {
+        options[field] = values[0]; // unknown: told with a suggestion by the check below
+      }
+    }
+    const told = new Set(this.#problems.map(({ field }) => field));
+    for (const { option, message } of findInvalidOptions({ ...options, output: 'clip.mp4' })) {
+      if (!told.has(option)) this.#problems.push({ field: option, detail: message });
+    }
+    if (this.#problems.length > 0) throw fieldError(this.#problems);
+    return {
+      ...(extra.name && { name: extra.name }),
+      ...(extra.webhook && { webhook: extra.webhook }),
+      options,
+      files: [...this.#files.values()],
+    };
+  }
+
+  #refuse(field: string, what: string): void {
+    this.#problems.push({ field, detail: `Cannot use ${field}: ${what}` });
+  }
+
+  /** The value of a field that may be given once. */
+  #only(field: string, values: readonly unknown[]): unknown {
+    const given = values.filter((value) => value !== '' && value !== null && value !== undefined);
+    if (given.length > 1) this.#refuse(field, `expected it once, got it ${given.length} times`);
+    return given.length === 1 ? given[0] : undefined;
+  }
+
+  #readExtra(field: string, value: unknown): string | undefined {
+    if (typeof value !== 'string' || value.length > MAX_NAME_LENGTH || /\p{Cc}/u.test(value)) {
+      this.#refuse(field, `expected at most ${MAX_NAME_LENGTH} characters of text`);
+      return undefined;
+    }
+    const refusal = field === 'webhook' ? this.#surroundings.refuseWebhook(value) : undefined;
+    if (refusal !== undefined) this.#refuse(field, refusal);
+    return value.trim();
+  }
+
+  #readOption(key: OptionKey, values: readonly unknown[]): unknown {
+    const { path, repeatable } = specOf(key);
+    if (path?.to === 'items') return this.#readItems(key, values);
+    if (repeatable) return values.map((value) => readValue(key, value));
+    const value = this.#only(key, values);
+    if (value === undefined) return undefined;
+    if (path?.to === 'input') return this.#readFile(key, value);
+    if (path?.to === 'name') return this.#readName(key, value);
+    if (value instanceof ReceivedFile) {
+      this.#refuse(key, 'expected a value, got a file');
+      return undefined;
+    }
+    return readValue(key, value);
+  }
+
+  /** A name from a list; what may also be a file takes one. */
+  #readName(key: OptionKey, value: unknown): unknown {
+    const names = key === 'bundle' ? this.#surroundings.bundles : HEAD_MOTIONS;
+    if (typeof value === 'string' && (names as readonly string[]).includes(value)) return value;
+    if (NEEDS[key] !== undefined) return this.#readFile(key, value, ` or one of ${alternatives(names)}`);
+    this.#refuse(key, `expected ${alternatives(names)}, got ${show(value)}`);
+    return undefined;
+  }
+
+  /** Files with something to be said of each: `id` or `id:scale`, or objects with `id`. */
+  #readItems(key: OptionKey, values: readonly unknown[]): unknown {
+    const items = values.filter((value) => value !== '' && value !== null);
+    return items.map((value) => {
+      if (value instanceof ReceivedFile) return { path: this.#readFile(key, value), scale: 1 };
+      if (typeof value === 'string') {
+        const [, id = '', scale] = /^(.*?)(?::([+-]?[\d.]+))?$/.exec(value) ?? [];
+        return { path: this.#readFile(key, id), scale: scale === undefined ? 1 : parseNumber(scale) };
+      }
+      const { id, scale = 1 } = (typeof value === 'object' ? value : {}) as { id?: unknown; scale?: unknown };
+      return { path: this.#readFile(key, id), scale };
+    });
+  }
+
+  /** @returns the id of a file that fits. */
+  #readFile(key: OptionKey, value: unknown, otherwise = ''): string {
+    const { expected, accepts } = NEEDS[key]!;
+    const found = this.#find(value);
+    if (found === undefined) {
+      this.#refuse(
+        key,
+        `expected ${expected}, or the id of one that was uploaded${otherwise}, got ${show(value)}`,
+      );
+    } else if (!accepts(found)) {
+      const got = {
+        picture: 'a picture',
+        sound: 'sound',
+        film: 'a film without sound',
+        motion: 'a motion file',
+        weights: 'weights',
+      };
+      this.#refuse(
+        key,
+        `expected ${expected}${otherwise}, got ${found.kind === 'film' && key !== 'audio' ? 'a film' : got[found.kind]}`,
+      );
+    } else {
+      this.#files.set(found.id, { id: found.id, name: found.name });
+    }
+    return found?.id ?? 'none'; // a value of the right type: what is wrong has been told
+  }
+
+  #find(value: unknown): (FileReference & UploadFacts) | undefined {
+    if (value instanceof ReceivedFile) return value.upload;
+    if (typeof value !== 'string') return undefined;
+    return this.#surroundings.uploads.get(value) ?? findSample(value);
+  }
+}
+
+/** Text as the option's own type; JSON has it already, and what cannot be read is for the check of the type. */
+function readValue(key: OptionKey, value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const { fromText, type } = specOf(key);
+  if (fromText !== undefined) return fromText(value);
+  if (isNumeric(key)) return parseNumber(value.trim());
+  if (kindOfType(type) === 'boolean') {
+    if (/^(true|on|1)$/i.test(value)) return true;
+    if (/^(false|off|0)$/i.test(value)) return false;
+  }
+  return value;
+}
+
+function show(value: unknown): string {
+  return value instanceof ReceivedFile ? 'another file' : showValue(value);
+}

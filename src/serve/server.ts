@@ -1,0 +1,274 @@
+/** The server: opens its folder, goes on with what was not finished, answers, and ends in good order. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { routePath } from 'hono/route';
+import type { StoredBundle } from '../bundles/bundle-store.ts';
+import { EnvironmentError } from '../errors.ts';
+import type { ClipRenderer } from '../jobs/clip-renderer.ts';
+import { JobRunner } from '../jobs/job-runner.ts';
+import { locateFfmpeg } from '../media/ffmpeg-path.ts';
+import type { DeviceName } from '../pipeline/animate-options.ts';
+import { ClipBoard } from './clip-board.ts';
+import { DataFolder } from './data-folder.ts';
+import { Guard } from './guard.ts';
+import { Metrics } from './metrics.ts';
+import { asRequestError, problemResponse, RequestError } from './problem.ts';
+import { Quota } from './quota.ts';
+import { addClipRoutes } from './routes/clip-routes.ts';
+import { addSystemRoutes } from './routes/system-routes.ts';
+import { addUploadRoutes } from './routes/upload-routes.ts';
+import {
+  checkServeOptions,
+  DEFAULT_HOST,
+  DEFAULT_LIMITS,
+  DEFAULT_PORT,
+  isLoopback,
+  type ServeOptions,
+} from './serve-options.ts';
+import type { Planner, ServeEnv, ServerState } from './server-state.ts';
+import { UploadStore } from './upload-store.ts';
+
+/** What the surroundings of a server give it; tests give other things. */
+export interface ServeParts {
+  readonly version: string;
+  /** Called once for each clip that is rendered at the same time, and again after an engine has failed. */
+  readonly openRenderer: (options: {
+    readonly device: DeviceName;
+    readonly threads: number | undefined;
+    readonly onNotice: (message: string) => void;
+  }) => Promise<ClipRenderer>;
+  readonly planner: Planner;
+  readonly listBundles: () => Promise<readonly StoredBundle[]>;
+  /** Where ffmpeg is looked for. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A server that answers. */
+export interface RunningServer {
+  /** `http://127.0.0.1:7860` */
+  readonly url: string;
+  /** The address of the page, with the token if one is needed. */
+  readonly link: string;
+  /**
+   * Takes no more work, lets what runs go on for the grace period, keeps checkpoints of the rest, and ends.
+   *
+   * @param now - aborts to skip the grace period.
+   */
+  stop(now?: AbortSignal): Promise<void>;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Of a whole request; uploads that stall end much earlier. */
+const REQUEST_TIMEOUT_MS = 3600_000;
+/** A connection over which nothing goes, in either direction. */
+const SILENT_MS = 120_000;
+const MAX_CONNECTIONS = 2000;
+const CLOSE_MS = 500;
+const RETRY_SECONDS = 1;
+
+/**
+ * Starts a server.
+ *
+ * @throws {@link InvalidOptionError} if an option is out of range.
+ * @throws {@link EnvironmentError} if the folder is in use or cannot be written, or the address is taken.
+ */
+export async function startServer(options: ServeOptions, parts: ServeParts): Promise<RunningServer> {
+  checkServeOptions(options);
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, concurrency = 1, graceSeconds = 5 } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const onEvent = options.onEvent ?? (() => {});
+  const data = await DataFolder.open(options.dataFolder);
+  try {
+    const token = options.token ?? (isLoopback(host) ? undefined : await data.token());
+    const quota = new Quota(data, limits.dataBytes);
+    const metrics = new Metrics();
+    const uploads = await UploadStore.open({
+      folder: data.uploads,
+      limits,
+      ffmpeg: () =>
+        locateFfmpeg({
+          env: { ...parts.env, ...(options.ffmpegPath && { FFMPEG_PATH: options.ffmpegPath }) },
+        }),
+      makeRoom: (bytes) => quota.makeRoom(bytes),
+    });
+    const over = new AbortController();
+    const engine = new JobRunner({
+      stateFolder: data.state,
+      concurrency,
+      retryDelay: RETRY_SECONDS,
+      signal: over.signal,
+      openRenderer: () =>
+        parts.openRenderer({
+          device: options.device ?? 'auto',
+          threads: options.threads,
+          onNotice: (message) => onEvent({ type: 'notice', message }),
+        }),
+    });
+    const board = await ClipBoard.open({
+      ...{ data, uploads, engine, onEvent, clipsPerClient: limits.clipsPerClient },
+      ...{ bundleStore: options.bundleStore, ffmpegPath: options.ffmpegPath },
+      onEnded: ({ record: { state, result } }) => {
+        metrics.clipEnded(state, result?.frames ?? 0, result?.seconds ?? 0);
+        void quota.settle();
+      },
+    });
+    quota.watch({ uploads, board });
+    await quota.settle();
+    const state: ServerState = {
+      ...{ options, limits, data, uploads, board, quota, metrics, onEvent, isStopping: false },
+      ...{ version: parts.version, planner: parts.planner, listBundles: parts.listBundles },
+    };
+    const guard = new Guard({ host, token, allowedHosts: options.allowedHosts ?? [] });
+    const server = await listen(createApp(state, guard), host, port);
+    const url = urlOf(host, server);
+    const link = token === undefined ? url : `${url}/?token=${encodeURIComponent(token)}`;
+    onEvent({ type: 'listening', url, link, data: data.path });
+    engine.start();
+    let stopping: Promise<void> | undefined;
+    const stop = async (now: AbortSignal): Promise<void> => {
+      state.isStopping = true;
+      onEvent({ type: 'draining', seconds: graceSeconds });
+      await board.stop(graceSeconds, now);
+      over.abort(new Error('the server stops'));
+      await Promise.all([engine.dispose(), parts.planner.dispose()]);
+      await close(server);
+      data.release();
+      onEvent({ type: 'closed' });
+    };
+    return {
+      url,
+      link,
+      stop: (now = new AbortController().signal) => {
+        stopping ??= stop(now);
+        return stopping;
+      },
+    };
+  } catch (error) {
+    data.release();
+    throw error;
+  }
+}
+
+const PUBLIC_PATHS = new Set(['/healthz', '/readyz']);
+
+/** What is said with every answer. */
+const HEADERS: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'x-frame-options': 'DENY',
+  'permissions-policy': 'camera=(self), microphone=(self), geolocation=()',
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; " +
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+};
+
+/** The application, without a port. */
+export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
+  const app = new Hono<ServeEnv>();
+  app.use(async (context, next) => {
+    const begin = performance.now();
+    await next();
+    for (const [name, value] of Object.entries(HEADERS)) {
+      if (!context.res.headers.has(name)) context.res.headers.set(name, value);
+    }
+    if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
+    const ms = performance.now() - begin;
+    const { method } = context.req;
+    const matched = routePath(context, -1);
+    const route = matched.includes('*') ? 'none' : matched;
+    state.metrics.request(method, route, context.res.status, ms / 1000);
+    state.onEvent({
+      type: 'request',
+      method,
+      route,
+      status: context.res.status,
+      ms: Math.round(ms * 10) / 10,
+    });
+  });
+  app.use(async (context, next) => {
+    guard.checkOrigin(context.req.raw, context.env.incoming.headers.host);
+    if (!PUBLIC_PATHS.has(context.req.path)) guard.checkToken(context.req.raw);
+    await next();
+  });
+  addSystemRoutes(app, state);
+  addUploadRoutes(app, state);
+  addClipRoutes(app, state);
+  app.notFound((context) => {
+    const { path, method } = context.req;
+    const others = app.routes.filter((route) => route.method !== 'ALL' && fits(route.path, path));
+    if (others.length === 0) {
+      return problemResponse(
+        new RequestError('not-found', 'Cannot find the page: there is nothing of this name'),
+      );
+    }
+    const allow = [...new Set(others.map((route) => route.method))].join(', ');
+    return problemResponse(
+      new RequestError('method-not-allowed', `Cannot do ${method} here: expected ${allow}`, {
+        headers: { allow },
+      }),
+    );
+  });
+  app.onError((error) => {
+    const known = asRequestError(error);
+    if (known.kind === 'unexpected')
+      state.onEvent({ type: 'notice', message: `error: ${error.stack ?? error.message}` });
+    return problemResponse(known);
+  });
+  return app;
+}
+
+function fits(pattern: string, path: string): boolean {
+  const [a, b] = [pattern, path].map((text) => text.split('/'));
+  return a!.length === b!.length && a!.every((part, i) => part.startsWith(':') || part === b![i]);
+}
+
+async function listen(app: Hono<ServeEnv>, host: string, port: number): Promise<Server> {
+  const handle = getRequestListener(app.fetch as never, { overrideGlobalObjects: false });
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1000,
+      keepAliveTimeout: 5000,
+      maxHeaderSize: 16_384,
+      requireHostHeader: true,
+    },
+    (incoming, outgoing) => void handle(incoming, outgoing),
+  );
+  server.timeout = SILENT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const got =
+        cause.code === 'EADDRINUSE'
+          ? 'one that another program uses; choose another with --port'
+          : `an error (${cause.code})`;
+      reject(
+        new EnvironmentError(`Cannot listen on ${host} port ${port}: expected a free address, got ${got}`, {
+          cause,
+        }),
+      );
+    });
+    server.listen(port, host, resolve);
+  });
+  return server;
+}
+
+function urlOf(host: string, server: Server): string {
+  const { port } = server.address() as AddressInfo;
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  await Promise.race([closed, sleep(CLOSE_MS, undefined, { ref: false })]);
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,34 @@
+/** A server with studios, as the command line starts it. */
+import { listBundles } from '../bundles/bundle-store.ts';
+import { studioRenderer } from '../jobs/studio-renderer.ts';
+import { defaultBundleStore } from '../pipeline/open-job.ts';
+import type { ServeOptions } from './serve-options.ts';
+import { type RunningServer, type ServeParts, startServer } from './server.ts';
+import { StudioPlanner } from './studio-planner.ts';
+
+/**
+ * Serves the page and the API until it is stopped.
+ *
+ * @throws what {@link startServer} throws.
+ */
+export function serveStudio(
+  options: ServeOptions,
+  { version, env }: Pick<ServeParts, 'version' | 'env'>,
+): Promise<RunningServer> {
+  const { device, threads, bundleStore, onEvent } = options;
+  return startServer(options, {
+    ...{ version, env },
+    openRenderer: async ({ onNotice }) =>
+      studioRenderer({
+        ...(device !== undefined && { device }),
+        ...(threads !== undefined && { threads }),
+        onNotice,
+      }),
+    planner: new StudioPlanner({
+      ...(device !== undefined && { device }),
+      ...(threads !== undefined && { threads }),
+      onNotice: (message) => onEvent?.({ type: 'notice', message }),
+    }),
+    listBundles: () => listBundles(bundleStore ?? defaultBundleStore()),
+  });
+}

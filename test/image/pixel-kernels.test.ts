@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { PixelKernels } from '../../src/image/pixel-kernels.ts';
+import { RandomStream } from '../../src/tensor/random.ts';
+
+const LIMIT = { timeout: 20_000 };
+
+function randomBytes(count: number, seed: number): Uint8Array {
+  const random = new RandomStream([seed]);
+  return Uint8Array.from({ length: count }, () => Math.floor(256 * random.uniform()));
+}
+
+function randomFloats(count: number, seed: number, low: number, high: number): Float32Array {
+  const random = new RandomStream([seed]);
+  return Float32Array.from({ length: count }, () => low + (high - low) * random.uniform());
+}
+
+/** The exact colour at a place of a picture of four bytes a pixel; pixel centres are at halves. */
+function colourAt(
+  pixels: Uint8Array,
+  width: number,
+  height: number,
+  u: number,
+  v: number,
+  c: number,
+): number {
+  const x = Math.min(width - 1, Math.max(0, u - 0.5));
+  const y = Math.min(height - 1, Math.max(0, v - 0.5));
+  const [left, top] = [Math.floor(x), Math.floor(y)];
+  const [right, below] = [Math.min(width - 1, left + 1), Math.min(height - 1, top + 1)];
+  const at = (column: number, row: number) => pixels[4 * (row * width + column) + c]!;
+  const upper = at(left, top) * (1 - (x - left)) + at(right, top) * (x - left);
+  const lower = at(left, below) * (1 - (x - left)) + at(right, below) * (x - left);
+  return upper * (1 - (y - top)) + lower * (y - top);
+}
+
+test('a run of samples is bilinear, also over all four edges, and changes no byte beside it', LIMIT, () => {
+  const kernels = new PixelKernels();
+  const [width, height, count] = [13, 11, 40];
+  const pixels = randomBytes(4 * width * height, 1);
+  for (const [u, v, uStep, vStep] of [
+    [0.5, 0.5, 1, 0],
+    [-3.2, 4.3, 0.55, 0.1],
+    [14.9, -2, -0.41, 0.37],
+    [6.25, 12.7, 0.003, -0.34],
+  ] as const) {
+    const [source, target] = kernels.layOut([pixels.length + 4, 3 * count + 2]);
+    kernels.bytes(source, pixels.length).set(pixels);
+    kernels.bytes(source + pixels.length, 4).fill(255);
+    kernels.bytes(target, 3 * count + 2).fill(77);
+    kernels.run.sampleRun(target + 1, count, source, width, height, u, v, uStep, vStep);
+    const got = kernels.bytes(target, 3 * count + 2);
+    assert.equal(got[0], 77);
+    assert.equal(got[3 * count + 1], 77);
+    for (let k = 0; k < count; k++) {
+      for (let c = 0; c < 3; c++) {
+        const exact = colourAt(pixels, width, height, u + k * uStep, v + k * vStep, c);
+        const difference = Math.abs(got[1 + 3 * k + c]! - exact);
+        assert.ok(difference <= 0.53, `pixel ${k}, channel ${c}: ${got[1 + 3 * k + c]}, exact ${exact}`);
+      }
+    }
+  }
+});
+
+test('a row of a picture of floats is added as strongly as an enlarged mask and a fade say', LIMIT, () => {
+  const kernels = new PixelKernels();
+  const [size, cells, count] = [9, 4, 25];
+  const planes = randomFloats(3 * size, 2, -1, 1).map((value) => 2 * value);
+  const nextPlanes = randomFloats(3 * size, 3, -1, 1);
+  const mask = randomFloats(2 * cells, 4, 0, 1);
+  mask[1] = mask[2] = mask[cells + 1] = mask[cells + 2] = 0;
+  const start = randomBytes(3 * count, 5);
+  const random = new RandomStream([6]);
+  const table = (limit: number) => {
+    const low = Int32Array.from({ length: count }, () => Math.floor(limit * random.uniform()));
+    const high = low.map((value) => Math.min(limit - 1, value + 1));
+    return { low, high, fractions: randomFloats(count, 7 + limit, 0, 1) };
+  };
+  const [inPicture, inMask] = [table(size), table(cells)];
+  const fade = randomFloats(count, 8, 0, 1);
+  const [fraction, maskFraction, scale] = [0.3, 0.65, 127.5];
+
+  const floats = 4 * count;
+  const [target, upper, lower, strengths, planesAt, nextAt, maskAt, ...tables] = kernels.layOut([
+    ...([3 * count + 1, 16 * size, 16 * size, floats, 12 * size, 12 * size, 8 * cells] as const),
+    ...([floats, floats, floats, floats, floats, floats, floats] as const),
+  ]);
+  const [fractions, maskFractions, fadeAt, low, high, maskLow, maskHigh] = tables;
+  kernels.floats(planesAt, 3 * size).set(planes);
+  kernels.floats(nextAt, 3 * size).set(nextPlanes);
+  kernels.floats(maskAt, 2 * cells).set(mask);
+  kernels.floats(fractions, count).set(inPicture.fractions);
+  kernels.floats(maskFractions, count).set(inMask.fractions);
+  kernels.floats(fadeAt, count).set(fade);
+  kernels.integers(low, count).set(inPicture.low);
+  kernels.integers(high, count).set(inPicture.high);
+  kernels.integers(maskLow, count).set(inMask.low);
+  kernels.integers(maskHigh, count).set(inMask.high);
+  kernels.bytes(target, 3 * count + 1).set([...start, 77]);
+  kernels.run.interleave(upper, planesAt, size);
+  kernels.run.interleave(lower, nextAt, size);
+  const maskRows = [maskAt, maskAt + 4 * cells, maskFraction] as const;
+  kernels.run.maskRow(strengths, count, ...maskRows, maskLow, maskHigh, maskFractions, fadeAt, scale);
+  kernels.run.addRow(target, count, upper, lower, fraction, low, high, fractions, strengths);
+
+  const got = kernels.bytes(target, 3 * count + 1);
+  assert.equal(got[3 * count], 77);
+  let [untouched, limited] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    const between = (row: ArrayLike<number>, at: typeof inPicture, offset: number) => {
+      const [a, b] = [row[offset + at.low[i]!]!, row[offset + at.high[i]!]!];
+      return a + (b - a) * at.fractions[i]!;
+    };
+    const covered =
+      between(mask, inMask, 0) * (1 - maskFraction) + between(mask, inMask, cells) * maskFraction;
+    const strength = scale * fade[i]! * covered;
+    if (covered === 0) untouched++;
+    for (let c = 0; c < 3; c++) {
+      const above = between(planes, inPicture, c * size);
+      const below = between(nextPlanes, inPicture, c * size);
+      const value = start[3 * i + c]! + strength * (above + (below - above) * fraction);
+      if (value < 0 || value > 255) limited++;
+      const expected = Math.min(255, Math.max(0, value));
+      assert.ok(Math.abs(got[3 * i + c]! - expected) < 0.51, `pixel ${i}, channel ${c}`);
+    }
+  }
+  assert.ok(untouched > 0 && limited > 0, 'the case has pixels that stay, and colours beyond the limits');
+});
+
+test('luma and chroma are those of BT.709 in the narrow range, to half a level', LIMIT, () => {
+  const kernels = new PixelKernels();
+  const count = 64;
+  const rows = randomBytes(6 * count, 9);
+  rows.set([255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 255, 0, 0, 255, 0, 0, 0, 0, 255, 0, 0, 255]);
+  rows.copyWithin(3 * count, 0, 24);
+  const [upper, luma, blue, red] = kernels.layOut([6 * count, 2 * count, count / 2, count / 2]);
+  kernels.bytes(upper, 6 * count).set(rows);
+  kernels.run.toYuv420(upper, upper + 3 * count, count, luma, luma + count, blue, red);
+  // ITU-R BT.709-6, items 3.2 and 3.4: E'Y, E'CB and E'CR, and their eight bits.
+  const parts = ([r, g, b]: readonly number[]) => {
+    const y = 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+    return [
+      16 + (219 * y) / 255,
+      128 + (224 * (b! - y)) / 1.8556 / 255,
+      128 + (224 * (r! - y)) / 1.5748 / 255,
+    ];
+  };
+  const pixel = (x: number, y: number) => [...rows.subarray(3 * (y * count + x), 3 * (y * count + x) + 3)];
+  const near = (got: number, exact: number, what: string) =>
+    assert.ok(Math.abs(got - exact) < 0.53, `${what}: ${got}, exact ${exact}`);
+  for (let x = 0; x < count; x++) {
+    for (const y of [0, 1])
+      near(kernels.bytes(luma, 2 * count)[y * count + x]!, parts(pixel(x, y))[0]!, 'luma');
+  }
+  for (let x = 0; x < count; x += 2) {
+    const four = [pixel(x, 0), pixel(x + 1, 0), pixel(x, 1), pixel(x + 1, 1)].map(parts);
+    const mean = (part: number) => four.reduce((sum, one) => sum + one[part]! / 4, 0);
+    near(kernels.bytes(blue, count / 2)[x / 2]!, mean(1), 'blue difference');
+    near(kernels.bytes(red, count / 2)[x / 2]!, mean(2), 'red difference');
+  }
+});
+
+test('memory grows with what is laid out, and blocks do not overlap', LIMIT, () => {
+  const kernels = new PixelKernels();
+  const [a, b, c] = kernels.layOut([5, 200_000, 3]);
+  assert.ok(b >= a + 5 && c >= b + 200_000);
+  assert.equal(b % 16, 0);
+  kernels.bytes(b, 200_000).fill(1);
+  assert.equal(kernels.bytes(a, 5).includes(1), false);
+});
+
+test('the module was made of the source that is here', LIMIT, () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url));
+  const source = read('scripts/assets/pixel-kernels/pixels.ts').toString().replaceAll('\r\n', '\n');
+  const hash = createHash('sha256').update(source).digest('hex');
+  assert.equal(
+    read('assets/kernels/pixels.source.sha256').toString().trim(),
+    hash,
+    'run scripts/assets/build-pixel-kernels.sh',
+  );
+});

@@ -1,0 +1,157 @@
+/** A server in a process of its own, as tests use it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { ServeEvent } from '../../src/serve/serve-event.ts';
+import type { ServeOptions } from '../../src/serve/serve-options.ts';
+
+const ENTRY = fileURLToPath(new URL('fixtures/stub-server.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export const PORTRAIT = `${ROOT}assets/portraits/ada.jpg`;
+export const SPEECH = `${ROOT}assets/speech/short.wav`;
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked at field by field
+export type Json = any;
+
+/** The body of an answer. */
+export async function jsonOf(response: Response): Promise<Json> {
+  return response.json();
+}
+
+/** Options of {@link ServerProcess.start}. */
+export type StubOptions = Partial<ServeOptions> & {
+  /** How long an evaluation of the denoiser takes; a clip has 30. @defaultValue 1 */
+  readonly stepMs?: number;
+};
+
+/** A folder that goes when the tests have ended. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-serve-'));
+  after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return folder;
+}
+
+/** Started, and ended with the tests. */
+export class ServerProcess {
+  readonly child: ChildProcess;
+  readonly events: ServeEvent[] = [];
+  readonly ended: Promise<number | null>;
+  url = '';
+  link = '';
+  stderr = '';
+  #rest = '';
+
+  private constructor(child: ChildProcess) {
+    this.child = child;
+    this.ended = once(child, 'close').then(([status]) => status as number | null);
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (this.#rest + text).split('\n');
+      this.#rest = lines.pop() ?? '';
+      for (const line of lines) this.events.push(JSON.parse(line) as ServeEvent);
+    });
+  }
+
+  /** Starts a server and waits until it listens. */
+  static async start(dataFolder: string, options: StubOptions = {}): Promise<ServerProcess> {
+    const server = ServerProcess.launch(dataFolder, options);
+    await server.listening();
+    return server;
+  }
+
+  /** Starts a server. */
+  static launch(dataFolder: string, options: StubOptions = {}): ServerProcess {
+    const argument = JSON.stringify({ stepMs: 1, dataFolder, ...options });
+    const child = spawn(process.execPath, ['--import=tsx', ENTRY, argument], {
+      cwd: ROOT,
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    after(() => child.kill('SIGKILL'));
+    return new ServerProcess(child);
+  }
+
+  /** @throws Error with what it said if it ends instead. */
+  async listening(): Promise<void> {
+    for (;;) {
+      const event = this.events.find(({ type }) => type === 'listening');
+      if (event?.type === 'listening') {
+        this.url = event.url;
+        this.link = event.link;
+        return;
+      }
+      const ended = await Promise.race([this.ended.then(() => true), once(this.child.stdout!, 'data')]);
+      if (ended === true) throw new Error(`the server has ended: ${this.stderr}`);
+    }
+  }
+
+  fetch(where: string, init?: RequestInit): Promise<Response> {
+    return fetch(`${this.url}${where}`, init);
+  }
+
+  async json(where: string, init?: RequestInit): Promise<Json> {
+    return (await this.fetch(where, init)).json();
+  }
+
+  post(where: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+    return this.fetch(where, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+  }
+
+  /** Orders a clip of samples. */
+  async order(options: Record<string, unknown> = {}): Promise<Json> {
+    const response = await this.post('/v1/clips', {
+      portrait: 'sample:ada.jpg',
+      audio: 'sample:short.wav',
+      ...options,
+    });
+    if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+    return response.json();
+  }
+
+  /** Follows a clip until its state is one of these, or it has ended. */
+  async until(id: string, ...states: readonly string[]): Promise<Json> {
+    for await (const { data } of this.follow(id)) {
+      if (states.includes(data.state)) return data;
+    }
+    return this.json(`/v1/clips/${id}`);
+  }
+
+  /** The events of a clip. */
+  async *follow(id: string, lastEventId?: string): AsyncGenerator<{ id: string; data: Json }> {
+    const stop = new AbortController();
+    const response = await this.fetch(`/v1/clips/${id}/events`, {
+      signal: stop.signal,
+      headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
+    });
+    let text = '';
+    try {
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        const blocks = (text + chunk).split('\n\n');
+        text = blocks.pop() ?? '';
+        for (const block of blocks) {
+          const fields = Object.fromEntries(
+            block.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2)),
+          );
+          if (fields.data !== undefined) yield { id: fields.id, data: JSON.parse(fields.data) };
+        }
+      }
+    } finally {
+      stop.abort();
+    }
+  }
+
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+}
