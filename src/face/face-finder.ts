@@ -26,12 +26,16 @@ import { type FaceRegion, regionFromBox, regionFromLandmarks, sampleRegion } fro
 
 /** A loaded network; the engine's networks have this form. */
 export interface FaceNetwork {
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /** @param options - with `transfer`, the inputs' buffers may be moved away. */
+  run(
+    inputs: Readonly<Record<string, Tensor>>,
+    options?: { readonly transfer?: boolean },
+  ): Promise<Record<string, Tensor>>;
   dispose?(): Promise<void>;
 }
 
 /** Loads a network from the bytes of an ONNX file; `name` is for messages. */
-type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
+export type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
 
 /** Number of landmarks of a face. */
 export const LANDMARK_COUNT = 468;
@@ -83,6 +87,18 @@ export function searchSquares(width: number, height: number): Square[] {
   return squares;
 }
 
+/** Sides of the squares in which small faces are looked for, as shares of the shorter side. */
+const SMALL_SHARES = [1, 0.5] as const;
+
+/** Squares of a side that cover the image, each half over the one before. */
+function squaresOfSide({ width, height }: Pick<RgbImage, 'width' | 'height'>, side: number): Square[] {
+  const starts = (size: number): number[] => {
+    const steps = Math.max(0, Math.ceil((size - side) / (side / 2)));
+    return Array.from({ length: steps + 1 }, (_, i) => (steps === 0 ? 0 : ((size - side) * i) / steps));
+  };
+  return starts(height).flatMap((y) => starts(width).map((x) => ({ x, y, side })));
+}
+
 /** Holds the face networks; dispose of it after use. */
 export class FaceFinder {
   readonly #detector: FaceNetwork;
@@ -122,6 +138,22 @@ export class FaceFinder {
     return suppressOverlaps(found);
   }
 
+  /**
+   * Small faces of a large image, with their landmarks, the largest first: looked for in squares of the shorter side and of
+   * half of it.
+   */
+  async findSmall(image: RgbImage): Promise<FoundFace[]> {
+    const found: FaceDetection[] = [];
+    for (const share of SMALL_SHARES) {
+      for (const square of squaresOfSide(image, share * Math.min(image.width, image.height))) {
+        found.push(...(await this.#detectIn(image, square)));
+      }
+      const faces = await this.#withLandmarks(image, suppressOverlaps(found));
+      if (faces.length > 0) return faces;
+    }
+    return [];
+  }
+
   /** Detections in a square of the image, overlapping ones too. */
   async #detectIn(image: RgbImage, square: Square): Promise<FaceDetection[]> {
     const { x, y, side } = square;
@@ -132,7 +164,7 @@ export class FaceFinder {
       offset: -1,
       border: 'zero',
     });
-    const { boxes, scores } = await this.#detector.run({ image: input });
+    const { boxes, scores } = await this.#detector.run({ image: input }, { transfer: true });
     return decodeDetections(boxes!, scores!, this.#anchors).map((detection) =>
       toImagePixels(detection, square),
     );
@@ -140,8 +172,12 @@ export class FaceFinder {
 
   /** All faces of an image with their landmarks, the largest first; what turns out to be no face is left out. */
   async find(image: RgbImage): Promise<FoundFace[]> {
+    return this.#withLandmarks(image, await this.detect(image));
+  }
+
+  async #withLandmarks(image: RgbImage, detections: readonly FaceDetection[]): Promise<FoundFace[]> {
     const faces: FoundFace[] = [];
-    for (const detection of (await this.detect(image)).slice(0, MAX_FACES)) {
+    for (const detection of detections.slice(0, MAX_FACES)) {
       const { points, presence } = await this.landmarks(image, detection);
       if (presence >= MIN_PRESENCE) faces.push({ detection, landmarks: points, presence });
     }
@@ -171,16 +207,21 @@ export class FaceFinder {
   }
 
   /**
-   * As {@link FaceFinder.find}, the largest face with lips, lids and brows where the attention mesh sees them: it is to be moved, and a
-   * mouth or an eye shuts only if its edges are known.
+   * Landmarks [468 · 3] of a face that is to be moved, with lips, lids and brows where the attention mesh sees them: a mouth or an eye
+   * shuts only if its edges are known. As they were where that sees no face.
+   *
+   * @param landmarks - of `image`, in pixels, as {@link FaceFinder.find} found them.
    */
+  async refine(image: RgbImage, landmarks: Float64Array): Promise<Float64Array> {
+    const { points, presence } = await this.preciseLandmarksInRegion(image, regionFromLandmarks(landmarks));
+    return presence < MIN_PRESENCE ? landmarks : withPreciseFeatures(landmarks, points);
+  }
+
+  /** As {@link FaceFinder.find}, the largest face with refined landmarks. */
   async findPortrait(image: RgbImage): Promise<FoundFace[]> {
     const [largest, ...others] = await this.find(image);
     if (largest === undefined) return [];
-    const region = regionFromLandmarks(largest.landmarks);
-    const { points, presence } = await this.preciseLandmarksInRegion(image, region);
-    if (presence < MIN_PRESENCE) return [largest, ...others];
-    return [{ ...largest, landmarks: withPreciseFeatures(largest.landmarks, points) }, ...others];
+    return [{ ...largest, landmarks: await this.refine(image, largest.landmarks) }, ...others];
   }
 
   async #landmarksBy(network: FaceNetwork, image: RgbImage, region: FaceRegion): Promise<FaceLandmarks> {
@@ -190,7 +231,7 @@ export class FaceFinder {
       offset: 0,
       border: 'replicate',
     });
-    const { landmarks, presence } = await network.run({ image: input });
+    const { landmarks, presence } = await network.run({ image: input }, { transfer: true });
     const raw = landmarks!.data;
     const points = new Float64Array(LANDMARK_COUNT * 3);
     const unit = region.side / LANDMARK_SIZE;

@@ -76,6 +76,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       denoiserEvaluations: evaluations,
       estimatedSeconds: estimate.seconds,
       estimatedMemoryBytes: estimate.memoryBytes,
+      ...(portrait.info.faces !== undefined && { faces: portrait.info.faces }),
       notices,
     };
   } finally {

@@ -7,14 +7,33 @@ import type { Writable } from 'node:stream';
 import { z } from 'zod';
 import { DRIVING_MODES } from '../../driving/driving-modes.ts';
 import { isPartList, MOTION_PARTS } from '../../driving/motion-parts.ts';
+import {
+  FACE_CHOICE_EXPECTED,
+  type FaceChoice,
+  isFaceChoice,
+  readFaceChoice,
+} from '../../face/face-choice.ts';
 import { exactFrameRate, readFrameRate } from '../../media/frame-rate.ts';
-import { FILE_ENDINGS, findOutputFormat, OUTPUT_NAME_EXPECTED } from '../../media/output-formats.ts';
+import {
+  FILE_ENDINGS,
+  findOutputFormat,
+  OUTPUT_NAME_EXPECTED,
+  TRANSPARENT_ENDINGS,
+} from '../../media/output-formats.ts';
 import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
 import { EMOTIONS_EXPECTED, isEmotions } from '../../motion/emotions.ts';
 import { STYLE_NAMES } from '../../motion/speaking-style.ts';
 import { FACE_MOTION_SOURCES } from '../../motion/speech-clip-motion.ts';
 import { DEVICE_CHOICES } from '../../runtime/device.ts';
+import { BACKGROUND_EXPECTED } from '../../scene/background.ts';
 import { FRAMINGS } from '../../scene/framing.ts';
+import {
+  ASPECT_EXPECTED,
+  FITS,
+  parseAspect,
+  parseVideoSize,
+  VIDEO_SIZE_EXPECTED,
+} from '../../scene/video-shape.ts';
 import { DISTILLED_SAMPLERS, DISTILLED_STEPS, SAMPLERS } from '../../schedulers/create-scheduler.ts';
 import { GAP_CHOICES } from '../../tracking/gap-choices.ts';
 import { parseLora } from '../../weights/lora-argument.ts';
@@ -139,6 +158,67 @@ export const CLIP_OPTIONS = {
     group: 'clip',
     otherwise: 'the largest',
     flag: { help: 'which face of the film, counted from 1 at the left' },
+  }),
+  /** Which face of the portrait: its number, from 1 at the left, or a place in it as `x,y` in pixels. @defaultValue the largest that can be animated */
+  face: option(
+    z
+      .union([z.number(), z.string()], FACE_CHOICE_EXPECTED)
+      .refine(isFaceChoice, FACE_CHOICE_EXPECTED) as z.ZodType<FaceChoice>,
+    {
+      description:
+        'Which face of the portrait: its number, from 1 at the left, or a place in it as x,y in pixels.',
+      group: 'clip',
+      otherwise: 'the largest that can be animated',
+      fromText: readFaceChoice,
+      flag: {
+        value: 'n|x,y',
+        help: 'which face of the portrait, counted from 1 at the left, or a place in it',
+      },
+    },
+  ),
+  /** Pixels of the video, as `1080x1920`: the part of the portrait around the head. @defaultValue the portrait's */
+  size: option(
+    path(VIDEO_SIZE_EXPECTED).refine((value) => parseVideoSize(value) !== undefined, VIDEO_SIZE_EXPECTED),
+    {
+      description: 'Pixels of the video, as 1080x1920: shows the part of the portrait around the head.',
+      group: 'clip',
+      otherwise: "the portrait's",
+      placeholder: true,
+      flag: { value: 'WxH' },
+    },
+  ),
+  /** Shape of the video, as `9:16`: the part of the portrait around the head. @defaultValue the portrait's */
+  aspect: option(
+    path(ASPECT_EXPECTED).refine((value) => parseAspect(value) !== undefined, ASPECT_EXPECTED),
+    {
+      description: 'Shape of the video, as 9:16: shows the part of the portrait around the head.',
+      group: 'clip',
+      otherwise: "the portrait's",
+      flag: { value: 'W:H' },
+    },
+  ),
+  /** With `size` or `aspect`: the part around the head, or the whole portrait with an edge around it. @defaultValue 'crop' */
+  fit: option(oneOf(FITS), {
+    description:
+      'How another shape is filled: with the part around the head, or with the whole portrait and an edge.',
+    group: 'clip',
+    otherwise: 'crop',
+    flag: { help: 'with --size or --aspect: crop around the head, or pad the whole portrait' },
+  }),
+  /**
+   * What stands behind the person: a colour by name or as `#rrggbb`, `blurred`, `transparent` for an `output` that can be, or
+   * the path of a picture. @defaultValue the portrait's own
+   */
+  background: option(path(BACKGROUND_EXPECTED), {
+    description: 'What stands behind the person: a colour, blurred, transparent, or the path of a picture.',
+    group: 'clip',
+    otherwise: "the portrait's own",
+    path: { to: 'name' },
+    key: 'own',
+    flag: {
+      value: 'colour|file',
+      help: 'behind the person: green, blue, white, grey, black, #rrggbb, blurred, transparent, or a picture',
+    },
   }),
   /** Video to write: a name of {@link OUTPUT_FORMATS}, such as `talk.mp4`, `frames/` or `-`. */
   output: option(
@@ -427,6 +507,33 @@ const OUTPUT_RULES: readonly OptionRule<ClipValues>[] = [
     },
   },
   {
+    find: ({ output, background }) => {
+      if (output === undefined || background !== 'transparent') return undefined;
+      const format = findOutputFormat(output);
+      if (format === undefined || format.transparent !== undefined) return undefined;
+      const problem = {
+        expected: [
+          'transparent with ',
+          { option: 'output' },
+          ` that ends in ${TRANSPARENT_ENDINGS.join(', ')}`,
+        ],
+        got: `it with ${output}`,
+      };
+      return { option: 'background', problem };
+    },
+  },
+  {
+    find: ({ framing, size, aspect }) => {
+      const option = size !== undefined ? 'size' : aspect !== undefined ? 'aspect' : undefined;
+      if (framing !== 'crop' || option === undefined) return undefined;
+      const problem = {
+        expected: ['none with ', { option: 'framing' }, ' crop, which is a square'],
+        got: 'both; leave one out',
+      };
+      return { option, problem };
+    },
+  },
+  {
     find: ({ output, crf }) => {
       if (output === undefined || crf === undefined) return undefined;
       if (findOutputFormat(output)?.opaque.hasQuality !== false) return undefined;
@@ -466,6 +573,11 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
   atMostOneOf<ClipValues>(['source', 'idle']),
   // A film has its own end and beginning.
   atMostOneOf<ClipValues>(['source', 'loop']),
+  ...['face', 'size', 'aspect', 'background'].map((key) =>
+    atMostOneOf<ClipValues>(['source', key as 'face' | 'size' | 'aspect' | 'background']),
+  ),
+  atMostOneOf<ClipValues>(['size', 'aspect']),
+  needsOneOf<ClipValues>('fit', ['size', 'aspect']),
   needsOneOf<ClipValues>('soundtrack', ['audio', 'driving']),
   ...OUTPUT_RULES,
   needsOneOf<ClipValues>('drivingParts', ['driving', 'motion']),
