@@ -97,6 +97,8 @@ export interface MotionRequest extends Pick<MotionOptions, 'pcm' | 'fps' | 'fram
   readonly clip: number;
   readonly bundle: BundleState;
   readonly driving: Driving;
+  /** Closes the speech networks before the clip is rendered; large ones are closed anyway. @defaultValue false */
+  readonly lowMemory?: boolean;
   /** Whether there is speech; a face without it lives. @defaultValue true */
   readonly speaks?: boolean;
   /** Whether the clip's end leads back to its beginning. @defaultValue false */
