@@ -4,8 +4,16 @@ import { type FfmpegSpec, fileUrl } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { frameRateText } from './frame-rate.ts';
 import { chooseEncoders, ENCODER_THREADS, outputFormatOf } from './output-formats.ts';
+import type { RawPixels } from './pack-frame.ts';
 import { INPUT_OPTIONS } from './probe.ts';
 import { alignedAudioFilter } from './read-audio.ts';
+
+/** What an output's frames are best handed over as: what the encoder takes, if it can be made here. */
+export function rawPixelsOf(outputPath: string, ffmpeg: FfmpegInfo, transparent: boolean): RawPixels {
+  if (transparent) return 'rgba';
+  const { encoding, video } = chooseEncoders(outputPath, ffmpeg, transparent);
+  return encoding.colours === 'bt709' && video.pixelFormat === 'yuv420p' ? 'yuv420p' : 'rgb24';
+}
 
 /** Players take 48 kHz everywhere; some refuse what speech is recorded in. */
 const OUTPUT_SAMPLE_RATE = 48000;
@@ -27,6 +35,8 @@ export interface EncodeRequest {
   readonly crf: number;
   /** Whether frames have a fourth channel, how opaque they are. */
   readonly transparent: boolean;
+  /** What frames are handed over as. @defaultValue 'rgba' where they are transparent, otherwise 'rgb24' */
+  readonly pixels?: RawPixels | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -38,7 +48,7 @@ export function encodeSpec(request: EncodeRequest): FfmpegSpec {
   const { width, height, fps, frames, audioPath, crf, metadata, ffmpeg, outputPath, transparent } = request;
   const { muxer, place } = outputFormatOf(outputPath);
   const { encoding, video, audio } = chooseEncoders(outputPath, ffmpeg, transparent);
-  const pixels = transparent ? 'rgba' : 'rgb24';
+  const { pixels = transparent ? 'rgba' : 'rgb24' } = request;
   const rawVideo = ['-f', 'rawvideo', '-pixel_format', pixels, '-video_size', `${width}x${height}`];
   const pictures = { source: 'pipe:0', options: [...rawVideo, '-framerate', frameRateText(fps)] };
   const sound =
@@ -49,7 +59,7 @@ export function encodeSpec(request: EncodeRequest): FfmpegSpec {
   return {
     inputs: [pictures, ...sound],
     videoFilters: [
-      ...(inYuv
+      ...(inYuv && pixels !== 'yuv420p'
         ? ['scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int']
         : []),
       `format=${inYuv || encoding.filters === undefined ? video.pixelFormat : pixels}`,

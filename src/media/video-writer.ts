@@ -15,11 +15,12 @@ import { onProcessExit } from '../files/exit-cleanup.ts';
 import { partialPath } from '../files/partial-name.ts';
 import { publishFolder } from '../files/publish-folder.ts';
 import { publishFile } from '../files/write-durably.ts';
-import { encodeSpec } from './encode-spec.ts';
+import { encodeSpec, rawPixelsOf } from './encode-spec.ts';
 import { type FfmpegRun, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 import { chooseEncoders, type OutputFormat, outputFormatOf } from './output-formats.ts';
+import { packYuv420 } from './pack-frame.ts';
 import { countWrittenFrames } from './verify-output.ts';
 import type { VideoFrame } from './video-frame.ts';
 
@@ -82,6 +83,8 @@ export class VideoWriter {
   readonly #format: OutputFormat;
   /** Undefined for what goes to a stream. */
   readonly #partial: string | undefined;
+  /** The frame that is being written, where the encoder does not take it as it is. */
+  readonly #packed: Uint8Array | undefined;
   readonly #run: FfmpegRun;
   readonly #forget: () => void;
   /** Settles when a run that failed has left nothing behind; never rejects. */
@@ -98,7 +101,9 @@ export class VideoWriter {
     this.#options = options;
     this.#format = format;
     this.#partial = partial;
-    const request = { ...options, crf, transparent, metadata, target: partial ?? outputPath };
+    const pixels = rawPixelsOf(outputPath, ffmpeg, transparent);
+    if (pixels === 'yuv420p') this.#packed = new Uint8Array((options.width * options.height * 3) / 2);
+    const request = { ...options, crf, transparent, pixels, metadata, target: partial ?? outputPath };
     this.#run = runFfmpeg(ffmpeg.path, encodeSpec(request), {
       purpose: `write video ${outputPath}`,
       niceness: ENCODER_NICENESS,
@@ -178,8 +183,10 @@ export class VideoWriter {
     }
     this.#written++;
     const { stdin } = this.#run;
+    if (this.#packed !== undefined) packYuv420(frame, this.#packed);
+    const taken = this.#packed ?? frame.data;
     const failed = await new Promise<boolean>((resolve) => {
-      stdin.write(frame.data, (error) => resolve(Boolean(error)));
+      stdin.write(taken, (error) => resolve(Boolean(error)));
     });
     if (failed) await this.#fail();
   }

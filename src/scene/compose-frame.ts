@@ -6,7 +6,7 @@
 import type { Square } from '../face/crop.ts';
 import type { CellMask } from '../face/face-mask.ts';
 import type { SoftMask } from '../face/lower-face-mask.ts';
-import { pixelKernels } from '../image/pixel-kernels.ts';
+import { pixelKernels } from '../pixels/pixel-kernels.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { pictureOfSize } from './picture-of-size.ts';
 
