@@ -20,7 +20,7 @@ import { type FfmpegRun, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 import { chooseEncoders, type OutputFormat, outputFormatOf } from './output-formats.ts';
-import { packYuv420 } from './pack-frame.ts';
+import { Yuv420Packer } from './pack-frame.ts';
 import { countWrittenFrames } from './verify-output.ts';
 import type { VideoFrame } from './video-frame.ts';
 
@@ -83,8 +83,8 @@ export class VideoWriter {
   readonly #format: OutputFormat;
   /** Undefined for what goes to a stream. */
   readonly #partial: string | undefined;
-  /** The frame that is being written, where the encoder does not take it as it is. */
-  readonly #packed: Uint8Array | undefined;
+  /** Undefined where the encoder takes frames as they are. */
+  readonly #packer: Yuv420Packer | undefined;
   readonly #run: FfmpegRun;
   readonly #forget: () => void;
   /** Settles when a run that failed has left nothing behind; never rejects. */
@@ -102,7 +102,7 @@ export class VideoWriter {
     this.#format = format;
     this.#partial = partial;
     const pixels = rawPixelsOf(outputPath, ffmpeg, transparent);
-    if (pixels === 'yuv420p') this.#packed = new Uint8Array((options.width * options.height * 3) / 2);
+    if (pixels === 'yuv420p') this.#packer = new Yuv420Packer(options.width, options.height);
     const request = { ...options, crf, transparent, pixels, metadata, target: partial ?? outputPath };
     this.#run = runFfmpeg(ffmpeg.path, encodeSpec(request), {
       purpose: `write video ${outputPath}`,
@@ -183,8 +183,7 @@ export class VideoWriter {
     }
     this.#written++;
     const { stdin } = this.#run;
-    if (this.#packed !== undefined) packYuv420(frame, this.#packed);
-    const taken = this.#packed ?? frame.data;
+    const taken = this.#packer?.pack(frame) ?? frame.data;
     const failed = await new Promise<boolean>((resolve) => {
       stdin.write(taken, (error) => resolve(Boolean(error)));
     });

@@ -1,7 +1,6 @@
 /** Messages between {@link FrameThread} and its worker. */
 import type { DrivingMode } from '../driving/driving-modes.ts';
 import type { MotionPart } from '../driving/motion-parts.ts';
-import type { RgbImage } from '../image/rgb-image.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import type { BundleState } from '../models/bundle.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
@@ -11,7 +10,7 @@ import type { NamedSpan } from '../runtime/time-span.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Framing } from '../scene/framing.ts';
 import type { OpenFilmOptions } from '../scene/open-film.ts';
-import type { SceneView } from '../scene/scene.ts';
+import type { ComposedPicture, SceneView } from '../scene/scene.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 
 /** Opens the networks that all clips need; the first request. */
@@ -149,7 +148,7 @@ export interface FrameResults {
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;
   readonly 'driven-face': DrivenFace;
-  readonly compose: RgbImage;
+  readonly compose: ComposedPicture;
   readonly 'close-clip': undefined;
   readonly 'close-recording': undefined;
 }

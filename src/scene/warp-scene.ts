@@ -1,5 +1,5 @@
 /** The scene of a bundle whose denoiser changes a warped portrait: the mesh moves the photo, the networks add the rest. */
-import type { RgbImage } from '../image/rgb-image.ts';
+import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
 import { FrameComposer } from './compose-frame.ts';
 import { type FrameSource, stillSource } from './frame-source.ts';
 import type { Framing } from './framing.ts';
@@ -39,6 +39,10 @@ class WarpFrames implements FrameMaker<AnimatedPortrait> {
   make({ picture, face, motion, decoded, changed }: FrameParts<AnimatedPortrait>): RgbImage {
     const around = this.#pasteBack ? { picture, square: face.square, changed } : undefined;
     return this.#composer.compose(face.renderBase(motion), decoded, face.maskOf(motion), around);
+  }
+
+  placeOf({ square: { x, y, side } }: AnimatedPortrait): ImageRegion | undefined {
+    return this.#pasteBack ? { left: x, top: y, width: side, height: side } : undefined;
   }
 
   untouched(picture: RgbImage): RgbImage {
