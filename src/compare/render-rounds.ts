@@ -106,7 +106,7 @@ export class RenderRounds {
     return encodeClip(await folder.draftOf(variant.id), frames, {
       ffmpeg: job.ffmpeg,
       fps: job.fps,
-      audioPath: job.sound,
+      sound: job.sound,
       comment: `lcm-portrait compare, ${variant.title}, seed ${job.options.seed}`,
     });
   }

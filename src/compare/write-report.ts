@@ -319,7 +319,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     {
       ffmpeg: job.ffmpeg,
       fps: job.fps,
-      audioPath: job.sound,
+      sound: job.sound,
       comment: 'lcm-portrait compare',
     },
   );

@@ -3,6 +3,7 @@ import { drawLabel } from '../image/draw-label.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
+import type { SoundTrack } from '../media/sound-track.ts';
 import { VideoWriter } from '../media/video-writer.ts';
 import { secondsSince } from './clock.ts';
 import type { FrameSpool } from './frame-spool.ts';
@@ -11,7 +12,7 @@ import type { FrameSpool } from './frame-spool.ts';
 interface VideoSettings {
   readonly ffmpeg: FfmpegInfo;
   readonly fps: number;
-  readonly audioPath: string | undefined;
+  readonly sound: SoundTrack | undefined;
   readonly comment: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -24,13 +25,13 @@ async function writeVideo(
   outputPath: string,
   size: { readonly width: number; readonly height: number },
   frames: number,
-  { ffmpeg, fps, audioPath, comment, signal }: VideoSettings,
+  { ffmpeg, fps, sound, comment, signal }: VideoSettings,
   frameAt: (index: number) => Promise<RgbImage>,
 ): Promise<number> {
   let reading = 0;
   const begin = performance.now();
   const writer = await VideoWriter.open({
-    ...{ ffmpeg, outputPath, ...size, fps, frames, audioPath, signal },
+    ...{ ffmpeg, outputPath, ...size, fps, frames, sound, signal },
     force: true,
     metadata: { comment },
   });

@@ -15,6 +15,11 @@ const MAX_RATIO = 1.4;
  * and at least, as lips that are pressed together (their edges cross) are closed as those that touch are.
  */
 const CLOSED_GAPS = [0, 0.06] as const;
+/**
+ * Landmarks of lips that touch differ by tenths of a millimetre from frame to frame: up to the first gap they touch, in cm, and
+ * from the second on nothing is taken from the opening.
+ */
+const TOUCHING = [0.06, 0.25] as const;
 /** Gap of lips that touch, where the face does not tell. */
 const CLOSED_LIPS = 0.02;
 /** Share of the frames in which lips are closed as far as they close, and lids shut as far as they shut. */
@@ -126,7 +131,7 @@ export class Retargeter {
     }
     const lips = gapsOf(mesh, MOUTH).map(
       (gap, column) =>
-        this.#ownClosedLips[column]! + this.#gapScale * Math.max(0, gap - this.#closedLips[column]!),
+        this.#ownClosedLips[column]! + this.#gapScale * openingOf(gap, this.#closedLips[column]!),
     );
     this.#mouth.set(moved, lips, out);
     const { lids } = measureFace(mesh);
@@ -142,6 +147,14 @@ export class Retargeter {
       control.set(moved, gaps, out);
     });
   }
+}
+
+/** How far lips are open whose landmarks are `gap` apart, and `closed` where they touch. */
+function openingOf(gap: number, closed: number): number {
+  const [touching, free] = TOUCHING;
+  if (gap <= touching) return 0;
+  if (gap >= free) return gap - closed;
+  return ((gap - touching) / (free - touching)) * (free - closed);
 }
 
 /** Gaps of the lips by column, and openings of the lids by eye, over the frames of a recording. */

@@ -25,7 +25,11 @@ import { type FaceRegion, regionFromBox, regionFromLandmarks, sampleRegion } fro
 
 /** A loaded network; the engine's networks have this form. */
 export interface FaceNetwork {
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /** @param options - with `transfer`, the inputs' buffers may be moved away. */
+  run(
+    inputs: Readonly<Record<string, Tensor>>,
+    options?: { readonly transfer?: boolean },
+  ): Promise<Record<string, Tensor>>;
   dispose?(): Promise<void>;
 }
 
@@ -131,7 +135,7 @@ export class FaceFinder {
       offset: -1,
       border: 'zero',
     });
-    const { boxes, scores } = await this.#detector.run({ image: input });
+    const { boxes, scores } = await this.#detector.run({ image: input }, { transfer: true });
     return decodeDetections(boxes!, scores!, this.#anchors).map((detection) =>
       toImagePixels(detection, square),
     );
@@ -176,7 +180,7 @@ export class FaceFinder {
       offset: 0,
       border: 'replicate',
     });
-    const { landmarks, presence } = await network.run({ image: input });
+    const { landmarks, presence } = await network.run({ image: input }, { transfer: true });
     const raw = landmarks!.data;
     const points = new Float64Array(LANDMARK_COUNT * 3);
     const unit = region.side / LANDMARK_SIZE;

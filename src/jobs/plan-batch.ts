@@ -61,12 +61,12 @@ export interface BatchPlan {
  */
 export async function planBatch(
   manifest: string | BatchManifest,
-  options: RunBatchOptions = {},
+  options: PlanBatchOptions = {},
 ): Promise<BatchPlan> {
   const checked = await loadManifest(manifest, options);
   const { jobs, stateFolder } = placesOf(checked, options);
   const notices = [...checked.notices];
-  const { device, threads, signal } = options;
+  const { device, threads, signal, onPlanned } = options;
   const studio = new Studio({
     ...(device !== undefined && { device }),
     ...(threads !== undefined && { threads }),
@@ -77,8 +77,10 @@ export async function planBatch(
     const planned: PlannedJob[] = [];
     for (const job of jobs) {
       signal?.throwIfAborted();
+      onPlanned?.(planned.length, jobs.length);
       planned.push(await planner.plan(job));
     }
+    onPlanned?.(planned.length, jobs.length);
     const left = planned.filter(({ state }) => state === 'left');
     const sum = (of: (job: PlannedJob) => number) => left.reduce((total, job) => total + of(job), 0);
     const lanes = options.concurrency ?? 1;
@@ -96,6 +98,12 @@ export async function planBatch(
   } finally {
     await studio.dispose();
   }
+}
+
+/** Options of {@link planBatch}. */
+export interface PlanBatchOptions extends RunBatchOptions {
+  /** Called before each job is looked at, and after the last. */
+  readonly onPlanned?: ((done: number, total: number) => void) | undefined;
 }
 
 /** A portrait that was looked at, with a job that it belongs to. */
@@ -148,7 +156,9 @@ class Planner {
     const { bundle, sampling } = job;
     const fps = options.fps ?? bundle.description.fps;
     const frames =
-      options.audio === undefined ? job.frames : frameCount(await this.#duration(options.audio, job), fps);
+      options.audio === undefined
+        ? job.frames
+        : frameCount(await this.#duration(options.audio, options.audioTrack, job), fps);
     const { denoisedFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
     const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });
@@ -193,11 +203,12 @@ class Planner {
     return seen;
   }
 
-  async #duration(audio: string, { ffmpeg }: Job): Promise<number> {
-    let duration = this.#durations.get(audio);
+  async #duration(audio: string, track: number | undefined, { ffmpeg }: Job): Promise<number> {
+    const key = `${track ?? ''}:${audio}`;
+    let duration = this.#durations.get(key);
     if (duration === undefined) {
-      duration = (await readAudio(audio, { ffmpeg, signal: this.#signal })).duration;
-      this.#durations.set(audio, duration);
+      duration = (await readAudio(audio, { ffmpeg, track, signal: this.#signal })).duration;
+      this.#durations.set(key, duration);
     }
     return duration;
   }

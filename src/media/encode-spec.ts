@@ -1,12 +1,12 @@
 /** The command line of the encoder; pure functions. */
 import path from 'node:path';
-import { type FfmpegSpec, fileUrl } from './ffmpeg-command.ts';
+import { CLIP_CHANNELS, CLIP_SAMPLE_RATE } from './clip-sound.ts';
+import { type FfmpegSpec, fileUrl, SECOND_PIPE } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { frameRateText } from './frame-rate.ts';
 import { chooseEncoders, ENCODER_THREADS, outputFormatOf } from './output-formats.ts';
 import type { RawPixels } from './pack-frame.ts';
-import { INPUT_OPTIONS } from './probe.ts';
-import { alignedAudioFilter } from './read-audio.ts';
+import type { SoundTrack } from './sound-track.ts';
 
 /** What an output's frames are best handed over as: what the encoder takes, if it can be made here. */
 export function rawPixelsOf(outputPath: string, ffmpeg: FfmpegInfo, transparent: boolean): RawPixels {
@@ -15,8 +15,6 @@ export function rawPixelsOf(outputPath: string, ffmpeg: FfmpegInfo, transparent:
   return encoding.colours === 'bt709' && video.pixelFormat === 'yuv420p' ? 'yuv420p' : 'rgb24';
 }
 
-/** Players take 48 kHz everywhere; some refuse what speech is recorded in. */
-const OUTPUT_SAMPLE_RATE = 48000;
 /** Untagged video is shown with the matrix that the player guesses from its size, so faces change colour. */
 const BT709_TAGS = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
 
@@ -31,7 +29,7 @@ export interface EncodeRequest {
   readonly height: number;
   readonly fps: number;
   readonly frames: number;
-  readonly audioPath?: string | undefined;
+  readonly sound?: SoundTrack | undefined;
   readonly crf: number;
   /** Whether frames have a fourth channel, how opaque they are. */
   readonly transparent: boolean;
@@ -45,16 +43,15 @@ export interface EncodeRequest {
  * @throws {@link InvalidOptionError} if the output cannot be transparent.
  */
 export function encodeSpec(request: EncodeRequest): FfmpegSpec {
-  const { width, height, fps, frames, audioPath, crf, metadata, ffmpeg, outputPath, transparent } = request;
+  const { width, height, fps, crf, metadata, ffmpeg, outputPath, transparent } = request;
   const { muxer, place } = outputFormatOf(outputPath);
   const { encoding, video, audio } = chooseEncoders(outputPath, ffmpeg, transparent);
   const { pixels = transparent ? 'rgba' : 'rgb24' } = request;
   const rawVideo = ['-f', 'rawvideo', '-pixel_format', pixels, '-video_size', `${width}x${height}`];
   const pictures = { source: 'pipe:0', options: [...rawVideo, '-framerate', frameRateText(fps)] };
+  const samples = ['-f', 'f32le', '-ar', String(CLIP_SAMPLE_RATE), '-ac', String(CLIP_CHANNELS)];
   const sound =
-    audioPath === undefined || audio === undefined
-      ? []
-      : [{ source: fileUrl(audioPath), options: INPUT_OPTIONS }];
+    request.sound === undefined || audio === undefined ? [] : [{ source: SECOND_PIPE, options: samples }];
   const inYuv = encoding.colours === 'bt709';
   return {
     inputs: [pictures, ...sound],
@@ -65,8 +62,6 @@ export function encodeSpec(request: EncodeRequest): FfmpegSpec {
       `format=${inYuv || encoding.filters === undefined ? video.pixelFormat : pixels}`,
       ...(encoding.filters ?? []),
     ],
-    audioFilters:
-      sound.length > 0 ? [alignedAudioFilter(OUTPUT_SAMPLE_RATE), `atrim=end=${frames / fps}`] : [],
     outputOptions: [
       ...['-map', '0:v:0'],
       ...['-threads:v', String(ENCODER_THREADS)],

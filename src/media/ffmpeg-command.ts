@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
 import FluentCommand from 'fluent-ffmpeg';
 import { SubprocessError } from '../errors.ts';
 import { onProcessExit } from '../files/exit-cleanup.ts';
@@ -17,9 +18,12 @@ import { onProcessExit } from '../files/exit-cleanup.ts';
 const KILL_DELAY_MS = 500;
 const STDERR_TAIL_LINES = 20;
 
+/** The source that is written to {@link FfmpegRun.secondInput}. */
+export const SECOND_PIPE = 'pipe:3';
+
 /** One input with the options that stand before it. */
 interface FfmpegInput {
-  /** `pipe:0` for stdin, otherwise what {@link fileUrl} returns or a lavfi graph. */
+  /** `pipe:0` for stdin, {@link SECOND_PIPE}, otherwise what {@link fileUrl} returns or a lavfi graph. */
   readonly source: string;
   readonly options?: readonly string[];
 }
@@ -51,6 +55,8 @@ export interface FfmpegRun {
   readonly pid: number | undefined;
   readonly stdin: Writable;
   readonly stdout: Readable;
+  /** Where an input {@link SECOND_PIPE} is written to. */
+  readonly secondInput: Writable | undefined;
   /** Settles when the child has ended and its pipes are closed; rejects with {@link SubprocessError} or the signal's reason. */
   readonly done: Promise<void>;
   /** Ends the child, by force if it does not follow; `done` settles afterwards. */
@@ -89,11 +95,16 @@ function addOptions(add: (...options: string[]) => unknown, options: readonly st
 export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegRunOptions): FfmpegRun {
   options.signal?.throwIfAborted();
   const args = buildArguments(spec);
-  const child = spawn(ffmpegPath, args, { stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true });
+  const hasSecond = spec.inputs.some((input) => input.source === SECOND_PIPE);
+  const child = spawn(ffmpegPath, args, {
+    stdio: ['pipe', 'pipe', 'pipe', hasSecond ? 'pipe' : 'ignore'],
+    windowsHide: true,
+  }) as ChildProcess & { stdin: Writable; stdout: Readable; stderr: Readable };
+  const secondInput = (child.stdio[3] ?? undefined) as Writable | undefined;
   if (child.pid !== undefined && options.niceness) lowerPriority(child.pid, options.niceness);
   if (!spec.inputs.some((input) => input.source === 'pipe:0')) child.stdin.end();
   // A child that ends early closes its stdin: the exit status says why, the broken pipe adds nothing.
-  child.stdin.on('error', () => {});
+  for (const pipe of [child.stdin, secondInput]) pipe?.on('error', () => {});
 
   let killTimer: NodeJS.Timeout | undefined;
   const kill = () => {
@@ -137,7 +148,7 @@ export function runFfmpeg(ffmpegPath: string, spec: FfmpegSpec, options: FfmpegR
   });
   // A reader of a pipe may fail before it awaits `done`.
   done.catch(() => {});
-  return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, done, kill };
+  return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, secondInput, done, kill };
 }
 
 function hasEnded(child: ChildProcess): boolean {
@@ -203,9 +214,12 @@ class StderrTail {
     return this.#lines.join('\n');
   }
 
-  #add(line: string): void {
+  #add(written: string): void {
+    // Colours that the environment forces on the log stand in the middle of its lines.
+    const line = stripVTControlCharacters(written);
     if (!line.trim()) return;
-    this.#lines.push(line);
+    // A line for each frame would leave no other.
+    if (!/^\[Parsed_a?showinfo_/.test(line)) this.#lines.push(line);
     if (this.#lines.length > STDERR_TAIL_LINES) this.#lines.shift();
     const complaint = parseComplaint(line);
     if (complaint !== undefined) this.#complaint = complaint;

@@ -1,25 +1,31 @@
 /** Speech and sound tracks as mono PCM, from anything that ffmpeg decodes. */
 import { MediaError, SubprocessError } from '../errors.ts';
-import { type FfmpegSpec, fileUrl, parseComplaint, runFfmpeg } from './ffmpeg-command.ts';
+import { DcBlocker } from './dc-blocker.ts';
+import { decodeSound } from './decode-sound.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
-import { INPUT_OPTIONS, parseTimestamp } from './probe.ts';
+import { hasDcOffset, quietSpeechGain, unscaledGain } from './sound-level.ts';
+import { SoundLog, type SoundTrackInfo } from './sound-log.ts';
+import type { SoundTrack } from './sound-track.ts';
+import { VoiceMix } from './voice-mix.ts';
 
 /** Longest recording that {@link readAudio} takes, in seconds: at 16 kHz two hours are 461 MB of float32. */
 const MAX_AUDIO_DURATION = 7200;
-/** −60 dBFS: below this peak a recording has no audible speech. */
+/** −60 dBFS: below this peak a recording has no audible speech, unless it has the pauses of speech. */
 const SILENCE_PEAK = 1e-3;
 /** A header may round, and encoders pad: less than this is not a missing end. */
 const MISSING_END_TOLERANCE = 0.25;
 
 /** Decoded sound; sample 0 is at time 0 of the file, so a track that starts late begins with silence. */
 interface AudioClip {
-  /** Mono, nominally −1 … 1; channels are averaged. */
+  /** The voice: mono, nominally −1 … 1. */
   readonly pcm: Float32Array;
   /** Hz. */
   readonly sampleRate: number;
   /** Seconds. */
   readonly duration: number;
+  /** What was read: {@link readClipSound} reads the same again, as it is heard. */
+  readonly track: SoundTrack;
 }
 
 /** Options of {@link readAudio}. */
@@ -27,6 +33,8 @@ interface ReadAudioOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Hz. @defaultValue 16000 */
   readonly sampleRate?: number;
+  /** Which sound track of the file, from 1. @defaultValue the one that the file names as its default, or the first */
+  readonly track?: number | undefined;
   /** Seconds; longer sound is refused. @defaultValue {@link MAX_AUDIO_DURATION} */
   readonly maxDuration?: number;
   /** Receives a sentence for what is odd but usable: silence, a damaged or missing part. */
@@ -34,135 +42,149 @@ interface ReadAudioOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Filters that put sample 0 at time 0, fill gaps with silence, and average channels instead of adding them up. */
-export function alignedAudioFilter(sampleRate: number): string {
-  return `aresample=${sampleRate}:async=1:first_pts=0:rematrix_maxval=1`;
-}
+type Refuse = (expected: string, got: string, cause?: unknown) => MediaError;
 
 /**
- * Decodes the first audio stream of a sound or video file. A damaged file gives what decodes, with a notice.
+ * Decodes a sound track of a sound or video file. A damaged file gives what decodes, with a notice.
  *
- * @throws {@link MediaError} if the file cannot be read, has no sound, is longer than `maxDuration`, or nothing in it decodes.
+ * @throws {@link MediaError} if the file cannot be read, has no sound or not this track, is longer than `maxDuration`, or nothing
+ *   in it decodes.
  */
 export async function readAudio(audioPath: string, options: ReadAudioOptions): Promise<AudioClip> {
-  const { ffmpeg, sampleRate = 16000, maxDuration = MAX_AUDIO_DURATION, onNotice, signal } = options;
+  const { sampleRate = 16000, onNotice = () => {} } = options;
   await assertReadableFile(audioPath, 'audio');
-  const refuse = (expected: string, got: string, cause?: unknown) =>
+  const refuse: Refuse = (expected, got, cause) =>
     new MediaError(`Cannot read audio ${audioPath}: expected ${expected}, got ${got}`, audioPath, { cause });
 
-  const log = new DecodeLog();
-  const run = runFfmpeg(ffmpeg.path, decodeSpec(audioPath, sampleRate, maxDuration), {
-    purpose: `read audio ${audioPath}`,
-    signal,
-    onStderrLine: (line) => log.add(line),
-  });
-  const samples = new SampleBuffer();
-  try {
-    for await (const chunk of run.stdout) samples.append(chunk as Uint8Array);
-  } catch (error) {
-    // A child that is killed closes its pipe: the reason follows from `done`.
-    run.kill();
-    await run.done;
-    throw error;
-  }
-  try {
-    await run.done;
-  } catch (error) {
-    if (!(error instanceof SubprocessError)) throw error;
-    if (log.hasInput && !log.hasAudio)
-      throw refuse('a file with sound', 'one without an audio stream', error);
-    if (samples.length === 0)
-      throw refuse('sound that ffmpeg can decode', log.refusal ?? error.message, error);
-    log.complaint ||= error.message;
-  }
-
-  const pcm = samples.take();
+  const { log, sound, track, sanitise } = await decodeTrack(audioPath, { ...options, sampleRate }, refuse);
+  const gain = unscaledGain(sound.peak);
+  const { peak: loudest } = sound;
+  const { pcm, mixes } = sound.take();
   const duration = pcm.length / sampleRate;
-  if (pcm.length === 0) throw refuse('sound that ffmpeg can decode', log.refusal ?? 'no samples');
-  if (duration > maxDuration)
-    throw refuse(`at most ${maxDuration} s`, 'a longer recording; cut it into parts');
-  const peak = findPeak(pcm);
-  if (!Number.isFinite(peak)) throw refuse('finite samples', 'NaN or infinity');
+  if (gain !== 1) {
+    onNotice(
+      `${audioPath} has samples up to ${loudest.toPrecision(3)}, and not to 1: scaled by ${gain.toPrecision(3)}`,
+    );
+    for (let i = 0; i < pcm.length; i++) pcm[i]! *= gain;
+  }
+  if (mixes.some(({ voice }) => voice === 'difference')) {
+    onNotice(`${audioPath} has two channels that cancel each other: one of them is turned over`);
+  }
+  if (mixes.length > 1) {
+    onNotice(
+      `${audioPath} changes its sample rate or its channels on the way, as joined recordings do: read as one of ${duration.toFixed(1)} s`,
+    );
+  }
+  const blocksDc = hasDcOffset(pcm);
+  if (blocksDc) {
+    const blocker = new DcBlocker(sampleRate);
+    for (let i = 0; i < pcm.length; i++) pcm[i] = blocker.next(pcm[i]!);
+  }
 
   const missing = log.duration - duration;
   if (missing > MISSING_END_TOLERANCE) {
-    onNotice?.(
+    onNotice(
       `${audioPath} is damaged or cut off: ${missing.toFixed(1)} s of ${log.duration.toFixed(1)} s are missing`,
     );
   } else if (log.complaint) {
-    onNotice?.(`${audioPath} is damaged (${log.complaint}): used the ${duration.toFixed(1)} s that decode`);
+    onNotice(`${audioPath} is damaged (${log.complaint}): used the ${duration.toFixed(1)} s that decode`);
   }
-  if (peak < SILENCE_PEAK) onNotice?.(`${audioPath} is silent: the mouth will stay closed`);
-  return { pcm, sampleRate, duration };
-}
-
-function decodeSpec(audioPath: string, sampleRate: number, maxDuration: number): FfmpegSpec {
+  const peak = findPeak(pcm);
+  const louder = quietSpeechGain(pcm, sampleRate, peak);
+  if (louder !== 1) {
+    const level = Math.round(20 * Math.log10(peak));
+    onNotice(
+      `${audioPath} is very quiet (${level} dB at its loudest): the mouth follows it, its sound stays quiet`,
+    );
+    for (let i = 0; i < pcm.length; i++) pcm[i]! *= louder;
+  } else if (peak < SILENCE_PEAK) onNotice(`${audioPath} is silent: the mouth will stay closed`);
   return {
-    inputs: [{ source: fileUrl(audioPath), options: INPUT_OPTIONS }],
-    audioFilters: [alignedAudioFilter(sampleRate)],
-    // One second more than allowed shows that there is more, without decoding all of it.
-    outputOptions: ['-map', '0:a:0', '-vn', '-sn', '-ac', '1', '-t', String(maxDuration + 1), '-f', 'f32le'],
-    output: 'pipe:1',
+    ...{ pcm, sampleRate, duration },
+    track: { ...{ path: audioPath, track, sanitise, gain, blocksDc, mixes, duration } },
   };
 }
 
-/** What ffmpeg said about its input. */
-class DecodeLog {
-  hasInput = false;
-  hasAudio = false;
-  /** Seconds that the header states; NaN where it states none. */
-  duration = Number.NaN;
-  complaint = '';
-
-  /** The complaint as what was got. */
-  get refusal(): string | undefined {
-    return this.complaint ? `a file that it refuses (${this.complaint})` : undefined;
-  }
-
-  add(line: string): void {
-    if (/\[info\] Input #0/.test(line)) this.hasInput = true;
-    if (/\[info\] +Stream #0:\d+.*: Audio:/.test(line)) this.hasAudio = true;
-    const stated = /\[info\] +Duration: (\S+),/.exec(line)?.[1];
-    if (stated !== undefined && Number.isNaN(this.duration)) this.duration = parseTimestamp(stated);
-    this.complaint = parseComplaint(line) ?? this.complaint;
-  }
+/** A track that has been decoded. */
+interface DecodedTrack {
+  readonly log: SoundLog;
+  readonly sound: VoiceMix;
+  readonly track: number;
+  readonly sanitise: boolean;
 }
 
-/** Little-endian float32 samples that arrive in pieces of any length. */
-class SampleBuffer {
-  #bytes = new Uint8Array(1 << 20);
-  #used = 0;
-
-  get length(): number {
-    return this.#used >> 2;
+/** Reads the file once; again if it turns out that another track, or another way of decoding, is needed. */
+async function decodeTrack(
+  audioPath: string,
+  options: ReadAudioOptions & { readonly sampleRate: number },
+  refuse: Refuse,
+): Promise<DecodedTrack> {
+  const { track: wanted, sampleRate, onNotice = () => {} } = options;
+  const first = (wanted ?? 1) - 1;
+  let decoded = await decodeOnce(audioPath, first, false, options, refuse);
+  const { tracks } = decoded.log;
+  if (wanted === undefined && tracks.length > 1) {
+    const track = Math.max(
+      0,
+      tracks.findIndex(({ isDefault }) => isDefault),
+    );
+    onNotice(
+      `${audioPath} has ${tracks.length} sound tracks (${describeTracks(tracks)}): ` +
+        `number ${track + 1} is used; audioTrack (--audio-track) chooses another`,
+    );
+    if (track !== first) decoded = await decodeOnce(audioPath, track, false, options, refuse);
   }
+  const odd = decoded.sound.firstNotFinite;
+  if (odd === undefined) return decoded;
+  const clean = await decodeOnce(audioPath, decoded.track, true, options, refuse);
+  if (clean.sound.peak === 0) throw refuse('finite samples', 'NaN or infinity');
+  onNotice(
+    `${audioPath} has samples that are no numbers (NaN or infinity), the first at ${(odd / sampleRate).toFixed(2)} s: taken for silence`,
+  );
+  return clean;
+}
 
-  append(chunk: Uint8Array): void {
-    if (this.#used + chunk.length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#used + chunk.length));
-      larger.set(this.#bytes.subarray(0, this.#used));
-      this.#bytes = larger;
+function describeTracks(tracks: readonly SoundTrackInfo[]): string {
+  return tracks
+    .map(({ description, isDefault }, i) => `${i + 1}: ${description}${isDefault ? ', default' : ''}`)
+    .join('; ');
+}
+
+async function decodeOnce(
+  audioPath: string,
+  track: number,
+  sanitise: boolean,
+  options: ReadAudioOptions & { readonly sampleRate: number },
+  refuse: Refuse,
+): Promise<DecodedTrack> {
+  const { ffmpeg, sampleRate, maxDuration = MAX_AUDIO_DURATION, track: wanted, signal } = options;
+  const log = new SoundLog();
+  const sound = new VoiceMix();
+  try {
+    for await (const piece of decodeSound(audioPath, { ffmpeg, sampleRate, track, sanitise, log, signal })) {
+      sound.append(piece);
+      if (sound.length > maxDuration * sampleRate) {
+        throw refuse(`at most ${maxDuration} s`, 'a longer recording; cut it into parts');
+      }
     }
-    this.#bytes.set(chunk, this.#used);
-    this.#used += chunk.length;
+  } catch (error) {
+    if (!(error instanceof SubprocessError)) throw error;
+    if (log.hasInput && log.tracks.length === 0)
+      throw refuse('a file with sound', 'one without an audio stream', error);
+    if (log.hasInput && wanted !== undefined && wanted > log.tracks.length)
+      throw refuse(
+        `sound track ${wanted}, as audioTrack says`,
+        `a file with ${log.tracks.length} (${describeTracks(log.tracks)})`,
+        error,
+      );
+    if (sound.length === 0) throw refuse('sound that ffmpeg can decode', log.refusal ?? error.message, error);
+    log.complaint ||= error.message;
   }
-
-  /** The samples in an array of their own; the buffer is empty afterwards. */
-  take(): Float32Array {
-    const pcm = new Float32Array(this.#bytes.buffer.slice(0, this.#used & ~3));
-    this.#bytes = new Uint8Array(0);
-    this.#used = 0;
-    return pcm;
-  }
+  if (sound.length === 0) throw refuse('sound that ffmpeg can decode', log.refusal ?? 'no samples');
+  return { log, sound, track, sanitise };
 }
 
-/** Largest magnitude; NaN if any sample is NaN. */
 function findPeak(pcm: Float32Array): number {
   let peak = 0;
-  for (let i = 0; i < pcm.length; i++) {
-    const magnitude = Math.abs(pcm[i]!);
-    if (!(magnitude <= peak)) peak = magnitude;
-    if (Number.isNaN(peak)) return peak;
-  }
+  for (let i = 0; i < pcm.length; i++) peak = Math.max(peak, Math.abs(pcm[i]!));
   return peak;
 }

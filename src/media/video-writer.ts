@@ -1,4 +1,4 @@
-/** Frames and a sound file become a video that appears under its name only when it is complete. */
+/** Frames and a sound track become a video that appears under its name only when it is complete. */
 import { rmSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -15,12 +15,14 @@ import { onProcessExit } from '../files/exit-cleanup.ts';
 import { partialPath } from '../files/partial-name.ts';
 import { publishFolder } from '../files/publish-folder.ts';
 import { publishFile } from '../files/write-durably.ts';
+import { readClipSound } from './clip-sound.ts';
 import { encodeSpec, rawPixelsOf } from './encode-spec.ts';
 import { type FfmpegRun, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 import { chooseEncoders, type OutputFormat, outputFormatOf } from './output-formats.ts';
 import { Yuv420Packer } from './pack-frame.ts';
+import type { SoundTrack } from './sound-track.ts';
 import { countWrittenFrames } from './verify-output.ts';
 import type { VideoFrame } from './video-frame.ts';
 
@@ -44,10 +46,10 @@ export interface VideoWriterOptions {
   readonly height: number;
   /** 1 to 240. */
   readonly fps: number;
-  /** How many frames will be written; the sound is cut where they end. {@link frameCount} covers all of it. */
+  /** How many frames will be written; the sound ends where they end. {@link frameCount} covers all of it. */
   readonly frames: number;
-  /** Sound or video file whose first audio stream is the sound; without it, the video is silent. */
-  readonly audioPath?: string | undefined;
+  /** What is heard, as {@link readAudio} found it; without it, the video is silent. */
+  readonly sound?: SoundTrack | undefined;
   /** Constant rate factor of x264, 0 (lossless) to 51; other encoders have what looks alike. @defaultValue 18 */
   readonly crf?: number | undefined;
   /** Whether a file that exists is replaced. @defaultValue false */
@@ -89,6 +91,8 @@ export class VideoWriter {
   readonly #forget: () => void;
   /** Settles when a run that failed has left nothing behind; never rejects. */
   readonly #cleaned: Promise<void>;
+  /** Settles when all of the sound has been handed over; rejects if it cannot be read any more. */
+  readonly #sound: Promise<void>;
   #written = 0;
   #finished = false;
   #readerLeft: MediaError | undefined;
@@ -112,6 +116,8 @@ export class VideoWriter {
     this.#delivered = stream === undefined ? Promise.resolve() : this.#deliver(stream);
     this.#delivered.catch(() => {}); // told by the next write, or by finish
     if (stream === undefined) this.#run.stdout.resume();
+    this.#sound = this.#writeSound();
+    this.#sound.catch(() => this.#run.kill()); // told by whoever finds that the encoder has ended
     // After the run's own, so that the child is dead before its file goes.
     this.#forget = onProcessExit(() => {
       if (partial !== undefined) rmSync(partial, { recursive: true, force: true });
@@ -159,7 +165,7 @@ export class VideoWriter {
         outputPath,
       );
     }
-    if (options.audioPath !== undefined) await assertReadableFile(options.audioPath, 'audio');
+    if (options.sound !== undefined) await assertReadableFile(options.sound.path, 'audio');
     if (format.place === 'stream') return new VideoWriter(options, format, undefined);
     const partial = partialPath(path.resolve(outputPath));
     if (format.place === 'folder') await mkdir(partial);
@@ -204,9 +210,12 @@ export class VideoWriter {
       await this.#delivered;
     } catch (error) {
       await this.#cleaned;
+      // Without its sound the encoder was ended: that is the reason.
+      if (this.#readerLeft === undefined) await this.#sound;
       throw this.#readerLeft ?? error;
     }
     if (this.#readerLeft !== undefined) throw this.#readerLeft;
+    await this.#sound;
     try {
       if (this.#written !== frames) throw new Error(`${this.#written} of ${frames} frames were written`);
       if (this.#partial !== undefined) await this.#publish(this.#partial);
@@ -256,12 +265,40 @@ export class VideoWriter {
     await this.#removePartial();
   }
 
+  /** Hands the sound to the encoder, as fast as it takes it. */
+  async #writeSound(): Promise<void> {
+    const { ffmpeg, sound, fps, frames, signal } = this.#options;
+    const pipe = this.#run.secondInput;
+    if (sound === undefined || pipe === undefined) return;
+    const ending = new AbortController();
+    const stop = () => ending.abort();
+    this.#run.done.then(stop, stop);
+    try {
+      const pieces = readClipSound(sound, {
+        ...{ ffmpeg, duration: frames / fps, niceness: ENCODER_NICENESS },
+        signal: AbortSignal.any([ending.signal, ...(signal ? [signal] : [])]),
+      });
+      for await (const piece of pieces) {
+        const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+        const isTaken = await new Promise<boolean>((resolve) => {
+          pipe.write(bytes, (error) => resolve(!error));
+        });
+        if (!isTaken) return; // the encoder has ended, and says why
+      }
+      pipe.end();
+    } catch (error) {
+      if (!ending.signal.aborted) throw error;
+    }
+  }
+
   async #fail(): Promise<never> {
     // Closed pipe: the child is ending, or must.
     this.#run.kill();
     await this.#cleaned;
     await this.#delivered;
     if (this.#readerLeft !== undefined) throw this.#readerLeft;
+    this.#options.signal?.throwIfAborted();
+    await this.#sound;
     await this.#run.done;
     throw new Error('The encoder closed its input and ended without an error');
   }

@@ -8,7 +8,7 @@ export type { PrecisionChoice, PresetName, WindowLayout } from '../models/bundle
 export type { DeviceChoice as DeviceName } from '../runtime/device.ts';
 export type { Framing } from '../scene/framing.ts';
 export type { Sampler as SamplerName } from '../schedulers/create-scheduler.ts';
-export type { ProgressEvent, RenderingProgress, Stage } from './progress-event.ts';
+export type { ProgressEvent, RenderingProgress, Stage, TrackingProgress } from './progress-event.ts';
 
 /** Options of {@link animate}; each is described where it is defined, in {@link CLIP_OPTIONS}. */
 export interface AnimateOptions extends OptionsOf<typeof CLIP_OPTIONS> {}

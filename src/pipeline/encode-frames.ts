@@ -27,7 +27,7 @@ export function openVideo(
     height,
     fps,
     frames,
-    audioPath: sound,
+    sound,
     force: options.overwrite,
     crf: options.crf ?? (options.source === undefined ? undefined : SOURCE_CRF),
     stream: options.stream,

@@ -15,7 +15,7 @@ import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine, type Network } from '../runtime/engine.ts';
-import { type Answer, serveThread } from '../runtime/thread-server.ts';
+import { type Answer, serveThread, type ThreadReports } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { FilmPortrait, openFilm } from '../scene/open-film.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
@@ -127,7 +127,23 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
   return { result: { width, height, reference } };
 }
 
-async function openFilmClip(request: FilmRequest, notice: (message: string) => void): Promise<Answer> {
+/** Seconds of film from one report to the next. */
+const REPORT_EVERY = 0.25;
+
+/** Where {@link trackFilm} tells what it sees and how far it is. */
+function trackingReports({ notice, progress }: ThreadReports) {
+  let reported = Number.NEGATIVE_INFINITY;
+  return {
+    onNotice: notice,
+    onProgress: (done: number, total: number | undefined): void => {
+      if (done - reported < REPORT_EVERY) return;
+      reported = done;
+      progress({ done, total });
+    },
+  };
+}
+
+async function openFilmClip(request: FilmRequest, tell: ThreadReports): Promise<Answer> {
   const { path, ffmpeg, fps, duration, face, resolution, view } = request;
   const clip: Clip = { controller: new AbortController() };
   clips.set(request.clip, clip);
@@ -135,7 +151,7 @@ async function openFilmClip(request: FilmRequest, notice: (message: string) => v
   const { signal } = clip.controller;
   const film = await openFilm({
     ...{ path, ffmpeg, fps, duration, face, resolution, view, finder, signal },
-    onNotice: notice,
+    ...trackingReports(tell),
   });
   clip.portrait = film;
   const { width, height, reference, track } = film;
@@ -153,7 +169,7 @@ async function closeClip(id: number): Promise<Answer> {
 
 async function openRecording(
   { recording: id, source }: RecordingRequest,
-  notice: (message: string) => void,
+  tell: ThreadReports,
 ): Promise<Answer> {
   const recording: Recording = { controller: new AbortController() };
   recordings.set(id, recording);
@@ -163,7 +179,7 @@ async function openRecording(
     const { finder } = await smallNetworks();
     const { path, ...options } = source;
     recording.motion = await trackFilm(path, {
-      ...{ ...options, finder, onNotice: notice, signal: recording.controller.signal },
+      ...{ ...options, finder, ...trackingReports(tell), signal: recording.controller.signal },
       onSound: () => {
         hasSound = true;
       },
@@ -222,7 +238,7 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
   return { result: undefined };
 }
 
-async function handle(request: FrameRequest, notice: (message: string) => void): Promise<Answer> {
+async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answer> {
   switch (request.kind) {
     case 'start':
       if (request.profileFolder !== undefined) work = [];
@@ -234,11 +250,11 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       return { result: { work: work?.splice(0) ?? [], networks: await engine.takeProfiles() } };
     }
     case 'open-portrait':
-      return openClip(request, notice);
+      return openClip(request, tell.notice);
     case 'open-film':
-      return openFilmClip(request, notice);
+      return openFilmClip(request, tell);
     case 'open-recording':
-      return openRecording(request, notice);
+      return openRecording(request, tell);
     case 'close-recording':
       recordings.get(request.recording)?.controller.abort();
       recordings.delete(request.recording);
@@ -261,10 +277,10 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
   }
 }
 
-async function handleNoted(request: FrameRequest, notice: (message: string) => void): Promise<Answer> {
+async function handleNoted(request: FrameRequest, tell: ThreadReports): Promise<Answer> {
   const begin = monotonicNow();
   try {
-    return await handle(request, notice);
+    return await handle(request, tell);
   } finally {
     work?.push({ name: request.kind, begin, end: monotonicNow() });
   }
@@ -272,7 +288,7 @@ async function handleNoted(request: FrameRequest, notice: (message: string) => v
 
 serveThread<FrameRequest>({
   order: 'at-once',
-  handle: (request, notice) => (work === undefined ? handle : handleNoted)(request, notice),
+  handle: (request, tell) => (work === undefined ? handle : handleNoted)(request, tell),
   stop: () => {
     for (const { controller } of [...clips.values(), ...recordings.values()]) controller.abort();
   },

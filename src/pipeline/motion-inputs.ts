@@ -3,6 +3,8 @@ import { MOTION_PARTS, type MotionPart, readPartList } from '../driving/motion-p
 import { InvalidOptionError } from '../errors.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { readAudio } from '../media/read-audio.ts';
+import type { SoundTrack } from '../media/sound-track.ts';
+import type { RequestProgress } from '../runtime/thread-client.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import type { ClipDriving, FrameThread, ThreadRecording } from './frame-thread.ts';
 import { locateHeadMotion } from './head-motions.ts';
@@ -22,8 +24,8 @@ export interface MotionInputs {
   readonly pcm: Float32Array;
   /** Seconds of the clip. */
   readonly duration: number;
-  /** The file that is heard; undefined for a clip without sound. */
-  readonly sound: string | undefined;
+  /** What is heard; undefined for a clip without sound. */
+  readonly sound: SoundTrack | undefined;
   readonly driving: ClipDriving;
 }
 
@@ -48,19 +50,26 @@ export async function openMotionInputs(
     frameThread,
     signal,
     notice,
+    tracking,
   }: {
     readonly ffmpeg: FfmpegInfo;
     readonly frameThread: () => FrameThread;
     readonly signal: AbortSignal;
     readonly notice: (message: string) => void;
+    /** Receives how far a film is looked at. */
+    readonly tracking?: (film: string, progress: RequestProgress) => void;
   },
 ): Promise<MotionInputs> {
-  const { audio, soundtrack, idle, driving, motion, headMotion } = options;
+  const { audio, soundtrack, idle, driving, motion, headMotion, audioTrack } = options;
   const { drivingMode, drivingGaps, drivingFace } = options;
-  const read = (file: string) => readAudio(file, { ffmpeg, signal, onNotice: notice });
+  const read = (file: string, track?: number) => readAudio(file, { ffmpeg, track, signal, onNotice: notice });
   const opened: ThreadRecording[] = [];
   const open = async (source: Parameters<FrameThread['openRecording']>[0]): Promise<ThreadRecording> => {
-    const recording = await frameThread().openRecording(source, { onNotice: notice, signal });
+    const recording = await frameThread().openRecording(source, {
+      onNotice: notice,
+      onProgress: (progress) => tracking?.(source.path, progress),
+      signal,
+    });
     opened.push(recording);
     return recording;
   };
@@ -69,12 +78,16 @@ export async function openMotionInputs(
       headMotion === undefined
         ? undefined
         : await open({ type: 'motion-file', path: locateHeadMotion(headMotion) });
-    const speech = audio === undefined ? undefined : await read(audio);
-    const heardFile = async (voice: string, { duration: spoken }: { readonly duration: number }) => {
-      if (soundtrack === undefined) return voice;
-      const { duration: heard } = await read(soundtrack);
-      if (Math.abs(heard - spoken) > SOUNDTRACK_TOLERANCE) throw wrongLength(soundtrack, heard, spoken);
-      return soundtrack;
+    const speech = audio === undefined ? undefined : await read(audio, audioTrack);
+    const heardTrack = async (voice: {
+      readonly duration: number;
+      readonly track: SoundTrack;
+    }): Promise<SoundTrack> => {
+      if (soundtrack === undefined) return voice.track;
+      const { duration: heard, track } = await read(soundtrack);
+      if (Math.abs(heard - voice.duration) > SOUNDTRACK_TOLERANCE)
+        throw wrongLength(soundtrack, heard, voice.duration);
+      return track;
     };
     const duration = speech?.duration;
     const face =
@@ -91,22 +104,21 @@ export async function openMotionInputs(
       const pcm = new Float32Array(Math.round(idle * SAMPLE_RATE));
       return { pcm, duration: idle, sound: undefined, driving: withHead };
     }
-    if (face === undefined) {
-      return { ...speech!, sound: await heardFile(audio!, speech!), driving: withHead };
-    }
+    if (face === undefined) return { ...speech!, sound: await heardTrack(speech!), driving: withHead };
 
     const name = (driving ?? motion)!;
     const parts = partsOf(options, face);
     const filmed = face.info.frames / face.info.fps;
     const clipDriving: ClipDriving = { ...withHead, face: { recording: face, parts, mode: drivingMode } };
-    const heard = speech ?? (driving !== undefined && face.info.hasSound ? await read(driving) : undefined);
+    const heard =
+      speech ?? (driving !== undefined && face.info.hasSound ? await read(driving, audioTrack) : undefined);
     if (heard !== undefined) {
       if (filmed < heard.duration - SHORTER_TOLERANCE) {
         notice(
           `${name} lasts ${filmed.toFixed(1)} s, the sound ${heard.duration.toFixed(1)} s: its motion is played back and forth`,
         );
       }
-      return { ...heard, sound: await heardFile((audio ?? driving)!, heard), driving: clipDriving };
+      return { ...heard, sound: await heardTrack(heard), driving: clipDriving };
     }
     notice(`${name} has no sound: the clip will be silent; give it one with audio`);
     const pcm = new Float32Array(Math.round(filmed * SAMPLE_RATE));

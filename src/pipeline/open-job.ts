@@ -8,11 +8,13 @@ import { cacheFolder } from '../files/cache-folder.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
+import type { SoundTrack } from '../media/sound-track.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
+import type { RequestProgress } from '../runtime/thread-client.ts';
 import { sceneViewOf } from '../scene/scene.ts';
 import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
@@ -28,8 +30,8 @@ export interface Job extends PlannedFrames {
   readonly ffmpeg: FfmpegInfo;
   readonly bundle: Bundle;
   readonly sampling: Sampling;
-  /** The file that is heard; undefined for a clip without sound. */
-  readonly sound: string | undefined;
+  /** What is heard; undefined for a clip without sound. */
+  readonly sound: SoundTrack | undefined;
   /** Samples of the speech, at 16 kHz. */
   readonly samples: number;
   readonly fps: number;
@@ -119,7 +121,12 @@ export async function openJob(
     onPlanned?.(job);
     return job;
   };
-  const opening = { resolved, bundle, plan, notice, frameThread, ffmpeg };
+  const tracking = (film: string, { done, total }: RequestProgress): void =>
+    resolved.onProgress?.({
+      ...{ type: 'tracking', film, secondsDone: done },
+      ...(total !== undefined && { secondsTotal: total }),
+    });
+  const opening = { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg };
   return resolved.source === undefined ? openStill(opening) : openSource(opening, resolved.source);
 }
 
@@ -129,13 +136,14 @@ interface Opening {
   readonly bundle: Bundle;
   readonly plan: (inputs: MotionInputs, fps: number) => Job;
   readonly notice: (message: string) => void;
+  readonly tracking: (film: string, progress: RequestProgress) => void;
   readonly frameThread: () => FrameThread;
   readonly ffmpeg: FfmpegInfo;
 }
 
 /** The face is found while the sound is read; if both fail, the face is reported. */
 async function openStill(opening: Opening): Promise<OpenedJob> {
-  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg } = opening;
   const { framing, signal } = resolved;
   const finding = frameThread().openPortrait({
     path: shownFile(resolved),
@@ -147,7 +155,7 @@ async function openStill(opening: Opening): Promise<OpenedJob> {
   });
   const stop = new AbortController();
   const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
-  const reading = { ffmpeg, frameThread, signal: either, notice };
+  const reading = { ffmpeg, frameThread, signal: either, notice, tracking };
   const planning = openMotionInputs(resolved, reading).then((inputs) => ({
     ...inputs,
     job: plan(inputs, resolved.fps ?? bundle.description.fps),
@@ -176,10 +184,10 @@ const FILM_MARGIN = 0.5;
 
 /** The sound says how much of the film is needed, and the film how many frames a second there are. */
 async function openSource(opening: Opening, source: string): Promise<OpenedJob> {
-  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg } = opening;
   const { fps, drivingFace: face } = resolved;
   const signal = resolved.signal ?? new AbortController().signal;
-  const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal, notice });
+  const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal, notice, tracking });
   const film = await frameThread().openFilm({
     path: source,
     ...{ ffmpeg, fps, face },
@@ -187,6 +195,7 @@ async function openSource(opening: Opening, source: string): Promise<OpenedJob> 
     resolution: bundle.description.resolution,
     view: sceneViewOf(bundle.description),
     onNotice: notice,
+    onProgress: (progress) => tracking(source, progress),
     signal,
   });
   try {

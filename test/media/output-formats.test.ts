@@ -13,6 +13,7 @@ import {
 } from '../../src/media/output-formats.ts';
 import { prepareOutput, resolveOutput } from '../../src/media/prepare-output.ts';
 import { probeMedia } from '../../src/media/probe.ts';
+import { readAudio } from '../../src/media/read-audio.ts';
 import type { VideoFrame } from '../../src/media/video-frame.ts';
 import { VideoWriter, type VideoWriterOptions } from '../../src/media/video-writer.ts';
 import { availableFfmpegs, chirps, encodeWav, temporaryDirectory } from '../helpers/media.ts';
@@ -24,6 +25,7 @@ const HEIGHT = 48;
 const FRAMES = 12;
 const audioPath = path.join(directory, 'sound.wav');
 writeFileSync(audioPath, encodeWav(chirps(0.4, 16000), 16000));
+const { track } = await readAudio(audioPath, { ffmpeg: ffmpegs[0]! });
 
 /** Skin, lips, hair, a screen's green and greys: the colours of portraits and of what is put behind them. */
 const PATCHES = [
@@ -100,7 +102,7 @@ for (const ffmpeg of ffmpegs) {
       const folder = path.join(directory, `${ffmpeg.version}-${name.replace(/\W/g, '')}`);
       mkdirSync(folder);
       const output = resolveOutput(folder, name);
-      await write({ ffmpeg, outputPath: output, fps: 30000 / 1001, audioPath });
+      await write({ ffmpeg, outputPath: output, fps: 30000 / 1001, sound: track });
       assert.deepEqual(readdirSync(folder), [path.basename(output)]);
       const file = name.endsWith('/') ? path.join(output, '000001.png') : output;
       const tolerance = name === 'talk.gif' ? 12 : COLOUR_TOLERANCE; // a palette of what is seen
@@ -125,7 +127,7 @@ for (const ffmpeg of ffmpegs) {
       const folder = path.join(directory, `clear-${ffmpeg.version}-${name.replace(/\W/g, '')}`);
       mkdirSync(folder);
       const output = resolveOutput(folder, name);
-      await write({ ffmpeg, outputPath: output, audioPath, transparent: true });
+      await write({ ffmpeg, outputPath: output, sound: track, transparent: true });
       const rgba = await firstFrame(name.endsWith('/') ? path.join(output, '000001.png') : output);
       assert.ok(colourError(rgba) <= 2 * COLOUR_TOLERANCE, `${colourError(rgba)} levels`);
       const opacity = (x: number) => rgba[(12 * WIDTH + x) * 4 + 3]!;
@@ -151,7 +153,7 @@ test('a fragmented MP4 goes to a stream, which stays open', async () => {
   const stream = new PassThrough();
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await write({ outputPath: '-', stream, audioPath });
+  await write({ outputPath: '-', stream, sound: track });
   assert.ok(!stream.writableEnded);
   const file = path.join(directory, 'streamed.mp4');
   writeFileSync(file, Buffer.concat(chunks));

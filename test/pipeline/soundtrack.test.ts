@@ -31,7 +31,7 @@ function open(options: object) {
 test('the soundtrack is heard, the speech moves the face', LIMIT, async () => {
   const [audio, soundtrack] = [sound('voice.wav', 1), sound('mix.wav', 1.1)];
   const { sound: heard, duration, pcm } = await open({ audio, soundtrack });
-  assert.deepEqual([heard, duration, pcm.length], [soundtrack, 1, 16000]);
+  assert.deepEqual([heard?.path, duration, pcm.length], [soundtrack, 1, 16000]);
 });
 
 test('a soundtrack of another length is refused with both lengths', LIMIT, async () => {

@@ -75,6 +75,13 @@ export const CLIP_OPTIONS = {
       help: 'in place of speech: a silent clip, 0.5 to 3600 s, that can be looped: the face breathes, blinks and looks',
     },
   }),
+  /** Which sound track of the file with the speech, counted from 1. @defaultValue the one that the file names as its default */
+  audioTrack: option(integer(1, 64), {
+    description: 'Which sound track of the file with the speech, counted from 1.',
+    group: 'clip',
+    otherwise: "the file's default",
+    flag: { help: 'which sound track of the file with the speech, counted from 1' },
+  }),
   /** Film of a person: its expression and head pose move the portrait, its sound becomes the clip's. */
   driving: option(path('the path of a film of a person'), {
     description: "Film of a person that moves the portrait; its sound becomes the clip's.",
@@ -465,6 +472,7 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
   needsOneOf<ClipValues>('drivingMode', ['driving', 'motion'], CLIP_OPTIONS.drivingMode.default),
   needsOneOf<ClipValues>('drivingGaps', ['driving'], CLIP_OPTIONS.drivingGaps.default),
   needsOneOf<ClipValues>('drivingFace', ['driving', 'source']),
+  needsOneOf<ClipValues>('audioTrack', ['audio', 'driving']),
   {
     find: ({ sampler, steps }) => {
       if (sampler === undefined || !DISTILLED_SAMPLERS.has(sampler)) return undefined;

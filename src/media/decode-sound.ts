@@ -1,0 +1,180 @@
+/**
+ * The one way from a file to samples: what moves a mouth and what is heard in the clip are both read here, so that they
+ * are the same sound at the same times.
+ *
+ * ffmpeg decodes; where its samples belong is decided here. Its own `aresample=async` begins anew when rate or layout change
+ * in the middle of a file, and then pads from time 0 once more.
+ */
+import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
+import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { INPUT_OPTIONS } from './probe.ts';
+import type { FrameLine, SoundLog } from './sound-log.ts';
+
+/** Front left, front right, centre: mono is all centre, stereo has none, and of surround sound the voice is the centre. */
+export const DECODED_CHANNELS = 3;
+/** Time stamps that differ from the samples counted by less than this are rounding; seconds. Source: swresample's default. */
+const GAP_TOLERANCE = 0.1;
+const FRAME_BYTES = DECODED_CHANNELS * 4;
+/** NaN and infinity become silence before a resampler can spread them; slow, for files that have some. */
+const SANITISE = "aeval=exprs='if(isnan(val(ch))+isinf(val(ch)),0,val(ch))':channel_layout=same";
+
+/** Options of {@link decodeSound}. */
+export interface DecodeSoundOptions {
+  readonly ffmpeg: FfmpegInfo;
+  /** Hz. */
+  readonly sampleRate: number;
+  /** Which of the file's sound tracks, from 0. */
+  readonly track: number;
+  /** Whether NaN and infinity become silence. */
+  readonly sanitise: boolean;
+  /** Receives what ffmpeg says. */
+  readonly log: SoundLog;
+  /** Scheduling priority of ffmpeg. @defaultValue 0 */
+  readonly niceness?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A piece of sound that follows the one before without a gap. */
+export interface SoundPiece {
+  /** Interleaved, {@link DECODED_CHANNELS} a sample. */
+  readonly samples: Float32Array;
+  /** Number of the stretch of one format that it belongs to, from 0. */
+  readonly stretch: number;
+}
+
+/**
+ * Decodes a track from its beginning to its end. The first sample is that of time 0; gaps in time stamps are filled with silence;
+ * where they go back, the sound goes on without a gap, as nothing that was recorded is left out.
+ *
+ * @throws {@link SubprocessError} if ffmpeg fails; what it decoded before that has been delivered.
+ */
+export async function* decodeSound(
+  soundPath: string,
+  options: DecodeSoundOptions,
+): AsyncGenerator<SoundPiece> {
+  const { ffmpeg, log, niceness, signal, sampleRate } = options;
+  const run: FfmpegRun = runFfmpeg(ffmpeg.path, decodeSpec(soundPath, options), {
+    purpose: `read audio ${soundPath}`,
+    signal,
+    ...(niceness !== undefined && { niceness }),
+    onStderrLine: (line) => log.add(line),
+  });
+  const waiting = new ByteQueue();
+  const timeline = new Timeline(sampleRate, log);
+  try {
+    for await (const chunk of run.stdout) {
+      waiting.append(chunk as Uint8Array);
+      // A frame's line and its samples come through two pipes, in no order.
+      while (log.frames.length > 0 && waiting.length >= log.frames[0]!.samples * FRAME_BYTES) {
+        const frame = log.frames.shift()!;
+        yield* timeline.place(frame, waiting.take(frame.samples));
+      }
+    }
+    // A failure is reported when all that was decoded has been delivered.
+    await run.done.catch(() => {});
+    for (const frame of log.frames.splice(0)) {
+      yield* timeline.place(frame, waiting.take(frame.samples));
+    }
+    yield* timeline.append(waiting.take(Number.POSITIVE_INFINITY));
+    await run.done;
+  } catch (error) {
+    run.kill();
+    // A child that is killed closes its pipe: `done` has the reason.
+    await run.done;
+    throw error;
+  } finally {
+    run.kill();
+    await run.done.catch(() => {});
+  }
+}
+
+function decodeSpec(
+  soundPath: string,
+  { sampleRate, track, sanitise }: Pick<DecodeSoundOptions, 'sampleRate' | 'track' | 'sanitise'>,
+): FfmpegSpec {
+  return {
+    inputs: [{ source: fileUrl(soundPath), options: INPUT_OPTIONS }],
+    audioFilters: [
+      ...(sanitise ? [SANITISE] : []),
+      `aresample=${sampleRate}:rematrix_maxval=1`,
+      'aformat=sample_fmts=flt:channel_layouts=3.0',
+      'ashowinfo',
+    ],
+    outputOptions: ['-map', `0:a:${track}`, '-vn', '-sn', '-dn', '-f', 'f32le'],
+    output: 'pipe:1',
+  };
+}
+
+/** Where decoded frames belong. */
+class Timeline {
+  readonly #tolerance: number;
+  readonly #log: SoundLog;
+  #position = 0;
+  /** What is added to time stamps since they went back. */
+  #shift = 0;
+  #stretch = -1;
+
+  constructor(sampleRate: number, log: SoundLog) {
+    this.#tolerance = GAP_TOLERANCE * sampleRate;
+    this.#log = log;
+  }
+
+  *place({ start, begins }: FrameLine, samples: Float32Array): Generator<SoundPiece> {
+    if (begins || this.#stretch < 0) this.#stretch++;
+    const isFirst = this.#position === 0;
+    const gap = this.#log.hasTimes && Number.isFinite(start) ? start + this.#shift - this.#position : 0;
+    if (isFirst && gap < 0) {
+      // Decoders' run-in, and what an edit list cuts off.
+      yield* this.append(samples.subarray(Math.min(samples.length, -gap * DECODED_CHANNELS)));
+      return;
+    }
+    if (gap < -this.#tolerance) this.#shift -= gap;
+    else if (gap > this.#tolerance || (isFirst && gap > 0)) yield* this.#silence(gap);
+    yield* this.append(samples);
+  }
+
+  *append(samples: Float32Array): Generator<SoundPiece> {
+    if (samples.length === 0) return;
+    this.#position += samples.length / DECODED_CHANNELS;
+    yield { samples, stretch: Math.max(0, this.#stretch) };
+  }
+
+  /** In pieces, as a broken time stamp may ask for hours. */
+  *#silence(length: number): Generator<SoundPiece> {
+    const piece = 1 << 16;
+    for (let left = length; left > 0; left -= piece) {
+      yield* this.append(new Float32Array(Math.min(left, piece) * DECODED_CHANNELS));
+    }
+  }
+}
+
+/** Bytes that arrive in pieces of any length and are taken in others. */
+class ByteQueue {
+  #bytes = new Uint8Array(1 << 18);
+  #begin = 0;
+  #end = 0;
+
+  get length(): number {
+    return this.#end - this.#begin;
+  }
+
+  append(chunk: Uint8Array): void {
+    if (this.#end + chunk.length > this.#bytes.length) {
+      const room = Math.max(this.#bytes.length, 2 * (this.length + chunk.length));
+      const bytes = this.length + chunk.length > this.#bytes.length / 2 ? new Uint8Array(room) : this.#bytes;
+      bytes.set(this.#bytes.subarray(this.#begin, this.#end));
+      [this.#bytes, this.#end, this.#begin] = [bytes, this.length, 0];
+    }
+    this.#bytes.set(chunk, this.#end);
+    this.#end += chunk.length;
+  }
+
+  /** Up to `samples` whole samples of all channels, in an array of their own. */
+  take(samples: number): Float32Array {
+    const count = Math.min(samples, Math.floor(this.length / FRAME_BYTES));
+    const end = this.#begin + count * FRAME_BYTES;
+    const taken = new Float32Array(this.#bytes.slice(this.#begin, end).buffer);
+    this.#begin = end;
+    return taken;
+  }
+}
