@@ -34,7 +34,7 @@ export interface FaceNetwork {
 }
 
 /** Loads a network from the bytes of an ONNX file; `name` is for messages. */
-type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
+export type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
 
 /** Number of landmarks of a face. */
 export const LANDMARK_COUNT = 468;
@@ -86,6 +86,18 @@ export function searchSquares(width: number, height: number): Square[] {
   return squares;
 }
 
+/** Sides of the squares in which small faces are looked for, as shares of the shorter side. */
+const SMALL_SHARES = [1, 0.5] as const;
+
+/** Squares of a side that cover the image, each half over the one before. */
+function squaresOfSide({ width, height }: Pick<RgbImage, 'width' | 'height'>, side: number): Square[] {
+  const starts = (size: number): number[] => {
+    const steps = Math.max(0, Math.ceil((size - side) / (side / 2)));
+    return Array.from({ length: steps + 1 }, (_, i) => (steps === 0 ? 0 : ((size - side) * i) / steps));
+  };
+  return starts(height).flatMap((y) => starts(width).map((x) => ({ x, y, side })));
+}
+
 /** Holds the face networks; dispose of it after use. */
 export class FaceFinder {
   readonly #detector: FaceNetwork;
@@ -125,6 +137,22 @@ export class FaceFinder {
     return suppressOverlaps(found);
   }
 
+  /**
+   * Small faces of a large image, with their landmarks, the largest first: looked for in squares of the shorter side and of
+   * half of it.
+   */
+  async findSmall(image: RgbImage): Promise<FoundFace[]> {
+    const found: FaceDetection[] = [];
+    for (const share of SMALL_SHARES) {
+      for (const square of squaresOfSide(image, share * Math.min(image.width, image.height))) {
+        found.push(...(await this.#detectIn(image, square)));
+      }
+      const faces = await this.#withLandmarks(image, suppressOverlaps(found));
+      if (faces.length > 0) return faces;
+    }
+    return [];
+  }
+
   /** Detections in a square of the image, overlapping ones too. */
   async #detectIn(image: RgbImage, square: Square): Promise<FaceDetection[]> {
     const { x, y, side } = square;
@@ -143,8 +171,12 @@ export class FaceFinder {
 
   /** All faces of an image with their landmarks, the largest first; what turns out to be no face is left out. */
   async find(image: RgbImage): Promise<FoundFace[]> {
+    return this.#withLandmarks(image, await this.detect(image));
+  }
+
+  async #withLandmarks(image: RgbImage, detections: readonly FaceDetection[]): Promise<FoundFace[]> {
     const faces: FoundFace[] = [];
-    for (const detection of (await this.detect(image)).slice(0, MAX_FACES)) {
+    for (const detection of detections.slice(0, MAX_FACES)) {
       const { points, presence } = await this.landmarks(image, detection);
       if (presence >= MIN_PRESENCE) faces.push({ detection, landmarks: points, presence });
     }

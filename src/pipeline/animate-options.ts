@@ -1,4 +1,5 @@
 /** What the main job takes, reports and returns. */
+import type { SeenFace } from '../face/portrait-face.ts';
 import type { PrecisionChoice, WindowLayout } from '../models/bundle-terms.ts';
 import type { Sampler } from '../schedulers/create-scheduler.ts';
 import type { CLIP_OPTIONS } from './options/clip-options.ts';
@@ -73,5 +74,7 @@ export interface AnimationPlan {
   /** Seconds, from the FLOPs of the work and a short measurement on this machine. */
   readonly estimatedSeconds: number;
   readonly estimatedMemoryBytes: number;
+  /** All faces of the portrait, from the left, in pixels of the file; a film has none here. */
+  readonly faces?: readonly SeenFace[];
   readonly notices: readonly string[];
 }

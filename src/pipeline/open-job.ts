@@ -12,10 +12,13 @@ import type { SoundTrack } from '../media/sound-track.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import { atResolution } from '../models/bundle-size.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import type { RequestProgress } from '../runtime/thread-client.ts';
+import { isTransparent } from '../scene/background.ts';
 import { sceneViewOf } from '../scene/scene.ts';
+import { readShape } from '../scene/video-shape.ts';
 import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import { disposeDriving, type MotionInputs, openMotionInputs } from './motion-inputs.ts';
@@ -103,11 +106,12 @@ export async function openJob(
     force: resolved.overwrite,
     inputs: keysWhere(({ path }) => path?.to === 'input').flatMap((key) => (resolved[key] as string) ?? []),
   });
-  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const opened = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const bundle = atResolution(opened, resolved.resolution);
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
-  const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg);
+  const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg, isTransparent(resolved));
   const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
     const frames = frameCount(duration, fps);
     const planned = planFrames(bundle, resolved.preset, sampling, frames);
@@ -150,6 +154,7 @@ async function openStill(opening: Opening): Promise<OpenedJob> {
     resolution: bundle.description.resolution,
     framing,
     view: sceneViewOf(bundle.description),
+    ...{ face: resolved.face, shape: readShape(resolved), background: resolved.background },
     onNotice: notice,
     signal,
   });

@@ -1,12 +1,23 @@
 /** From a picture file to a portrait that can be posed. */
+import { FaceError, InvalidOptionError } from '../errors.ts';
+import { type FaceChoice, placeOf } from '../face/face-choice.ts';
 import type { FaceFinder } from '../face/face-finder.ts';
-import { choosePortraitFace } from '../face/portrait-face.ts';
+import type { PersonMatter } from '../face/person-matte.ts';
+import {
+  boxOf,
+  type ChosenFace,
+  choosePortraitFace,
+  portraitFaceOf,
+  type SeenFace,
+} from '../face/portrait-face.ts';
 import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { cutOut } from './background.ts';
 import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
 import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
+import { chooseView, drawView, type Rectangle, sizeOfView, type VideoShape } from './video-shape.ts';
 import { warpStill } from './warp-scene.ts';
 
 /** Options of {@link openPortrait}. */
@@ -18,7 +29,17 @@ interface OpenPortraitOptions {
   readonly framing: Framing;
   readonly view: SceneView;
   readonly finder: FaceFinder;
+  /** Loads the network that cuts people out; needed for a `background`. */
+  readonly matter?: () => Promise<PersonMatter>;
+  /** Which face. @defaultValue the largest that can be animated */
+  readonly face?: FaceChoice | undefined;
+  /** Of the video. @defaultValue the picture's */
+  readonly shape?: VideoShape | undefined;
+  /** As {@link isBackgroundWord} knows it, or the path of a picture. @defaultValue the picture's own */
+  readonly background?: string | undefined;
   readonly onNotice: (message: string) => void;
+  /** Receives all faces of the picture, from the left, in pixels of the file. */
+  readonly onFaces?: (faces: readonly SeenFace[]) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,20 +54,119 @@ function fitForVideo(image: RgbImage, notice: (message: string) => void): RgbIma
   return resizeImage(image, width, height, 'area');
 }
 
+/** A picture with the face in it that is animated. */
+interface Framed {
+  readonly image: RgbImage;
+  readonly face: ChosenFace;
+}
+
+/** Looks for the face: in the picture as the video shows it, or, where it is lost in that, in the picture as it was. */
+async function findFace(
+  original: RgbImage,
+  { path, face: choice, finder, onNotice, signal }: OpenPortraitOptions,
+): Promise<Framed> {
+  const notices: string[] = [];
+  const fitted = fitForVideo(original, (message) => notices.push(message));
+  // A place is one of the file's picture.
+  const scaled = choice === undefined ? undefined : scaleChoice(choice, fitted.width / original.width);
+  const faces = await finder.find(fitted);
+  signal?.throwIfAborted();
+  try {
+    const face = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });
+    for (const message of notices) onNotice(message);
+    return { image: fitted, face: inPixelsOf(face, original.width / fitted.width) };
+  } catch (error) {
+    if (!(error instanceof FaceError) || fitted === original || error.problem === 'turned-away') throw error;
+    const seen = await finder.findSmall(original);
+    signal?.throwIfAborted();
+    const face = choosePortraitFace(original, seen, { path, choice, onNotice });
+    const view = partAround(original, face);
+    onNotice(
+      `the portrait has ${original.width}×${original.height} pixels, in which its face is small: the video shows the ${view.width}×${view.height} around it`,
+    );
+    const image = drawView(original, view, view);
+    const landmarks = moveLandmarks(face.landmarks, view, 1);
+    return { image, face: { ...face, ...portraitFaceOf(landmarks, image.width, image.height) } };
+  }
+}
+
+/** The list of faces in pixels of the file's picture. */
+function inPixelsOf(face: ChosenFace, scale: number): ChosenFace {
+  if (scale === 1) return face;
+  const faces = face.faces.map(({ box, size, ...others }) => ({
+    ...others,
+    size: size * scale,
+    box: { x: box.x * scale, y: box.y * scale, width: box.width * scale, height: box.height * scale },
+  }));
+  return { ...face, faces };
+}
+
+function scaleChoice(choice: FaceChoice, scale: number): FaceChoice {
+  const place = placeOf(choice);
+  return place === undefined ? choice : place.map((value) => (value * scale).toFixed(2)).join(',');
+}
+
+/** As much around a small face of a large picture as a video shows. */
+function partAround({ width, height }: RgbImage, { landmarks }: Pick<ChosenFace, 'landmarks'>): Rectangle {
+  const box = boxOf(landmarks);
+  const part = {
+    width: Math.min(width & ~1, MAX_VIDEO_SIDE),
+    height: Math.min(height & ~1, MAX_VIDEO_SIDE),
+  };
+  const start = (middle: number, length: number, size: number): number =>
+    Math.round(Math.min(size - length, Math.max(0, middle - length / 2)));
+  return {
+    x: start(box.x + box.width / 2, part.width, width),
+    y: start(box.y + box.height / 2, part.height, height),
+    ...part,
+  };
+}
+
+/** Landmarks [468 · 3] of a picture in pixels of a part of it that is enlarged by `scale`. */
+function moveLandmarks(landmarks: Float64Array, { x, y }: Rectangle, scale: number): Float64Array {
+  return landmarks.map((value, i) => (i % 3 === 0 ? value - x : i % 3 === 1 ? value - y : value) * scale);
+}
+
+/** The part of the file's picture that the video shows, where another shape is asked for. */
+function reshape({ image, face }: Framed, original: RgbImage, shape: VideoShape | undefined): Framed {
+  if (shape === undefined) return { image, face };
+  // Of the picture as it was, if the video shows all of that, so that nothing is enlarged again.
+  const isWhole = Math.abs(image.width / image.height - original.width / original.height) < 0.01;
+  const source = isWhole ? original : image;
+  const landmarks = face.landmarks.map((value) => (value * source.width) / image.width);
+  const view = chooseView(source, boxOf(landmarks), shape);
+  const size = sizeOfView(view, shape);
+  const moved = moveLandmarks(landmarks, view, size.width / view.width);
+  const drawn = drawView(source, view, size);
+  return { image: drawn, face: { ...face, ...portraitFaceOf(moved, size.width, size.height) } };
+}
+
 /**
  * Loads the picture, finds its face and prepares it for the view of the networks.
  *
- * @throws {@link MediaError} if the picture cannot be read.
+ * @throws {@link MediaError} if the picture, or what stands behind, cannot be read.
  * @throws {@link FaceError} if it has no face that can be animated.
+ * @throws {@link InvalidOptionError} if no face is where one is chosen.
  */
 export async function openPortrait(options: OpenPortraitOptions): Promise<ScenePortrait> {
-  const { path, resolution, framing, view, finder, onNotice, signal } = options;
-  const image = fitForVideo(await loadImage(path, { onNotice }), onNotice);
+  const { path, resolution, framing, view, shape, background, matter, onNotice, signal } = options;
+  const original = await loadImage(path, { onNotice });
   signal?.throwIfAborted();
-  const faces = await finder.find(image);
+  const { image, face } = reshape(await findFace(original, options), original, shape);
+  options.onFaces?.(face.faces);
+  if (view.type !== 'warp') {
+    if (background !== undefined) {
+      throw new InvalidOptionError(
+        { expected: 'none with a bundle that draws the whole picture', got: background },
+        'background',
+        background,
+      );
+    }
+    return drawnStill({ image, face, resolution, framing, ...view });
+  }
+  if (background === undefined) return warpStill({ image, face, resolution, framing });
+  if (matter === undefined) throw new Error('a background needs the network that cuts people out');
+  const cut = await cutOut(image, background, { face: boxOf(face.landmarks), matter: await matter() });
   signal?.throwIfAborted();
-  const face = choosePortraitFace(image, faces, { path, onNotice });
-  return view.type === 'warp'
-    ? warpStill({ image, face, resolution, framing })
-    : drawnStill({ image, face, resolution, framing, ...view });
+  return warpStill({ image, face, resolution, framing, cutOut: cut });
 }
