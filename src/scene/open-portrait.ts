@@ -16,6 +16,7 @@ import type { RgbImage } from '../image/rgb-image.ts';
 import { cutOut } from './background.ts';
 import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
+import { refineFace } from './refine-face.ts';
 import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
 import { chooseView, drawView, type Rectangle, sizeOfView, type VideoShape } from './video-shape.ts';
 import { warpStill } from './warp-scene.ts';
@@ -151,10 +152,15 @@ function reshape({ image, face }: Framed, original: RgbImage, shape: VideoShape 
  * @throws {@link InvalidOptionError} if no face is where one is chosen.
  */
 export async function openPortrait(options: OpenPortraitOptions): Promise<ScenePortrait> {
-  const { path, resolution, framing, view, shape, background, matter, onNotice, signal } = options;
+  const { path, resolution, framing, view, shape, background, matter, finder, onNotice, signal } = options;
   const original = await loadImage(path, { onNotice });
   signal?.throwIfAborted();
-  const { image, face } = reshape(await findFace(original, options), original, shape);
+  const found = await findFace(original, options);
+  const { face: refined, eyesClosed } = await refineFace(found.image, found.face, finder);
+  if (eyesClosed) {
+    onNotice(`the eyes in ${path} are closed, and stay so; take a picture with open eyes for eyes that look`);
+  }
+  const { image, face } = reshape({ ...found, face: refined }, original, shape);
   options.onFaces?.(face.faces);
   if (view.type !== 'warp') {
     if (background !== undefined) {
