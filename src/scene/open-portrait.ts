@@ -73,8 +73,10 @@ async function findFace(
   const faces = await finder.find(fitted);
   signal?.throwIfAborted();
   try {
-    const face = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });
+    const chosen = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });
     for (const message of notices) onNotice(message);
+    const landmarks = await finder.refine(fitted, chosen.landmarks);
+    const face = { ...chosen, ...portraitFaceOf(landmarks, fitted.width, fitted.height) };
     return { image: fitted, face: inPixelsOf(face, original.width / fitted.width) };
   } catch (error) {
     if (!(error instanceof FaceError) || fitted === original || error.problem === 'turned-away') throw error;
@@ -86,7 +88,7 @@ async function findFace(
       `the portrait has ${original.width}×${original.height} pixels, in which its face is small: the video shows the ${view.width}×${view.height} around it`,
     );
     const image = drawView(original, view, view);
-    const landmarks = moveLandmarks(face.landmarks, view, 1);
+    const landmarks = moveLandmarks(await finder.refine(original, face.landmarks), view, 1);
     return { image, face: { ...face, ...portraitFaceOf(landmarks, image.width, image.height) } };
   }
 }
