@@ -8,8 +8,6 @@ import { FaceFinder } from '../face/face-finder.ts';
 import { PersonMatter } from '../face/person-matte.ts';
 import type { SeenFace } from '../face/portrait-face.ts';
 import { type BundleState, reopenBundle } from '../models/bundle.ts';
-import { parseEmotions } from '../motion/emotions.ts';
-import { createIdleMotion } from '../motion/idle-motion.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
 import { LOOP_SECONDS, LoopedMotion } from '../motion/looped-motion.ts';
 import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
@@ -226,14 +224,14 @@ function motionOf(id: number): RecordedMotion {
   return motion;
 }
 
-/** A face that does not speak. */
-function idleMotion({ fps, scales }: MotionRequest, mesh: Float64Array): MotionSource {
-  const { emotion, still, ...others } = scales;
-  return createIdleMotion({
-    ...{ ...others, fps, mesh },
-    headPoseScale: still ? 0 : scales.headPoseScale,
-    emotions: emotion === undefined ? {} : parseEmotions(emotion),
-  });
+/** Motion whose eyes look as in the portrait. */
+function withOwnGaze(source: MotionSource): MotionSource {
+  return {
+    at: async (frame) => {
+      const { gaze: _, ...motion } = await source.at(frame);
+      return motion;
+    },
+  };
 }
 
 async function addMotion(request: MotionRequest): Promise<Answer> {
@@ -253,7 +251,6 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
     ...{ fps, mesh, transform },
     scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
     speech: async () => {
-      if (!speaks) return idleMotion(request, mesh);
       const lease = takesTurns
         ? leaseOf(await openMotion(bundle))
         : await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
@@ -266,7 +263,9 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
       return lease.value.make({ pcm: longer, fps, frames: more, mesh, scales, signal });
     },
   });
-  const wanted = loops ? new LoopedMotion({ source, frames, fps, speaks }) : source;
+  // Eyes of a face that speaks stay as they are in the portrait: its networks have learned no others.
+  const seen = speaks ? withOwnGaze(source) : source;
+  const wanted = loops ? new LoopedMotion({ source: seen, frames, fps, speaks }) : seen;
   // The memory of large speech networks is needed by others when the clip is rendered.
   const motion = takesTurns ? await makeWhole(wanted, frames) : wanted;
   if (takesTurns) await clip.motion?.release();
