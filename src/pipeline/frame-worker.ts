@@ -12,9 +12,10 @@ import { parseEmotions } from '../motion/emotions.ts';
 import { createIdleMotion } from '../motion/idle-motion.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
 import { LOOP_SECONDS, LoopedMotion } from '../motion/looped-motion.ts';
-import type { MotionSource } from '../motion/motion-source.ts';
+import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
+import { takesTurns as networksTakeTurns } from '../networks/take-turns.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread, type ThreadReports } from '../runtime/thread-server.ts';
@@ -70,10 +71,7 @@ interface SmallNetworks {
 const clips = new Map<number, Clip>();
 const recordings = new Map<number, Recording>();
 /** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
-const motions = new LeaseCache<LoadedMotion>({
-  maxIdle: 1,
-  dispose: async ({ networks: loaded }) => void (await Promise.all(loaded.map((one) => one.dispose()))),
-});
+const motions = new LeaseCache<LoadedMotion>({ maxIdle: 1, dispose: disposeMotion });
 let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
@@ -123,6 +121,22 @@ async function openMotion(state: BundleState): Promise<LoadedMotion> {
     await Promise.all(loaded.map((network) => network.dispose()));
     throw error;
   }
+}
+
+async function disposeMotion({ networks: loaded }: LoadedMotion): Promise<void> {
+  await Promise.all(loaded.map((one) => one.dispose()));
+}
+
+/** A lease of what nobody else uses. */
+function leaseOf(value: LoadedMotion): Lease<LoadedMotion> {
+  return { value, release: () => disposeMotion(value) };
+}
+
+/** A clip's motion frame by frame, 6 kB each, without what made it. */
+async function makeWhole(source: MotionSource, frames: number): Promise<MotionSource> {
+  const made: FrameMotion[] = [];
+  for (let frame = 0; frame < frames; frame++) made.push(await source.at(frame));
+  return { at: async (frame) => made[Math.min(frame, frames - 1)]! };
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
@@ -223,12 +237,14 @@ function idleMotion({ fps, scales }: MotionRequest, mesh: Float64Array): MotionS
 }
 
 async function addMotion(request: MotionRequest): Promise<Answer> {
-  const { clip: id, bundle, pcm, fps, frames, scales, driving, speaks = true, loops = false } = request;
+  const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
+  const { speaks = true, loops = false, lowMemory } = request;
   const clip = clipOf(id);
   const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
   const { signal } = controller;
   const { mesh, transform } = portrait;
+  const takesTurns = networksTakeTurns(await reopenBundle(bundle), 'cpu', lowMemory);
   const source = await drivenMotion({
     ...(driving.face !== undefined && {
       face: { ...driving.face, recording: motionOf(driving.face.recording) },
@@ -238,7 +254,9 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
     scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
     speech: async () => {
       if (!speaks) return idleMotion(request, mesh);
-      const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
+      const lease = takesTurns
+        ? leaseOf(await openMotion(bundle))
+        : await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
       clip.motion = lease;
       if (!loops) return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
       // After the speech there is silence: what the face does then leads to the beginning.
@@ -248,7 +266,10 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
       return lease.value.make({ pcm: longer, fps, frames: more, mesh, scales, signal });
     },
   });
-  const motion = loops ? new LoopedMotion({ source, frames, fps, speaks }) : source;
+  const wanted = loops ? new LoopedMotion({ source, frames, fps, speaks }) : source;
+  // The memory of large speech networks is needed by others when the clip is rendered.
+  const motion = takesTurns ? await makeWhole(wanted, frames) : wanted;
+  if (takesTurns) await clip.motion?.release();
   await motion.at(0);
   clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };

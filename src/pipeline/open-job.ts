@@ -12,6 +12,7 @@ import type { SoundTrack } from '../media/sound-track.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import { atResolution } from '../models/bundle-size.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import type { RequestProgress } from '../runtime/thread-client.ts';
@@ -105,7 +106,8 @@ export async function openJob(
     force: resolved.overwrite,
     inputs: keysWhere(({ path }) => path?.to === 'input').flatMap((key) => (resolved[key] as string) ?? []),
   });
-  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const opened = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const bundle = atResolution(opened, resolved.resolution);
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const ffmpeg = await findFfmpeg(resolved.ffmpegPath);

@@ -20,6 +20,7 @@ import {
   OUTPUT_NAME_EXPECTED,
   TRANSPARENT_ENDINGS,
 } from '../../media/output-formats.ts';
+import { RESOLUTIONS } from '../../models/bundle-size.ts';
 import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
 import { EMOTIONS_EXPECTED, isEmotions } from '../../motion/emotions.ts';
 import { STYLE_NAMES } from '../../motion/speaking-style.ts';
@@ -40,7 +41,7 @@ import { parseLora } from '../../weights/lora-argument.ts';
 import type { ProgressEvent } from '../progress-event.ts';
 import { atLeastOneOf, atMostOneOf, needsOneOf, type OptionRule, outputIsNoInput } from './option-rules.ts';
 import { type OptionsOf, option } from './option-spec.ts';
-import { boolean, instance, integer, listOf, number, oneOf, path } from './option-types.ts';
+import { boolean, instance, integer, listOf, number, oneOf, path, steps } from './option-types.ts';
 
 /** A LoRA many times as strong as trained is a slip of the pen. */
 const MAX_LORA_SCALE = 10;
@@ -260,6 +261,30 @@ export const CLIP_OPTIONS = {
     otherwise: "the user's",
     path: { to: 'folder' },
     key: 'none',
+  }),
+  /**
+   * Side of the square that the networks see, 256 to 768 pixels in steps of 64, for bundles of AniPortrait's networks; time and
+   * memory grow with its square. @defaultValue the bundle's
+   */
+  resolution: option(steps(RESOLUTIONS), {
+    description: "Side of the square that the networks see, for bundles of AniPortrait's networks.",
+    group: 'networks',
+    otherwise: "the bundle's",
+    flag: {
+      value: 'pixels',
+      help: "side of the square that the networks see, for AniPortrait's: 256 to 768",
+    },
+  }),
+  /**
+   * Takes less memory, and more time: networks are opened one at a time, also those of small bundles, and large weights stay in
+   * half precision until a layer needs them. @defaultValue false
+   */
+  lowMemory: option(boolean(), {
+    description: 'Takes less memory and more time: one network at a time, large weights in half precision.',
+    group: 'networks',
+    default: false,
+    key: 'none',
+    flag: { help: 'take less memory and more time' },
   }),
   /** LoRAs to merge into the denoising UNet, after those of the preset. @defaultValue none */
   loras: option(
