@@ -6,83 +6,101 @@
  *
  * FIRST is the number of the first input; a number that is told makes the same input again: `fuzz-readers.ts 0 NUMBER`.
  */
+import { type ChildProcess, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { fuzzReaders } from '../lib/fuzz-readers.ts';
+import { fileURLToPath } from 'node:url';
+import { type FuzzResult, fuzzReaders } from '../lib/fuzz-readers.ts';
 import { fuzzSeeds } from '../lib/fuzz-seeds.ts';
 
-/** Inputs between two looks at the clock and the memory. */
-const ROUND = 500;
+/** Inputs of one process. */
+const ROUND = 2000;
 const HANG_MS = 20_000;
-/** Beyond what the process has when it begins. */
-const MAX_GROWTH_BYTES = 1.5e9;
+/** The first input comes after the program has been loaded. */
+const START_MS = 120_000;
+/** Megabytes that JavaScript's objects and buffers may take. */
+const MAX_MEGABYTES = 1500;
 
-if (isMainThread) await watch();
-else await work(workerData as { first: number; rounds: number });
+/** What a round tells the watcher. */
+interface Message {
+  /** The input that is read now. */
+  readonly input?: string;
+  readonly result?: FuzzResult & { readonly megabytes: number };
+}
 
-/** Runs rounds in a thread: one that hangs can be ended. */
+if (process.send === undefined) await watch();
+else await work();
+
+/** Runs rounds in a process each: one that hangs can be ended, and memory begins anew. */
 async function watch(): Promise<void> {
   const [minutes = 1, given = Date.now() % 1e9] = process.argv.slice(2).map(Number) as [number?, number?];
   const end = performance.now() + minutes * 60_000;
   let first = given;
-  let [tried, read, refused, slowest] = [0, 0, 0, 0];
+  let [tried, read, refused, slowest, megabytes] = [0, 0, 0, 0, 0];
   const failures: string[] = [];
-  const before = process.memoryUsage().rss;
   console.log(`from input ${first} on`);
   do {
-    const result = await round(first, minutes === 0 ? 1 : ROUND);
+    const result = await runRound(first, minutes === 0 ? 1 : ROUND);
     tried += result.tried;
     read += result.read;
     refused += result.refused;
     slowest = Math.max(slowest, result.slowestSeconds);
+    megabytes = Math.max(megabytes, result.megabytes);
     failures.push(...result.failures);
-    const grown = process.memoryUsage().rss - before;
-    if (grown > MAX_GROWTH_BYTES)
-      failures.push(`memory has grown by ${Math.round(grown / 1e6)} MB up to input ${first}`);
     first += ROUND;
   } while (performance.now() < end && failures.length < 20);
   console.log(
-    `${tried} inputs: ${read} read, ${refused} refused, slowest ${slowest.toFixed(2)} s, ${failures.length} failures`,
+    `${tried} inputs: ${read} read, ${refused} refused, slowest ${slowest.toFixed(2)} s, at most ${megabytes} MB, ${failures.length} failures`,
   );
   for (const failure of failures) console.log(failure);
   process.exitCode = failures.length > 0 ? 1 : 0;
 }
 
-type Result = Awaited<ReturnType<typeof fuzzReaders>>;
-
-function round(first: number, count: number): Promise<Result> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { first, rounds: count } });
+function runRound(first: number, count: number): Promise<FuzzResult & { readonly megabytes: number }> {
+  const child: ChildProcess = fork(fileURLToPath(import.meta.url), [String(first), String(count)], {
+    execArgv: process.execArgv,
+  });
   return new Promise((resolve) => {
-    let at = `${first}`;
-    let done = 0;
+    let at = String(first);
+    let tried = 0;
     const fail = (why: string): void => {
       clearTimeout(timer);
-      void worker.terminate();
-      resolve({ tried: done, read: 0, refused: 0, slowestSeconds: 0, failures: [`${at}: ${why}`] });
+      child.kill('SIGKILL');
+      const failures = [`${at}: ${why}`];
+      resolve({ tried, read: 0, refused: 0, slowestSeconds: 0, megabytes: 0, failures });
     };
-    let timer = setTimeout(() => fail('hangs'), 2 * HANG_MS);
-    worker.on('message', (message: { readonly input?: string; readonly result?: Result }) => {
+    let timer = setTimeout(() => fail('does not begin'), START_MS);
+    child.on('message', ({ input, result }: Message) => {
       clearTimeout(timer);
-      if (message.result !== undefined) {
-        resolve(message.result);
+      if (result !== undefined) {
+        const { megabytes } = result;
+        const grown = megabytes > MAX_MEGABYTES ? [`up to ${at}: ${megabytes} MB of memory`] : [];
+        resolve({ ...result, failures: [...result.failures, ...grown] });
         return;
       }
-      at = message.input!;
-      done += 1;
+      at = input!;
+      tried += 1;
       timer = setTimeout(() => fail('hangs'), HANG_MS);
     });
-    worker.on('error', (error) => fail(`ends the thread: ${error.stack}`));
+    child.on('exit', (code, signal) => fail(`ended the process (${signal ?? code})`));
   });
 }
 
-async function work({ first, rounds }: { first: number; rounds: number }): Promise<void> {
-  const folder = path.join(os.tmpdir(), `lcm-portrait-fuzz-${process.pid}-${first}`);
-  const numbers = Array.from({ length: rounds }, (_, i) => first + i);
-  const result = await fuzzReaders(fuzzSeeds(), numbers, folder, (number, name) =>
-    parentPort!.postMessage({ input: `${number}, ${name}` }),
-  );
-  const { rmSync } = await import('node:fs');
-  rmSync(folder, { recursive: true, force: true });
-  parentPort!.postMessage({ result });
+async function work(): Promise<void> {
+  const [first, count] = process.argv.slice(2).map(Number) as [number, number];
+  const folder = path.join(os.tmpdir(), `lcm-portrait-fuzz-${process.pid}`);
+  const numbers = Array.from({ length: count }, (_, i) => first + i);
+  let megabytes = 0;
+  const send = (message: Message): void => void process.send!(message);
+  try {
+    const result = await fuzzReaders(fuzzSeeds(), numbers, folder, (number, name) => {
+      megabytes = Math.max(megabytes, Math.round(process.memoryUsage.rss() / 1e6));
+      send({ input: `${number}, ${name}` });
+    });
+    send({ result: { ...result, megabytes } });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  process.disconnect();
 }

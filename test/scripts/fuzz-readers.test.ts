@@ -9,16 +9,16 @@ import { temporaryDirectory } from '../helpers/media.ts';
 const folder = temporaryDirectory();
 
 test('damaged manifests, safetensors, pickles and archives are read or refused with a typed error', async () => {
-  const numbers = Array.from({ length: 1500 }, (_, i) => i);
+  const numbers = Array.from({ length: 1000 }, (_, i) => i);
   const { tried, read, refused, failures } = await fuzzReaders(
     fuzzSeeds(),
     numbers,
     path.join(folder, 'inputs'),
   );
   assert.deepEqual(failures, []);
-  assert.equal(tried, 1500);
+  assert.equal(tried, 1000);
   // Damage shows, and does not always.
-  assert.ok(read > 100 && refused > 500, `${read} read, ${refused} refused`);
+  assert.ok(read > 100 && refused > 300, `${read} read, ${refused} refused`);
 });
 
 test('a number makes the same input again, and another one another', () => {
