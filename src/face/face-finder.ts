@@ -82,6 +82,26 @@ export function searchSquares(width: number, height: number): Square[] {
   return squares;
 }
 
+/** The smallest parts that are searched, in pixels and of the longer side. */
+const LEAST_PART = 480;
+const LEAST_SHARE = 1 / 16;
+
+/** Ever smaller overlapping squares for faces that have pixels enough in a picture that is far larger; level by level. */
+export function deepSquares(width: number, height: number): Square[][] {
+  const longer = Math.max(width, height);
+  const levels: Square[][] = [];
+  const least = Math.max(LEAST_PART, longer * LEAST_SHARE);
+  for (let side = (longer * PART_SIDE) / 2; side >= least; side /= 2) {
+    const starts = (size: number): number[] => {
+      if (size <= side) return [(size - side) / 2];
+      const steps = Math.ceil((2 * (size - side)) / side);
+      return Array.from({ length: steps + 1 }, (_, i) => ((size - side) * i) / steps);
+    };
+    levels.push(starts(height).flatMap((y) => starts(width).map((x) => ({ x, y, side }))));
+  }
+  return levels;
+}
+
 /** Holds the face networks; dispose of it after use. */
 export class FaceFinder {
   readonly #detector: FaceNetwork;
@@ -137,10 +157,25 @@ export class FaceFinder {
     );
   }
 
+  /** Faces of a picture that is so large that {@link find} does not see them, the largest first. */
+  async findSmall(image: RgbImage): Promise<FoundFace[]> {
+    for (const squares of deepSquares(image.width, image.height)) {
+      const found: FaceDetection[] = [];
+      for (const square of squares) found.push(...(await this.#detectIn(image, square)));
+      const faces = await this.#withLandmarks(image, suppressOverlaps(found));
+      if (faces.length > 0) return faces;
+    }
+    return [];
+  }
+
   /** All faces of an image with their landmarks, the largest first; what turns out to be no face is left out. */
   async find(image: RgbImage): Promise<FoundFace[]> {
+    return this.#withLandmarks(image, await this.detect(image));
+  }
+
+  async #withLandmarks(image: RgbImage, detections: readonly FaceDetection[]): Promise<FoundFace[]> {
     const faces: FoundFace[] = [];
-    for (const detection of (await this.detect(image)).slice(0, MAX_FACES)) {
+    for (const detection of detections.slice(0, MAX_FACES)) {
       const { points, presence } = await this.landmarks(image, detection);
       if (presence >= MIN_PRESENCE) faces.push({ detection, landmarks: points, presence });
     }

@@ -6,7 +6,7 @@ import { fitFaceGeometry } from './geometry.ts';
 import { matrixToPose } from './rotation.ts';
 
 /** Smallest larger extent of the landmarks, in pixels: below it there is no detail to animate. */
-const MIN_FACE_SIZE = 64;
+export const MIN_FACE_SIZE = 64;
 /** How far a face may be turned to the side, and up or down, in degrees: beyond, one eye or the lips are hidden. */
 export const MAX_YAW = 35;
 export const MAX_PITCH = 30;
@@ -34,7 +34,7 @@ interface ChooseFaceOptions {
 }
 
 /** Larger extent of landmarks [n · 3] in pixels. */
-function extentOf(landmarks: Float64Array): number {
+export function landmarkExtent(landmarks: Float64Array): number {
   const lowest = [Infinity, Infinity];
   const highest = [-Infinity, -Infinity];
   for (let i = 0; i < landmarks.length; i += 3) {
@@ -77,7 +77,7 @@ export function choosePortraitFace(
     );
   }
   const { landmarks } = face;
-  const size = extentOf(landmarks);
+  const size = landmarkExtent(landmarks);
   if (size < MIN_FACE_SIZE) {
     throw new FaceError(
       `Cannot animate ${path}: expected a face of at least ${MIN_FACE_SIZE} pixels, got one of ${Math.round(size)} pixels. ` +
