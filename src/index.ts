@@ -78,7 +78,7 @@ export {
   ManifestError,
   type ManifestProblem,
 } from './jobs/manifest-schema.ts';
-export { type BatchPlan, type PlannedJob, planBatch } from './jobs/plan-batch.ts';
+export { type BatchPlan, type PlanBatchOptions, type PlannedJob, planBatch } from './jobs/plan-batch.ts';
 export { animateResumable, type ResumableOptions, type ResumableResult } from './jobs/render-resumable.ts';
 export type { BatchRun, RunBatchOptions } from './jobs/run-batch.ts';
 export type { RunWorkerOptions, WorkerEvent } from './jobs/run-worker.ts';
@@ -101,6 +101,7 @@ export type {
   SamplerName,
   Stage,
   StageTimes,
+  TrackingProgress,
   WindowLayout,
 } from './pipeline/animate-options.ts';
 export {

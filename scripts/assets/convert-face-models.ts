@@ -1,9 +1,11 @@
 /**
  * Writes assets/face from MediaPipe's own files: the face detector and the 468-point landmark networks as ONNX, the
- * canonical mesh as JSON.
+ * canonical mesh as JSON; and, with a second file, assets/matting: the network that tells people from what is behind them.
  *
  *   npm pack @mediapipe/face_mesh@0.4.1657299874 && tar xzf mediapipe-face_mesh-*.tgz
  *   node --import=tsx scripts/assets/convert-face-models.ts package/face_mesh_solution_packed_assets.data
+ *   npm pack @mediapipe/selfie_segmentation@0.1.1675465747 && tar xzf mediapipe-selfie_segmentation-*.tgz
+ *   node --import=tsx scripts/assets/convert-face-models.ts --matting package/selfie_segmentation.tflite
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { LANDMARK_COUNT } from '../../src/face/face-finder.ts';
@@ -22,6 +24,13 @@ const RANGES = {
 const PACK_SIZE = 3986256;
 const ASSETS = new URL('../../assets/face/', import.meta.url);
 
+if (process.argv[2] === '--matting') {
+  const graph = new GraphBuilder('person-matte');
+  const model = readTflite(new Uint8Array(readFileSync(process.argv[3]!)));
+  addTfliteGraph(graph, model, { inputs: ['image'], outputs: ['matte'] });
+  writeFileSync(new URL('../../assets/matting/person-matte.onnx', import.meta.url), graph.toBytes());
+  process.exit(0);
+}
 const packPath = process.argv[2];
 if (packPath === undefined) {
   console.error('usage: convert-face-models.ts PATH/face_mesh_solution_packed_assets.data');
@@ -63,7 +72,7 @@ function convertAttention(): void {
   // A crop is made of the landmarks that are then seen in it, in the same order.
   const indices = SECOND_LOOKS.flatMap(([, map]) => {
     const maker = model.operators.find(({ outputs }) => outputs.includes(tensor(map)));
-    const landmarks = maker?.custom?.options.get('subset_idxs') as readonly number[];
+    const landmarks = maker?.custom?.options().get('subset_idxs') as readonly number[];
     return landmarks.flatMap((landmark) => [3 * landmark, 3 * landmark + 1]);
   });
   const flat = (value: Value): Value => graph.op('Reshape', [value, graph.int64([-1])]);

@@ -10,17 +10,21 @@ import type { TfliteModel, TfliteOperator, TfliteTensor } from './tflite.ts';
 
 const CODE = {
   add: 0,
+  averagePool2d: 1,
   concatenation: 2,
   conv2d: 3,
   depthwiseConv2d: 4,
   dequantize: 6,
+  logistic: 14,
   maxPool2d: 17,
   mul: 18,
   relu: 19,
   reshape: 22,
+  resizeBilinear: 23,
   custom: 32,
   pad: 34,
   prelu: 54,
+  hardSwish: 117,
 } as const;
 const PADDING_SAME = 0;
 
@@ -172,17 +176,57 @@ export function addTfliteOperators(
     return graph.op('Pad', [valueAt(operator.inputs[0]!), graph.int64([...before, ...after])]);
   };
 
-  const custom = ({ custom: kind, inputs: [first, second] }: TfliteOperator): Value => {
-    const options = kind?.options ?? new Map();
+  /** Weights [out, h, w, in], whose windows do not overlap: stride and size are one. */
+  const transposedConvolution = (options: Uint8Array, input: number, kernel: number, bias: number): Value => {
+    const [, strideX, strideY] = new Int32Array(options.slice().buffer) as unknown as [
+      number,
+      number,
+      number,
+    ];
+    const { dims } = tensorAt(kernel);
+    if (strideX !== dims[2] || strideY !== dims[1]) {
+      throw new Error('Cannot convert: expected a transposed convolution whose windows do not overlap');
+    }
+    const order = [3, 0, 1, 2];
+    const shape = order.map((axis) => dims[axis]!);
+    const weights = weight(kernel, order, shape);
+    return graph.op('ConvTranspose', [valueAt(input), weights, weight(bias, [0], tensorAt(bias).dims)], {
+      kernel_shape: [dims[1]!, dims[2]!],
+      strides: [strideY, strideX],
+    });
+  };
+
+  const globalAverage = (operator: TfliteOperator): Value => {
+    const [, height, width] = model.tensors[operator.inputs[0]!]!.dims;
+    if (operator.option(4, 'int32') !== height || operator.option(3, 'int32') !== width) {
+      throw new Error('Cannot convert: expected an average over the whole picture');
+    }
+    return graph.op('GlobalAveragePool', [valueAt(operator.inputs[0]!)]);
+  };
+
+  const resize = (operator: TfliteOperator): Value => {
+    if (operator.option(3, 'byte') === 0) throw new Error('Cannot convert: expected half-pixel centres');
+    const { dims } = model.tensors[operator.outputs[0]!]!;
+    const sizes = graph.int64(TO_CHANNELS_FIRST.map((axis) => dims[axis]!));
+    return graph.op('Resize', [valueAt(operator.inputs[0]!), undefined, undefined, sizes], {
+      mode: 'linear',
+      coordinate_transformation_mode: 'half_pixel',
+    });
+  };
+
+  const custom = ({ custom: kind, inputs: [first, second, third] }: TfliteOperator): Value => {
     switch (kind?.name) {
       case 'Landmarks2TransformMatrix':
-        return landmarksToMatrix(graph, valueAt(first!), options);
+        return landmarksToMatrix(graph, valueAt(first!), kind.options());
       case 'TransformTensorBilinear': {
         const [, height, width] = model.tensors[first!]!.dims as [number, number, number];
+        const options = kind.options();
         return cropFeatures(graph, valueAt(first!), valueAt(second!), { options, width, height });
       }
       case 'TransformLandmarks':
         return moveLandmarks(graph, valueAt(first!), valueAt(second!));
+      case 'Convolution2DTransposeBias':
+        return transposedConvolution(kind.bytes, first!, second!, third!);
       default:
         throw new Error(`Cannot convert: operator ${kind?.name} is not supported`);
     }
@@ -232,7 +276,23 @@ export function addTfliteOperators(
         plain.add(output);
         break;
       }
+      case CODE.hardSwish:
+        values.set(output, graph.op('HardSwish', [valueAt(first)]));
+        break;
+      case CODE.logistic:
+        values.set(output, graph.op('Sigmoid', [valueAt(first)]));
+        break;
+      case CODE.averagePool2d:
+        values.set(output, globalAverage(operator));
+        break;
+      case CODE.resizeBilinear:
+        values.set(output, resize(operator));
+        break;
       case CODE.mul: {
+        if (values.has(second)) {
+          values.set(output, graph.op('Mul', [valueAt(first), valueAt(second)]));
+          break;
+        }
         const { dims } = tensorAt(second);
         const factor = weight(
           second,

@@ -14,6 +14,15 @@ export interface TfliteTensor {
   readonly data: Uint8Array;
 }
 
+/** What an operator that is not TensorFlow Lite's own says of itself. */
+export interface CustomOperator {
+  readonly name: string;
+  /** Its options as a map. @throws an error if they are none */
+  options(): ReadonlyMap<string, FlexValue>;
+  /** The same as they stand in the file. */
+  readonly bytes: Uint8Array;
+}
+
 /** One operator; `inputs` and `outputs` are indices of tensors, -1 for an input that is left out. */
 export interface TfliteOperator {
   readonly code: number;
@@ -22,7 +31,7 @@ export interface TfliteOperator {
   /** Reads the n-th field of the operator's options, as a signed byte or a 32-bit integer; 0 where absent. */
   option(field: number, kind: 'byte' | 'int32'): number;
   /** Of an operator that is not TensorFlow Lite's own. */
-  readonly custom: { readonly name: string; readonly options: ReadonlyMap<string, FlexValue> } | undefined;
+  readonly custom: CustomOperator | undefined;
 }
 
 /** The first subgraph of a file. */
@@ -123,7 +132,11 @@ export function readTflite(bytes: Uint8Array): TfliteModel {
       return {
         code: code?.number ?? -1,
         custom: code?.name
-          ? { name: code.name, options: custom.length > 0 ? readFlexMap(custom) : new Map() }
+          ? {
+              name: code.name,
+              options: () => (custom.length > 0 ? readFlexMap(custom) : new Map()),
+              bytes: custom,
+            }
           : undefined,
         inputs: operator.int32s(1),
         outputs: operator.int32s(2),

@@ -3,10 +3,13 @@
     python3 scripts/bench/make-full-size-checkpoints.py /tmp/full-aniportrait
 
 12 GB, two to four minutes, up to 4.5 GB of memory; needs torch. The weights follow the formula of test/golden/networks,
-so they mean nothing, but activations stay in range and every value can be recomputed from its name alone.
+so they mean nothing, but activations stay in range and every value can be recomputed from its name alone. The LCM-LoRA
+beside them, lcm-lora-sdv1-5.safetensors, has the published one's header to the byte, which is checked, and changes weights
+by about a tenth.
 """
 import argparse
 import gzip
+import hashlib
 import json
 import math
 import pathlib
@@ -15,7 +18,9 @@ import struct
 import numpy as np
 import torch
 
-KEYS = pathlib.Path(__file__).parents[2] / 'test/golden/networks/full_size'
+GOLDEN = pathlib.Path(__file__).parents[2] / 'test/golden'
+KEYS = GOLDEN / 'networks/full_size'
+LORA_LAYOUT = GOLDEN / 'lora/lcm_lora_sdv1_5_layout.json'
 
 # What is published: path, key list, namespace of the formula.
 FILES = [
@@ -29,6 +34,8 @@ FILES = [
     ('sd-vae-ft-mse/diffusion_pytorch_model.safetensors', 'sd_vae_ft_mse', 'vae'),
 ]
 OLD_VAE_NAMES = {'to_q': 'query', 'to_k': 'key', 'to_v': 'value', 'to_out.0': 'proj_attn'}
+# Rank 64 and alpha 8: a merged weight then changes by this share of its spread.
+LORA_UP_SCALE = 0.8
 # The largest piece of a tensor that is computed at a time.
 PIECE = 1 << 22
 
@@ -99,6 +106,35 @@ def write_safetensors(path, keys, namespace, rename):
             file.write(weight(namespace, key, shape).numpy().tobytes())
 
 
+def write_lora(path):
+    """The published LCM-LoRA's names, types, shapes and places."""
+    layout = json.loads(LORA_LAYOUT.read_text())
+    rank = layout['rank']
+    shapes = {}
+    for module, (out, inputs, *kernel) in layout['modules']:
+        name = 'lora_unet_' + module.replace('.', '_')
+        shapes[f'{name}.alpha'] = []
+        shapes[f'{name}.lora_down.weight'] = [rank, inputs, *kernel]
+        shapes[f'{name}.lora_up.weight'] = [out, rank] + [1] * len(kernel)
+    header, end = {'__metadata__': layout['metadata']}, 0
+    for key in sorted(shapes):
+        begin, end = end, end + 2 * math.prod(shapes[key])
+        header[key] = {'dtype': 'F16', 'shape': shapes[key], 'data_offsets': [begin, end]}
+    text = json.dumps(header, separators=(',', ':')).encode()
+    text += b' ' * (-len(text) % 8)
+    # Some digests of headers count the length before it.
+    whole = struct.pack('<Q', len(text)) + text
+    assert layout['header_sha256'] in {hashlib.sha256(part).hexdigest() for part in (text, whole)}
+    with open(path, 'wb') as file:
+        file.write(whole)
+        for key in sorted(shapes):
+            if key.endswith('.alpha'):
+                values = torch.tensor(layout['alpha_expected'])
+            else:
+                values = weight('lora', key, shapes[key]) * (LORA_UP_SCALE if '.lora_up.' in key else 1)
+            file.write(values.to(torch.float16).numpy().tobytes())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=pathlib.Path)
@@ -117,6 +153,9 @@ def main():
             torch.save(state, path)
             del state
         print(f'{path}: {path.stat().st_size} bytes, {len(keys)} keys', flush=True)
+    path = arguments.folder / 'lcm-lora-sdv1-5.safetensors'
+    write_lora(path)
+    print(f'{path}: {path.stat().st_size} bytes', flush=True)
 
 
 if __name__ == '__main__':

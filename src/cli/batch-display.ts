@@ -85,9 +85,12 @@ class BatchState {
   readonly jobs: JobReport[] = [];
   readonly progress = new Map<number, JobProgress>();
   remaining: number | undefined;
+  /** Pictures that are looked at before the first is animated; undefined once all were. */
+  checked: { readonly done: number; readonly total: number } | undefined;
 
   take(event: BatchEvent): void {
     if (event.type === 'batch') this.jobs.push(...event.jobs);
+    else if (event.type === 'check') this.checked = event.done < event.total ? event : undefined;
     else if (event.type === 'job') {
       this.jobs[event.job.index] = event.job;
       if (event.job.state !== 'rendering') this.progress.delete(event.job.index);
@@ -131,7 +134,8 @@ class BatchOverview implements BatchDisplay {
   }
 
   #render(): string[] {
-    const { jobs, progress, remaining } = this.#state;
+    const { jobs, progress, remaining, checked } = this.#state;
+    if (checked !== undefined) return [`looking for faces: ${checked.done} of ${checked.total} pictures`];
     return jobs.length === 0 ? [] : renderOverview(jobs, progress, remaining, this.#lines.width + 1);
   }
 }
@@ -139,15 +143,18 @@ class BatchOverview implements BatchDisplay {
 /** A line for every job that ends, with the sums, and for what goes wrong. */
 class BatchLines implements BatchDisplay {
   readonly #lines: LiveLines;
+  readonly #looking: SlowCount;
   readonly #state = new BatchState();
 
   constructor(lines: LiveLines) {
     this.#lines = lines;
+    this.#looking = new SlowCount(lines, 'looking for faces', 'pictures');
   }
 
   update(event: BatchEvent): void {
     this.#state.take(event);
     if (event.type === 'notice') this.#lines.print(`note: ${event.message}`);
+    if (event.type === 'check') this.#looking.update(event);
     if (event.type !== 'job') return;
     const end = describeEnd(event.job);
     if (end === undefined) return;
@@ -157,4 +164,33 @@ class BatchLines implements BatchDisplay {
   }
 
   close(): void {}
+}
+
+/** Milliseconds between two lines about something that goes on. */
+const COUNT_MS = 5000;
+
+/** A count that changes in place on a terminal; elsewhere it is printed now and then, and not at all where it is quick. */
+export class SlowCount {
+  readonly #lines: LiveLines;
+  readonly #what: string;
+  readonly #noun: string;
+  #printedAt: number | undefined;
+
+  constructor(lines: LiveLines, what: string, noun: string) {
+    this.#lines = lines;
+    this.#what = what;
+    this.#noun = noun;
+  }
+
+  update({ done, total }: { readonly done: number; readonly total: number }): void {
+    const line = `${this.#what}: ${done} of ${total} ${this.#noun}`;
+    if (this.#lines.redraws) this.#lines.offer([line]);
+    else {
+      const now = this.#lines.now();
+      this.#printedAt ??= now;
+      if (now - this.#printedAt < COUNT_MS) return;
+      this.#printedAt = now;
+      this.#lines.print(line);
+    }
+  }
 }

@@ -6,11 +6,12 @@ import type { BatchReport } from '../jobs/batch-events.ts';
 import { manifestJsonSchema } from '../jobs/manifest-json-schema.ts';
 import type { RunBatchOptions } from '../jobs/run-batch.ts';
 import { findStrayArguments } from './animate-flags.ts';
-import { createBatchDisplay } from './batch-display.ts';
+import { createBatchDisplay, SlowCount } from './batch-display.ts';
 import { type NumericFlags, readDevice, readNumbers } from './batch-flags.ts';
 import { formatBatchPlan, formatBatchReport } from './batch-format.ts';
 import type { CliContext } from './context.ts';
 import { PARTIAL_STATUS } from './exit-codes.ts';
+import { LiveLines } from './live-lines.ts';
 import { untilStopped } from './stop-signals.ts';
 
 interface BatchSwitches {
@@ -161,7 +162,11 @@ async function run(
       signal,
     };
     if (dryRun) {
-      const plan = await jobs.planBatch(manifest, inside);
+      const lines = new LiveLines(stderr, { quiet: quiet || json, dumb: env.TERM === 'dumb' });
+      const checking = new SlowCount(lines, 'checking', 'jobs');
+      const plan = await jobs
+        .planBatch(manifest, { ...inside, onPlanned: (done, total) => checking.update({ done, total }) })
+        .finally(() => lines.clear());
       if (json) writeJson({ type: 'plan', ...plan });
       else {
         if (!quiet) for (const notice of plan.notices) stderr.write(`lcm-portrait: note: ${notice}\n`);

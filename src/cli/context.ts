@@ -4,7 +4,7 @@ import type { CalibrateOptions, CalibrateResult } from '../compare/calibrate.ts'
 import type { CompareOptions } from '../compare/compare-options.ts';
 import type { ProfileOptions, ProfileReport } from '../compare/profile-options.ts';
 import type { CompareReport } from '../compare/report.ts';
-import type { BatchPlan } from '../jobs/plan-batch.ts';
+import type { BatchPlan, PlanBatchOptions } from '../jobs/plan-batch.ts';
 import type { ResumableOptions, ResumableResult } from '../jobs/render-resumable.ts';
 import type { BatchRun, RunBatchOptions } from '../jobs/run-batch.ts';
 import type { DeadLetter } from '../jobs/run-queued.ts';
@@ -32,7 +32,7 @@ export interface Measuring {
 /** Batches, and single jobs that can be resumed, as the command line needs them. */
 export interface Jobs {
   runBatch(manifest: string, options: RunBatchOptions): BatchRun;
-  planBatch(manifest: string, options: RunBatchOptions): Promise<BatchPlan>;
+  planBatch(manifest: string, options: PlanBatchOptions): Promise<BatchPlan>;
   animateResumable(options: ResumableOptions): Promise<ResumableResult>;
   runWorker(options: RunWorkerOptions): Promise<void>;
   listDeadLetters(queue: string): Promise<DeadLetter[]>;

@@ -5,8 +5,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder } from '../files/cache-folder.ts';
+import { userHome } from '../files/user-home.ts';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { EMBEDDED_BUNDLES, listEmbeddedBundles, openBundle, verifyBundle } from '../models/bundle.ts';
+import { availableMemory } from '../runtime/available-memory.ts';
+import { describeMissing, findCudaRequirements } from '../runtime/cuda-requirements.ts';
 import { automaticDevices } from '../runtime/device.ts';
 import type { ExecutionProviderInfo } from '../runtime/engine.ts';
 import { probeDevices } from '../runtime/probe-devices.ts';
@@ -33,18 +36,14 @@ export async function examineMachine(env: Environment): Promise<DoctorReport> {
   const parts = await Promise.all([
     examineNode(process.versions.node, process.platform, process.arch),
     examineProcessor(os.cpus()[0]?.model.trim() ?? '', os.availableParallelism()),
-    examineMemory(
-      os.totalmem(),
-      process.constrainedMemory?.() ?? 0,
-      process.availableMemory?.() ?? os.freemem(),
-    ),
+    examineMemory(os.totalmem(), process.constrainedMemory?.() ?? 0, availableMemory()),
     examineFfmpeg(env),
-    examineProviders(),
+    examineProviders(env),
     examineFaceModels(path.join(ASSETS, 'face')),
     listEmbeddedBundles().then(examineBundles),
     examineFolder('temporary files', os.tmpdir(), 'set TMPDIR to a folder with room'),
     examineFolder('this folder', process.cwd(), 'write the output to another folder'),
-    examineWeightCache(path.join(cacheFolder(env, process.platform, os.homedir()), 'weights')),
+    examineWeightCache(path.join(cacheFolder(env, process.platform, userHome()), 'weights')),
   ]);
   return { findings: parts.flat() };
 }
@@ -106,9 +105,10 @@ async function examineFfmpeg(env: Environment): Promise<Finding> {
   }
 }
 
-async function examineProviders(): Promise<Finding[]> {
+async function examineProviders(env: Environment): Promise<Finding[]> {
   try {
-    return describeProviders(await probeDevices(), process.platform);
+    const missing = process.platform === 'linux' ? findCudaRequirements(env).missing : [];
+    return describeProviders(await probeDevices(), process.platform, describeMissing(missing));
   } catch (error) {
     return [
       {
@@ -121,10 +121,21 @@ async function examineProviders(): Promise<Finding[]> {
   }
 }
 
-/** One finding for each device; only the CPU is needed. */
+/** What to do for CUDA; without an NVIDIA GPU, nothing. */
+function cudaAdvice(missing: string): string {
+  const needed = missing === '' ? '' : `, which needs ${missing}`;
+  return `for an NVIDIA GPU${needed}, see “Running on a GPU” in docs/checkpoints.md; without one, nothing to do`;
+}
+
+/**
+ * One finding for each device; only the CPU is needed.
+ *
+ * @param missingForCuda - the files that CUDA lacks, and where they come from. @defaultValue not looked for
+ */
 export function describeProviders(
   providers: readonly ExecutionProviderInfo[],
   platform: NodeJS.Platform,
+  missingForCuda = '',
 ): Finding[] {
   const automatic = automaticDevices(platform).find((device) =>
     providers.some((provider) => provider.device === device && provider.usable),
@@ -143,7 +154,7 @@ export function describeProviders(
     const found = `does not work: ${shorten(reason ?? 'no reason given')}`;
     const advice = {
       cpu: INSTALL_RUNTIME,
-      cuda: 'for an NVIDIA GPU, see “Running on a GPU” in docs/checkpoints.md; without one, nothing to do',
+      cuda: cudaAdvice(missingForCuda),
       webgpu: 'needs a GPU with a Vulkan, Metal or Direct3D 12 driver; without one, nothing to do',
       coreml: 'needs macOS on Apple silicon',
       dml: 'needs a GPU with a Direct3D 12 driver',

@@ -2,7 +2,7 @@
 
 import { decimals, figures, gigaFlops, percent, spreadText, times } from '../compare/number-format.ts';
 import type { CompareReport } from '../compare/report.ts';
-import { findComparison, summarise } from '../compare/summary.ts';
+import { findComparison, shownRatio, summarise } from '../compare/summary.ts';
 import { ORIGINAL } from '../compare/variants.ts';
 import { formatTable } from './format-table.ts';
 
@@ -34,11 +34,12 @@ export function formatComparison(report: CompareReport, page: string): string {
     ]),
   );
   const hasIdentity = variants.some(({ identity }) => identity !== undefined);
-  const quality = variants.flatMap(({ id, mouth, identity }) => {
+  const original = variants.find(({ id }) => id === ORIGINAL);
+  const quality = variants.flatMap(({ id, mouth, identity, times: seconds }) => {
     const comparison = findComparison(report, id, ORIGINAL);
     const against = comparison
       ? [
-          times(comparison.speedUp.denoise.median),
+          times(original && shownRatio(original.times.denoise.median, seconds.denoise.median)),
           decimals(comparison.face.psnr, 1),
           decimals(comparison.face.ssim, 4),
           decimals(comparison.face.msSsim, 4),

@@ -1,4 +1,5 @@
 /** Numbers and results as people read them. */
+import type { SeenFace } from '../face/portrait-face.ts';
 import type { AnimateResult, AnimationPlan } from '../pipeline/animate-options.ts';
 
 /**
@@ -65,10 +66,21 @@ export function formatPlan(plan: AnimationPlan): string {
       `${plan.windows}${plan.windowLayout === 'moving' ? ' moving' : ''}${plan.denoisedFrames < plan.frames ? ` over ${count(plan.denoisedFrames, 'denoised frame')}` : ''}, ` +
         count(plan.denoiserEvaluations, 'denoiser evaluation'),
     ],
+    ...(plan.faces ?? []).map((face) => ['face', formatFace(face)] as const),
     ['time', `about ${formatSeconds(plan.estimatedSeconds)}`],
     ['memory', `about ${formatBytes(plan.estimatedMemoryBytes)}`],
   ] as const;
   return rows.map(([label, value]) => `${label.padEnd(10)}${value}\n`).join('');
+}
+
+/** `2, at 310,120, 96 pixels, turned 4° right and 2° down`. */
+function formatFace({ number, box, angles, size, problem }: SeenFace): string {
+  const whole = Math.round;
+  const why = problem === undefined ? '' : `; cannot be animated: ${problem.replace('-', ' ')}`;
+  return (
+    `${number}, at ${whole(box.x + box.width / 2)},${whole(box.y + box.height / 2)}, ${whole(size)} pixels, ` +
+    `yaw ${whole(angles.yaw)}°, pitch ${whole(angles.pitch)}°, roll ${whole(angles.roll)}°${why}`
+  );
 }
 
 function formatSampling(of: AnimateResult | AnimationPlan): string {

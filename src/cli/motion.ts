@@ -5,6 +5,7 @@ import { InvalidOptionError } from '../errors.ts';
 import { parseNumber } from '../pipeline/options/option-types.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 import type { CliContext } from './context.ts';
+import { StatusLine } from './status-line.ts';
 import { untilStopped } from './stop-signals.ts';
 
 /** Brings native libraries along, which would slow down `--help`. */
@@ -51,7 +52,9 @@ export function createMotionCommand(context: CliContext): Command {
         options.output ?? `${film.slice(0, film.length - path.extname(film).length)}.motion`,
       );
       const { stdout, stderr, env } = context;
-      await untilStopped({ stderr, clear: () => {} }, async (signal) => {
+      const status = new StatusLine(stderr, { dumb: env.TERM === 'dumb' });
+      status.begin('Following the face');
+      await untilStopped({ stderr, clear: () => status.clear() }, async (signal) => {
         const { frames, fps } = await extractMotion(film, {
           output,
           face: face as number | undefined,
@@ -59,9 +62,14 @@ export function createMotionCommand(context: CliContext): Command {
           headOnly: options.headOnly === true,
           overwrite: options.force === true,
           ffmpegPath: env.FFMPEG_PATH,
-          onNotice: (message) => void stderr.write(`lcm-portrait: note: ${message}\n`),
+          onNotice: (message) => status.note(message),
+          onProgress: (done, total) => {
+            if (total)
+              status.update(`${done.toFixed(0)}/${total.toFixed(0)} s`, Math.min(100, (100 * done) / total));
+          },
           signal,
         });
+        status.clear();
         stdout.write(
           `${output}\n${(frames / fps).toFixed(1)} s of motion, ${frames} frames at ${fps.toFixed(3).replace(/\.?0+$/, '')} fps\n`,
         );

@@ -1,5 +1,6 @@
 /** Progress of a job: a line that is redrawn on a terminal, a line now and then elsewhere. */
 import type { ProgressEvent, RenderingProgress, Stage } from '../pipeline/animate-options.ts';
+import type { TrackingProgress } from '../pipeline/progress-event.ts';
 import { formatSeconds } from './format.ts';
 import { barLine, type DisplayOptions, LiveLines, type ProgressStream } from './live-lines.ts';
 
@@ -8,6 +9,8 @@ interface ProgressState {
   readonly stage: Stage;
   /** Seconds since the stage began. */
   readonly stageElapsed: number;
+  /** How far a film is looked at, while it is. */
+  readonly tracking?: TrackingProgress;
   /** The last report, once rendering has one. */
   readonly frames?: RenderingProgress;
   /** Seconds since that report. */
@@ -28,6 +31,8 @@ const STAGE_NAMES: Record<Stage, string> = {
   finish: 'Finishing the video',
 };
 
+const TRACKING_NAME = 'Following the face in the film';
+
 /** A remaining time that is overdue by more seconds than this was wrong, and is not shown. */
 const OVERDUE = 2;
 /** The display for a stream: none when `quiet`, a bar on a terminal that can redraw a line, lines otherwise. */
@@ -43,6 +48,15 @@ export function createProgressDisplay(stream: ProgressStream, options: DisplayOp
 export function renderProgress(state: ProgressState, columns: number): string {
   const name = STAGE_NAMES[state.stage];
   const room = Math.max(0, columns - 1);
+  if (state.stage === 'prepare' && state.tracking?.secondsTotal) {
+    const { secondsDone, secondsTotal } = state.tracking;
+    const fraction = Math.min(1, secondsDone / secondsTotal);
+    const facts = [
+      `${Math.floor(fraction * 100)} %`,
+      `${secondsDone.toFixed(0)}/${secondsTotal.toFixed(0)} s`,
+    ];
+    return barLine(TRACKING_NAME, fraction, facts, room);
+  }
   if (state.stage !== 'render' || !state.frames) {
     const elapsed = state.stageElapsed >= 1 ? `  ${Math.floor(state.stageElapsed)} s` : '';
     return `${name}…${elapsed}`.slice(0, room);
@@ -71,6 +85,7 @@ class ProgressBar implements ProgressDisplay {
   readonly #lines: LiveLines;
   #stage: Stage = 'prepare';
   #stageSince: number;
+  #tracking: TrackingProgress | undefined;
   #frames: RenderingProgress | undefined;
   #framesSince = 0;
 
@@ -91,6 +106,9 @@ class ProgressBar implements ProgressDisplay {
         this.#frames = event;
         this.#framesSince = this.#lines.now();
         break;
+      case 'tracking':
+        this.#tracking = event;
+        break;
       case 'notice':
         this.#lines.print(`note: ${event.message}`);
         break;
@@ -106,6 +124,7 @@ class ProgressBar implements ProgressDisplay {
     const state: ProgressState = {
       stage: this.#stage,
       stageElapsed: (now - this.#stageSince) / 1000,
+      ...(this.#tracking && { tracking: this.#tracking }),
       ...(this.#frames && { frames: this.#frames, framesAge: (now - this.#framesSince) / 1000 }),
     };
     return [renderProgress(state, this.#lines.width + 1)];
@@ -133,6 +152,8 @@ class ProgressLines implements ProgressDisplay {
         this.#lines.print(`${STAGE_NAMES.render}: ${describeFrames(event, 0).join(', ')}`);
         break;
       }
+      case 'tracking': // a line for each would be many
+        break;
       case 'notice':
         this.#lines.print(`note: ${event.message}`);
         break;

@@ -10,6 +10,7 @@ import { composeFrames } from '../pipeline/compose-frames.ts';
 import { decodeFrames } from '../pipeline/decode-frames.ts';
 import { denoiseFrames, denoiserOf } from '../pipeline/denoise-frames.ts';
 import type { Job } from '../pipeline/open-job.ts';
+import { readWhole } from '../pipeline/read-ahead.ts';
 import type { Sampling } from '../pipeline/resolve-sampling.ts';
 import { Stopwatch } from '../pipeline/stopwatch.ts';
 import { WindowConditions } from '../pipeline/window-conditions.ts';
@@ -97,7 +98,8 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
   const timed = timeItems(denoised, (seconds) => {
     generating += seconds;
   });
-  const decoded = decodeFrames(timed, { networks, conditions, watch, signal });
+  const ready = networks.inTurn ? readWhole(timed) : timed;
+  const decoded = decodeFrames(ready, { networks, conditions, watch, signal });
   for await (const { picture, latents } of composeFrames(decoded, { scene, watch, signal })) {
     await onFrame?.(picture, latents.data);
   }

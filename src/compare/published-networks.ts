@@ -52,6 +52,7 @@ export class PublishedNetworks implements ClipNetworks {
   /** The pictures of a window are only put together. */
   readonly posesByFrame = false;
   readonly decodesOverBase: boolean;
+  readonly inTurn: boolean;
   readonly #bundle: Bundle;
   readonly #lean: ClipNetworks;
   readonly #networks: ReadonlyMap<PublishedNetworkName, Network>;
@@ -68,6 +69,7 @@ export class PublishedNetworks implements ClipNetworks {
     this.frameShape = lean.frameShape;
     this.decodeFrames = lean.decodeFrames;
     this.decodesOverBase = lean.decodesOverBase;
+    this.inTurn = lean.inTurn;
   }
 
   /** @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph. */
@@ -81,7 +83,8 @@ export class PublishedNetworks implements ClipNetworks {
       // A network may be opened long after the others: in float32, when half precision was not enough.
       const graphs = openGraphThread(defaultCacheFolder());
       try {
-        const form = { windowFrames, decodeFrames, loras, device, precision };
+        const { resolution } = bundle.description;
+        const form = { resolution, windowFrames, decodeFrames, loras, device, precision };
         return await loadWritten(engine, name, (how) => graphs.build(bundle, name, form, how));
       } finally {
         await graphs.dispose();

@@ -1,5 +1,5 @@
 /** A report in a sentence: what terminal and page begin with. */
-import { decimals, times } from './number-format.ts';
+import { decimals, figures, times } from './number-format.ts';
 import type { CompareReport, Comparison, VariantReport } from './report.ts';
 import { FAST, ORIGINAL } from './variants.ts';
 
@@ -11,6 +11,11 @@ export function findComparison(report: CompareReport, of: string, against: strin
 /** The variant of that name, if it finished. */
 function findVariant(report: CompareReport, id: string): VariantReport | undefined {
   return report.variants.find((variant) => variant.id === id);
+}
+
+/** The ratio of two times as they are shown: who divides the figures of the table gets the headline's. */
+export function shownRatio(slow: number, fast: number): number {
+  return Number(figures(slow)) / Number(figures(fast));
 }
 
 /** The speed-up and its cost, in one or two sentences. */
@@ -25,11 +30,12 @@ export function summarise(report: CompareReport): string {
       : `Measured: ${names}; without both presets, fast and original, there is no speed-up to tell.`;
   }
   const whole =
-    main.speedUp.wholeJob === undefined
-      ? `${times(main.speedUp.total.median)} faster over all stages`
-      : `${times(main.speedUp.wholeJob.median)} faster over the whole job`;
+    original.wholeJob === undefined || fast.wholeJob === undefined
+      ? `${times(shownRatio(original.times.total.median, fast.times.total.median))} faster over all stages`
+      : `${times(shownRatio(original.wholeJob.median, fast.wholeJob.median))} faster over the whole job`;
+  const denoising = shownRatio(original.times.denoise.median, fast.times.denoise.median);
   return (
-    `${fast.title} denoises ${times(main.speedUp.denoise.median)} faster than ${original.title} and is ${whole}; ` +
+    `${fast.title} denoises ${times(denoising)} faster than ${original.title} and is ${whole}; ` +
     `its faces differ from the original's by ${decimals(main.face.psnr, 1)} dB PSNR and ` +
     `${decimals(main.face.ssim, 3)} SSIM, and flicker ${times(main.flickerRatio.inside)} as much.`
   );

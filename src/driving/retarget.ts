@@ -15,6 +15,11 @@ const MAX_RATIO = 1.4;
  * and at least, as lips that are pressed together (their edges cross) are closed as those that touch are.
  */
 const CLOSED_GAPS = [0, 0.06] as const;
+/**
+ * Landmarks of lips that touch differ by tenths of a millimetre from frame to frame: up to the first gap they touch, in cm, and
+ * from the second on nothing is taken from the opening.
+ */
+const TOUCHING = [0.06, 0.25] as const;
 /** Gap of lips that touch, where the face does not tell. */
 const CLOSED_LIPS = 0.02;
 /** Share of the frames in which lips are closed as far as they close, and lids shut as far as they shut. */
@@ -28,6 +33,8 @@ const SHUT_LIDS = [0.12, 0.36] as const;
 const USUAL_SHUT_LIDS = 0.27;
 /** Lids that are open by this share of open ones more than the film's narrowest are shut all the same. */
 const SHUT_MARGIN = 0.06;
+/** Closures that differ by less than the first share belong to a blink of both eyes; by more than the second, to a wink. */
+const WINK = [0.4, 0.7] as const;
 /** At most so many frames are measured; of longer recordings, evenly spaced ones. */
 const MAX_MEASURED = 6000;
 
@@ -126,14 +133,20 @@ export class Retargeter {
     }
     const lips = gapsOf(mesh, MOUTH).map(
       (gap, column) =>
-        this.#ownClosedLips[column]! + this.#gapScale * Math.max(0, gap - this.#closedLips[column]!),
+        this.#ownClosedLips[column]! + this.#gapScale * openingOf(gap, this.#closedLips[column]!),
     );
     this.#mouth.set(moved, lips, out);
     const { lids } = measureFace(mesh);
+    const closures = together(
+      ([0, 1] as const).map((eye) => {
+        const [open, shut] = [this.#openLids[eye], this.#shutLids[eye]];
+        return Math.min(1, (open - lids[eye]) / (open - shut));
+      }),
+    );
     this.#eyes.forEach((control, side) => {
       const eye = side as 0 | 1;
-      const [open, shut] = [this.#openLids[eye], this.#shutLids[eye]];
-      const closure = Math.min(1, (open - lids[eye]) / (open - shut));
+      const open = this.#openLids[eye];
+      const closure = closures[eye]!;
       const gaps = this.#ownLids[eye].map((gap) =>
         closure > 0
           ? gap * (1 - this.#blinkScale * closure)
@@ -142,6 +155,22 @@ export class Retargeter {
       control.set(moved, gaps, out);
     });
   }
+}
+
+/** Closures of both eyes, alike where they are nearly so: lids blink together, and what differs is how well they are seen. */
+function together(closures: readonly number[]): number[] {
+  const [right, left] = closures as [number, number];
+  const [alike, apart] = WINK;
+  const t = Math.min(1, Math.max(0, (Math.abs(right - left) - alike) / (apart - alike)));
+  return closures.map((closure) => t * closure + ((1 - t) * (right + left)) / 2);
+}
+
+/** How far lips are open whose landmarks are `gap` apart, and `closed` where they touch. */
+function openingOf(gap: number, closed: number): number {
+  const [touching, free] = TOUCHING;
+  if (gap <= touching) return 0;
+  if (gap >= free) return gap - closed;
+  return ((gap - touching) / (free - touching)) * (free - closed);
 }
 
 /** Gaps of the lips by column, and openings of the lids by eye, over the frames of a recording. */

@@ -25,12 +25,16 @@ import { type FaceRegion, regionFromBox, regionFromLandmarks, sampleRegion } fro
 
 /** A loaded network; the engine's networks have this form. */
 export interface FaceNetwork {
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /** @param options - with `transfer`, the inputs' buffers may be moved away. */
+  run(
+    inputs: Readonly<Record<string, Tensor>>,
+    options?: { readonly transfer?: boolean },
+  ): Promise<Record<string, Tensor>>;
   dispose?(): Promise<void>;
 }
 
 /** Loads a network from the bytes of an ONNX file; `name` is for messages. */
-type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
+export type FaceNetworkLoader = (name: string, graph: Uint8Array) => Promise<FaceNetwork>;
 
 /** Number of landmarks of a face. */
 export const LANDMARK_COUNT = 468;
@@ -82,24 +86,16 @@ export function searchSquares(width: number, height: number): Square[] {
   return squares;
 }
 
-/** The smallest parts that are searched, in pixels and of the longer side. */
-const LEAST_PART = 480;
-const LEAST_SHARE = 1 / 16;
+/** Sides of the squares in which small faces are looked for, as shares of the shorter side. */
+const SMALL_SHARES = [1, 0.5] as const;
 
-/** Ever smaller overlapping squares for faces that have pixels enough in a picture that is far larger; level by level. */
-export function deepSquares(width: number, height: number): Square[][] {
-  const longer = Math.max(width, height);
-  const levels: Square[][] = [];
-  const least = Math.max(LEAST_PART, longer * LEAST_SHARE);
-  for (let side = (longer * PART_SIDE) / 2; side >= least; side /= 2) {
-    const starts = (size: number): number[] => {
-      if (size <= side) return [(size - side) / 2];
-      const steps = Math.ceil((2 * (size - side)) / side);
-      return Array.from({ length: steps + 1 }, (_, i) => ((size - side) * i) / steps);
-    };
-    levels.push(starts(height).flatMap((y) => starts(width).map((x) => ({ x, y, side }))));
-  }
-  return levels;
+/** Squares of a side that cover the image, each half over the one before. */
+function squaresOfSide({ width, height }: Pick<RgbImage, 'width' | 'height'>, side: number): Square[] {
+  const starts = (size: number): number[] => {
+    const steps = Math.max(0, Math.ceil((size - side) / (side / 2)));
+    return Array.from({ length: steps + 1 }, (_, i) => (steps === 0 ? 0 : ((size - side) * i) / steps));
+  };
+  return starts(height).flatMap((y) => starts(width).map((x) => ({ x, y, side })));
 }
 
 /** Holds the face networks; dispose of it after use. */
@@ -141,6 +137,22 @@ export class FaceFinder {
     return suppressOverlaps(found);
   }
 
+  /**
+   * Small faces of a large image, with their landmarks, the largest first: looked for in squares of the shorter side and of
+   * half of it.
+   */
+  async findSmall(image: RgbImage): Promise<FoundFace[]> {
+    const found: FaceDetection[] = [];
+    for (const share of SMALL_SHARES) {
+      for (const square of squaresOfSide(image, share * Math.min(image.width, image.height))) {
+        found.push(...(await this.#detectIn(image, square)));
+      }
+      const faces = await this.#withLandmarks(image, suppressOverlaps(found));
+      if (faces.length > 0) return faces;
+    }
+    return [];
+  }
+
   /** Detections in a square of the image, overlapping ones too. */
   async #detectIn(image: RgbImage, square: Square): Promise<FaceDetection[]> {
     const { x, y, side } = square;
@@ -151,21 +163,10 @@ export class FaceFinder {
       offset: -1,
       border: 'zero',
     });
-    const { boxes, scores } = await this.#detector.run({ image: input });
+    const { boxes, scores } = await this.#detector.run({ image: input }, { transfer: true });
     return decodeDetections(boxes!, scores!, this.#anchors).map((detection) =>
       toImagePixels(detection, square),
     );
-  }
-
-  /** Faces of a picture that is so large that {@link find} does not see them, the largest first. */
-  async findSmall(image: RgbImage): Promise<FoundFace[]> {
-    for (const squares of deepSquares(image.width, image.height)) {
-      const found: FaceDetection[] = [];
-      for (const square of squares) found.push(...(await this.#detectIn(image, square)));
-      const faces = await this.#withLandmarks(image, suppressOverlaps(found));
-      if (faces.length > 0) return faces;
-    }
-    return [];
   }
 
   /** All faces of an image with their landmarks, the largest first; what turns out to be no face is left out. */
@@ -211,7 +212,7 @@ export class FaceFinder {
       offset: 0,
       border: 'replicate',
     });
-    const { landmarks, presence } = await network.run({ image: input });
+    const { landmarks, presence } = await network.run({ image: input }, { transfer: true });
     const raw = landmarks!.data;
     const points = new Float64Array(LANDMARK_COUNT * 3);
     const unit = region.side / LANDMARK_SIZE;

@@ -13,12 +13,18 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-/** A table; cells are markup already. */
+/** A table; cells are markup already. Each says the name of its column, for pages that are too narrow for a header. */
 export function tableMarkup(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const row = (cells: readonly string[], tag: 'th' | 'td'): string =>
-    `<tr>${cells.map((cell, i) => `<${i === 0 ? 'th' : tag}${i === 0 ? ' scope="row"' : ''}>${cell}</${i === 0 ? 'th' : tag}>`).join('')}</tr>`;
+  const labels = header.map((cell) => escapeHtml(cell.replace(/<[^>]*>/g, '')));
+  const row = (cells: readonly string[]): string =>
+    `<tr>${cells
+      .map((cell, i) => {
+        const [tag, scope] = i === 0 ? ['th', ' scope="row"'] : ['td', ''];
+        return `<${tag}${scope} data-label="${labels[i] ?? ''}">${cell}</${tag}>`;
+      })
+      .join('')}</tr>`;
   const head = `<tr>${header.map((cell) => `<th scope="col">${cell}</th>`).join('')}</tr>`;
-  return `<div class="scroll"><table><thead>${head}</thead><tbody>${rows.map((cells) => row(cells, 'td')).join('')}</tbody></table></div>`;
+  return `<div class="scroll"><table class="figures"><thead>${head}</thead><tbody>${rows.map(row).join('')}</tbody></table></div>`;
 }
 
 /** A data URL, which keeps a page in one file. */

@@ -37,8 +37,10 @@ export interface JobReport {
   readonly attempts: number;
   /** Of this run, oldest first. */
   readonly failures: readonly FailedAttempt[];
-  /** Seconds of work on it in this run, from the monotonic clock. */
+  /** Seconds of work on it alone in this run, from the monotonic clock. */
   readonly seconds: number;
+  /** Seconds that its attempts waited for the engine, and for other jobs. */
+  readonly waitSeconds: number;
   /** Frames that came from checkpoints of an earlier run or attempt. */
   readonly resumedFrames: number;
   /** The rest is known once it is prepared or done. */
@@ -88,6 +90,8 @@ export interface JobProgress extends RenderingProgress {
 export type BatchEvent =
   /** First: all jobs, before any is begun. */
   | { readonly type: 'batch'; readonly manifest: string; readonly jobs: readonly JobReport[] }
+  /** Pictures were looked at, before any of them is animated. */
+  | { readonly type: 'check'; readonly done: number; readonly total: number }
   /** A job has changed its state. */
   | { readonly type: 'job'; readonly job: JobReport }
   | ({ readonly type: 'progress' } & JobProgress)

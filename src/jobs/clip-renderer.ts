@@ -24,6 +24,12 @@ export interface PreparedRender {
 
 /** Renders clips with one set of loaded networks. */
 export interface ClipRenderer {
+  /**
+   * Looks whether a clip's portrait can be animated, without anything else of the clip.
+   *
+   * @throws {@link FaceError} or {@link MediaError} if it cannot.
+   */
+  readonly examine?: (options: AnimateOptions) => Promise<void>;
   prepare(request: RenderRequest): Promise<PreparedRender>;
   /** May be called twice. */
   dispose(): Promise<void>;

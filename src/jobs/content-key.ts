@@ -13,6 +13,7 @@ import { defaultBundleStore } from '../pipeline/open-job.ts';
 import { contentOf, OPTION_NAMES, specOf } from '../pipeline/options/clip-keys.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
 import { chooseSettings, presetOf } from '../pipeline/resolve-sampling.ts';
+import { isBackgroundWord } from '../scene/background.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
@@ -68,6 +69,7 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
     fps: resolved.fps ?? bundle.description.fps,
     headMotion:
       resolved.headMotion === undefined ? undefined : await hashes.of(locateHeadMotion(resolved.headMotion)),
+    background: await describeBackground(resolved.background, hashes),
     loras: await Promise.all((resolved.loras ?? []).map((lora) => describeLora(lora, hashes))),
     bundle: {
       description: bundle.description,
@@ -76,6 +78,14 @@ export async function contentKey(options: AnimateOptions, hashes: FileHashes): P
   });
   const text = canonicalJson({ version: RENDER_VERSION, ...described });
   return createHash('sha256').update(text).digest('hex');
+}
+
+/** What stands behind the person, a picture by its content. */
+async function describeBackground(
+  background: string | undefined,
+  hashes: FileHashes,
+): Promise<string | undefined> {
+  return background === undefined || isBackgroundWord(background) ? background : hashes.of(background);
 }
 
 /** A LoRA by its content and scale; some have their own scales in a file next to them. */

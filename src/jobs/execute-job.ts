@@ -154,7 +154,14 @@ async function prepareUnlessDone(
     );
   }
 
+  // A clip that is ready may wait for others: that is no work of its own.
   const begin = performance.now();
+  let prepareMs = 0;
+  let renderBegin = begin;
+  const timed = (event: ProgressEvent): void => {
+    if (event.type === 'stage' && event.stage === 'render') renderBegin = performance.now();
+    onProgress(event);
+  };
   const store = new CheckpointStore({
     folder: folder.checkpoints,
     key,
@@ -162,7 +169,7 @@ async function prepareUnlessDone(
   });
   const published: { clip?: RecordedClip } = {};
   const render = await renderer.prepare({
-    options: { ...job.options, overwrite: found.kind !== 'missing', signal, onProgress },
+    options: { ...job.options, overwrite: found.kind !== 'missing', signal, onProgress: timed },
     checkpoints: countingFrames(store, surroundings.onResume),
     beforePublish: async (partial) => {
       await surroundings.confirm?.();
@@ -171,7 +178,13 @@ async function prepareUnlessDone(
         hashOutput(output).catch(() => undefined),
       ]);
       const { frames, fps, width, height } = render;
-      const clip = { frames, fps, width, height, seconds: (performance.now() - begin) / 1000 };
+      const clip = {
+        frames,
+        fps,
+        width,
+        height,
+        seconds: (prepareMs + performance.now() - renderBegin) / 1000,
+      };
       await folder.writeRecord({
         ...{ key, sha256, bytes, summary: clip },
         ...(replaced && { replaces: replaced.sha256 }),
@@ -179,6 +192,7 @@ async function prepareUnlessDone(
       published.clip = clip;
     },
   });
+  prepareMs = performance.now() - begin;
   return { render, store, published };
 }
 

@@ -2,14 +2,17 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
+import { describeOwner } from '../files/thread-owner.ts';
 import type { AnimateResult } from '../pipeline/animate-options.ts';
 import type { ProgressEvent } from '../pipeline/progress-event.ts';
 import type { JobState } from './batch-events.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 import { FileHashes } from './content-key.ts';
+import { examineJobs } from './examine-jobs.ts';
 import { executeJob } from './execute-job.ts';
 import { describeFailure, type JobFailure } from './job-failure.ts';
 import type { RecordedClip } from './job-folder.ts';
+import { BusyOutputs, OutputBusyError } from './job-lock.ts';
 import { CLIPS_PER_LANE, Lanes } from './lanes.ts';
 import type { BatchJob } from './manifest.ts';
 
@@ -37,7 +40,15 @@ export interface JobObserver {
   done(success: JobSuccess): void;
   /** @returns the number of attempts so far. */
   failedAttempt(failure: JobFailure): number;
-  cancelled(): void;
+  /** @param why - a sentence, where it is not what the user asked for just now. */
+  cancelled(why?: string): void;
+  /** The attempt did not begin after all: another program renders the output, which is looked for again and again. */
+  postponed?(why: string): void;
+}
+
+/** Why jobs are cancelled when another has failed. */
+export class FailFastError extends Error {
+  override readonly name = 'FailFastError';
 }
 
 /** How a job ended. `paused`: the disk is full. */
@@ -64,6 +75,17 @@ export interface RunOptions {
 }
 
 const MAX_RETRY_DELAY = 60;
+/** Seconds between two looks at an output that another program renders. */
+const BUSY_DELAY = 0.5;
+/** Below every priority of a job: what others render comes after all that is left to do here. */
+const BUSY_PRIORITY = -10_000;
+
+/** Another attempt. */
+interface Retry {
+  /** Seconds until then. */
+  readonly delay: number;
+  readonly priority: number;
+}
 
 /** Runs jobs from {@link JobRunner.start} on; of those that wait, the one with the highest priority comes first. */
 export class JobRunner {
@@ -71,6 +93,7 @@ export class JobRunner {
   readonly #hashes = new FileHashes();
   readonly #lanes: Lanes;
   readonly #queue: PQueue;
+  readonly #busy = new BusyOutputs();
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -85,15 +108,40 @@ export class JobRunner {
 
   /** All attempts at one job; between two of them its place in the queue is free. */
   async run(job: BatchJob, observer: JobObserver, options: RunOptions = {}): Promise<JobOutcome> {
-    const { priority } = job;
+    let { priority } = job;
     const signal = options.signal
       ? AbortSignal.any([this.#options.signal, options.signal])
       : this.#options.signal;
     for (;;) {
       const next = await this.#queue.add(() => this.#attempt(job, observer, signal), { priority });
       if (typeof next === 'string') return next;
-      await sleep(next * 1000, undefined, { signal }).catch(() => {}); // the next attempt sees that it is over
+      priority = next.priority;
+      await sleep(next.delay * 1000, undefined, { signal }).catch(() => {}); // the next attempt sees that it is over
     }
+  }
+
+  /**
+   * Looks at the portraits of jobs before any of them is run.
+   *
+   * @param observe - who is told of a job that cannot be done.
+   * @returns the jobs that are left.
+   */
+  async examine(
+    jobs: readonly BatchJob[],
+    observe: (job: BatchJob) => JobObserver,
+    onProgress: (done: number, total: number) => void,
+  ): Promise<readonly BatchJob[]> {
+    const { stateFolder, signal, onFailed } = this.#options;
+    return examineJobs(jobs, {
+      ...{ stateFolder, hashes: this.#hashes, lanes: this.#lanes, signal, onProgress },
+      onFailed: (job, failure) => {
+        const observer = observe(job);
+        observer.begin();
+        observer.failedAttempt(failure);
+        observer.setState('failed');
+        onFailed?.(job);
+      },
+    });
   }
 
   /** Ends all renderers; to be called when no job runs. */
@@ -101,8 +149,8 @@ export class JobRunner {
     return this.#lanes.dispose();
   }
 
-  /** One attempt. @returns how the job ended, or after how many seconds another attempt is to follow. */
-  async #attempt(job: BatchJob, observer: JobObserver, signal: AbortSignal): Promise<JobOutcome | number> {
+  /** One attempt. @returns how the job ended, or that another attempt is to follow. */
+  async #attempt(job: BatchJob, observer: JobObserver, signal: AbortSignal): Promise<JobOutcome | Retry> {
     const { stateFolder, retryDelay, onFailed } = this.#options;
     if (signal.aborted) {
       observer.cancelled();
@@ -130,8 +178,13 @@ export class JobRunner {
     } catch (error) {
       failure = error;
       if (signal.aborted) {
-        observer.cancelled();
+        observer.cancelled(signal.reason instanceof FailFastError ? signal.reason.message : undefined);
         return 'cancelled';
+      }
+      if (error instanceof OutputBusyError && this.#busy.mayWait(error)) {
+        observer.setState('waiting');
+        observer.postponed?.(`${describeOwner(error.owner)} renders it: its video is waited for`);
+        return { delay: BUSY_DELAY, priority: BUSY_PRIORITY };
       }
       const described = await describeFailure(error, path.dirname(job.options.output));
       const attempts = observer.failedAttempt(described);
@@ -141,7 +194,8 @@ export class JobRunner {
       }
       if (described.kind === 'passing' && attempts < job.attempts) {
         observer.setState('waiting');
-        return Math.min(MAX_RETRY_DELAY, retryDelay * 2 ** (attempts - 1));
+        const delay = Math.min(MAX_RETRY_DELAY, retryDelay * 2 ** (attempts - 1));
+        return { delay, priority: job.priority };
       }
       observer.setState('failed');
       onFailed?.(job);

@@ -18,16 +18,21 @@ import type { RecordedClip } from './job-folder.ts';
 import type { JobObserver, JobSuccess } from './job-runner.ts';
 import type { BatchJob } from './manifest.ts';
 
+/** States in which a job's own work goes on; in others it waits, for the engine or for other jobs. */
+const WORKING: ReadonlySet<JobState> = new Set(['preparing', 'rendering']);
+
 /** States that a job does not leave any more in this run. */
 const ENDED: ReadonlySet<JobState> = new Set(['done', 'failed', 'paused', 'cancelled']);
 
 interface Entry {
   report: JobReport;
-  /** When the present attempt began, in seconds. */
+  /** When the present attempt began, or its time was last counted; in seconds. */
   since: number | undefined;
   /** Share of the clip that is rendered, 0 to 1, and the part of it that came from checkpoints. */
   fraction: number;
   fractionBefore: number;
+  /** Whether it was told that another program renders it. */
+  postponed: boolean;
 }
 
 /** The state of a batch. Time is the monotonic clock's. */
@@ -64,11 +69,13 @@ export class JobTracker {
         attempts: 0,
         failures: [],
         seconds: 0,
+        waitSeconds: 0,
         resumedFrames: 0,
       },
       since: undefined,
       fraction: 0,
       fractionBefore: 0,
+      postponed: false,
     }));
     emit({ type: 'batch', manifest, jobs: this.jobs });
   }
@@ -86,7 +93,8 @@ export class JobTracker {
       resumed: (frames) => this.resumed(index, frames),
       done: (success) => this.done(index, success),
       failedAttempt: (failure) => this.failedAttempt(index, failure),
-      cancelled: () => this.cancelUnlessEnded(index),
+      cancelled: (why) => this.cancelled(index, why),
+      postponed: (why) => this.postponed(index, why),
     };
   }
 
@@ -171,6 +179,31 @@ export class JobTracker {
     });
   }
 
+  /** The batch ended before the job did. @param why - where nobody asked for its end just now. */
+  cancelled(index: number, why?: string): void {
+    const { state } = this.#entries[index]!.report;
+    this.cancelUnlessEnded(index);
+    if (why !== undefined && state === 'rendering') {
+      this.notice(
+        `stopped, because ${why}; its checkpoints are kept, and the next run goes on from them`,
+        index,
+      );
+    }
+  }
+
+  /** Somebody else is about to make the video: what was begun was no attempt. */
+  postponed(index: number, why: string): void {
+    const entry = this.#entries[index]!;
+    entry.report = { ...entry.report, attempts: entry.report.attempts - 1 };
+    if (!entry.postponed) this.notice(why, index);
+    entry.postponed = true;
+  }
+
+  /** How many pictures were looked at, before any is animated. */
+  examining(done: number, total: number): void {
+    this.#emit({ type: 'check', done, total });
+  }
+
   cancelUnlessEnded(index: number): void {
     if (!ENDED.has(this.#entries[index]!.report.state)) this.#update(index, { state: 'cancelled' });
   }
@@ -189,13 +222,16 @@ export class JobTracker {
 
   #update(index: number, changes: Partial<JobReport>): void {
     const entry = this.#entries[index]!;
-    let { seconds } = entry.report;
-    const ends = changes.state !== undefined && (ENDED.has(changes.state) || changes.state === 'waiting');
-    if (ends && entry.since !== undefined) {
-      seconds += this.#now() - entry.since;
-      entry.since = undefined;
+    let { seconds, waitSeconds, state } = entry.report;
+    if (entry.since !== undefined) {
+      const now = this.#now();
+      if (WORKING.has(state)) seconds += now - entry.since;
+      else waitSeconds += now - entry.since;
+      entry.since = now;
     }
-    entry.report = { ...entry.report, ...changes, seconds };
+    const ends = changes.state !== undefined && (ENDED.has(changes.state) || changes.state === 'waiting');
+    if (ends) entry.since = undefined;
+    entry.report = { ...entry.report, ...changes, seconds, waitSeconds };
     this.#emit({ type: 'job', job: entry.report });
   }
 

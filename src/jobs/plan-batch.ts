@@ -61,12 +61,12 @@ export interface BatchPlan {
  */
 export async function planBatch(
   manifest: string | BatchManifest,
-  options: RunBatchOptions = {},
+  options: PlanBatchOptions = {},
 ): Promise<BatchPlan> {
   const checked = await loadManifest(manifest, options);
   const { jobs, stateFolder } = placesOf(checked, options);
   const notices = [...checked.notices];
-  const { device, threads, signal } = options;
+  const { device, threads, signal, onPlanned } = options;
   const studio = new Studio({
     ...(device !== undefined && { device }),
     ...(threads !== undefined && { threads }),
@@ -77,8 +77,10 @@ export async function planBatch(
     const planned: PlannedJob[] = [];
     for (const job of jobs) {
       signal?.throwIfAborted();
+      onPlanned?.(planned.length, jobs.length);
       planned.push(await planner.plan(job));
     }
+    onPlanned?.(planned.length, jobs.length);
     const left = planned.filter(({ state }) => state === 'left');
     const sum = (of: (job: PlannedJob) => number) => left.reduce((total, job) => total + of(job), 0);
     const lanes = options.concurrency ?? 1;
@@ -96,6 +98,12 @@ export async function planBatch(
   } finally {
     await studio.dispose();
   }
+}
+
+/** Options of {@link planBatch}. */
+export interface PlanBatchOptions extends RunBatchOptions {
+  /** Called before each job is looked at, and after the last. */
+  readonly onPlanned?: ((done: number, total: number) => void) | undefined;
 }
 
 /** A portrait that was looked at, with a job that it belongs to. */

@@ -93,6 +93,7 @@ function renderJob(job: JobReport, thumbnail: Uint8Array | undefined, folder: st
       : `${job.duration.toFixed(1)} s<br> <span class="faint">${job.width}×${job.height}, ${job.frames} frames</span>`;
   const notes = [
     ...(job.reused ? ['was there already'] : job.attempts > 0 ? [formatDuration(job.seconds)] : []),
+    ...(job.waitSeconds >= 1 ? [`${formatDuration(job.waitSeconds)} waiting`] : []),
     ...(job.attempts > 1 ? [`${job.attempts} attempts`] : []),
     ...(job.resumedFrames > 0 ? [`${job.resumedFrames} frames from checkpoints`] : []),
     ...(job.worker === undefined ? [] : [job.worker]),
@@ -120,7 +121,7 @@ function describeState({ state, counts }: BatchReport): string {
     case 'partial':
       // Without the end at the first failure, nothing is left undone that did not fail.
       if (counts.cancelled > 0) {
-        return `The batch ended with its first failure, as it was asked to, before it came to ${counts.cancelled} of ${counts.total} jobs: run it again for what is left.`;
+        return `The batch ended with its first failure, as it was asked to, before ${counts.cancelled} of ${counts.total} jobs were done; what was being rendered has kept its checkpoints: run it again, and it goes on.`;
       }
       return `${counts.total - counts.done} of ${counts.total} videos are missing: the table says why.`;
     case 'stopped':

@@ -1,6 +1,6 @@
 /** Runs the jobs of a batch on this machine, and comes back to those for which the disk was full. */
 import type { ClipRenderer } from './clip-renderer.ts';
-import { JobRunner } from './job-runner.ts';
+import { FailFastError, JobRunner } from './job-runner.ts';
 import type { JobTracker } from './job-tracker.ts';
 import type { BatchJob } from './manifest.ts';
 
@@ -15,11 +15,6 @@ interface RunJobsOptions {
   /** Seconds before the second attempt; doubled for each one after it. */
   readonly retryDelay: number;
   readonly signal: AbortSignal;
-}
-
-/** Why jobs are cancelled when another has failed. */
-class FailFastError extends Error {
-  override readonly name = 'FailFastError';
 }
 
 /**
@@ -40,7 +35,12 @@ export async function runJobs(
   });
   const paused: BatchJob[] = [];
   try {
-    const runs = jobs.map(async (job) => {
+    const good = await runner.examine(
+      jobs,
+      ({ index }) => tracker.observe(index),
+      (done, total) => tracker.examining(done, total),
+    );
+    const runs = good.map(async (job) => {
       if ((await runner.run(job, tracker.observe(job.index))) === 'paused') paused.push(job);
     });
     runner.start(); // all are in the queue: the first is the one with the highest priority

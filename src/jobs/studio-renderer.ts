@@ -7,6 +7,7 @@ import type { ClipRenderer } from './clip-renderer.ts';
 export function studioRenderer(options: StudioOptions): ClipRenderer {
   const studio = new Studio(options);
   return {
+    examine: (clipOptions) => studio.examine(clipOptions),
     async prepare({ options: clipOptions, checkpoints, beforePublish }) {
       const clip = await studio.prepare(clipOptions, networksOf);
       const { frames, fps } = clip.job;

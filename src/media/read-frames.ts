@@ -84,10 +84,16 @@ function frameSpec(videoPath: string, { fps, maxSide }: ReadFramesOptions, begin
 
 /** Cuts a stream of binary PPM files, as ffmpeg writes them, into pictures. */
 export class FrameSplitter {
+  readonly #reuse: boolean;
   #header = '';
   #size: { width: number; height: number } | undefined;
   #data = new Uint8Array(0);
   #filled = 0;
+
+  /** @param reuse - each picture is written over the one before: for who is done with it when the next is asked for. */
+  constructor({ reuse = false }: { readonly reuse?: boolean } = {}) {
+    this.#reuse = reuse;
+  }
 
   *split(chunk: Uint8Array): Generator<VideoFrame> {
     let offset = 0;
@@ -114,7 +120,8 @@ export class FrameSplitter {
       const match = /^P6\s+(\d+)\s+(\d+)\s+255\s$/.exec(this.#header);
       if (!match) continue;
       this.#size = { width: Number(match[1]), height: Number(match[2]) };
-      this.#data = new Uint8Array(this.#size.width * this.#size.height * 3);
+      const bytes = this.#size.width * this.#size.height * 3;
+      if (!this.#reuse || this.#data.length !== bytes) this.#data = new Uint8Array(bytes);
       this.#filled = 0;
       this.#header = '';
       break;

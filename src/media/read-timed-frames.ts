@@ -1,4 +1,5 @@
 /** The pictures of a video with the times at which they are shown, made small enough for who looks at them. */
+import { open } from 'node:fs/promises';
 import { MediaError, SubprocessError } from '../errors.ts';
 import { type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
@@ -40,7 +41,8 @@ const RATE_TOLERANCE = 1.03;
 
 /**
  * Decodes the first video stream, upright and with square pixels, in the order in which it is shown. Memory holds a few
- * frames: decoding waits for the reader, and ends when the reader breaks out of its loop.
+ * frames: decoding waits for the reader, and ends when the reader breaks out of its loop. A picture is the reader's until it
+ * asks for the next one, which is written over it.
  *
  * @throws {@link MediaError} if the file cannot be read or has no picture that decodes.
  */
@@ -65,7 +67,7 @@ export async function* readTimedFrames(
     () => times.end(),
     () => times.end(),
   );
-  const splitter = new FrameSplitter();
+  const splitter = new FrameSplitter({ reuse: true });
   let delivered = 0;
   try {
     for await (const chunk of run.stdout) {
@@ -85,11 +87,13 @@ export async function* readTimedFrames(
       (failure: unknown) => failure,
     );
     if (!(reason instanceof SubprocessError) || delivered > 0) throw reason;
-    const got = times.hasVideo
-      ? `none. ${reason.message}`
-      : times.hasInput
-        ? 'a file without a video stream'
-        : `none. ${reason.message}`;
+    const got = (await isWebp(videoPath))
+      ? 'a WebP, which ffmpeg reads only while it does not move; turn it into a GIF or an MP4'
+      : times.hasVideo
+        ? `none. ${reason.message}`
+        : times.hasInput
+          ? 'a file without a video stream'
+          : `none. ${reason.message}`;
     throw new MediaError(
       `Cannot read video ${videoPath}: expected pictures that ffmpeg can decode, got ${got}`,
       videoPath,
@@ -98,6 +102,16 @@ export async function* readTimedFrames(
   } finally {
     run.kill();
     await run.done.catch(() => {});
+  }
+}
+
+async function isWebp(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(12), 0, 12, 0);
+    return buffer.toString('latin1', 0, 4) === 'RIFF' && buffer.toString('latin1', 8, 12) === 'WEBP';
+  } finally {
+    await handle.close();
   }
 }
 

@@ -15,6 +15,7 @@ import {
   type FeatureMap,
   fromTokens,
   groupNorm,
+  inPieces,
   layerNorm,
   linear,
   type Net,
@@ -240,8 +241,18 @@ interface MotionModuleOptions {
  */
 export function motionModule(outer: Net, x: FeatureMap, options: MotionModuleOptions): FeatureMap {
   const net = at(outer, 'temporal_transformer');
+  const normed = groupNorm(net, x, 'norm', options.groups, TRANSFORMER_EPSILON);
+  const moved = inPieces(net, normed, 2, (piece) => attendOverFrames(net, piece, options));
+  return { ...x, value: add(net, moved.value, x.value) };
+}
+
+/** The module without its group norm and the sum with its input: pixels do not see each other. */
+function attendOverFrames(
+  net: Net,
+  x: FeatureMap,
+  { batch, heads, attentionBlocks, tableLength }: MotionModuleOptions,
+): FeatureMap {
   const { graph } = net;
-  const { batch, heads, groups, attentionBlocks, tableLength } = options;
   const { channels, count, height, width } = x;
   const frames = count / batch;
   const pixels = height * width;
@@ -252,8 +263,7 @@ export function motionModule(outer: Net, x: FeatureMap, options: MotionModuleOpt
     graph.op('Reshape', [value, graph.int64([sequences, frames, channels])]);
   const unstack = (value: Value): Value => graph.op('Reshape', [value, graph.int64([rows, channels])]);
 
-  const normed = groupNorm(net, x, 'norm', groups, TRANSFORMER_EPSILON);
-  const clips = graph.op('Reshape', [normed.value, graph.int64([batch, frames, channels, pixels])]);
+  const clips = graph.op('Reshape', [x.value, graph.int64([batch, frames, channels, pixels])]);
   const byPixel = unstack(graph.op('Transpose', [clips], { perm: [0, 3, 1, 2] }));
   let tokens = linear(net, byPixel, 'proj_in', square);
 
@@ -277,8 +287,7 @@ export function motionModule(outer: Net, x: FeatureMap, options: MotionModuleOpt
   }
   const turn = (value: Value, perm: readonly number[]): FeatureMap => {
     const turned = graph.op('Transpose', [value], { perm });
-    const images = graph.op('Reshape', [turned, graph.int64([count, channels, height, width])]);
-    return { ...x, value: add(net, images, x.value) };
+    return { ...x, value: graph.op('Reshape', [turned, graph.int64([count, channels, height, width])]) };
   };
   if (prefersGrid(net, channels)) {
     const value = feedForwardOnGrid(block, {

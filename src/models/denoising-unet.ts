@@ -68,6 +68,11 @@ export interface DenoisingUnetOptions extends SpatialSize {
   readonly precision?: Precision | undefined;
   /** Measures activations, or computes layers in integers; for the CPU, in float32. */
   readonly activations?: Activations | undefined;
+  /**
+   * Pieces that a window is computed in, in all that frames, or rows of pixels, do not see of each other: activations take about
+   * that much less memory. For one clip, not measured and not in integers. @defaultValue 1
+   */
+  readonly pieces?: number | undefined;
   /** @defaultValue the fastest that the device has */
   readonly forms?: UnetForms | undefined;
 }
@@ -84,12 +89,13 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     device = 'cpu',
     precision,
     activations,
+    pieces,
     forms = FAST_FORMS,
   } = options;
   const { inChannels, outChannels, crossAttentionDim, normNumGroups: groups, timeCondProjDim } = config;
   if (config.motion !== null) assertIntegerInRange('frames', frames, 1, config.motion.positionalTableLength);
   const graph = new GraphBuilder('denoising-unet', { opset: opsetFor(device), precision });
-  const net: Net = { graph, weights, device, cost: { flops: 0 }, activations };
+  const net: Net = { graph, weights, device, cost: { flops: 0 }, activations, pieces };
   const video = { batch, frames, channels: inChannels, height, width };
   const latents = graph.input('latents', [batch, inChannels, frames, height, width]);
   const timestep = graph.input('timestep', [1], { exact: true });

@@ -22,6 +22,8 @@ export interface Net {
   readonly cost: Cost;
   /** Measures activations, or computes layers in integers. */
   readonly activations?: Activations | undefined;
+  /** How many pieces {@link inPieces} makes. @defaultValue 1 */
+  readonly pieces?: number | undefined;
 }
 
 /** An edge that carries images. */
@@ -290,6 +292,36 @@ export function attention(
 /** Sum of two edges of one shape, or of shapes that broadcast. */
 export function add(net: Net, a: Value, b: Value): Value {
   return net.graph.op('Add', [a, b]);
+}
+
+/**
+ * What `run` makes of images, piece by piece along an axis, where the result of each depends on that piece alone: the
+ * activations in between are those of one piece.
+ *
+ * @param axis - 0 for images, 2 for rows of pixels.
+ */
+export function inPieces(
+  net: Net,
+  x: FeatureMap,
+  axis: 0 | 2,
+  run: (piece: FeatureMap) => FeatureMap,
+): FeatureMap {
+  const { graph, pieces = 1 } = net;
+  const extent = axis === 0 ? x.count : x.height;
+  const size = Math.ceil(extent / pieces);
+  if (size >= extent) return run(x);
+  const results: FeatureMap[] = [];
+  for (let begin = 0; begin < extent; begin += size) {
+    const end = Math.min(extent, begin + size);
+    const value = graph.op('Slice', [x.value, graph.int64([begin]), graph.int64([end]), graph.int64([axis])]);
+    results.push(run({ ...x, value, [axis === 0 ? 'count' : 'height']: end - begin }));
+  }
+  const value = graph.op(
+    'Concat',
+    results.map((result) => result.value),
+    { axis },
+  );
+  return { ...results[0]!, value, [axis === 0 ? 'count' : 'height']: extent };
 }
 
 /** Images as rows of tokens, [count · height · width, channels]; tokens in row-major order. */

@@ -12,7 +12,7 @@ import {
   timeMlp,
   timestepSinusoids,
 } from './blocks.ts';
-import { at, conv, type FeatureMap, type Net, silu } from './layers.ts';
+import { at, conv, type FeatureMap, inPieces, type Net, silu } from './layers.ts';
 import type { UnetConfig } from './unet-config.ts';
 import { upsample } from './upsample.ts';
 
@@ -73,8 +73,11 @@ export function runUnet(course: UnetCourse, latents: FeatureMap, time: Value): F
           tableLength: motion.positionalTableLength,
         });
   const layer = (block: string, index: number, input: FeatureMap, level: number): FeatureMap => {
-    let x = residual(`${block}.resnets.${index}`, input, blockOutChannels[level]!);
-    if (attentionLevels[level]) x = course.transform(`${block}.attentions.${index}`, x, numHeads[level]!);
+    const x = inPieces(course.net, input, 0, (piece) => {
+      const made = residual(`${block}.resnets.${index}`, piece, blockOutChannels[level]!);
+      if (!attentionLevels[level]) return made;
+      return course.transform(`${block}.attentions.${index}`, made, numHeads[level]!);
+    });
     return move(`${block}.motion_modules.${index}`, x, motion?.levels[level]);
   };
 

@@ -12,7 +12,7 @@ export class AniPortraitNetworks extends BundleNetworks {
   readonly #scalingFactor: number;
 
   private constructor(options: LoadNetworksOptions, codec: AutoencoderKlConfig) {
-    super(options.bundle);
+    super(options);
     this.#scalingFactor = codec.scalingFactor;
   }
 
@@ -29,14 +29,14 @@ export class AniPortraitNetworks extends BundleNetworks {
     const embedding: NamedInputs = {};
     if (imageEncoder !== null) {
       const { imageSize } = imageEncoder;
-      const { image_embeds } = await this.network('image-encoder').run({
-        pixel_values: { data: encoderPicture!, dims: [1, 3, imageSize, imageSize] },
-      });
+      const pixels = { data: encoderPicture!, dims: [1, 3, imageSize, imageSize] };
+      const { image_embeds } = await this.use('image-encoder', (network) =>
+        network.run({ pixel_values: pixels }),
+      );
       Object.assign(embedding, { image_embeds });
     }
-    const { mean } = await this.network('portrait-encoder').run({
-      image: { data: picture, dims: [1, 3, resolution, resolution] },
-    });
+    const image = { data: picture, dims: [1, 3, resolution, resolution] };
+    const { mean } = await this.use('portrait-encoder', (network) => network.run({ image }));
     const latents = { data: mean!.data.map((value) => value * this.#scalingFactor), dims: mean!.dims };
     return { latents, ...embedding };
   }
@@ -47,9 +47,9 @@ export class AniPortraitNetworks extends BundleNetworks {
     const pictures: Float32Array[] = [];
     for (const { latents } of frames) {
       const data = latents.data.map((value) => value / this.#scalingFactor);
-      const decoded = await this.network('decoder').run(
-        { latents: { data, dims: [1, channels, height, width] } },
-        { transfer: true },
+      const dims = [1, channels, height, width];
+      const decoded = await this.use('decoder', (network) =>
+        network.run({ latents: { data, dims } }, { transfer: true }),
       );
       pictures.push(decoded.image!.data);
     }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Bundle, BundlePart } from '../models/bundle.ts';
 import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
+import { atResolution } from '../models/bundle-size.ts';
 import { type CalibratedNetwork, readCalibration } from '../models/calibration.ts';
 import { buildClipVision } from '../models/clip-vision.ts';
 import { buildDenoisingUnet, type DenoisingUnetOptions } from '../models/denoising-unet.ts';
@@ -49,6 +50,8 @@ export const FLOAT32_NETWORKS: ReadonlySet<NetworkName> = new Set([
 
 /** What a graph depends on besides the bundle. */
 export interface GraphOptions {
+  /** Side of the square that the networks see. @defaultValue the bundle's */
+  readonly resolution?: number;
   /** Frames of a context window. */
   readonly windowFrames: number;
   /** Frames that are decoded at once. */
@@ -58,6 +61,10 @@ export interface GraphOptions {
   readonly device: Device;
   /** `int8` needs a bundle with a calibration; what that does not name stays float32. */
   readonly precision: NetworkPrecision;
+  /** Of a window, see {@link DenoisingUnetOptions}. @defaultValue 1 */
+  readonly pieces?: number;
+  /** Keeps large weights in half precision, and widens each when a layer needs it. @defaultValue false */
+  readonly halfWeights?: boolean;
 }
 
 /** A graph whose weights are read when it is written, and the open files that they are read from. */
@@ -79,6 +86,7 @@ interface GraphParts {
   readonly latents: SpatialSize;
   readonly windowFrames: number;
   readonly decodeFrames: number;
+  readonly pieces: number | undefined;
   readonly form: { readonly device: Device; readonly precision: Precision };
   /** Opens a part's weights. @throws {@link ModelError} if the file is damaged. */
   weights(part: BundlePart): WeightSource;
@@ -96,13 +104,15 @@ export interface NetworkMaker {
 }
 
 /** Settings of the denoising UNet that all its forms have in common. */
-export function denoiserOptions({ latents, windowFrames, form, activations }: GraphParts) {
+export function denoiserOptions({ latents, windowFrames, pieces, form, activations }: GraphParts) {
+  const observed = activations('denoisingUnet');
   return {
     ...latents,
     ...form,
     frames: windowFrames,
     poseFeatures: true,
-    activations: activations('denoisingUnet'),
+    activations: observed,
+    ...(observed === undefined && { pieces }),
   };
 }
 
@@ -180,7 +190,7 @@ export function openGraph(
   options: GraphOptions,
   observer?: ActivationObserver,
 ): BundleGraph {
-  const { description } = bundle;
+  const { description } = atResolution(bundle, options.resolution);
   const { files } = description;
   const { windowFrames, decodeFrames, device } = options;
   const integers = options.precision === 'int8';
@@ -220,13 +230,16 @@ export function openGraph(
       latents: latentSize(description),
       windowFrames,
       decodeFrames,
+      pieces: options.pieces,
       form: { device, precision },
       weights: open,
       denoiserWeights,
       activations: activationsOf,
     });
     const form = calibrated ? 'int8' : graph.precision;
-    return { graph, precision: form, weightsKey: { precision: form, states }, dispose };
+    if (options.halfWeights) graph.keepWeightsInHalf();
+    const weightsKey = { precision: form, ...(options.halfWeights && { weights: 'float16' }), states };
+    return { graph, precision: form, weightsKey, dispose };
   } catch (error) {
     dispose();
     throw error;

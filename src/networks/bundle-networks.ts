@@ -5,6 +5,7 @@ import { latentSize } from '../models/bundle-description.ts';
 import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
+import { piecesOf } from '../models/window-pieces.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -13,6 +14,9 @@ import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
 import type { GraphThread } from './graph-thread.ts';
 import { openWithFallback } from './half-precision-network.ts';
+import { networkBytes } from './network-memory.ts';
+import type { NetworkShelf, ShelfPlace } from './network-shelf.ts';
+import { takesTurns } from './take-turns.ts';
 import { loadWritten } from './write-graph.ts';
 
 /** What decides which networks are loaded. */
@@ -26,6 +30,8 @@ export interface NetworksChoice {
   readonly embeddedGuidance: number | null;
   /** `auto` is what the device is best at. */
   readonly precision: PrecisionChoice;
+  /** One network at a time, and large weights in half precision. @defaultValue false */
+  readonly lowMemory?: boolean;
 }
 
 /** What networks need of an engine. */
@@ -38,30 +44,57 @@ export interface LoadNetworksOptions extends NetworksChoice {
   readonly denoisingEngine: LoadingEngine;
   /** Runs everything else. */
   readonly sideEngine: LoadingEngine;
+  /** Where networks of large bundles take turns; without it, all are kept open. */
+  readonly shelf?: NetworkShelf;
   /** Told which networks went over from half precision to float32. */
   readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Bundles up to this size have their networks loaded side by side; the memory of larger ones takes them one by one. */
-const MAX_BYTES_AT_ONCE = 256e6;
+/** What is done at the same time, where networks take turns; the pose guider is small and works ahead of the denoiser. */
+const STAGES: Readonly<Record<NetworkName, string>> = {
+  'image-encoder': 'image encoder',
+  'portrait-encoder': 'portrait encoder',
+  'reference-unet': 'reference',
+  'pose-guider': 'denoising',
+  'denoising-unet': 'denoising',
+  'unconditional-denoising-unet': 'denoising',
+  decoder: 'decoding',
+};
 
 /** Base of the networks of every kind of bundle. */
 export abstract class BundleNetworks implements ClipNetworks {
   abstract readonly decodeFrames: number;
   abstract readonly decodesOverBase: boolean;
+  readonly inTurn: boolean;
   protected readonly bundle: Bundle;
-  readonly #networks = new Map<NetworkName, Network>();
+  readonly #windowFrames: number;
+  /** Open from the beginning to the end. */
+  readonly #kept = new Map<NetworkName, Network>();
+  /** Opened when they are used. */
+  readonly #places = new Map<NetworkName, ShelfPlace>();
+  /** Inputs that a network keeps, which takes turns and loses them when it is closed. */
+  readonly #bound = new Map<NetworkName, NamedInputs>();
+  readonly #boundTo = new WeakMap<Network, NamedInputs>();
 
-  protected constructor(bundle: Bundle) {
+  readonly #shelf: NetworkShelf | undefined;
+  readonly #lowMemory: boolean;
+
+  protected constructor(options: LoadNetworksOptions) {
+    const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
     this.bundle = bundle;
+    this.#windowFrames = windowFrames;
+    this.#lowMemory = lowMemory;
+    this.#shelf = takesTurns(bundle, denoisingEngine.device, lowMemory) ? shelf : undefined;
+    this.inTurn = this.#shelf !== undefined;
   }
 
   abstract encodePortrait(reference: SceneReference): Promise<NamedInputs>;
   abstract decode(frames: readonly FrameToDecode[]): Promise<Float32Array[]>;
 
   /**
-   * Loads the denoiser, the pose guider and what else is named.
+   * Loads the denoiser, the pose guider and what else is named. Where networks take turns, their graphs are made, so that
+   * nothing is found to be missing hours later, and opened when they are needed.
    *
    * @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph.
    */
@@ -75,22 +108,19 @@ export abstract class BundleNetworks implements ClipNetworks {
     ];
     const loadOne = async (name: NetworkName): Promise<void> => {
       signal?.throwIfAborted();
-      this.#networks.set(name, await this.#loadOne(name, options));
+      this.#kept.set(name, await this.#open(name, options));
     };
     try {
-      const { files } = this.bundle.description;
-      const bytes = Object.values(files).reduce((sum, file) => sum + (file?.bytes ?? 0), 0);
-      if (bytes <= MAX_BYTES_AT_ONCE) {
+      if (this.inTurn) for (const name of names) await this.#place(name, options);
+      else {
         // One is built while others are opened, in the two engines; all settle before an error is thrown.
         const ends = await Promise.allSettled(names.map(loadOne));
         for (const end of ends) if (end.status === 'rejected') throw end.reason;
-      } else for (const name of names) await loadOne(name);
+      }
       const { timeCondProjDim } = this.bundle.description.denoisingUnet;
       if (timeCondProjDim && embeddedGuidance !== null) {
         const data = Float32Array.from(guidanceEmbedding(embeddedGuidance, timeCondProjDim));
-        await this.network('denoising-unet').bind({
-          guidance_embeds: { data, dims: [1, timeCondProjDim] },
-        });
+        await this.#bind('denoising-unet', { guidance_embeds: { data, dims: [1, timeCondProjDim] } });
       }
     } catch (error) {
       await this.dispose();
@@ -98,28 +128,77 @@ export abstract class BundleNetworks implements ClipNetworks {
     }
   }
 
-  async #loadOne(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
-    const { bundle, graphs, denoisingEngine, sideEngine, windowFrames, loras } = options;
-    const engine = name.endsWith('denoising-unet') ? denoisingEngine : sideEngine;
-    const { device } = engine;
-    const precision = options.precision === 'auto' ? engine.precision : options.precision;
-    const open = (form: GraphOptions['precision']): Promise<Network> => {
-      const { decodeFrames } = this;
-      const graphOptions: GraphOptions = { windowFrames, decodeFrames, loras, device, precision: form };
-      return loadWritten(engine, name, (how) => graphs.build(bundle, name, graphOptions, how));
-    };
-    return openWithFallback({
-      name,
-      precision: FLOAT32_NETWORKS.has(name) && precision === 'float16' ? 'float32' : precision,
-      open,
-      onNotice: options.onNotice,
+  async #place(name: NetworkName, options: LoadNetworksOptions): Promise<void> {
+    const { bundle, graphs, signal } = options;
+    signal?.throwIfAborted();
+    const { device, precision } = this.#formOf(name, options);
+    await graphs.build(bundle, name, this.#graphOptions(options, device, precision));
+    const place = this.#shelf!.place({
+      stage: this.#lowMemory ? name : STAGES[name],
+      bytes: networkBytes(bundle.description, name, {
+        windowFrames: this.#windowFrames,
+        lowMemory: this.#lowMemory,
+      }),
+      open: () => this.#open(name, options),
     });
+    this.#places.set(name, place);
   }
 
-  protected network(name: NetworkName): Network {
-    const network = this.#networks.get(name);
+  #formOf(name: NetworkName, { denoisingEngine, sideEngine, precision: asked }: LoadNetworksOptions) {
+    const engine = name.endsWith('denoising-unet') ? denoisingEngine : sideEngine;
+    const wanted = asked === 'auto' ? engine.precision : asked;
+    const precision = FLOAT32_NETWORKS.has(name) && wanted === 'float16' ? 'float32' : wanted;
+    return { engine, device: engine.device, precision };
+  }
+
+  #graphOptions(
+    { windowFrames, loras }: LoadNetworksOptions,
+    device: GraphOptions['device'],
+    precision: GraphOptions['precision'],
+  ): GraphOptions {
+    const { resolution } = this.bundle.description;
+    const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
+    const { decodeFrames } = this;
+    const pieces = !this.inTurn ? 1 : piecesOf(this.#lowMemory);
+    return { resolution, windowFrames, decodeFrames, pieces, loras, device, precision, halfWeights };
+  }
+
+  #open(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
+    const { bundle, graphs, onNotice } = options;
+    const { engine, device, precision } = this.#formOf(name, options);
+    const open = (form: GraphOptions['precision']): Promise<Network> => {
+      const graphOptions = this.#graphOptions(options, device, form);
+      return loadWritten(engine, name, (how) => graphs.build(bundle, name, graphOptions, how));
+    };
+    return openWithFallback({ name, precision, open, onNotice });
+  }
+
+  /** Runs a network, which may have to be opened first. */
+  protected use<T>(name: NetworkName, run: (network: Network) => Promise<T>): Promise<T> {
+    const place = this.#places.get(name);
+    if (place !== undefined) {
+      return place.use(async (network) => {
+        const bound = this.#bound.get(name);
+        if (bound !== undefined && this.#boundTo.get(network) !== bound) {
+          await network.bind(bound);
+          this.#boundTo.set(network, bound);
+        }
+        return run(network);
+      });
+    }
+    const network = this.#kept.get(name);
     if (network === undefined) throw new Error(`${name} was not loaded`);
-    return network;
+    return run(network);
+  }
+
+  /** Gives a network inputs for all its runs. */
+  async #bind(
+    name: NetworkName,
+    inputs: NamedInputs,
+    options: { readonly transfer?: boolean } = {},
+  ): Promise<void> {
+    if (this.inTurn) this.#bound.set(name, { ...this.#bound.get(name), ...inputs });
+    else await this.use(name, (network) => network.bind(inputs, options));
   }
 
   get posesByFrame(): boolean {
@@ -135,12 +214,14 @@ export abstract class BundleNetworks implements ClipNetworks {
   /** Keys and values of the reference UNet's attention, and the image's embedding. */
   async makeReference(reference: SceneReference): Promise<NamedInputs> {
     const { latents, ...embedding } = await this.encodePortrait(reference);
-    const keysAndValues = await this.network('reference-unet').run({ latents: latents!, ...embedding });
+    const keysAndValues = await this.use('reference-unet', (network) =>
+      network.run({ latents: latents!, ...embedding }),
+    );
     return { ...keysAndValues, ...embedding };
   }
 
   async bindReference(reference: NamedInputs, options: { readonly transfer?: boolean } = {}): Promise<void> {
-    await this.network('denoising-unet').bind(reference, options);
+    await this.#bind('denoising-unet', reference, options);
   }
 
   async poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs> {
@@ -153,8 +234,9 @@ export abstract class BundleNetworks implements ClipNetworks {
       await nextTurn();
     }
     const dims = [frames.length, poseGuider.inChannels, resolution, resolution];
-    const network = this.network('pose-guider');
-    return network.run({ [network.inputs[0]!.name]: { data, dims } }, { transfer: true });
+    return this.use('pose-guider', (network) =>
+      network.run({ [network.inputs[0]!.name]: { data, dims } }, { transfer: true }),
+    );
   }
 
   async denoise(
@@ -166,11 +248,13 @@ export abstract class BundleNetworks implements ClipNetworks {
     const name = half === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
     const inputs = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
     // A window's features are megabytes, and the same at every step.
-    const outputs = await this.network(name).run(inputs, { held: pose });
+    const outputs = await this.use(name, (network) => network.run(inputs, { held: pose }));
     return outputs.model_output!;
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([...this.#networks.values()].map((network) => network.dispose()));
+    await Promise.all([...this.#kept.values()].map((network) => network.dispose()));
+    for (const place of this.#places.values()) await place.clear();
+    this.#places.clear();
   }
 }

@@ -25,6 +25,11 @@ export interface ClipNetworks {
   readonly decodeFrames: number;
   /** Whether a frame's pose features depend on that frame alone, not on those that share a run with it. */
   readonly posesByFrame: boolean;
+  /**
+   * Whether networks are too large to be in memory together and are opened when they are needed: the clip has to have them for
+   * itself, and its frames are decoded when all of them are denoised.
+   */
+  readonly inTurn: boolean;
   /** Whether decoding needs the conditions of a frame again. */
   readonly decodesOverBase: boolean;
   /** What the reference UNet takes of a portrait: its `latents`, and `image_embeds` where the bundle has an image encoder. */

@@ -1,14 +1,19 @@
 /** Loaded networks that clips share: who needs the same ones gets the same ones. */
 import { statSync } from 'node:fs';
+import { availableMemory } from '../runtime/available-memory.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
 import type { ClipNetworks } from './clip-networks.ts';
 import { GraphThread } from './graph-thread.ts';
 import { LeaseCache } from './lease-cache.ts';
 import { loadNetworks } from './load-networks.ts';
+import { NetworkShelf } from './network-shelf.ts';
 
 /** Loaded networks that nobody uses and that are kept for the next clip. */
 const MAX_IDLE = 1;
+
+/** Share of the memory that is free when the first clip begins; the rest is for frames, films and other programs. */
+const TURN_SHARE = 0.7;
 
 /** Networks for as long as they are needed. */
 export interface NetworksLease {
@@ -25,12 +30,14 @@ interface NetworkEngines {
 
 /** Equal for choices that give the same networks: a bundle or LoRA that is replaced in its place is another one. */
 export function choiceKey(choice: NetworksChoice): string {
-  const { bundle, windowFrames, loras, guided, embeddedGuidance, precision } = choice;
+  const { bundle, windowFrames, loras, guided, embeddedGuidance, precision, lowMemory } = choice;
+  const { resolution } = bundle.description;
   const adapters = loras.map(({ path, scale }) => {
     const { size, mtimeMs, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
     return [path, scale, size, mtimeMs, ino];
   });
-  return JSON.stringify([bundle.fingerprint, windowFrames, adapters, guided, embeddedGuidance, precision]);
+  const form = [resolution, windowFrames, guided, embeddedGuidance, precision, lowMemory];
+  return JSON.stringify([bundle.fingerprint, adapters, ...form]);
 }
 
 /** Loads networks once for each choice; those that nobody uses any more go, but for the last. */
@@ -42,6 +49,7 @@ export class NetworksCache {
     maxIdle: MAX_IDLE,
     dispose: (networks) => networks.dispose(),
   });
+  readonly #shelf: NetworkShelf;
   #graphs: GraphThread | undefined;
   /** What the graph thread is needed for. */
   #building = 0;
@@ -50,13 +58,16 @@ export class NetworksCache {
    * @param engines - called when networks are loaded.
    * @param cacheFolder - where weights of large networks are kept on disk.
    * @param onNotice - called with the networks that went over from half precision to float32.
+   * @param turnBytes - memory for the networks of large bundles, which take turns.
    */
   constructor(
     engines: () => Promise<NetworkEngines>,
     cacheFolder: string,
     onNotice?: (message: string) => void,
+    turnBytes = availableMemory() * TURN_SHARE,
   ) {
     this.#engines = engines;
+    this.#shelf = new NetworkShelf(turnBytes);
     this.#onNotice = onNotice;
     this.#cacheFolder = cacheFolder;
   }
@@ -83,7 +94,8 @@ export class NetworksCache {
       build: (...request) => this.#withGraphs((thread) => thread.build(...request)),
     };
     const onNotice = this.#onNotice;
-    return this.#withGraphs(() => loadNetworks({ ...choice, ...engines, graphs, onNotice, signal }));
+    const shelf = this.#shelf;
+    return this.#withGraphs(() => loadNetworks({ ...choice, ...engines, graphs, shelf, onNotice, signal }));
   }
 
   async #withGraphs<T>(use: (graphs: GraphThread) => Promise<T>): Promise<T> {

@@ -12,16 +12,15 @@ export class PatchNetworks extends BundleNetworks {
 
   /** @throws {@link ModelError} if a weight file is damaged or the engine refuses a graph. */
   static async load(options: LoadNetworksOptions): Promise<PatchNetworks> {
-    const networks = new PatchNetworks(options.bundle);
+    const networks = new PatchNetworks(options);
     await networks.load(['portrait-encoder', 'reference-unet', 'decoder'], options);
     return networks;
   }
 
   async encodePortrait({ picture }: SceneReference): Promise<NamedInputs> {
     const { resolution } = this.bundle.description;
-    const { latents } = await this.network('portrait-encoder').run({
-      picture: { data: picture, dims: [1, 3, resolution, resolution] },
-    });
+    const input = { picture: { data: picture, dims: [1, 3, resolution, resolution] } };
+    const { latents } = await this.use('portrait-encoder', (network) => network.run(input));
     return { latents: latents! };
   }
 
@@ -40,13 +39,11 @@ export class PatchNetworks extends BundleNetworks {
       }
       base.set(conditions!.base!, f * pixels);
     });
-    const { difference } = await this.network('decoder').run(
-      {
-        latents: { data, dims: [1, channels, decodeFrames, height, width] },
-        base: { data: base, dims: [decodeFrames, 3, size, size] },
-      },
-      { transfer: true },
-    );
+    const inputs = {
+      latents: { data, dims: [1, channels, decodeFrames, height, width] },
+      base: { data: base, dims: [decodeFrames, 3, size, size] },
+    };
+    const { difference } = await this.use('decoder', (network) => network.run(inputs, { transfer: true }));
     return frames.map((_, f) => difference!.data.slice(f * pixels, (f + 1) * pixels));
   }
 }

@@ -34,7 +34,8 @@ export function serveGraphs(makers: Readonly<Record<string, NetworkMaker>>): voi
       const { graph, precision, weightsKey, dispose } = openGraph(bundle, maker, options);
       try {
         const cache = new WeightCache({ folder: cacheFolder });
-        const result = { ...(await writeGraph(graph, { cache, weightsKey, rebuild })), precision };
+        const written = await writeGraph(graph, { cache, weightsKey, rebuild });
+        const result = { ...written, precision, keepsConstants: options.halfWeights ?? false };
         return { result, transfer: [result.model.buffer as ArrayBuffer] };
       } finally {
         dispose();

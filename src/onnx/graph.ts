@@ -78,6 +78,8 @@ const ELEMENT_BYTES: Readonly<Record<DataType, number>> = {
 };
 /** Smaller tensors stay in the model's own file. */
 const MIN_EXTERNAL_BYTES = 1024;
+/** Smaller weights stay in float32. */
+const MIN_HALVED_BYTES = 65_536;
 /** `EXTERNAL` of TensorProto. */
 const EXTERNAL_LOCATION = 1;
 
@@ -127,6 +129,13 @@ interface ExternalPlace {
 
 function byteLength({ type, dims }: GraphTensor): number {
   return dims.reduce((product, dim) => product * dim, ELEMENT_BYTES[type]);
+}
+
+/** A float32 tensor in half precision. */
+function halved({ dims, data }: GraphTensor): GraphTensor {
+  const read = (): Uint16Array =>
+    encodeHalf((typeof data === 'function' ? data() : data) as Float32Array, 'F16');
+  return { type: 'float16', dims, data: read };
 }
 
 function bytesOf(name: string, tensor: GraphTensor): Uint8Array {
@@ -198,6 +207,8 @@ export class GraphBuilder {
   readonly #inputs: Message[] = [];
   readonly #outputs: Message[] = [];
   readonly #initializers = new Map<string, GraphTensor>();
+  /** Names of weights in float32. */
+  readonly #weights = new Set<string>();
   readonly #domains = new Set<string>();
   readonly precision: Precision;
   #counter = 0;
@@ -249,9 +260,29 @@ export class GraphBuilder {
    * @param data - float32 elements, or what reads them when the graph is written.
    */
   weight(name: string, data: Float32Array | (() => Float32Array), dims: readonly number[]): Value {
-    if (this.precision === 'float32') return this.initializer(name, { type: 'float32', dims, data });
-    const read = (): Uint16Array => encodeHalf(typeof data === 'function' ? data() : data, 'F16');
-    return this.initializer(name, { type: 'float16', dims, data: read });
+    if (this.precision === 'float32') {
+      this.#weights.add(name);
+      return this.initializer(name, { type: 'float32', dims, data });
+    }
+    return this.initializer(name, halved({ type: 'float32', dims, data }));
+  }
+
+  /**
+   * Large weights are written in half precision, and widened by a node each time the graph runs, just before a layer needs them:
+   * half the memory, for the time that widening takes.
+   */
+  keepWeightsInHalf(): void {
+    for (const name of this.#weights) {
+      const tensor = this.#initializers.get(name)!;
+      if (byteLength(tensor) < MIN_HALVED_BYTES) continue;
+      const half = `${name}:half`;
+      this.#initializers.delete(name);
+      this.#initializers.set(half, halved(tensor));
+      this.#addNode('Cast', [{ name: half }], [name], { attributes: { to: DATA_TYPES.float32 } });
+      // A graph's nodes are in the order of their inputs.
+      this.#nodes.unshift(this.#nodes.pop()!);
+    }
+    this.#weights.clear();
   }
 
   /** A scalar constant in the graph's precision. */

@@ -1,4 +1,5 @@
 /** What the main job takes, reports and returns. */
+import type { SeenFace } from '../face/portrait-face.ts';
 import type { PrecisionChoice, WindowLayout } from '../models/bundle-terms.ts';
 import type { Sampler } from '../schedulers/create-scheduler.ts';
 import type { CLIP_OPTIONS } from './options/clip-options.ts';
@@ -8,7 +9,7 @@ export type { PrecisionChoice, PresetName, WindowLayout } from '../models/bundle
 export type { DeviceChoice as DeviceName } from '../runtime/device.ts';
 export type { Framing } from '../scene/framing.ts';
 export type { Sampler as SamplerName } from '../schedulers/create-scheduler.ts';
-export type { ProgressEvent, RenderingProgress, Stage } from './progress-event.ts';
+export type { ProgressEvent, RenderingProgress, Stage, TrackingProgress } from './progress-event.ts';
 
 /** Options of {@link animate}; each is described where it is defined, in {@link CLIP_OPTIONS}. */
 export interface AnimateOptions extends OptionsOf<typeof CLIP_OPTIONS> {}
@@ -73,5 +74,7 @@ export interface AnimationPlan {
   /** Seconds, from the FLOPs of the work and a short measurement on this machine. */
   readonly estimatedSeconds: number;
   readonly estimatedMemoryBytes: number;
+  /** All faces of the portrait, from the left, in pixels of the file; a film has none here. */
+  readonly faces?: readonly SeenFace[];
   readonly notices: readonly string[];
 }

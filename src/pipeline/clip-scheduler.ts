@@ -10,49 +10,59 @@ const HOLDING_NETWORKS = 2;
 
 /** A number of places that are given in the order in which they were asked for. */
 class Places {
+  readonly count: number;
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly places: number; readonly take: () => void }[] = [];
 
   constructor(count: number) {
+    this.count = count;
     this.#free = count;
   }
 
   /**
-   * Waits for a place.
+   * Waits for one place, or for several at once.
    *
-   * @returns a function that gives the place back; it may be called twice.
+   * @returns a function that gives them back; it may be called twice.
    * @throws `signal.reason` if it aborts; no place is taken then.
    */
-  async acquire(signal?: AbortSignal): Promise<() => void> {
+  async acquire(signal?: AbortSignal, places = 1): Promise<() => void> {
     signal?.throwIfAborted();
-    if (this.#free > 0) this.#free -= 1;
-    else await this.#turn(signal);
+    if (this.#waiting.length === 0 && this.#free >= places) this.#free -= places;
+    else await this.#turn(places, signal);
     let held = true;
     return () => {
-      if (held) this.#release();
+      if (held) this.#release(places);
       held = false;
     };
   }
 
-  #turn(signal: AbortSignal | undefined): Promise<void> {
+  #turn(places: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(take), 1);
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        // Those behind it may need fewer places.
+        this.#release(0);
         reject(signal!.reason);
       };
       const take = (): void => {
         signal?.removeEventListener('abort', onAbort);
         resolve();
       };
-      this.#waiting.push(take);
+      const waiting = { places, take };
+      this.#waiting.push(waiting);
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 
-  #release(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free += 1;
-    else next();
+  #release(places: number): void {
+    this.#free += places;
+    for (;;) {
+      const [next] = this.#waiting;
+      if (next === undefined || next.places > this.#free) return;
+      this.#waiting.shift();
+      this.#free -= next.places;
+      next.take();
+    }
   }
 }
 
@@ -75,10 +85,14 @@ export class ClipScheduler {
   /**
    * Waits until a clip may load its networks.
    *
+   * @param options - `alone` waits until no other clip is rendered, and lets none begin: its networks need the memory.
    * @throws `signal.reason` if it aborts.
    */
-  async acquire(signal?: AbortSignal): Promise<ClipTurn> {
-    const leaveRendering = await this.#rendering.acquire(signal);
+  async acquire(
+    signal?: AbortSignal,
+    { alone = false }: { readonly alone?: boolean } = {},
+  ): Promise<ClipTurn> {
+    const leaveRendering = await this.#rendering.acquire(signal, alone ? this.#rendering.count : 1);
     let leaveNetworks: () => void;
     try {
       leaveNetworks = await this.#networks.acquire(signal);

@@ -1,5 +1,6 @@
 /** From pictures to the video, which gets its name when it is complete. */
 import { VideoWriter } from '../media/video-writer.ts';
+import { isTransparent } from '../scene/background.ts';
 import type { Scene } from '../scene/scene.ts';
 import type { ComposedFrame } from './compose-frames.ts';
 import type { Job } from './open-job.ts';
@@ -31,6 +32,7 @@ export function openVideo(
     force: options.overwrite,
     crf: options.crf ?? (options.source === undefined ? undefined : SOURCE_CRF),
     stream: options.stream,
+    transparent: isTransparent(options),
     metadata: { comment: `lcm-portrait, ${sampling.sampler} ${sampling.steps} steps, seed ${options.seed}` },
     beforePublish,
     signal: options.signal,

@@ -1,6 +1,8 @@
 /** Messages between {@link FrameThread} and its worker. */
 import type { DrivingMode } from '../driving/driving-modes.ts';
 import type { MotionPart } from '../driving/motion-parts.ts';
+import type { FaceChoice } from '../face/face-choice.ts';
+import type { SeenFace } from '../face/portrait-face.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import type { BundleState } from '../models/bundle.ts';
@@ -12,6 +14,7 @@ import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Framing } from '../scene/framing.ts';
 import type { OpenFilmOptions } from '../scene/open-film.ts';
 import type { SceneView } from '../scene/scene.ts';
+import type { VideoShape } from '../scene/video-shape.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 
 /** Opens the networks that all clips need; the first request. */
@@ -33,6 +36,9 @@ export interface PortraitRequest {
   readonly resolution: number;
   readonly framing: Framing;
   readonly view: SceneView;
+  readonly face?: FaceChoice | undefined;
+  readonly shape?: VideoShape | undefined;
+  readonly background?: string | undefined;
 }
 
 /** Opens a clip with a film whose face gets another voice. */
@@ -91,6 +97,8 @@ export interface MotionRequest extends Pick<MotionOptions, 'pcm' | 'fps' | 'fram
   readonly clip: number;
   readonly bundle: BundleState;
   readonly driving: Driving;
+  /** Closes the speech networks before the clip is rendered; large ones are closed anyway. @defaultValue false */
+  readonly lowMemory?: boolean;
   /** Whether there is speech; a face without it lives. @defaultValue true */
   readonly speaks?: boolean;
   /** Whether the clip's end leads back to its beginning. @defaultValue false */
@@ -122,6 +130,8 @@ export interface PortraitInfo {
   readonly width: number;
   readonly height: number;
   readonly reference: SceneReference;
+  /** Of a portrait: all of its faces, from the left, in pixels of the file. */
+  readonly faces?: readonly SeenFace[];
 }
 
 /** What is known of a film before it gets its voice. */

@@ -4,7 +4,7 @@
  */
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
-import { ThreadClient } from '../runtime/thread-client.ts';
+import { type CallOptions, ThreadClient } from '../runtime/thread-client.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Scene } from '../scene/scene.ts';
 import type {
@@ -30,10 +30,12 @@ interface OpenClipOptions extends Omit<PortraitRequest, 'kind' | 'clip'> {
 }
 
 /** Options of {@link FrameThread.openFilm}. */
-interface OpenFilmClipOptions extends Omit<FilmRequest, 'kind' | 'clip'> {
-  readonly onNotice?: ((message: string) => void) | undefined;
+interface OpenFilmClipOptions extends Omit<FilmRequest, 'kind' | 'clip'>, TrackingReports {
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What is told while a film is looked at: sentences, and the seconds of it that are done. */
+type TrackingReports = Pick<CallOptions, 'onNotice' | 'onProgress'>;
 
 /** Recorded motion on the thread. */
 export class ThreadRecording {
@@ -184,9 +186,14 @@ export class FrameThread {
    * @throws what {@link openFilm} throws.
    * @throws `signal.reason` if it aborts.
    */
-  async openFilm({ onNotice, signal, ...options }: OpenFilmClipOptions): Promise<ThreadPortrait<FilmInfo>> {
+  async openFilm({
+    onNotice,
+    onProgress,
+    signal,
+    ...options
+  }: OpenFilmClipOptions): Promise<ThreadPortrait<FilmInfo>> {
     return this.#open(
-      (clip) => this.#client.request({ ...options, kind: 'open-film', clip }, { onNotice }),
+      (clip) => this.#client.request({ ...options, kind: 'open-film', clip }, { onNotice, onProgress }),
       signal,
     );
   }
@@ -214,13 +221,13 @@ export class FrameThread {
    */
   async openRecording(
     source: RecordingSource,
-    { onNotice, signal }: Pick<OpenClipOptions, 'onNotice' | 'signal'> = {},
+    { signal, ...reports }: TrackingReports & { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<ThreadRecording> {
     signal?.throwIfAborted();
     await this.#started;
     const recording = this.#nextClip++;
     const close = () => this.#client.request({ kind: 'close-recording', recording }).catch(() => undefined);
-    const opening = this.#client.request({ kind: 'open-recording', recording, source }, { onNotice });
+    const opening = this.#client.request({ kind: 'open-recording', recording, source }, reports);
     try {
       return new ThreadRecording(this.#client, recording, await untilAborted(opening, signal, close));
     } catch (error) {

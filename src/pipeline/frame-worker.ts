@@ -5,17 +5,20 @@
 import { drivenMotion } from '../driving/driven-motion.ts';
 import { readRecording } from '../driving/head-pose-file.ts';
 import { FaceFinder } from '../face/face-finder.ts';
+import { PersonMatter } from '../face/person-matte.ts';
+import type { SeenFace } from '../face/portrait-face.ts';
 import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { parseEmotions } from '../motion/emotions.ts';
 import { createIdleMotion } from '../motion/idle-motion.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
 import { LOOP_SECONDS, LoopedMotion } from '../motion/looped-motion.ts';
-import type { MotionSource } from '../motion/motion-source.ts';
+import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
+import { takesTurns as networksTakeTurns } from '../networks/take-turns.ts';
 import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine, type Network } from '../runtime/engine.ts';
-import { type Answer, serveThread } from '../runtime/thread-server.ts';
+import { type Answer, serveThread, type ThreadReports } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import { FilmPortrait, openFilm } from '../scene/open-film.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
@@ -59,6 +62,8 @@ interface LoadedMotion {
 interface SmallNetworks {
   readonly engine: Engine;
   readonly finder: FaceFinder;
+  /** Loads the network that cuts people out when it is first asked for. */
+  readonly matter: () => Promise<PersonMatter>;
   /** Where weights of large speech networks are kept. */
   readonly cache: WeightCache;
 }
@@ -66,10 +71,7 @@ interface SmallNetworks {
 const clips = new Map<number, Clip>();
 const recordings = new Map<number, Recording>();
 /** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
-const motions = new LeaseCache<LoadedMotion>({
-  maxIdle: 1,
-  dispose: async ({ networks: loaded }) => void (await Promise.all(loaded.map((one) => one.dispose()))),
-});
+const motions = new LeaseCache<LoadedMotion>({ maxIdle: 1, dispose: disposeMotion });
 let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
@@ -78,7 +80,12 @@ async function openNetworks({ threads, cacheFolder, profileFolder }: StartReques
   // They are small and made for the CPU, wherever the denoiser runs.
   const engine = await Engine.open({ device: 'cpu', threads, profileFolder });
   const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
-  return { engine, finder, cache: new WeightCache({ folder: cacheFolder }) };
+  let matter: Promise<PersonMatter> | undefined;
+  const openMatter = (): Promise<PersonMatter> => {
+    matter ??= PersonMatter.open((name, graph) => engine.load(name, graph));
+    return matter;
+  };
+  return { engine, finder, matter: openMatter, cache: new WeightCache({ folder: cacheFolder }) };
 }
 
 function smallNetworks(): Promise<SmallNetworks> {
@@ -116,18 +123,57 @@ async function openMotion(state: BundleState): Promise<LoadedMotion> {
   }
 }
 
-async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
-  const { path, resolution, framing, view } = request;
-  const clip: Clip = { controller: new AbortController() };
-  clips.set(request.clip, clip);
-  const { finder } = await smallNetworks();
-  const { signal } = clip.controller;
-  clip.portrait = await openPortrait({ path, resolution, framing, view, finder, onNotice: notice, signal });
-  const { width, height, reference } = clip.portrait;
-  return { result: { width, height, reference } };
+async function disposeMotion({ networks: loaded }: LoadedMotion): Promise<void> {
+  await Promise.all(loaded.map((one) => one.dispose()));
 }
 
-async function openFilmClip(request: FilmRequest, notice: (message: string) => void): Promise<Answer> {
+/** A lease of what nobody else uses. */
+function leaseOf(value: LoadedMotion): Lease<LoadedMotion> {
+  return { value, release: () => disposeMotion(value) };
+}
+
+/** A clip's motion frame by frame, 6 kB each, without what made it. */
+async function makeWhole(source: MotionSource, frames: number): Promise<MotionSource> {
+  const made: FrameMotion[] = [];
+  for (let frame = 0; frame < frames; frame++) made.push(await source.at(frame));
+  return { at: async (frame) => made[Math.min(frame, frames - 1)]! };
+}
+
+async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
+  const { path, resolution, framing, view, face, shape, background } = request;
+  const clip: Clip = { controller: new AbortController() };
+  clips.set(request.clip, clip);
+  const { finder, matter } = await smallNetworks();
+  const { signal } = clip.controller;
+  let faces: readonly SeenFace[] = [];
+  clip.portrait = await openPortrait({
+    ...{ path, resolution, framing, view, face, shape, background, finder, matter, signal },
+    onNotice: notice,
+    onFaces: (seen) => {
+      faces = seen;
+    },
+  });
+  const { width, height, reference } = clip.portrait;
+  return { result: { width, height, reference, faces } };
+}
+
+/** Seconds of film from one report to the next. */
+const REPORT_EVERY = 0.25;
+
+/** Where {@link trackFilm} tells what it sees and how far it is. */
+function trackingReports({ notice, progress }: ThreadReports) {
+  let reported = Number.NEGATIVE_INFINITY;
+  return {
+    onNotice: notice,
+    onProgress: (done: number, total: number | undefined): void => {
+      if (done - reported < REPORT_EVERY) return;
+      reported = done;
+      progress({ done, total });
+    },
+  };
+}
+
+async function openFilmClip(request: FilmRequest, tell: ThreadReports): Promise<Answer> {
   const { path, ffmpeg, fps, duration, face, resolution, view } = request;
   const clip: Clip = { controller: new AbortController() };
   clips.set(request.clip, clip);
@@ -135,7 +181,7 @@ async function openFilmClip(request: FilmRequest, notice: (message: string) => v
   const { signal } = clip.controller;
   const film = await openFilm({
     ...{ path, ffmpeg, fps, duration, face, resolution, view, finder, signal },
-    onNotice: notice,
+    ...trackingReports(tell),
   });
   clip.portrait = film;
   const { width, height, reference, track } = film;
@@ -153,7 +199,7 @@ async function closeClip(id: number): Promise<Answer> {
 
 async function openRecording(
   { recording: id, source }: RecordingRequest,
-  notice: (message: string) => void,
+  tell: ThreadReports,
 ): Promise<Answer> {
   const recording: Recording = { controller: new AbortController() };
   recordings.set(id, recording);
@@ -163,7 +209,7 @@ async function openRecording(
     const { finder } = await smallNetworks();
     const { path, ...options } = source;
     recording.motion = await trackFilm(path, {
-      ...{ ...options, finder, onNotice: notice, signal: recording.controller.signal },
+      ...{ ...options, finder, ...trackingReports(tell), signal: recording.controller.signal },
       onSound: () => {
         hasSound = true;
       },
@@ -191,12 +237,14 @@ function idleMotion({ fps, scales }: MotionRequest, mesh: Float64Array): MotionS
 }
 
 async function addMotion(request: MotionRequest): Promise<Answer> {
-  const { clip: id, bundle, pcm, fps, frames, scales, driving, speaks = true, loops = false } = request;
+  const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
+  const { speaks = true, loops = false, lowMemory } = request;
   const clip = clipOf(id);
   const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
   const { signal } = controller;
   const { mesh, transform } = portrait;
+  const takesTurns = networksTakeTurns(await reopenBundle(bundle), 'cpu', lowMemory);
   const source = await drivenMotion({
     ...(driving.face !== undefined && {
       face: { ...driving.face, recording: motionOf(driving.face.recording) },
@@ -206,7 +254,9 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
     scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
     speech: async () => {
       if (!speaks) return idleMotion(request, mesh);
-      const lease = await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
+      const lease = takesTurns
+        ? leaseOf(await openMotion(bundle))
+        : await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);
       clip.motion = lease;
       if (!loops) return lease.value.make({ pcm, fps, frames, mesh, scales, signal });
       // After the speech there is silence: what the face does then leads to the beginning.
@@ -216,13 +266,16 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
       return lease.value.make({ pcm: longer, fps, frames: more, mesh, scales, signal });
     },
   });
-  const motion = loops ? new LoopedMotion({ source, frames, fps, speaks }) : source;
+  const wanted = loops ? new LoopedMotion({ source, frames, fps, speaks }) : source;
+  // The memory of large speech networks is needed by others when the clip is rendered.
+  const motion = takesTurns ? await makeWhole(wanted, frames) : wanted;
+  if (takesTurns) await clip.motion?.release();
   await motion.at(0);
   clipOf(id).scene = portrait.withMotion(motion);
   return { result: undefined };
 }
 
-async function handle(request: FrameRequest, notice: (message: string) => void): Promise<Answer> {
+async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answer> {
   switch (request.kind) {
     case 'start':
       if (request.profileFolder !== undefined) work = [];
@@ -234,11 +287,11 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
       return { result: { work: work?.splice(0) ?? [], networks: await engine.takeProfiles() } };
     }
     case 'open-portrait':
-      return openClip(request, notice);
+      return openClip(request, tell.notice);
     case 'open-film':
-      return openFilmClip(request, notice);
+      return openFilmClip(request, tell);
     case 'open-recording':
-      return openRecording(request, notice);
+      return openRecording(request, tell);
     case 'close-recording':
       recordings.get(request.recording)?.controller.abort();
       recordings.delete(request.recording);
@@ -261,10 +314,10 @@ async function handle(request: FrameRequest, notice: (message: string) => void):
   }
 }
 
-async function handleNoted(request: FrameRequest, notice: (message: string) => void): Promise<Answer> {
+async function handleNoted(request: FrameRequest, tell: ThreadReports): Promise<Answer> {
   const begin = monotonicNow();
   try {
-    return await handle(request, notice);
+    return await handle(request, tell);
   } finally {
     work?.push({ name: request.kind, begin, end: monotonicNow() });
   }
@@ -272,7 +325,7 @@ async function handleNoted(request: FrameRequest, notice: (message: string) => v
 
 serveThread<FrameRequest>({
   order: 'at-once',
-  handle: (request, notice) => (work === undefined ? handle : handleNoted)(request, notice),
+  handle: (request, tell) => (work === undefined ? handle : handleNoted)(request, tell),
   stop: () => {
     for (const { controller } of [...clips.values(), ...recordings.values()]) controller.abort();
   },

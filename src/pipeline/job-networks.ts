@@ -3,7 +3,7 @@ import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { Job } from './open-job.ts';
 
 /** What decides which networks a job needs. */
-export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
+export function networksOf({ options, bundle, windows, sampling }: Job): NetworksChoice {
   return {
     bundle,
     windowFrames: windows[0]![0]!.frames.length,
@@ -11,5 +11,6 @@ export function networksOf({ bundle, windows, sampling }: Job): NetworksChoice {
     guided: sampling.branches === 2,
     embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,
     precision: sampling.precision,
+    lowMemory: options.lowMemory,
   };
 }

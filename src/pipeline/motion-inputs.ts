@@ -4,6 +4,7 @@ import { InvalidOptionError } from '../errors.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { readAudio } from '../media/read-audio.ts';
 import type { SoundTrack } from '../media/sound-track.ts';
+import type { RequestProgress } from '../runtime/thread-client.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import type { ClipDriving, FrameThread, ThreadRecording } from './frame-thread.ts';
 import { locateHeadMotion } from './head-motions.ts';
@@ -49,11 +50,14 @@ export async function openMotionInputs(
     frameThread,
     signal,
     notice,
+    tracking,
   }: {
     readonly ffmpeg: FfmpegInfo;
     readonly frameThread: () => FrameThread;
     readonly signal: AbortSignal;
     readonly notice: (message: string) => void;
+    /** Receives how far a film is looked at. */
+    readonly tracking?: (film: string, progress: RequestProgress) => void;
   },
 ): Promise<MotionInputs> {
   const { audio, soundtrack, idle, driving, motion, headMotion, audioTrack } = options;
@@ -61,7 +65,11 @@ export async function openMotionInputs(
   const read = (file: string, track?: number) => readAudio(file, { ffmpeg, track, signal, onNotice: notice });
   const opened: ThreadRecording[] = [];
   const open = async (source: Parameters<FrameThread['openRecording']>[0]): Promise<ThreadRecording> => {
-    const recording = await frameThread().openRecording(source, { onNotice: notice, signal });
+    const recording = await frameThread().openRecording(source, {
+      onNotice: notice,
+      onProgress: (progress) => tracking?.(source.path, progress),
+      signal,
+    });
     opened.push(recording);
     return recording;
   };

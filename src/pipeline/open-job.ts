@@ -1,10 +1,10 @@
 /** Opens and checks the inputs of a job: options, bundle, ffmpeg, portrait, sound. */
-import os from 'node:os';
 import path from 'node:path';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import { checkLora } from '../bundles/lora-part.ts';
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
+import { userHome } from '../files/user-home.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
@@ -12,9 +12,13 @@ import type { SoundTrack } from '../media/sound-track.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
 import { latentSize } from '../models/bundle-description.ts';
+import { atResolution } from '../models/bundle-size.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
+import type { RequestProgress } from '../runtime/thread-client.ts';
+import { isTransparent } from '../scene/background.ts';
 import { sceneViewOf } from '../scene/scene.ts';
+import { readShape } from '../scene/video-shape.ts';
 import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import { disposeDriving, type MotionInputs, openMotionInputs } from './motion-inputs.ts';
@@ -63,7 +67,7 @@ function checkLoras(
 
 /** The folder of the user's bundles, as the environment says. */
 export function defaultBundleStore(): string {
-  return bundleStoreFolder({ env: process.env, platform: process.platform, home: os.homedir() });
+  return bundleStoreFolder({ env: process.env, platform: process.platform, home: userHome() });
 }
 
 /** The ffmpeg that is named, or the one that is found. */
@@ -73,7 +77,7 @@ export function findFfmpeg(ffmpegPath: string | undefined): Promise<FfmpegInfo> 
 
 /** The folder of this program's caches, as the environment says. */
 export function defaultCacheFolder(): string {
-  return path.join(cacheFolder(process.env, process.platform, os.homedir()), 'weights');
+  return path.join(cacheFolder(process.env, process.platform, userHome()), 'weights');
 }
 
 /** A job with its inputs in memory. */
@@ -102,11 +106,12 @@ export async function openJob(
     force: resolved.overwrite,
     inputs: keysWhere(({ path }) => path?.to === 'input').flatMap((key) => (resolved[key] as string) ?? []),
   });
-  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const opened = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const bundle = atResolution(opened, resolved.resolution);
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
-  const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg);
+  const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg, isTransparent(resolved));
   const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
     const frames = frameCount(duration, fps);
     const planned = planFrames(bundle, resolved.preset, sampling, frames);
@@ -120,7 +125,12 @@ export async function openJob(
     onPlanned?.(job);
     return job;
   };
-  const opening = { resolved, bundle, plan, notice, frameThread, ffmpeg };
+  const tracking = (film: string, { done, total }: RequestProgress): void =>
+    resolved.onProgress?.({
+      ...{ type: 'tracking', film, secondsDone: done },
+      ...(total !== undefined && { secondsTotal: total }),
+    });
+  const opening = { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg };
   return resolved.source === undefined ? openStill(opening) : openSource(opening, resolved.source);
 }
 
@@ -130,25 +140,27 @@ interface Opening {
   readonly bundle: Bundle;
   readonly plan: (inputs: MotionInputs, fps: number) => Job;
   readonly notice: (message: string) => void;
+  readonly tracking: (film: string, progress: RequestProgress) => void;
   readonly frameThread: () => FrameThread;
   readonly ffmpeg: FfmpegInfo;
 }
 
 /** The face is found while the sound is read; if both fail, the face is reported. */
 async function openStill(opening: Opening): Promise<OpenedJob> {
-  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg } = opening;
   const { framing, signal } = resolved;
   const finding = frameThread().openPortrait({
     path: shownFile(resolved),
     resolution: bundle.description.resolution,
     framing,
     view: sceneViewOf(bundle.description),
+    ...{ face: resolved.face, shape: readShape(resolved), background: resolved.background },
     onNotice: notice,
     signal,
   });
   const stop = new AbortController();
   const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
-  const reading = { ffmpeg, frameThread, signal: either, notice };
+  const reading = { ffmpeg, frameThread, signal: either, notice, tracking };
   const planning = openMotionInputs(resolved, reading).then((inputs) => ({
     ...inputs,
     job: plan(inputs, resolved.fps ?? bundle.description.fps),
@@ -177,10 +189,10 @@ const FILM_MARGIN = 0.5;
 
 /** The sound says how much of the film is needed, and the film how many frames a second there are. */
 async function openSource(opening: Opening, source: string): Promise<OpenedJob> {
-  const { resolved, bundle, plan, notice, frameThread, ffmpeg } = opening;
+  const { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg } = opening;
   const { fps, drivingFace: face } = resolved;
   const signal = resolved.signal ?? new AbortController().signal;
-  const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal, notice });
+  const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal, notice, tracking });
   const film = await frameThread().openFilm({
     path: source,
     ...{ ffmpeg, fps, face },
@@ -188,6 +200,7 @@ async function openSource(opening: Opening, source: string): Promise<OpenedJob> 
     resolution: bundle.description.resolution,
     view: sceneViewOf(bundle.description),
     onNotice: notice,
+    onProgress: (progress) => tracking(source, progress),
     signal,
   });
   try {

@@ -3,6 +3,7 @@
 import { devicePrecision } from '../networks/check-precision.ts';
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
 import { estimateJob } from './estimate-job.ts';
+import { checkMemory, memorySizeOf } from './job-memory.ts';
 import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { Studio } from './studio.ts';
 
@@ -46,6 +47,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
     const precision = devicePrecision(sampling.precision, job.options, engine, (message) =>
       observed.onProgress?.({ type: 'notice', message }),
     );
+    checkMemory(memorySizeOf(job, engine.device, width * height));
     const evaluations = countEvaluations(job);
     const estimate = await estimateJob({
       bundle,
@@ -57,6 +59,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       frames,
       pixels: width * height,
       audioSamples: job.samples,
+      lowMemory: job.options.lowMemory,
     });
     return {
       frames,
@@ -76,6 +79,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       denoiserEvaluations: evaluations,
       estimatedSeconds: estimate.seconds,
       estimatedMemoryBytes: estimate.memoryBytes,
+      ...(portrait.info.faces !== undefined && { faces: portrait.info.faces }),
       notices,
     };
   } finally {

@@ -7,6 +7,7 @@ import type { NamedSpan } from '../runtime/time-span.ts';
 import type { Scene } from '../scene/scene.ts';
 import type { AnimateOptions, ProgressEvent } from './animate-options.ts';
 import type { ThreadPortrait } from './frame-thread.ts';
+import { checkMemory, memorySizeOf } from './job-memory.ts';
 import type { Job, OpenedJob } from './open-job.ts';
 import { Stopwatch } from './stopwatch.ts';
 
@@ -58,9 +59,15 @@ export async function prepareClip(
   // Networks that are loaded ahead are of no use to a clip that cannot be prepared.
   const stop = new AbortController();
   const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
+  const first = studio.holdsNoNetworks;
+  const checkRoom = async (job: Job, pixels: number): Promise<void> => {
+    // Others that hold memory now may have given it back when this clip's turn has come.
+    if (first) checkMemory(memorySizeOf(job, (await studio.denoisingEngine()).device, pixels));
+  };
   const loadAhead = (job: Job): void => {
-    if (networks === undefined || !studio.holdsNoNetworks) return;
-    withDevicePrecision(job, studio, () => {})
+    if (networks === undefined || !first) return;
+    checkRoom(job, 0)
+      .then(() => withDevicePrecision(job, studio, () => {}))
       .then((ready) => studio.loadNetworks(networks(ready), either))
       .then((lease) => lease.release())
       .catch(() => {}); // thrown again when the rendering loads them
@@ -71,6 +78,8 @@ export async function prepareClip(
     const { job, pcm } = await watch.time('prepare', async () => {
       const opened = await studio.openJob(options, loadAhead);
       portrait = opened.portrait;
+      const { info } = opened.portrait;
+      await checkRoom(opened.job, info.width * info.height);
       // A device that does not work, or not in this precision, is reported before the motion is made.
       return { pcm: opened.pcm, job: await withDevicePrecision(opened.job, studio, notice) };
     });
@@ -78,7 +87,7 @@ export async function prepareClip(
     const { fps, frames } = job;
     const { folder, fingerprint } = job.bundle;
     const { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still } = job.options;
-    const { style, emotion, faceMotion, idle, loop } = job.options;
+    const { style, emotion, faceMotion, idle, loop, lowMemory } = job.options;
     const kind = { speaks: idle === undefined, loops: loop === true || idle !== undefined };
     const scales = {
       ...{ seed, expressionScale, mouthScale, headPoseScale, blinkScale, still },
@@ -86,7 +95,7 @@ export async function prepareClip(
     };
     const opened = portrait!;
     const scene = await watch.time('motion', () =>
-      opened.move({ bundle: { folder, fingerprint }, pcm, fps, frames, scales, ...kind }, signal),
+      opened.move({ bundle: { folder, fingerprint }, pcm, fps, frames, scales, ...kind, lowMemory }, signal),
     );
     watch.pause();
     return { job, scene, watch, dispose: () => opened.dispose() };

@@ -19,8 +19,17 @@ export interface RenderingProgress {
   readonly remaining?: number;
 }
 
+/** How far a film is looked at, before the clip is rendered. */
+export interface TrackingProgress {
+  readonly film: string;
+  /** Seconds of film, so far and, where the file says it, in all. */
+  readonly secondsDone: number;
+  readonly secondsTotal?: number;
+}
+
 /** What `onProgress` receives. */
 export type ProgressEvent =
   | { readonly type: 'stage'; readonly stage: Stage }
   | ({ readonly type: 'frames' } & RenderingProgress)
+  | ({ readonly type: 'tracking' } & TrackingProgress)
   | { readonly type: 'notice'; readonly message: string };

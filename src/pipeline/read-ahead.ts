@@ -58,3 +58,11 @@ export async function* readAhead<T extends object>(
     await reading;
   }
 }
+
+/** Gives the items of `source` when it has ended. */
+export async function* readWhole<T>(source: AsyncIterable<T>): AsyncGenerator<T, void> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  // Each is forgotten as it goes.
+  for (let item = items.shift(); item !== undefined; item = items.shift()) yield item;
+}

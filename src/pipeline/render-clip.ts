@@ -2,6 +2,7 @@
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { NetworksLease } from '../networks/networks-cache.ts';
 import type { ReferenceCache } from '../networks/reference-cache.ts';
+import { takesTurns } from '../networks/take-turns.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import type { AnimateResult } from './animate-options.ts';
@@ -13,10 +14,11 @@ import { decodeFrames } from './decode-frames.ts';
 import { denoiseFrames, denoiserOf } from './denoise-frames.ts';
 import { encodeFrames, openVideo } from './encode-frames.ts';
 import { Holdings } from './holdings.ts';
+import { checkMemory, memorySizeOf } from './job-memory.ts';
 import { networksOf } from './job-networks.ts';
 import type { PreparedClip } from './prepare-clip.ts';
 import { ClipProgress } from './progress.ts';
-import { readAhead } from './read-ahead.ts';
+import { readAhead, readWhole } from './read-ahead.ts';
 import { WindowConditions } from './window-conditions.ts';
 
 /** Batches of the decoder that may wait for it before denoising pauses. */
@@ -57,7 +59,10 @@ export async function renderClip(
   const held = new Holdings();
   try {
     // 1. Open the video, when there is a place for the clip.
-    const turn = held.hold(await studio.scheduler.acquire(signal), (it) => it.release());
+    const { device } = await studio.denoisingEngine();
+    const alone = takesTurns(job.bundle, device, job.options.lowMemory);
+    const turn = held.hold(await studio.scheduler.acquire(signal, { alone }), (it) => it.release());
+    checkMemory(memorySizeOf(job, device, scene.width * scene.height));
     held.hold(watch, (it) => it.pause()).resume();
     progress.stage('load');
     const opened = monotonicNow();
@@ -67,7 +72,6 @@ export async function renderClip(
     const choice = networksOf(job);
     const load = loadNetworks ?? (() => studio.loadNetworks(choice, signal));
     const { networks } = held.hold(await watch.time('load', load), (it) => it.release());
-    const { device } = await studio.denoisingEngine();
 
     // 3. Make what the denoiser sees of the portrait; it is bound when the denoiser is free.
     const makeReference = () => networks.makeReference(scene.reference);
@@ -101,9 +105,10 @@ export async function renderClip(
       onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
     });
 
-    // 5. Decode a batch of frames while the next ones are denoised.
+    // 5. Decode a batch of frames while the next ones are denoised; or all when there is room for the decoder.
     const waiting = { size: WAITING_BATCHES * networks.decodeFrames, onAbandoned: () => stop.abort() };
-    const decoded = decodeFrames(readAhead(denoised, waiting), { networks, conditions, watch, signal });
+    const ready = networks.inTurn ? readWhole(denoised) : readAhead(denoised, waiting);
+    const decoded = decodeFrames(ready, { networks, conditions, watch, signal });
 
     // 6. Compose its frames while the next batch is decoded.
     const batch = { size: networks.decodeFrames, onAbandoned: () => stop.abort() };

@@ -12,6 +12,7 @@ import type { Engine, NetworkProfile } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';
 import type { AnimateOptions, AnimateResult } from './animate-options.ts';
 import { ClipScheduler } from './clip-scheduler.ts';
+import { examinePortrait } from './examine-portrait.ts';
 import type { FrameProfile } from './frame-protocol.ts';
 import { FrameThread } from './frame-thread.ts';
 import { defaultCacheFolder, type Job, type OpenedJob, openJob } from './open-job.ts';
@@ -134,6 +135,15 @@ export class Studio implements PrepareResources, RenderResources {
   openJob(options: ClipOptions, onPlanned?: (job: Job) => void): Promise<OpenedJob> {
     const notice = (message: string): void => options.onProgress?.({ type: 'notice', message });
     return openJob(options, () => this.#frameThread(), notice, onPlanned);
+  }
+
+  /**
+   * Finds the face of a portrait, and leaves everything else of the clip alone.
+   *
+   * @throws {@link FaceError} or {@link MediaError} if the picture cannot be animated.
+   */
+  examine(options: ClipOptions): Promise<void> {
+    return examinePortrait(options, () => this.#frameThread());
   }
 
   /** The engine that runs the denoiser; a caller may load networks of its own into it. */

@@ -76,6 +76,13 @@ export interface RunOptions extends InputOptions {
 interface LoadOptions extends InputOptions {
   /** Folder of the files that a model names whose bytes are given. */
   readonly dataFolder?: string | undefined;
+  /**
+   * Uses the weights of those files as they lie and never converts them for faster convolutions, for gigabytes of them.
+   * @defaultValue false
+   */
+  readonly asStored?: boolean | undefined;
+  /** Leaves nodes in the graph that have constants alone for inputs, instead of computing them once. @defaultValue false */
+  readonly keepsConstants?: boolean | undefined;
 }
 
 /** A network that is ready to run. */
@@ -332,7 +339,7 @@ export class Engine {
   async load(
     name: string,
     graph: Uint8Array | string,
-    { transfer = false, dataFolder }: LoadOptions = {},
+    { transfer = false, dataFolder, asStored = false, keepsConstants = false }: LoadOptions = {},
   ): Promise<Network> {
     if (this.#disposed !== undefined) {
       throw new ModelError(`Cannot load ${name}: the engine was disposed of`, name);
@@ -350,6 +357,8 @@ export class Engine {
             threads: this.#threads,
             graph: own,
             dataFolder,
+            asStored,
+            keepsConstants,
           },
           profile: this.#profilePrefix(id, name),
         },

@@ -28,6 +28,10 @@ export type Request =
       readonly graph: Uint8Array | string;
       /** Where a model's external data lies that is given as bytes. */
       readonly dataFolder: string | undefined;
+      /** Uses external data as it lies. */
+      readonly asStored: boolean;
+      /** Leaves what could be computed once to every run. */
+      readonly keepsConstants: boolean;
       /** Path that the name of the runtime's own profile begins with; none is made without. */
       readonly profile: string | undefined;
     }

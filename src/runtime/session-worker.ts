@@ -25,16 +25,29 @@ const held = new Map<number, readonly [name: string, value: ort.Tensor][]>();
 // Native code prints a provider's failure to load unless this is set before the first session.
 ort.env.logLevel = 'fatal';
 
-function sessionOptions(
-  device: Device,
-  threads: number | undefined,
-  dataFolder?: string,
-): ort.InferenceSession.SessionOptions {
+/**
+ * For weights that lie in files, which are gigabytes. They stay mapped from there, where matrix products read them as fast as
+ * from a copy of their own, and the operating system can drop them; what a run needs beside them is given back after it.
+ */
+const MAPPED_WEIGHTS = { options: { enableCpuMemArena: false }, session: { disable_prepacking: '1' } };
+
+function sessionOptions({
+  device,
+  threads,
+  dataFolder,
+  asStored = false,
+  keepsConstants = false,
+}: Partial<Extract<Request, { kind: 'load' }>> & {
+  readonly device: Device;
+}): ort.InferenceSession.SessionOptions {
+  // Other devices have copies of their own.
+  const mapped = dataFolder !== undefined && device === 'cpu' ? MAPPED_WEIGHTS : undefined;
   return {
     // One name only: of several, those that are missing would be dropped with a warning. What a device has no kernel
     // for runs on the CPU all the same.
     executionProviders: [device],
-    graphOptimizationLevel: 'all',
+    // One level less leaves out the layout of convolutions.
+    graphOptimizationLevel: asStored && device === 'cpu' ? 'extended' : 'all',
     logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.
@@ -42,8 +55,11 @@ function sessionOptions(
       session: {
         'intra_op.allow_spinning': '0',
         ...(dataFolder !== undefined && { model_external_initializers_file_folder_path: dataFolder }),
+        ...mapped?.session,
       },
+      ...(keepsConstants && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
     },
+    ...mapped?.options,
   };
 }
 
@@ -58,7 +74,7 @@ async function createSession(
 
 /** Opens a three-node network on `device` and compares its result. */
 async function probe(device: Device, precision: 'float32' | 'float16'): Promise<void> {
-  const session = await createSession(probeModel(precision), sessionOptions(device, 1));
+  const session = await createSession(probeModel(precision), sessionOptions({ device, threads: 1 }));
   try {
     const { y } = await session.run({ x: new ort.Tensor('float32', PROBE_INPUT, [1, 1, 2, 2]) });
     const values = Array.from(y!.data as Float32Array);
@@ -100,7 +116,7 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       return ort.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }));
     case 'load': {
       const { network, profile } = request;
-      const options = sessionOptions(request.device, request.threads, request.dataFolder);
+      const options = sessionOptions(request);
       if (profile === undefined) {
         networks.set(network, { session: await createSession(request.graph, options), bound: new Map() });
       } else {

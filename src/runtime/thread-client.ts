@@ -8,11 +8,18 @@ export interface RequestMessage<R> {
   readonly request: R;
 }
 
-/** What a thread sends: an answer, an error in its place, or a sentence for the user before either. */
+/** How far a request is, in a unit of its own; `total` where it is known. */
+export interface RequestProgress {
+  readonly done: number;
+  readonly total: number | undefined;
+}
+
+/** What a thread sends: an answer, an error in its place, or before either a sentence for the user, or how far it is. */
 export type ResponseMessage =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: PackedError }
-  | { readonly id: number; readonly notice: string };
+  | { readonly id: number; readonly notice: string }
+  | { readonly id: number; readonly progress: RequestProgress };
 
 /** The request that every thread understands: it finishes what it has begun, then ends. */
 export interface CloseRequest {
@@ -20,17 +27,20 @@ export interface CloseRequest {
 }
 
 /** Options of {@link ThreadClient.request}. */
-interface CallOptions {
+export interface CallOptions {
   /** Buffers that move to the thread instead of being copied. */
   readonly transfer?: readonly ArrayBuffer[] | undefined;
   /** Receives what the thread notices while it works. */
   readonly onNotice?: ((message: string) => void) | undefined;
+  /** Receives how far the thread is. */
+  readonly onProgress?: ((progress: RequestProgress) => void) | undefined;
 }
 
 interface Pending {
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
-  readonly onNotice: ((message: string) => void) | undefined;
+  readonly onNotice: CallOptions['onNotice'];
+  readonly onProgress: CallOptions['onProgress'];
 }
 
 /**
@@ -65,6 +75,10 @@ export class ThreadClient<R extends { readonly kind: string }, Results extends R
       pending.onNotice?.(message.notice);
       return;
     }
+    if ('progress' in message) {
+      pending.onProgress?.(message.progress);
+      return;
+    }
     this.#forget(message.id);
     if ('result' in message) pending.resolve(message.result as never);
     else pending.reject(unpackError(message.error));
@@ -82,22 +96,18 @@ export class ThreadClient<R extends { readonly kind: string }, Results extends R
   }
 
   /** Sends a request; rejects with the error that the thread's handler threw, or with why the thread has ended. */
-  request<K extends R>(
-    request: K,
-    { transfer = [], onNotice }: CallOptions = {},
-  ): Promise<Results[K['kind'] & keyof Results]> {
-    return this.#send(request, transfer, onNotice);
+  request<K extends R>(request: K, options: CallOptions = {}): Promise<Results[K['kind'] & keyof Results]> {
+    return this.#send(request, options);
   }
 
   #send(
     request: R | CloseRequest,
-    transfer: readonly ArrayBuffer[],
-    onNotice?: (message: string) => void,
+    { transfer = [], onNotice, onProgress }: CallOptions = {},
   ): Promise<never> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      this.#pending.set(id, { resolve, reject, onNotice });
+      this.#pending.set(id, { resolve, reject, onNotice, onProgress });
       this.#worker.ref();
       try {
         const message: RequestMessage<R | CloseRequest> = { id, request };
@@ -117,7 +127,7 @@ export class ThreadClient<R extends { readonly kind: string }, Results extends R
 
   async #close(): Promise<void> {
     // A thread that fails meanwhile has ended as well.
-    await this.#send({ kind: 'close' }, []).catch(() => undefined);
+    await this.#send({ kind: 'close' }).catch(() => undefined);
     this.#worker.ref();
     await this.#exited;
   }

@@ -1,6 +1,6 @@
 /** A worker thread's side of {@link ThreadClient}: answers requests until it gets a request to close. */
 import { parentPort } from 'node:worker_threads';
-import type { CloseRequest, RequestMessage, ResponseMessage } from './thread-client.ts';
+import type { CloseRequest, RequestMessage, RequestProgress, ResponseMessage } from './thread-client.ts';
 import { packError } from './thread-errors.ts';
 
 /** An answer, with the buffers in it that move to the caller instead of being copied. */
@@ -9,10 +9,16 @@ export interface Answer {
   readonly transfer?: readonly ArrayBuffer[];
 }
 
+/** What reaches a request's caller at once, before the answer. */
+export interface ThreadReports {
+  readonly notice: (message: string) => void;
+  readonly progress: (progress: RequestProgress) => void;
+}
+
 /** What a thread does. */
 interface ThreadHandlers<R> {
-  /** Answers one request; what it throws rejects the caller's promise. `notice` reaches the caller at once. */
-  readonly handle: (request: R, notice: (message: string) => void) => Promise<Answer>;
+  /** Answers one request; what it throws rejects the caller's promise. */
+  readonly handle: (request: R, tell: ThreadReports) => Promise<Answer>;
   /** Whether a request waits for the end of the one before, or begins at once. */
   readonly order: 'one-by-one' | 'at-once';
   /** Called when the thread is asked to close, before what it has begun is waited for. */
@@ -35,7 +41,10 @@ export function serveThread<R>({ handle, order, stop, dispose }: ThreadHandlers<
     let response: ResponseMessage;
     let transfer: readonly ArrayBuffer[] = [];
     try {
-      const answered = await handle(request, (notice) => port.postMessage({ id, notice }));
+      const answered = await handle(request, {
+        notice: (notice) => port.postMessage({ id, notice }),
+        progress: (progress) => port.postMessage({ id, progress }),
+      });
       response = { id, result: answered.result };
       transfer = answered.transfer ?? [];
     } catch (error) {

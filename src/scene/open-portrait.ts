@@ -1,14 +1,24 @@
 /** From a picture file to a portrait that can be posed. */
-import { FaceError } from '../errors.ts';
-import type { FaceFinder, FoundFace } from '../face/face-finder.ts';
-import { choosePortraitFace, landmarkExtent, MIN_FACE_SIZE } from '../face/portrait-face.ts';
+import { FaceError, InvalidOptionError } from '../errors.ts';
+import { type FaceChoice, placeOf } from '../face/face-choice.ts';
+import type { FaceFinder } from '../face/face-finder.ts';
+import type { PersonMatter } from '../face/person-matte.ts';
+import {
+  boxOf,
+  type ChosenFace,
+  choosePortraitFace,
+  portraitFaceOf,
+  type SeenFace,
+} from '../face/portrait-face.ts';
 import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { turnImage } from '../image/turn-image.ts';
+import { cutOut } from './background.ts';
 import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
 import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
+import { chooseView, drawView, type Rectangle, sizeOfView, type VideoShape } from './video-shape.ts';
 import { warpStill } from './warp-scene.ts';
 
 /** Options of {@link openPortrait}. */
@@ -20,7 +30,17 @@ interface OpenPortraitOptions {
   readonly framing: Framing;
   readonly view: SceneView;
   readonly finder: FaceFinder;
+  /** Loads the network that cuts people out; needed for a `background`. */
+  readonly matter?: () => Promise<PersonMatter>;
+  /** Which face. @defaultValue the largest that can be animated */
+  readonly face?: FaceChoice | undefined;
+  /** Of the video. @defaultValue the picture's */
+  readonly shape?: VideoShape | undefined;
+  /** As {@link isBackgroundWord} knows it, or the path of a picture. @defaultValue the picture's own */
+  readonly background?: string | undefined;
   readonly onNotice: (message: string) => void;
+  /** Receives all faces of the picture, from the left, in pixels of the file. */
+  readonly onFaces?: (faces: readonly SeenFace[]) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -35,145 +55,171 @@ function fitForVideo(image: RgbImage, notice: (message: string) => void): RgbIma
   return resizeImage(image, width, height, 'area');
 }
 
-/** A picture as it will be animated, with its faces. */
-interface SeenPicture {
+/** A picture with the face in it that is animated. */
+interface Framed {
   readonly image: RgbImage;
-  readonly faces: readonly FoundFace[];
+  readonly face: ChosenFace;
 }
 
-/** A face that is seen this clearly is not upside down. */
-const CLEAR_SCORE = 0.75;
-/** Upside down, a detector's score is lower by at least this. */
-const SCORE_GAIN = 0.1;
-
-/** The picture at the video's size; where that shows no face, as a camera was held that did not note it, or at its own size. */
-async function findUprightFace(original: RgbImage, options: OpenPortraitOptions): Promise<SeenPicture> {
-  const { path, finder, onNotice, signal } = options;
-  const image = fitForVideo(original, onNotice);
-  const faces = await finder.find(image);
-  const score = faces[0]?.detection.score ?? 0;
-  const quarters = faces[0] === undefined ? undefined : turnOf(faces[0]);
-  if (quarters === 0 && score >= CLEAR_SCORE) return fitOrCut(original, { image, faces }, options);
-  let best: { readonly turned: SeenPicture; readonly quarters: number; readonly score: number } | undefined;
-  for (const turn of quarters === undefined
-    ? ([1, 3, 2] as const)
-    : quarters === 0
-      ? ([2] as const)
-      : [quarters]) {
+/** Looks for the face: in the picture as the video shows it, or, where it is lost in that, in the picture as it was. */
+async function findFace(
+  original: RgbImage,
+  { path, face: choice, finder, onNotice, signal }: OpenPortraitOptions,
+): Promise<Framed> {
+  const notices: string[] = [];
+  const fitted = fitForVideo(original, (message) => notices.push(message));
+  // A place is one of the file's picture.
+  const scaled = choice === undefined ? undefined : scaleChoice(choice, fitted.width / original.width);
+  const faces = await finder.find(fitted);
+  signal?.throwIfAborted();
+  try {
+    const face = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });
+    for (const message of notices) onNotice(message);
+    return { image: fitted, face: inPixelsOf(face, original.width / fitted.width) };
+  } catch (error) {
+    if (!(error instanceof FaceError) || fitted === original || error.problem === 'turned-away') throw error;
+    const seen = await finder.findSmall(original);
     signal?.throwIfAborted();
-    const turned = turnImage(image, turn);
-    const found = await finder.find(turned);
-    if (found[0] === undefined || turnOf(found[0]) !== 0) continue;
-    const clear = found[0].detection.score;
-    if (clear < (best?.score ?? score + (quarters === 0 ? SCORE_GAIN : 0))) continue;
-    best = { turned: { image: turned, faces: found }, quarters: turn, score: clear };
-  }
-  if (best === undefined) return fitOrCut(original, { image, faces }, options);
-  onNotice(
-    `${path} shows an upright face when it is turned by ${best.quarters * 90}° clockwise, and is animated so: the file does not say how the camera was held`,
-  );
-  return best.turned;
-}
-
-/** How a picture has to be turned clockwise for the face to be upright, in quarters, from its eyes. */
-function turnOf({ landmarks }: FoundFace): 0 | 1 | 2 | 3 {
-  const [dx, dy] = [0, 1].map((axis) => landmarks[3 * LEFT_EYE + axis]! - landmarks[3 * RIGHT_EYE + axis]!);
-  if (Math.abs(dx!) >= Math.abs(dy!)) return dx! >= 0 ? 0 : 2;
-  return dy! > 0 ? 3 : 1;
-}
-
-async function fitOrCut(
-  original: RgbImage,
-  seen: SeenPicture,
-  options: OpenPortraitOptions,
-): Promise<SeenPicture> {
-  const isFit = seen.faces[0] !== undefined && isLargeEnough(seen.faces[0]);
-  return isFit || seen.image === original ? seen : findInOriginal(original, seen, options);
-}
-
-/** A face that has pixels enough in the picture, but not in the one that was made smaller. */
-async function findInOriginal(
-  original: RgbImage,
-  shrunk: SeenPicture,
-  { path, framing, finder, onNotice }: OpenPortraitOptions,
-): Promise<SeenPicture> {
-  const [face] = (await finder.findSmall(original)).filter(isLargeEnough);
-  if (face === undefined) return shrunk;
-  const { width, height } = shrunk.image;
-  const size = Math.round(landmarkExtent(face.landmarks));
-  const scale = width / original.width;
-  if (framing !== 'crop' && size * scale >= MIN_FACE_SIZE)
-    return { image: shrunk.image, faces: [scaled(face, scale)] };
-  if (framing !== 'crop') {
-    throw new FaceError(
-      [
-        `Cannot animate ${path}: expected a face of at least ${MIN_FACE_SIZE} pixels in the video, got one of ` +
-          `${Math.round(size * scale)}, as the picture is made smaller from ${original.width}×${original.height} to ` +
-          `${width}×${height}. Crop the picture around the person, or set `,
-        { option: 'framing', value: 'crop' },
-      ],
-      path,
-      'too-small',
+    const face = choosePortraitFace(original, seen, { path, choice, onNotice });
+    const view = partAround(original, face);
+    onNotice(
+      `the portrait has ${original.width}×${original.height} pixels, in which its face is small: the video shows the ${view.width}×${view.height} around it`,
     );
+    const image = drawView(original, view, view);
+    const landmarks = moveLandmarks(face.landmarks, view, 1);
+    return { image, face: { ...face, ...portraitFaceOf(landmarks, image.width, image.height) } };
   }
-  const { box } = face.detection;
-  const image = cutAround(
-    original,
-    box.x + box.width / 2,
-    box.y + box.height / 2,
-    Math.min(MAX_VIDEO_SIDE, 4 * size),
-  );
-  onNotice(`the face is cut from the picture of ${original.width}×${original.height} pixels at its own size`);
-  return { image, faces: await finder.find(image) };
 }
 
-/** A face in a picture that was made smaller. */
-function scaled({ detection, landmarks, presence }: FoundFace, scale: number): FoundFace {
-  const { x, y, width, height } = detection.box;
-  const box = { x: x * scale, y: y * scale, width: width * scale, height: height * scale };
-  return {
-    detection: { ...detection, box, keypoints: detection.keypoints.map((value) => value * scale) },
-    landmarks: landmarks.map((value) => value * scale),
-    presence,
+/** Quarter turns that are tried where no face is seen, likeliest first. */
+const TURNS = [1, 3, 2] as const;
+
+/** The face, and the picture that it is upright in: a file does not always say how the camera was held. */
+async function findUprightFace(
+  original: RgbImage,
+  options: OpenPortraitOptions,
+): Promise<{ readonly framed: Framed; readonly upright: RgbImage }> {
+  const { path, face: choice, onNotice, signal } = options;
+  const attempt = async (image: RgbImage) => {
+    const notices: string[] = [];
+    const framed = await findFace(image, { ...options, onNotice: (message) => notices.push(message) });
+    const tell = () => {
+      for (const message of notices) onNotice(message);
+    };
+    return { framed, upright: image, turn: quartersOf(framed.face.landmarks), tell };
   };
-}
-
-/** A part of a picture, up to `side` pixels wide and high. */
-function cutAround(image: RgbImage, x: number, y: number, side: number): RgbImage {
-  const width = Math.min(image.width, side);
-  const height = Math.min(image.height, side);
-  const left = Math.round(Math.max(0, Math.min(image.width - width, x - width / 2)));
-  const top = Math.round(Math.max(0, Math.min(image.height - height, y - height / 2)));
-  const data = new Uint8Array(width * height * 3);
-  for (let row = 0; row < height; row++) {
-    const from = ((top + row) * image.width + left) * 3;
-    data.set(image.data.subarray(from, from + width * 3), row * width * 3);
+  const seen = await attempt(original).catch((error: unknown) => {
+    if (!(error instanceof FaceError) || error.problem !== 'no-face') throw error;
+    return error;
+  });
+  // A place is one of the picture as the file has it.
+  if (choice === undefined && (seen instanceof FaceError || seen.turn !== 0)) {
+    const fitted = fitForVideo(original, () => {});
+    for (const quarters of seen instanceof FaceError ? TURNS : [seen.turn as 1 | 2 | 3]) {
+      signal?.throwIfAborted();
+      const turned = await attempt(turnImage(fitted, quarters)).catch(() => undefined);
+      if (turned === undefined || turned.turn !== 0) continue;
+      onNotice(
+        `${path} shows an upright face when it is turned by ${quarters * 90}° clockwise, and is animated so: the file does not say how the camera was held`,
+      );
+      turned.tell();
+      return turned;
+    }
   }
-  return { data, width, height };
-}
-
-function isLargeEnough({ landmarks }: FoundFace): boolean {
-  return landmarkExtent(landmarks) >= MIN_FACE_SIZE;
+  if (seen instanceof FaceError) throw seen;
+  seen.tell();
+  return seen;
 }
 
 /** Outer corners of the person's right and left eye, in MediaPipe's mesh. */
-const RIGHT_EYE = 33;
-const LEFT_EYE = 263;
+const [RIGHT_EYE, LEFT_EYE] = [33, 263] as const;
+
+/** By how many quarters a picture has to be turned clockwise for the eyes to stand beside each other. */
+function quartersOf(landmarks: Float64Array): 0 | 1 | 2 | 3 {
+  const dx = landmarks[3 * LEFT_EYE]! - landmarks[3 * RIGHT_EYE]!;
+  const dy = landmarks[3 * LEFT_EYE + 1]! - landmarks[3 * RIGHT_EYE + 1]!;
+  if (Math.abs(dx) >= Math.abs(dy)) return dx >= 0 ? 0 : 2;
+  return dy > 0 ? 3 : 1;
+}
+
+/** The list of faces in pixels of the file's picture. */
+function inPixelsOf(face: ChosenFace, scale: number): ChosenFace {
+  if (scale === 1) return face;
+  const faces = face.faces.map(({ box, size, ...others }) => ({
+    ...others,
+    size: size * scale,
+    box: { x: box.x * scale, y: box.y * scale, width: box.width * scale, height: box.height * scale },
+  }));
+  return { ...face, faces };
+}
+
+function scaleChoice(choice: FaceChoice, scale: number): FaceChoice {
+  const place = placeOf(choice);
+  return place === undefined ? choice : place.map((value) => (value * scale).toFixed(2)).join(',');
+}
+
+/** As much around a small face of a large picture as a video shows. */
+function partAround({ width, height }: RgbImage, { landmarks }: Pick<ChosenFace, 'landmarks'>): Rectangle {
+  const box = boxOf(landmarks);
+  const part = {
+    width: Math.min(width & ~1, MAX_VIDEO_SIDE),
+    height: Math.min(height & ~1, MAX_VIDEO_SIDE),
+  };
+  const start = (middle: number, length: number, size: number): number =>
+    Math.round(Math.min(size - length, Math.max(0, middle - length / 2)));
+  return {
+    x: start(box.x + box.width / 2, part.width, width),
+    y: start(box.y + box.height / 2, part.height, height),
+    ...part,
+  };
+}
+
+/** Landmarks [468 · 3] of a picture in pixels of a part of it that is enlarged by `scale`. */
+function moveLandmarks(landmarks: Float64Array, { x, y }: Rectangle, scale: number): Float64Array {
+  return landmarks.map((value, i) => (i % 3 === 0 ? value - x : i % 3 === 1 ? value - y : value) * scale);
+}
+
+/** The part of the file's picture that the video shows, where another shape is asked for. */
+function reshape({ image, face }: Framed, original: RgbImage, shape: VideoShape | undefined): Framed {
+  if (shape === undefined) return { image, face };
+  // Of the picture as it was, if the video shows all of that, so that nothing is enlarged again.
+  const isWhole = Math.abs(image.width / image.height - original.width / original.height) < 0.01;
+  const source = isWhole ? original : image;
+  const landmarks = face.landmarks.map((value) => (value * source.width) / image.width);
+  const view = chooseView(source, boxOf(landmarks), shape);
+  const size = sizeOfView(view, shape);
+  const moved = moveLandmarks(landmarks, view, size.width / view.width);
+  const drawn = drawView(source, view, size);
+  return { image: drawn, face: { ...face, ...portraitFaceOf(moved, size.width, size.height) } };
+}
 
 /**
  * Loads the picture, finds its face and prepares it for the view of the networks.
  *
- * @throws {@link MediaError} if the picture cannot be read.
+ * @throws {@link MediaError} if the picture, or what stands behind, cannot be read.
  * @throws {@link FaceError} if it has no face that can be animated.
+ * @throws {@link InvalidOptionError} if no face is where one is chosen.
  */
 export async function openPortrait(options: OpenPortraitOptions): Promise<ScenePortrait> {
-  const { path, resolution, framing, view, onNotice, signal } = options;
+  const { path, resolution, framing, view, shape, background, matter, onNotice, signal } = options;
   const original = await loadImage(path, { onNotice });
   signal?.throwIfAborted();
-  const { image, faces } = await findUprightFace(original, options);
+  const { framed, upright } = await findUprightFace(original, options);
+  const { image, face } = reshape(framed, upright, shape);
+  options.onFaces?.(face.faces);
+  if (view.type !== 'warp') {
+    if (background !== undefined) {
+      throw new InvalidOptionError(
+        { expected: 'none with a bundle that draws the whole picture', got: background },
+        'background',
+        background,
+      );
+    }
+    return drawnStill({ image, face, resolution, framing, ...view });
+  }
+  if (background === undefined) return warpStill({ image, face, resolution, framing });
+  if (matter === undefined) throw new Error('a background needs the network that cuts people out');
+  const cut = await cutOut(image, background, { face: boxOf(face.landmarks), matter: await matter() });
   signal?.throwIfAborted();
-  const face = choosePortraitFace(image, faces, { path, onNotice });
-  return view.type === 'warp'
-    ? warpStill({ image, face, resolution, framing })
-    : drawnStill({ image, face, resolution, framing, ...view });
+  return warpStill({ image, face, resolution, framing, cutOut: cut });
 }

@@ -15,9 +15,11 @@ import { toPlanar, toSignedFloats } from '../image/planar.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
+import type { CutOut } from './background.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
 import type { Framing } from './framing.ts';
 import { limitPose } from './limit-pose.ts';
+import { matteImage, matteOf } from './moving-matte.ts';
 import type { PosableFace } from './posable-face.ts';
 
 /** The networks' warp samples from this many times their resolution, as in training. */
@@ -39,11 +41,15 @@ export interface AnimatedPortraitOptions {
   /** Side of the square that the networks see. */
   readonly resolution: number;
   readonly framing: Framing;
+  /** The person and what stands behind, where it is not the picture's own. */
+  readonly cutOut?: CutOut | undefined;
 }
 
 /** A portrait that can be posed. Holds no native memory. */
 export class AnimatedPortrait implements PosableFace {
   readonly image: RgbImage;
+  /** The person and what stands behind, where it is not the picture's own. */
+  readonly cutOut: CutOut | undefined;
   readonly resolution: number;
   /** The square of the picture that is animated, in whole pixels; it may reach over the edges. */
   readonly square: Square;
@@ -57,10 +63,12 @@ export class AnimatedPortrait implements PosableFace {
   readonly #framing: Framing;
   #networkWarp: PortraitWarp | undefined;
   #displayWarp: PortraitWarp | undefined;
+  #matteWarp: PortraitWarp | undefined;
 
   /** Prepares nothing yet: the warps are made when they are first needed, see {@link AnimatedPortrait.create}. */
-  constructor({ image, face, square, resolution, framing }: AnimatedPortraitOptions) {
+  constructor({ image, face, square, resolution, framing, cutOut }: AnimatedPortraitOptions) {
     this.image = image;
+    this.cutOut = cutOut;
     this.resolution = resolution;
     const framed = new FramedFace(image, face, square);
     this.#framed = framed;
@@ -88,14 +96,24 @@ export class AnimatedPortrait implements PosableFace {
   }
 
   #warpForDisplay(): PortraitWarp {
-    this.#displayWarp ??= this.#framing === 'crop' ? this.#warpForNetworks() : this.#warpAt(this.square.side);
+    // The networks see the picture's own surroundings, as in training.
+    if (this.cutOut !== undefined) {
+      this.#displayWarp ??= this.#warpAt(this.#displaySource, this.cutOut.foreground);
+    } else {
+      this.#displayWarp ??=
+        this.#framing === 'crop' ? this.#warpForNetworks() : this.#warpAt(this.#displaySource);
+    }
     return this.#displayWarp;
   }
 
-  /** The warp of the square at `size` pixels. */
-  #warpAt(size: number): PortraitWarp {
+  get #displaySource(): number {
+    return this.#framing === 'crop' ? this.resolution * SOURCE_OVERSAMPLING : this.square.side;
+  }
+
+  /** The warp of the square of a picture at `size` pixels. */
+  #warpAt(size: number, image = this.image): PortraitWarp {
     const { x, y, side } = this.square;
-    const source = cropSquare(this.image, { x, y, size: side }, size);
+    const source = cropSquare(image, { x, y, size: side }, size);
     return new PortraitWarp(
       source,
       this.#framed.inSquare(this.#framed.points, size),
@@ -149,5 +167,14 @@ export class AnimatedPortrait implements PosableFace {
   renderBase(motion: FrameMotion): RgbImage {
     const size = this.displaySize;
     return this.#warpForDisplay().renderImage(this.#framed.posedPoints(limitPose(motion), size), size, size);
+  }
+
+  /** How much the person covers of each pixel of {@link AnimatedPortrait.renderBase}, 0 to 255. */
+  renderMatte(motion: FrameMotion, { alpha }: CutOut): Uint8Array {
+    const size = this.displaySize;
+    const { width, height } = this.image;
+    this.#matteWarp ??= this.#warpAt(this.#displaySource, matteImage(alpha, width, height));
+    const points = this.#framed.posedPoints(limitPose(motion), size);
+    return matteOf(this.#matteWarp.renderImage(points, size, size), points);
   }
 }

@@ -1,5 +1,8 @@
 /** The scene of a bundle whose denoiser changes a warped portrait: the mesh moves the photo, the networks add the rest. */
+import { cropSquare } from '../image/crop.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import type { FrameMotion } from '../motion/motion-source.ts';
+import { type CutOut, placeInFront } from './background.ts';
 import { FrameComposer } from './compose-frame.ts';
 import { type FrameSource, stillSource } from './frame-source.ts';
 import type { Framing } from './framing.ts';
@@ -29,6 +32,7 @@ export async function warpStill(
 class WarpFrames implements FrameMaker<AnimatedPortrait> {
   readonly #composer: FrameComposer;
   readonly #pasteBack: boolean;
+  #squareBehind: RgbImage | undefined;
 
   constructor({ width, height, reference }: FrameSource<AnimatedPortrait>, framing: Framing) {
     const { resolution, displaySize } = reference;
@@ -37,8 +41,39 @@ class WarpFrames implements FrameMaker<AnimatedPortrait> {
   }
 
   make({ picture, face, motion, decoded, changed }: FrameParts<AnimatedPortrait>): RgbImage {
-    const around = this.#pasteBack ? { picture, square: face.square, changed } : undefined;
-    return this.#composer.compose(face.renderBase(motion), decoded, face.maskOf(motion), around);
+    const { cutOut } = face;
+    const shown = cutOut?.foreground ?? picture;
+    const around = this.#pasteBack ? { picture: shown, square: face.square, changed } : undefined;
+    const frame = this.#composer.compose(face.renderBase(motion), decoded, face.maskOf(motion), around);
+    if (cutOut === undefined) return frame;
+    return placeInFront(frame, this.#matteOf(face, motion, cutOut), this.#behind(face, cutOut));
+  }
+
+  /** The matte of a frame: that of the square as it moves, around it that of the picture. */
+  #matteOf(face: AnimatedPortrait, motion: FrameMotion, cutOut: CutOut): Uint8Array {
+    const moved = face.renderMatte(motion, cutOut);
+    if (!this.#pasteBack) return moved;
+    const { width, height } = this.#composer;
+    const { square, image } = face;
+    const matte = new Uint8Array(width * height);
+    for (let y = 0; y < height; y++) {
+      matte.set(cutOut.alpha.subarray(y * image.width, y * image.width + width), y * width);
+    }
+    const left = Math.max(0, square.x);
+    const right = Math.min(width, square.x + square.side);
+    for (let y = Math.max(0, square.y); y < Math.min(height, square.y + square.side); y++) {
+      const from = (y - square.y) * square.side + left - square.x;
+      matte.set(moved.subarray(from, from + right - left), y * width + left);
+    }
+    return matte;
+  }
+
+  /** What stands behind a frame; of a video that shows the square alone, its part. */
+  #behind(face: AnimatedPortrait, { behind }: CutOut): RgbImage | undefined {
+    if (behind === undefined || this.#pasteBack) return behind;
+    const { x, y, side } = face.square;
+    this.#squareBehind ??= cropSquare(behind, { x, y, size: side }, face.displaySize);
+    return this.#squareBehind;
   }
 
   untouched(picture: RgbImage): RgbImage {

@@ -17,7 +17,7 @@ import { resampleTrack } from './resample-track.ts';
 import { smoothTrack } from './smooth-track.ts';
 
 /** Pictures are looked at with at most so many pixels along their longer side: lips and lids of a face are tens of them. */
-const MAX_SIDE = 720;
+const MAX_SIDE = 640;
 /** Of films with more, so many frames a second are looked at. */
 const MAX_RATE = 60;
 /** Seconds from the film's begin in which as many faces as `face` counts must be seen. */

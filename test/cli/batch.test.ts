@@ -130,7 +130,7 @@ test('dead letters with their reasons', async () => {
 test('the overview: sums first, then the jobs in hand, within the width of the terminal', () => {
   const job = (index: number, state: JobReport['state'], name = `job-${index}.mp4`): JobReport => ({
     ...{ index, name, state, portrait: 'p', audio: 'a', output: 'o', reused: false, attempts: 1 },
-    ...{ failures: [], seconds: 1, resumedFrames: 0 },
+    ...{ failures: [], waitSeconds: 0, seconds: 1, resumedFrames: 0 },
   });
   const progress = new Map([
     [

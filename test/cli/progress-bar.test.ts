@@ -39,6 +39,12 @@ test('a stage without frames has its name and, after a second, its time', () => 
   );
 });
 
+test('while a film is looked at the line has its seconds and a bar', () => {
+  const tracking = { film: 'talk.mp4', secondsDone: 6, secondsTotal: 24 };
+  const line = renderProgress({ stage: 'prepare', stageElapsed: 3, tracking }, 80);
+  assert.match(line, /^Following the face in the film {2}█+░+ {2}25 % {2}6\/24 s$/);
+});
+
 test('pace and remaining time are shown once they are known', () => {
   const unknown = frames(0, 1, { framesPerSecond: 0 });
   const line = renderProgress({ stage: 'render', stageElapsed: 1, frames: unknown }, 80);

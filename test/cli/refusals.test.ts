@@ -113,7 +113,7 @@ const REFUSALS: readonly Refusal[] = [
       ['--crf', '52', 'an integer from 0 to 51, got 52'],
       ['--fps', '30/0', 'a number from 1 to 120, got "30/0"'],
       ['--idle', '0', 'a number from 0.5 to 3600, got 0'],
-      ['--idle', '8', 'none beside --audio, got both'],
+      ['--idle', '8', 'none together with --audio, got both'],
       ['--portrait', '', 'the path of a picture with one clear face, got ""'],
     ] as const
   ).map(([flag, value, expected]) => ({

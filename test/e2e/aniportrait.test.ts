@@ -115,6 +115,30 @@ test('the same seed gives the same frames, another seed others', async () => {
   assert.ok(meanDifference(first.frames[3]!, other.frames[3]!) > 1);
 });
 
+test('with little memory, one network at a time and weights in half precision show the same clip', async () => {
+  const options = { framing: 'crop', steps: 1 } as const;
+  const plain = await render('plenty', options);
+  const frugal = await render('frugal', { ...options, lowMemory: true });
+  const other = await render('frugal-other', { ...options, lowMemory: true, seed: 7 });
+  assert.equal(frugal.frames.length, FRAMES);
+  for (const [i, frame] of frugal.frames.entries()) {
+    // Weights by formula make noise of noise, so that rounding them shows more than in a trained network.
+    const difference = meanDifference(frame, plain.frames[i]!);
+    const noise = meanDifference(other.frames[i]!, plain.frames[i]!);
+    assert.ok(difference < noise / 8, `${i}: ${difference} of ${noise}`);
+  }
+});
+
+test('at another resolution, the same networks make a larger picture', async () => {
+  const { result, frames } = await render('larger', { framing: 'crop', steps: 1, resolution: 256 });
+  assert.deepEqual([result.width, result.height, frames.length], [256, 256, FRAMES]);
+  await assert.rejects(render('too-large', { resolution: 300 }), /a multiple of 64 from 256 to 768, got 300/);
+  await assert.rejects(
+    render('fixed', { bundle: 'tiny', resolution: 512 }),
+    /expected 256, the one size of bundle tiny/,
+  );
+});
+
 test('guidance that the denoiser takes as an input costs one evaluation, and counts', async () => {
   const distilled = path.join(folder, 'distilled');
   writeAniPortraitBundle(distilled, { variant: 'P0', timeCondProjDim: 32 });

@@ -76,3 +76,47 @@ test('of several faces the first is taken, and the user is notified', () => {
   assert.equal(notices.length, 1);
   assert.match(notices[0]!, /shows 2 faces; the largest one, around pixel \(200, 220\)/);
 });
+
+test('of several faces the largest is taken that can be animated', () => {
+  const notices: string[] = [];
+  const away = face([0, 60, 0, -6, 0, -45]);
+  const front = face([0, 0, 0, 9, 0, -80]);
+  const onNotice = (message: string) => notices.push(message);
+  const chosen = choosePortraitFace(image, [away, front], { path, onNotice });
+  assert.equal(chosen.landmarks, front.landmarks);
+  assert.equal(chosen.number, 2);
+  assert.deepEqual(
+    chosen.faces.map(({ number, problem }) => [number, problem]),
+    [
+      [1, 'turned-away'],
+      [2, undefined],
+    ],
+  );
+  assert.match(notices[0]!, /the largest one that can be animated.*1 around pixel \(\d+, \d+\), turned away/);
+});
+
+test('a face is chosen by its number from the left, or by a place in it', () => {
+  const [left, right] = [face([0, 0, 0, -9, 0, -80]), face([0, 0, 0, 6, 0, -50])];
+  const faces = [right, left];
+  const choose = (choice: number | string) => choosePortraitFace(image, faces, { path, choice });
+  assert.equal(choose(1).landmarks, left.landmarks);
+  assert.equal(choose(2).landmarks, right.landmarks);
+  const { box } = choose(1).faces[0]!;
+  const place = `${Math.round(box.x + box.width / 2)},${Math.round(box.y + box.height / 2)}`;
+  assert.equal(choose(place).landmarks, left.landmarks);
+  for (const choice of [3, '1,1']) {
+    assert.throws(() => choose(choice), {
+      code: 'INVALID_OPTION',
+      message:
+        /face: expected one of the faces of portrait\.jpg \(1 around pixel .*; 2 around pixel .*\), got/,
+    });
+  }
+});
+
+test('a chosen face that looks away is refused, and the others are named', () => {
+  const faces = [face([0, 0, 0, 9, 0, -45]), face([0, 60, 0, -9, 0, -80])];
+  assert.throws(() => choosePortraitFace(image, faces, { path, choice: 1 }), {
+    code: 'FACE',
+    message: /turned \d+° to the right of the picture.*shows 2 faces/,
+  });
+});

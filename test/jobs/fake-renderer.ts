@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import PQueue from 'p-queue';
 import { partialPath } from '../../src/files/partial-name.ts';
 import type { ClipRenderer, PreparedRender, RenderRequest } from '../../src/jobs/clip-renderer.ts';
-import type { AnimateResult } from '../../src/pipeline/animate-options.ts';
+import type { AnimateOptions, AnimateResult } from '../../src/pipeline/animate-options.ts';
 
 const ZERO_TIMES = {
   prepare: 0,
@@ -19,15 +19,22 @@ const ZERO_TIMES = {
 
 /** What a test wants to happen; all of it may throw or wait. */
 export interface FakeBehaviour {
+  readonly onExamine?: (options: AnimateOptions) => Promise<void> | void;
   readonly onPrepare?: (request: RenderRequest) => Promise<void> | void;
   readonly onRender?: (request: RenderRequest) => Promise<void> | void;
   readonly onDispose?: () => void;
 }
 
 /** Opens renderers that write the names of their inputs as videos of 10 frames. */
-export function fakeRenderer({ onPrepare, onRender, onDispose }: FakeBehaviour = {}): ClipRenderer {
+export function fakeRenderer({
+  onExamine,
+  onPrepare,
+  onRender,
+  onDispose,
+}: FakeBehaviour = {}): ClipRenderer {
   const turns = new PQueue({ concurrency: 1 });
   return {
+    ...(onExamine && { examine: async (options: AnimateOptions) => onExamine(options) }),
     async prepare(request): Promise<PreparedRender> {
       await onPrepare?.(request);
       const { options, beforePublish } = request;

@@ -15,6 +15,7 @@ const jobs: JobReport[] = [
     output: `/v/${hostile}.mp4`,
     attempts: 2,
     seconds: 3,
+    waitSeconds: 0,
     resumedFrames: 12,
     failures: [{ attempt: 1, kind: 'permanent', code: 'FACE', message: hostile }],
   },
@@ -29,6 +30,7 @@ const jobs: JobReport[] = [
     output: '/v/ein Film #1.mp4',
     attempts: 0,
     seconds: 0,
+    waitSeconds: 0,
     resumedFrames: 0,
     frames: 50,
     fps: 25,
@@ -69,6 +71,9 @@ test('the page says what became of each job and needs nothing else', () => {
 
 test('jobs that a batch did not come to are not called missing: their videos may be there', () => {
   const page = render([jobs[0]!, { ...jobs[1]!, state: 'cancelled', reused: false }]);
-  assert.match(page, /ended with its first failure, .* before it came to 1 of 2 jobs: run it again/);
+  assert.match(
+    page,
+    /ended with its first failure, .* before 1 of 2 jobs were done; .* kept its checkpoints: run it again/,
+  );
   assert.doesNotMatch(page, /missing/);
 });

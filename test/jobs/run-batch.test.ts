@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import os from 'node:os';
@@ -15,12 +16,15 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { FaceError, MediaError, SubprocessError } from '../../src/errors.ts';
-import { formatOwner } from '../../src/files/thread-owner.ts';
+import { currentOwner, formatOwner } from '../../src/files/thread-owner.ts';
 import type { BatchEvent, BatchReport } from '../../src/jobs/batch-events.ts';
 import type { RenderRequest } from '../../src/jobs/clip-renderer.ts';
+import { BusyOutputs, OutputBusyError } from '../../src/jobs/job-lock.ts';
+import { JobTracker } from '../../src/jobs/job-tracker.ts';
 import type { JobSpec } from '../../src/jobs/manifest-schema.ts';
 import { type RunBatchOptions, startBatch } from '../../src/jobs/run-batch.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
+import { denoisingRenderer } from './denoising-renderer.ts';
 import { type FakeBehaviour, fakeRenderer } from './fake-renderer.ts';
 
 const LORAS = fileURLToPath(new URL('../golden/lora/', import.meta.url));
@@ -406,21 +410,214 @@ test('an abort ends the batch with the reason of the signal; a later run does th
   assert.deepEqual(rendered, ['b', 'c']);
 });
 
-test('an output that another program renders is left to it', async () => {
+test('a batch that is started twice at once is done once, and both reports are true', async () => {
   const folder = newFolder();
-  const inner: BatchReport[] = [];
-  const { report } = await runWith(
+  const jobs = [...'abcdef'].map((name) => job(name));
+  const slowly = {
+    onRender: async () => {
+      for (let i = 0; i < 200; i++) await nextTurn();
+    },
+  };
+  const runs = await Promise.all([1, 2].map(() => runWith(jobs, slowly, { folder })));
+  assert.deepEqual(runs.flatMap(({ rendered }) => rendered).sort(), [...'abcdef']);
+  for (const { report, rendered } of runs) {
+    assert.equal(report.state, 'complete');
+    assert.ok(report.jobs.every(({ state }) => state === 'done'));
+    assert.equal(report.counts.reused, 6 - rendered.length);
+    assert.ok(report.jobs.every(({ attempts, failures }) => attempts === 1 && failures.length === 0));
+  }
+  // Both have worked: neither waited for all of the other's.
+  assert.ok(runs.every(({ rendered }) => rendered.length > 0));
+  const notices = runs.flatMap(({ events }) => events).filter(({ type }) => type === 'notice');
+  assert.match(JSON.stringify(notices), /renders it: its video is waited for/);
+});
+
+test('what another program fails to render is rendered here', async () => {
+  const folder = newFolder();
+  let begun = (): void => {};
+  const isBegun = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const stop = new AbortController();
+  const first = runWith(
     [job('a')],
     {
-      onRender: async () => {
-        if (inner.length === 0) inner.push((await runWith([job('a'), job('b')], {}, { folder })).report);
+      onRender: async (request) => {
+        begun();
+        await untilAborted(request);
       },
     },
-    { folder },
+    { folder, signal: stop.signal },
+  ).catch(() => undefined);
+  await isBegun;
+  const second = runWith(
+    [job('a'), job('b')],
+    {},
+    {
+      folder,
+      onEvent: (event) => {
+        if (event.type === 'job' && event.job.name === 'b.mp4' && event.job.state === 'done') stop.abort();
+      },
+    },
   );
-  assert.equal(statesOf(inner[0]!), 'failed done');
-  assert.match(inner[0]!.jobs[0]!.failures[0]!.message, /only program/);
-  assert.equal(statesOf(report), 'done');
+  await first;
+  const { report, rendered } = await second;
+  assert.equal(statesOf(report), 'done done');
+  assert.deepEqual(rendered, ['b', 'a']);
+});
+
+test('a lock of another machine is waited for while its holder shows that it lives', () => {
+  let now = 0;
+  const busy = new BusyOutputs(() => now);
+  const lock = path.join(newFolder(), 'lock');
+  const owner = { host: 'elsewhere', pid: 1, thread: 1, started: '' };
+  const error = new OutputBusyError('/x/a.mp4', owner, lock);
+  writeFileSync(lock, '');
+  assert.ok(busy.mayWait(error));
+  now = 119;
+  assert.ok(busy.mayWait(error));
+  utimesSync(lock, 1000, 1000);
+  now = 121;
+  assert.ok(busy.mayWait(error), 'it was touched');
+  now = 240;
+  assert.ok(busy.mayWait(error));
+  now = 242;
+  assert.ok(!busy.mayWait(error));
+  assert.ok(busy.mayWait(new OutputBusyError('/x/a.mp4', currentOwner(), lock)), 'this process runs');
+});
+
+test('pictures without a face are found before anything is rendered, each looked at once', async () => {
+  const folder = newFolder();
+  const log: string[] = [];
+  const noFace = (name: string) => new FaceError(`no face in ${name}`, name, 'no-face');
+  const behaviour: FakeBehaviour = {
+    onExamine: ({ portrait }) => {
+      const name = path.basename(portrait!);
+      log.push(`look ${name}`);
+      if (/[be]/.test(name.replace('.jpg', ''))) throw noFace(name);
+    },
+    onRender: (request) => void log.push(`render ${nameOf(request)}`),
+  };
+  const jobs = [...'abcdea'].map((name, i) => job(name, { output: `${i}.mp4` }));
+  const { report, events } = await runWith(jobs, behaviour, { folder });
+  assert.equal(statesOf(report), 'done failed done done failed done');
+  assert.deepEqual(log.slice(0, 5), ['look a.jpg', 'look b.jpg', 'look c.jpg', 'look d.jpg', 'look e.jpg']);
+  assert.ok(log.slice(5).every((line) => line.startsWith('render')) && log.length === 9);
+  assert.match(report.jobs[1]!.failures[0]!.message, /no face in b\.jpg/);
+  assert.equal(report.jobs[1]!.attempts, 1);
+  const checks = events.flatMap((event) => (event.type === 'check' ? [event.done] : []));
+  assert.deepEqual(checks, [0, 1, 2, 3, 4, 5]);
+  // What is there already is not looked at, and one picture is seen by its own job.
+  log.length = 0;
+  await runWith(jobs.slice(0, 4), behaviour, { folder });
+  assert.deepEqual(log, ['look b.jpg']);
+  log.length = 0;
+  await runWith([job('f', { output: 'f1.mp4' }), job('f', { output: 'f2.mp4', seed: 1 })], behaviour, {
+    folder,
+  });
+  assert.deepEqual(
+    log.filter((line) => line.startsWith('look')),
+    [],
+  );
+});
+
+test('--fail-fast renders nothing where a picture has no face; what can pass is left to the attempts', async () => {
+  const { report, rendered } = await runWith(
+    [job('a'), job('b'), job('c')],
+    {
+      onExamine: ({ portrait }) => {
+        if (portrait!.endsWith('c.jpg')) throw new FaceError('no face', 'c', 'no-face');
+      },
+    },
+    { failFast: true },
+  );
+  assert.deepEqual(rendered, []);
+  assert.equal(statesOf(report), 'cancelled cancelled failed');
+  const passing = await runWith([job('a'), job('b')], {
+    onExamine: () => {
+      throw Object.assign(new Error('busy'), { code: 'EBUSY' });
+    },
+  });
+  assert.equal(statesOf(passing.report), 'done done');
+});
+
+test('--fail-fast keeps the checkpoints of what is being rendered, says so, and the next run goes on from them', async () => {
+  const folder = newFolder();
+  const jobs = [job('a'), job('b')];
+  let saved = (): void => {};
+  const isSaved = new Promise<void>((resolve) => {
+    saved = resolve;
+  });
+  const run = (failing: boolean) =>
+    startBatch(
+      { jobs },
+      { baseFolder: folder, reportFolder: false, failFast: true },
+      {
+        env: {},
+        openRenderer: async () => {
+          const real = denoisingRenderer(2);
+          return {
+            ...real,
+            prepare: async (request) => {
+              if (failing && request.options.output.endsWith('b.mp4')) {
+                await isSaved;
+                throw new MediaError('broken', 'b');
+              }
+              const { checkpoints } = request;
+              return real.prepare({
+                ...request,
+                checkpoints: {
+                  load: (shape) => checkpoints.load(shape),
+                  flush: () => checkpoints.flush(),
+                  save: async (point) => {
+                    await checkpoints.save(point);
+                    if (point.index === 1) saved();
+                  },
+                },
+              });
+            },
+          };
+        },
+      },
+    );
+  const first = run(true);
+  const notices: string[] = [];
+  for await (const event of first) if (event.type === 'notice') notices.push(event.message);
+  assert.equal(statesOf(await first.report), 'cancelled failed');
+  assert.match(notices.join(), /stopped, because b\.mp4 has failed; its checkpoints are kept/);
+  const again = await run(false).report;
+  assert.equal(statesOf(again), 'done done');
+  assert.ok(again.jobs[0]!.resumedFrames > 0);
+});
+
+test('the time of a job is that of its own work; what it waits for others is told apart', () => {
+  let now = 0;
+  const events: BatchEvent[] = [];
+  const options = { portrait: 'a.jpg', audio: 's.wav', output: 'a.mp4' };
+  const one = { index: 0, name: 'a', place: '', options, priority: 0, attempts: 2 };
+  const tracker = new JobTracker(
+    'm',
+    [one],
+    (event) => events.push(event),
+    () => now,
+  );
+  const at = (second: number, act: () => void): void => {
+    now = second;
+    act();
+  };
+  at(10, () => tracker.begin(0));
+  at(13, () => tracker.setState(0, 'preparing'));
+  at(14, () => tracker.setState(0, 'ready'));
+  at(20, () => tracker.setState(0, 'rendering'));
+  at(22, () => tracker.setState(0, 'waiting'));
+  at(30, () => tracker.begin(0));
+  at(31, () => tracker.setState(0, 'preparing'));
+  at(33, () => tracker.setState(0, 'rendering'));
+  at(37, () =>
+    tracker.done(0, { reused: false, clip: { frames: 1, fps: 25, width: 2, height: 2, seconds: 0 } }),
+  );
+  const { seconds, waitSeconds } = tracker.jobs[0]!;
+  assert.deepEqual([seconds, waitSeconds], [1 + 2 + 2 + 4, 3 + 6 + 1]);
 });
 
 test('the lock of a process that was killed holds nobody up', async () => {

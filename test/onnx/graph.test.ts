@@ -81,3 +81,33 @@ test('attributes of every kind come back as they were', () => {
 test('a number that is not whole has to be marked as a float', () => {
   assert.throws(() => new GraphBuilder('wrong').op('Node', [], { alpha: 0.5 }), /floatAttribute/);
 });
+
+test('weights in half precision are widened by nodes before all others; small ones and constants stay', () => {
+  const graph = new GraphBuilder('halved');
+  const x = graph.input('x', [1, 256]);
+  const large = Float32Array.from({ length: 256 * 256 }, (_, i) => Math.sin(i));
+  const product = graph.op('MatMul', [x, graph.weight('large', large, [256, 256])]);
+  const sum = graph.op('Add', [product, graph.weight('small', new Float32Array(256).fill(1 / 3), [256])]);
+  graph.output('y', graph.op('Add', [sum, graph.float32('table', new Float32Array(65_536), [256, 256])]));
+  graph.keepWeightsInHalf();
+  const model = readBack(graph).graph!;
+  assert.deepEqual(
+    model.node.map(({ opType, input }) => [opType, ...input].slice(0, 2)),
+    [
+      ['Cast', 'large:half'],
+      ['MatMul', 'x'],
+      ['Add', product.name],
+      ['Add', sum.name],
+      ['Identity', 'Add_3'],
+    ].map((node) => (node[0] === 'Identity' ? ['Identity', model.node.at(-1)!.input[0]!] : node)),
+  );
+  const kept = new Map(
+    model.initializer.map(({ name, dataType, rawData }) => [name, [dataType, rawData.length]]),
+  );
+  assert.deepEqual(kept.get('large:half'), [10, 2 * large.length]);
+  assert.deepEqual(kept.get('small'), [1, 4 * 256]);
+  assert.deepEqual(kept.get('table'), [1, 4 * 65_536]);
+  assert.equal(kept.has('large'), false);
+  const ids = graph.externalTensors().map(({ id, length }) => [id, length]);
+  assert.ok(ids.some(([id, length]) => id === 'large:half:float16:256x256' && length === 2 * large.length));
+});

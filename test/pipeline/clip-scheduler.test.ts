@@ -85,3 +85,32 @@ test('a clip that is stopped while it waits leaves its place to the next', { tim
   assert.equal(after.size, 1);
   await after.get('d')!.acquireDenoiser();
 });
+
+test('a clip that needs the memory for itself waits for all others, and lets none begin', {
+  timeout: 10_000,
+}, async () => {
+  const scheduler = new ClipScheduler();
+  const turns = ask(scheduler, 'a');
+  await nextTurn();
+  const abort = new AbortController();
+  const alone: ClipTurn[] = [];
+  let abandoned = false;
+  void scheduler.acquire(undefined, { alone: true }).then((turn) => alone.push(turn));
+  void scheduler.acquire(abort.signal, { alone: true }).catch(() => {
+    abandoned = true;
+  });
+  const later = ask(scheduler, 'b', 'c');
+  await nextTurn();
+  assert.equal(alone.length, 0);
+  turns.get('a')!.release();
+  await nextTurn();
+  assert.equal(alone.length, 1);
+  alone[0]!.releaseDenoiser();
+  await nextTurn();
+  assert.equal(later.size, 0, 'its frames are still decoded');
+  alone[0]!.release();
+  alone[0]!.release();
+  abort.abort(new Error('enough'));
+  await nextTurn();
+  assert.deepEqual([abandoned, [...later.keys()]], [true, ['b', 'c']]);
+});

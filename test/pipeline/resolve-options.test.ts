@@ -186,8 +186,31 @@ test('what an output cannot have is refused with it', () => {
   );
   assert.match(refusal({ output: '-' })[0]!, /output: expected a file name, or stream with -/);
   assert.deepEqual(refusal({ output: '-', stream: process.stderr }), []);
-  assert.match(refusal({ idle: 8 })[0]!, /idle: expected none beside audio/);
+  assert.match(refusal({ idle: 8 })[0]!, /idle: expected none together with audio/);
   assert.deepEqual(refusal({ idle: 8, audio: undefined }), []);
   const mixed = refusal({ idle: 8, audio: undefined, soundtrack: 'mix.wav' });
   assert.match(mixed[0]!, /soundtrack: expected it together with audio or driving/);
+});
+
+test('backgrounds, faces and shapes are checked before anything is read', () => {
+  const refusal = (options: object) =>
+    findInvalidOptions({ ...REQUIRED, ...options }).map(({ message }) => message)[0] ?? '';
+  assert.match(
+    refusal({ background: 'transparent' }),
+    /background: expected transparent with output that ends in \.mov, \.webm, \.webp, \/, got it with talk\.mp4/,
+  );
+  assert.equal(refusal({ background: 'transparent', output: 'a.webm' }), '');
+  for (const size of ['1081x1920', '20000x1080', 'large']) {
+    assert.match(refusal({ size }), /size: expected WIDTHxHEIGHT in even pixels from 64 to 3840/);
+  }
+  assert.match(refusal({ aspect: '9/16' }), /aspect: expected WIDTH:HEIGHT/);
+  assert.match(refusal({ size: '64x64', aspect: '1:1' }), /aspect: expected none together with size/);
+  assert.match(refusal({ fit: 'pad' }), /fit: expected it together with size or aspect/);
+  assert.match(refusal({ size: '64x64', framing: 'crop' }), /size: expected none with framing crop/);
+  for (const face of [0, 1.5, 'left']) assert.match(refusal({ face }), /face: expected the number of a face/);
+  for (const face of [2, '310,120']) assert.equal(refusal({ face }), '');
+  assert.match(
+    refusal({ source: 'f.mp4', portrait: undefined, background: 'green' }),
+    /background: .*together with source/,
+  );
 });

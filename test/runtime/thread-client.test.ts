@@ -15,21 +15,25 @@ async function withThread(use: (thread: ThreadClient<EchoRequest, EchoResults>) 
   }
 }
 
-test('answers find their requests, whatever the order they come in, with notices before', () =>
+test('answers find their requests, whatever the order they come in, with what is told before', () =>
   withThread(async (thread) => {
     const order: string[] = [];
     const echo = async (size: number, delayMs: number): Promise<void> => {
       const value = new Float32Array(size).fill(size);
       const answer = await thread.request(
         { kind: 'echo', value, delayMs },
-        { transfer: [value.buffer], onNotice: (notice) => order.push(notice) },
+        {
+          transfer: [value.buffer],
+          onNotice: (notice) => order.push(notice),
+          onProgress: ({ done, total }) => order.push(`${done} of ${total}`),
+        },
       );
       assert.equal(value.length, 0, 'moved');
       assert.deepEqual(answer, new Float32Array(size).fill(size));
       order.push(String(size));
     };
     await Promise.all([echo(3, 200), echo(5, 0)]);
-    assert.deepEqual(order, ['3 values', '5 values', '5', '3']);
+    assert.deepEqual(order, ['3 values', '0 of 3', '5 values', '0 of 5', '5', '3']);
   }));
 
 test('an error of a known class arrives as one, with its fields; any other as a plain error', () =>

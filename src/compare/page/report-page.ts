@@ -92,7 +92,19 @@ function head(report: CompareReport): string {
   );
 }
 
-function timeSection({ variants }: CompareReport): string {
+/** Load above which others take a part of the cores that shows in times. */
+const BUSY_SHARE = 0.25;
+
+/** Whether others worked on the machine while it was measured, in words; empty where they did not. */
+function describeLoad({ load, cores }: CompareReport['machine']): string {
+  if (load <= BUSY_SHARE * cores) return '';
+  return (
+    `<p class="note">The machine was busy when this began: load ${figures(load)} on ${cores} cores. Times are longer than on an idle ` +
+    'machine, and ratios less certain; measure again when it has nothing else to do.</p>'
+  );
+}
+
+function timeSection({ variants, machine }: CompareReport): string {
   if (variants.length === 0) return '';
   const hasJob = variants.some(({ wholeJob }) => wholeJob !== undefined);
   const table = tableMarkup(
@@ -107,6 +119,7 @@ function timeSection({ variants }: CompareReport): string {
     ]),
   );
   return `<h2>Time by stage</h2><div class="card">${stageBars(variants)}${table}</div>
+${describeLoad(machine)}
 <p class="faint">One stage after another, for the whole clip; <em>prepare</em> is the same for all. ${
     hasJob
       ? 'The whole job overlaps its stages, from nothing loaded to the finished file.'
@@ -224,7 +237,8 @@ function chartSection(report: CompareReport): string {
       },
     ];
   });
-  if (points.length === 0) return '';
+  // One point shows no relation.
+  if (points.length < 2) return '';
   return `<h2>Quality against time</h2><div class="card">${qualityChart(points, 'PSNR of the face against original, dB')}</div>`;
 }
 
@@ -270,7 +284,7 @@ function machineSection({ machine, clip }: CompareReport): string {
     ['speech', clip.audio],
     ['windows', `${clip.windows} of ${clip.windowFrames} frames`],
   ];
-  return `<h2>Machine and material</h2><div class="scroll"><table>${rows
-    .map(([name, value]) => `<tr><th>${name}</th><td style="text-align:left">${escapeHtml(value)}</td></tr>`)
+  return `<h2>Machine and material</h2><div class="scroll"><table class="facts">${rows
+    .map(([name, value]) => `<tr><th>${name}</th><td>${escapeHtml(value)}</td></tr>`)
     .join('')}</table></div>`;
 }

@@ -1,17 +1,11 @@
-/** Bars of time by stage, as SVG. */
+/** Bars of time by stage; they are as wide as the page is. */
 
 import { escapeHtml } from '../../html/markup.ts';
 import { figures } from '../number-format.ts';
 import { TIMED_STAGES, type TimedStage, type VariantReport } from '../report.ts';
 
-const WIDTH = 760;
-const NUMBER = 70;
-/** Height of the line above each bar: names are of any length, and have its whole width. */
-const LABEL = 20;
-const BAR = 22;
-const ROW = 56;
-/** Pixels below which a part has no room for its number. */
-const NUMBER_ROOM = 34;
+/** Share of the longest bar below which a part has no room for its number on a phone. */
+const NUMBER_SHARE = 0.14;
 
 /** Class of a stage's colour. */
 function stageClass(stage: TimedStage): string {
@@ -21,32 +15,19 @@ function stageClass(stage: TimedStage): string {
 /** One bar for each variant, its parts the stages; the longest fills the width. */
 export function stageBars(variants: readonly VariantReport[]): string {
   const longest = Math.max(...variants.map(({ times }) => times.total.median));
-  const scale = (WIDTH - NUMBER) / longest;
-  const rows = variants.map(({ id, title, times }, i) => {
-    const y = i * ROW + LABEL;
-    let x = 0;
+  const rows = variants.map(({ id, title, times }) => {
     const parts = TIMED_STAGES.map((stage) => {
       const seconds = times[stage].median;
-      const width = seconds * scale;
-      const label =
-        width >= NUMBER_ROOM
-          ? `<text x="${(x + width / 2).toFixed(1)}" y="${y + BAR / 2 + 4}" class="in-bar" text-anchor="middle">${figures(seconds)}</text>`
-          : '';
-      const part =
-        `<rect x="${x.toFixed(2)}" y="${y}" width="${width.toFixed(2)}" height="${BAR}" class="${stageClass(stage)}">` +
-        `<title>${stage}: ${figures(seconds)} s</title></rect>${label}`;
-      x += width;
-      return part;
+      const number = seconds / longest >= NUMBER_SHARE ? figures(seconds) : '';
+      return `<i class="${stageClass(stage)}" style="width:${((100 * seconds) / longest).toFixed(2)}%" title="${stage}: ${figures(seconds)} s">${number}</i>`;
     });
     return (
-      `<text x="0" y="${y - 6}"><tspan class="strong">${escapeHtml(id)}</tspan>` +
-      `<tspan dx="8" class="faint">${escapeHtml(title.replace(', as published', ''))}</tspan></text>` +
-      `${parts.join('')}<text x="${(x + 6).toFixed(1)}" y="${y + BAR / 2 + 4}">${figures(times.total.median)} s</text>`
+      `<div class="bar-name"><strong>${escapeHtml(id)}</strong> <span class="faint">${escapeHtml(title.replace(', as published', ''))}</span></div>` +
+      `<div class="bar-line"><div class="bar">${parts.join('')}</div><span>${figures(times.total.median)} s</span></div>`
     );
   });
-  const height = variants.length * ROW;
   return (
-    `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Seconds by stage for each variant">${rows.join('')}</svg></div>` +
+    `<div class="bars" role="img" aria-label="Seconds by stage for each variant">${rows.join('')}</div>` +
     `<p class="legend">${TIMED_STAGES.map((stage) => `<span><i class="${stageClass(stage)}"></i>${stage}</span>`).join('')}</p>`
   );
 }

@@ -7,13 +7,25 @@ export const STYLE = `
 @media (prefers-color-scheme: dark) { :root {
   --prepare: #7d7a90; --load: #8f8a7c; --reference: #9488cc; --pose: #6fb0dc; --denoise: #e88a58; --decode: #78c088; --encode: #e0bd4a; --on-bar: #101012; } }
 .note { border-left: 3px solid var(--accent); padding: .1rem 0 .1rem .8rem; margin: .6rem 0; }
-.scroll { overflow-x: auto; } .scroll > svg { min-width: 36rem; }
+.scroll { overflow-x: auto; }
+.bars { display: grid; gap: .15rem; } .bar-name { font-size: .85rem; margin-top: .5rem; overflow-wrap: anywhere; }
+.bar-line { display: grid; grid-template-columns: 1fr 4.5rem; gap: .5rem; align-items: center; font-size: .8rem; font-variant-numeric: tabular-nums; }
+.bar { display: flex; height: 1.5rem; } .bar i { display: block; font-style: normal; text-align: center; line-height: 1.5rem; color: var(--on-bar); overflow: hidden; }
 th, td { text-align: right; white-space: nowrap; }
 th:first-child { text-align: left; padding-left: 0; } thead th { color: var(--faint); font-weight: 500; } tbody th { font-weight: 600; }
-@media (max-width: 40rem) { tbody th { white-space: normal; min-width: 6.5rem; } }
+.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  main { padding: 1.5rem .9rem 3rem; } .card { padding: .8rem; }
+  .figures, .figures tbody { display: block; } .figures thead { display: none; }
+  .figures tr { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.2rem; padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  .figures th { grid-column: 1 / -1; border: 0; padding: .1rem 0; overflow-wrap: anywhere; white-space: normal; }
+  .figures th[data-label]:not([data-label=""])::after { content: " " attr(data-label); font-weight: 400; color: var(--faint); }
+  .figures td { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 .4rem; border: 0; padding: .05rem 0; }
+  .figures td::before { content: attr(data-label); color: var(--faint); white-space: normal; text-align: left; }
+  svg text { font-size: 18px !important; } svg text[transform] { font-size: 14px !important; } .frames .row { grid-template-columns: 2.6rem repeat(3, 1fr); } }
 tbody tr:last-child > * { border-bottom: 0; } td small, th small { color: var(--faint); font-weight: 400; }
-svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--text); } svg .strong { font-weight: 600; font-size: 13px; }
-svg .faint { fill: var(--faint); } svg .in-bar { fill: var(--on-bar); } svg .grid { stroke: var(--line); } svg .sweep { fill: none; stroke: var(--accent); stroke-width: 2; }
+svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--text); } 
+svg .faint { fill: var(--faint); } svg .grid { stroke: var(--line); } svg .sweep { fill: none; stroke: var(--accent); stroke-width: 2; }
 svg .swept { fill: var(--accent); } svg .point { fill: var(--pose); }
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .85rem; color: var(--faint); } .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
 ${['prepare', 'load', 'reference', 'pose', 'denoise', 'decode', 'encode'].map((stage) => `.stage-${stage} { fill: var(--${stage}); background: var(--${stage}); }`).join('\n')}

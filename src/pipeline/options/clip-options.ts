@@ -7,21 +7,41 @@ import type { Writable } from 'node:stream';
 import { z } from 'zod';
 import { DRIVING_MODES } from '../../driving/driving-modes.ts';
 import { isPartList, MOTION_PARTS } from '../../driving/motion-parts.ts';
+import {
+  FACE_CHOICE_EXPECTED,
+  type FaceChoice,
+  isFaceChoice,
+  readFaceChoice,
+} from '../../face/face-choice.ts';
 import { exactFrameRate, readFrameRate } from '../../media/frame-rate.ts';
-import { FILE_ENDINGS, findOutputFormat, OUTPUT_NAME_EXPECTED } from '../../media/output-formats.ts';
+import {
+  FILE_ENDINGS,
+  findOutputFormat,
+  OUTPUT_NAME_EXPECTED,
+  TRANSPARENT_ENDINGS,
+} from '../../media/output-formats.ts';
+import { RESOLUTIONS } from '../../models/bundle-size.ts';
 import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
 import { EMOTIONS_EXPECTED, isEmotions } from '../../motion/emotions.ts';
 import { STYLE_NAMES } from '../../motion/speaking-style.ts';
 import { FACE_MOTION_SOURCES } from '../../motion/speech-clip-motion.ts';
 import { DEVICE_CHOICES } from '../../runtime/device.ts';
+import { BACKGROUND_EXPECTED } from '../../scene/background.ts';
 import { FRAMINGS } from '../../scene/framing.ts';
+import {
+  ASPECT_EXPECTED,
+  FITS,
+  parseAspect,
+  parseVideoSize,
+  VIDEO_SIZE_EXPECTED,
+} from '../../scene/video-shape.ts';
 import { DISTILLED_SAMPLERS, DISTILLED_STEPS, SAMPLERS } from '../../schedulers/create-scheduler.ts';
 import { GAP_CHOICES } from '../../tracking/gap-choices.ts';
 import { parseLora } from '../../weights/lora-argument.ts';
 import type { ProgressEvent } from '../progress-event.ts';
 import { atLeastOneOf, atMostOneOf, needsOneOf, type OptionRule, outputIsNoInput } from './option-rules.ts';
 import { type OptionsOf, option } from './option-spec.ts';
-import { boolean, instance, integer, listOf, number, oneOf, path } from './option-types.ts';
+import { boolean, instance, integer, listOf, number, oneOf, path, steps } from './option-types.ts';
 
 /** A LoRA many times as strong as trained is a slip of the pen. */
 const MAX_LORA_SCALE = 10;
@@ -140,6 +160,67 @@ export const CLIP_OPTIONS = {
     otherwise: 'the largest',
     flag: { help: 'which face of the film, counted from 1 at the left' },
   }),
+  /** Which face of the portrait: its number, from 1 at the left, or a place in it as `x,y` in pixels. @defaultValue the largest that can be animated */
+  face: option(
+    z
+      .union([z.number(), z.string()], FACE_CHOICE_EXPECTED)
+      .refine(isFaceChoice, FACE_CHOICE_EXPECTED) as z.ZodType<FaceChoice>,
+    {
+      description:
+        'Which face of the portrait: its number, from 1 at the left, or a place in it as x,y in pixels.',
+      group: 'clip',
+      otherwise: 'the largest that can be animated',
+      fromText: readFaceChoice,
+      flag: {
+        value: 'n|x,y',
+        help: 'which face of the portrait, counted from 1 at the left, or a place in it',
+      },
+    },
+  ),
+  /** Pixels of the video, as `1080x1920`: the part of the portrait around the head. @defaultValue the portrait's */
+  size: option(
+    path(VIDEO_SIZE_EXPECTED).refine((value) => parseVideoSize(value) !== undefined, VIDEO_SIZE_EXPECTED),
+    {
+      description: 'Pixels of the video, as 1080x1920: shows the part of the portrait around the head.',
+      group: 'clip',
+      otherwise: "the portrait's",
+      placeholder: true,
+      flag: { value: 'WxH' },
+    },
+  ),
+  /** Shape of the video, as `9:16`: the part of the portrait around the head. @defaultValue the portrait's */
+  aspect: option(
+    path(ASPECT_EXPECTED).refine((value) => parseAspect(value) !== undefined, ASPECT_EXPECTED),
+    {
+      description: 'Shape of the video, as 9:16: shows the part of the portrait around the head.',
+      group: 'clip',
+      otherwise: "the portrait's",
+      flag: { value: 'W:H' },
+    },
+  ),
+  /** With `size` or `aspect`: the part around the head, or the whole portrait with an edge around it. @defaultValue 'crop' */
+  fit: option(oneOf(FITS), {
+    description:
+      'How another shape is filled: with the part around the head, or with the whole portrait and an edge.',
+    group: 'clip',
+    otherwise: 'crop',
+    flag: { help: 'with --size or --aspect: crop around the head, or pad the whole portrait' },
+  }),
+  /**
+   * What stands behind the person: a colour by name or as `#rrggbb`, `blurred`, `transparent` for an `output` that can be, or
+   * the path of a picture. @defaultValue the portrait's own
+   */
+  background: option(path(BACKGROUND_EXPECTED), {
+    description: 'What stands behind the person: a colour, blurred, transparent, or the path of a picture.',
+    group: 'clip',
+    otherwise: "the portrait's own",
+    path: { to: 'name' },
+    key: 'own',
+    flag: {
+      value: 'colour|file',
+      help: 'behind the person: green, blue, white, grey, black, #rrggbb, blurred, transparent, or a picture',
+    },
+  }),
   /** Video to write: a name of {@link OUTPUT_FORMATS}, such as `talk.mp4`, `frames/` or `-`. */
   output: option(
     path(OUTPUT_NAME_EXPECTED).refine((value) => findOutputFormat(value) !== undefined, OUTPUT_NAME_EXPECTED),
@@ -180,6 +261,30 @@ export const CLIP_OPTIONS = {
     otherwise: "the user's",
     path: { to: 'folder' },
     key: 'none',
+  }),
+  /**
+   * Side of the square that the networks see, 256 to 768 pixels in steps of 64, for bundles of AniPortrait's networks; time and
+   * memory grow with its square. @defaultValue the bundle's
+   */
+  resolution: option(steps(RESOLUTIONS), {
+    description: "Side of the square that the networks see, for bundles of AniPortrait's networks.",
+    group: 'networks',
+    otherwise: "the bundle's",
+    flag: {
+      value: 'pixels',
+      help: "side of the square that the networks see, for AniPortrait's: 256 to 768",
+    },
+  }),
+  /**
+   * Takes less memory, and more time: networks are opened one at a time, also those of small bundles, and large weights stay in
+   * half precision until a layer needs them. @defaultValue false
+   */
+  lowMemory: option(boolean(), {
+    description: 'Takes less memory and more time: one network at a time, large weights in half precision.',
+    group: 'networks',
+    default: false,
+    key: 'none',
+    flag: { help: 'take less memory and more time' },
   }),
   /** LoRAs to merge into the denoising UNet, after those of the preset. @defaultValue none */
   loras: option(
@@ -427,6 +532,33 @@ const OUTPUT_RULES: readonly OptionRule<ClipValues>[] = [
     },
   },
   {
+    find: ({ output, background }) => {
+      if (output === undefined || background !== 'transparent') return undefined;
+      const format = findOutputFormat(output);
+      if (format === undefined || format.transparent !== undefined) return undefined;
+      const problem = {
+        expected: [
+          'transparent with ',
+          { option: 'output' },
+          ` that ends in ${TRANSPARENT_ENDINGS.join(', ')}`,
+        ],
+        got: `it with ${output}`,
+      };
+      return { option: 'background', problem };
+    },
+  },
+  {
+    find: ({ framing, size, aspect }) => {
+      const option = size !== undefined ? 'size' : aspect !== undefined ? 'aspect' : undefined;
+      if (framing !== 'crop' || option === undefined) return undefined;
+      const problem = {
+        expected: ['none with ', { option: 'framing' }, ' crop, which is a square'],
+        got: 'both; leave one out',
+      };
+      return { option, problem };
+    },
+  },
+  {
     find: ({ output, crf }) => {
       if (output === undefined || crf === undefined) return undefined;
       if (findOutputFormat(output)?.opaque.hasQuality !== false) return undefined;
@@ -466,6 +598,11 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
   atMostOneOf<ClipValues>(['source', 'idle']),
   // A film has its own end and beginning.
   atMostOneOf<ClipValues>(['source', 'loop']),
+  ...['face', 'size', 'aspect', 'background'].map((key) =>
+    atMostOneOf<ClipValues>(['source', key as 'face' | 'size' | 'aspect' | 'background']),
+  ),
+  atMostOneOf<ClipValues>(['size', 'aspect']),
+  needsOneOf<ClipValues>('fit', ['size', 'aspect']),
   needsOneOf<ClipValues>('soundtrack', ['audio', 'driving']),
   ...OUTPUT_RULES,
   needsOneOf<ClipValues>('drivingParts', ['driving', 'motion']),

@@ -10,6 +10,20 @@ export function integer(min: number, max: number, maxText = String(max)): z.ZodT
   return z.int(expected).min(min, expected).max(max, expected);
 }
 
+/** An integer of a range, in steps from its beginning. */
+export function steps({
+  min,
+  max,
+  step,
+}: {
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+}): z.ZodType<number> {
+  const expected = `a multiple of ${step} from ${min} to ${max}`;
+  return z.int(expected).min(min, expected).max(max, expected).multipleOf(step, expected);
+}
+
 /** A number; NaN is none. */
 export function number(min: number, max: number): z.ZodType<number> {
   const expected = `a number from ${min} to ${max}`;

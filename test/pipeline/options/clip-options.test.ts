@@ -42,6 +42,7 @@ test('what tells clips apart: contents of inputs, values, and nothing of place o
     ...[
       'output',
       'bundleStore',
+      'lowMemory',
       'device',
       'threads',
       'overwrite',

@@ -1,0 +1,28 @@
+/** Whether a portrait can be animated: its face is found, as it is for a clip, and let go. */
+import { openBundle } from '../models/bundle.ts';
+import { sceneViewOf } from '../scene/scene.ts';
+import type { AnimateOptions } from './animate-options.ts';
+import type { FrameThread } from './frame-thread.ts';
+import { defaultBundleStore } from './open-job.ts';
+import { resolveOptions, shownFile } from './resolve-options.ts';
+
+/**
+ * Looks at the picture that a clip shows.
+ *
+ * @throws what opening the clip would throw of its bundle and its picture.
+ */
+export async function examinePortrait(
+  options: AnimateOptions,
+  frameThread: () => FrameThread,
+): Promise<void> {
+  const resolved = resolveOptions(options);
+  const { description } = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const portrait = await frameThread().openPortrait({
+    path: shownFile(resolved),
+    resolution: description.resolution,
+    framing: resolved.framing,
+    view: sceneViewOf(description),
+    signal: resolved.signal,
+  });
+  await portrait.dispose();
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EnvironmentError } from '../../src/errors.ts';
+import type { Bundle } from '../../src/models/bundle.ts';
+import { openBundle } from '../../src/models/bundle.ts';
+import type { BundleDescription } from '../../src/models/bundle-description.ts';
+import { ANIPORTRAIT_CLIP } from '../../src/models/clip-config.ts';
+import { ANIPORTRAIT_POSE_GUIDER } from '../../src/models/pose-guider.ts';
+import { ANIPORTRAIT_UNET } from '../../src/models/unet-config.ts';
+import { STABLE_DIFFUSION_VAE } from '../../src/models/vae.ts';
+import { checkMemory, jobMemory } from '../../src/pipeline/job-memory.ts';
+
+/** A bundle of the published size, as far as memory depends on it. */
+const FULL = {
+  description: {
+    name: 'full',
+    resolution: 512,
+    codec: { ...STABLE_DIFFUSION_VAE, type: 'autoencoder-kl', scalingFactor: 0.18215 },
+    imageEncoder: ANIPORTRAIT_CLIP,
+    denoisingUnet: ANIPORTRAIT_UNET,
+    poseGuider: ANIPORTRAIT_POSE_GUIDER,
+    files: { denoisingUnet: { path: 'x', bytes: 2.6e9, sha256: '' } },
+  } as unknown as BundleDescription,
+} as Bundle;
+const SIZE = {
+  bundle: FULL,
+  device: 'cpu',
+  windowFrames: 16,
+  pixels: 512 * 512,
+  audioSamples: 48_000,
+} as const;
+
+test('full-size networks take turns: the most is what the denoiser takes, and little memory takes half', () => {
+  const most = jobMemory(SIZE);
+  assert.ok(most > 8e9 && most < 12e9, `${most}`);
+  const low = jobMemory({ ...SIZE, lowMemory: true });
+  assert.ok(low > 4e9 && low < 8e9, `${low}`);
+  assert.ok(jobMemory({ ...SIZE, windowFrames: 9 }) < most);
+  // On a GPU all are loaded at once.
+  assert.ok(jobMemory({ ...SIZE, device: 'cuda' }) > 1.3 * most);
+});
+
+test('a job that cannot fit is refused with the settings that would', () => {
+  const refusal = (available: number): string => {
+    try {
+      checkMemory(SIZE, { available, held: 0.3e9 });
+    } catch (error) {
+      assert.ok(error instanceof EnvironmentError);
+      return error.message;
+    }
+    return '';
+  };
+  assert.equal(refusal(12e9), '');
+  const low = jobMemory({ ...SIZE, lowMemory: true });
+  assert.match(
+    refusal(low),
+    /^Cannot render: expected about [\d.]+ GB of memory, got [\d.]+ GB; it would fit with lowMemory: true$/,
+  );
+  assert.match(refusal(0.72 * low), /it would fit with lowMemory: true and resolution: \d+$/);
+  assert.match(refusal(1e9), /close other programs, or render on a machine with more/);
+});
+
+test('small bundles are not refused', async () => {
+  const bundle = await openBundle('tiny');
+  checkMemory({ ...SIZE, bundle }, { available: 1, held: 1 });
+  assert.throws(
+    () => checkMemory({ ...SIZE, bundle, lowMemory: true }, { available: 1, held: 1 }),
+    EnvironmentError,
+  );
+});
