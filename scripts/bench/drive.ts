@@ -93,7 +93,7 @@ async function drive(
   image: RgbImage,
   self: boolean,
 ): Promise<Row> {
-  const face = choosePortraitFace(image, await finder.find(image), { path: name });
+  const face = choosePortraitFace(image, await finder.findPortrait(image), { path: name });
   const portrait = await AnimatedPortrait.create({ image, face, resolution: SIZE, framing: 'crop' });
   const source = new RecordedSource({
     ...{ recording: track, mode: 'relative', fps: track.fps, mesh: face.mesh, transform: face.transform },
