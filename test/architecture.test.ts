@@ -21,7 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['motion', 'face'],
   ['models', 'metrics'],
   ['onnx', 'weights', 'runtime', 'image', 'media', 'schedulers'],
-  ['tensor', 'files', 'html'],
+  ['tensor', 'files', 'html', 'pixels'],
   ['errors.ts'],
 ];
 

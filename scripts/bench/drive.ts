@@ -11,6 +11,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { RecordedSource } from '../../src/driving/recorded-source.ts';
 import { posesFromRest } from '../../src/driving/relative-pose.ts';
+import { FaceEmbedder } from '../../src/face/face-embedding.ts';
 import { FaceFinder } from '../../src/face/face-finder.ts';
 import { choosePortraitFace } from '../../src/face/portrait-face.ts';
 import { cropSquare } from '../../src/image/crop.ts';
@@ -44,6 +45,9 @@ mkdirSync(folder, { recursive: true });
 const ffmpeg = await locateFfmpeg({ env: process.env });
 const engine = await Engine.open({ device: 'cpu' });
 const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
+/** For the identity; without its package that column stays empty. */
+const embedder = await FaceEmbedder.open(engine);
+const EMBED_EVERY = 5;
 
 interface Row {
   readonly name: string;
@@ -58,6 +62,8 @@ interface Row {
   readonly closures: string;
   readonly psnr: number;
   readonly ssim: number;
+  /** Likeness of the moved portrait to the still one: mean cosine of their embeddings. */
+  readonly identity: number;
 }
 
 function measuresOf({ meshes, frames }: FaceTrack): FaceMeasures[] {
@@ -87,7 +93,7 @@ async function drive(
   image: RgbImage,
   self: boolean,
 ): Promise<Row> {
-  const face = choosePortraitFace(image, await finder.find(image), { path: name });
+  const face = choosePortraitFace(image, await finder.findPortrait(image), { path: name });
   const portrait = await AnimatedPortrait.create({ image, face, resolution: SIZE, framing: 'crop' });
   const source = new RecordedSource({
     ...{ recording: track, mode: 'relative', fps: track.fps, mesh: face.mesh, transform: face.transform },
@@ -99,6 +105,8 @@ async function drive(
   const tiles: RgbImage[] = [];
   const { square } = portrait;
   const driven: FaceMeasures[] = [];
+  const identities: number[] = [];
+  const still = await embedder?.embed(image, face.landmarks);
   for (let frame = 0; frame < track.frames; frame++) {
     const motion = await source.at(frame);
     driven.push(measureFace(face.mesh.map((value, i) => value + motion.offsets[i]!)));
@@ -106,6 +114,9 @@ async function drive(
     const found = await tracker.next(picture);
     if (found === undefined) throw new Error(`${name}: no face in frame ${frame} of the result`);
     seen.push({ ...measureFace(found.mesh), pose: found.pose });
+    if (still !== undefined && frame % EMBED_EVERY === 0) {
+      identities.push(cosine(still, await embedder!.embed(picture, found.landmarks)));
+    }
     if (self) {
       const truth = cropSquare(frames[frame]!, { x: square.x, y: square.y, size: square.side }, SIZE);
       noise.push(psnr(picture, truth));
@@ -166,7 +177,14 @@ async function drive(
     closures: `${met.length} of ${closed.length}`,
     psnr: mean(noise),
     ssim: mean(likeness),
+    identity: mean(identities),
   };
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  const dot = (x: Float32Array, y: Float32Array): number =>
+    x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
 const rows: Row[] = [];
@@ -195,7 +213,7 @@ const lines = rows.map((row) =>
   [
     ...[row.name, number(row.drivenAmplitude, 2), row.drivenClosures, row.drivenBlinks],
     ...[number(row.opening, 3), number(row.amplitude, 2), row.closures, row.blinks],
-    ...[number(row.rotation, 2), number(row.psnr, 1), number(row.ssim, 3)],
+    ...[number(row.rotation, 2), number(row.psnr, 1), number(row.ssim, 3), number(row.identity, 3)],
   ].join(' | '),
 );
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
@@ -207,10 +225,10 @@ Made by scripts/bench/drive.ts at ${commit}; before the denoiser. Amplitude: dev
 of the mouth's width; opening: its correlation with the film's. Closures: frames whose lips touch (landmarks at most 0.6 mm apart) in
 the film, and that of those which touch in the result; blinks: lids shut by half. Of the mesh that moves the portrait, then of the
 moved portrait, whose landmarks are measured anew (1.2 mm). Rotation: root mean square of the error of the head's turn, degrees; PSNR
-(dB) and SSIM against the film's own frames.
+(dB) and SSIM against the film's own frames; identity: mean cosine of the embeddings of every fifth frame and the still portrait.
 
-| | mesh: amplitude | closures | blinks | picture: opening | amplitude | closures | blinks | rotation | PSNR | SSIM |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| | mesh: amplitude | closures | blinks | picture: opening | amplitude | closures | blinks | rotation | PSNR | SSIM | identity |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ${lines.map((line) => `| ${line} |`).join('\n')}
 `,
 );

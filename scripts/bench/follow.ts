@@ -3,10 +3,11 @@
  * pipeline, and the project's own landmarker looks at the result. What it sees of the same things on film, where other
  * landmarks say what is true, tells how much of a loss is its own.
  *
- *   node --import=tsx scripts/bench/follow.ts --data FOLDER [--films LANDMARKS] [--people 8] [--split test] [--whole]
+ *   node --import=tsx scripts/bench/follow.ts --data FOLDER [--films LANDMARKS] [--people 8] [--split test] [--whole] [--plain]
  *       [--bundle tiny] [--sheet OUT.png] [--output scripts/results/follow.md]
  *
- * FOLDER holds portraits/ and talking/ as for training; LANDMARKS is what scripts/train/export_for_windows.py writes.
+ * `--plain` looks at the pictures with the plain network of landmarks, which shows half of how far lips and lids open, as films
+ * show; without it the attention mesh looks at them. FOLDER holds portraits/ and talking/ as for training; LANDMARKS is what scripts/train/export_for_windows.py writes.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,12 +19,12 @@ import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { EXERCISE } from '../lib/exercise.ts';
 import { type Followed, type FollowSetup, followFilms, followPortrait } from '../lib/follow-motion.ts';
-import { followTable } from '../lib/follow-report.ts';
+import { followTable, openingTable } from '../lib/follow-report.ts';
 import { listFilms, listPortraits } from '../lib/held-out.ts';
 import { pictureGrid } from '../lib/picture-grid.ts';
 
 const USAGE =
-  'usage: follow.ts --data FOLDER [--films LANDMARKS] [--people 8] [--split test] [--whole] [--bundle tiny]\n' +
+  'usage: follow.ts --data FOLDER [--films LANDMARKS] [--people 8] [--split test] [--whole] [--plain] [--bundle tiny]\n' +
   '           [--sheet OUT.png] [--output OUT.md]';
 const FILMS = 6;
 
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     people: { type: 'string', default: '8' },
     split: { type: 'string', default: 'test' },
     whole: { type: 'boolean', default: false },
+    plain: { type: 'boolean', default: false },
     bundle: { type: 'string', default: 'tiny' },
     sheet: { type: 'string' },
     output: { type: 'string' },
@@ -50,7 +52,10 @@ const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
 const ffmpeg = await locateFfmpeg({ env: process.env });
 const folder = await mkdtemp(path.join(tmpdir(), 'follow-'));
 try {
-  const setup: FollowSetup = { engine, finder, ffmpeg, folder, bundle: values.bundle };
+  const setup: FollowSetup = {
+    ...{ engine, finder, ffmpeg, folder },
+    ...{ bundle: values.bundle, precise: !values.plain },
+  };
   const rows: Followed[] = [];
   if (values.films !== undefined) {
     const films = await listFilms(values.data, values.split, FILMS);
@@ -60,7 +65,7 @@ try {
     rows.push(...(await followPortrait(portrait, setup, values.whole)));
     console.error(path.basename(portrait));
   }
-  const text = followTable(rows);
+  const text = `${followTable(rows)}\n${openingTable(rows)}`;
   console.log(text);
   if (values.output !== undefined) await writeFile(values.output, text);
   if (values.sheet !== undefined) {

@@ -3,9 +3,7 @@ import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { FaceFinder } from '../../src/face/face-finder.ts';
-import { fitFaceGeometry } from '../../src/face/geometry.ts';
 import { multiplyMatrices, poseToMatrix } from '../../src/face/rotation.ts';
-import { loadImage } from '../../src/image/load-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
@@ -44,6 +42,8 @@ export interface FollowSetup {
   /** For the clips; removed by the caller. */
   readonly folder: string;
   readonly bundle: string;
+  /** Whether the attention mesh looks at the pictures, which sees lips and lids open and shut; else the plain network. */
+  readonly precise: boolean;
 }
 
 /** One series: what drove it and what was found of that, by frame. */
@@ -63,21 +63,20 @@ export interface Followed {
   readonly pictures: readonly RgbImage[];
 }
 
-async function measurePicture(finder: FaceFinder, picture: RgbImage): Promise<FaceMeasures | undefined> {
-  const face = (await finder.find(picture))[0];
+async function measurePicture(
+  { finder, precise }: Pick<FollowSetup, 'finder' | 'precise'>,
+  picture: RgbImage,
+): Promise<FaceMeasures | undefined> {
+  const face = (await (precise ? finder.findPortrait(picture) : finder.find(picture)))[0];
   return face === undefined ? undefined : measureLandmarks(face.landmarks, picture.width, picture.height);
 }
 
 /** Films: what the landmarker finds on their frames, and on one of their frames that is warped to all others. */
 export async function followFilms(
   names: readonly string[],
-  {
-    finder,
-    ffmpeg,
-    data,
-    landmarks: folder,
-  }: FollowSetup & { readonly data: string; readonly landmarks: string },
+  setup: FollowSetup & { readonly data: string; readonly landmarks: string },
 ): Promise<Followed[]> {
+  const { ffmpeg, data, landmarks: folder } = setup;
   const all: Followed[] = [];
   for (const name of names) {
     const clip = openFilmedClip(name, { ffmpeg: ffmpeg.path, data, landmarks: folder });
@@ -91,7 +90,7 @@ export async function followFilms(
       const found: (FaceMeasures | undefined)[] = [];
       for (const [i, frame] of clip.frames.entries()) {
         const picture = pictured === 'film' ? frame : toPicture(clip.conditions[i]!.base, FILM_SIZE);
-        found.push(await measurePicture(finder, picture));
+        found.push(await measurePicture(setup, picture));
       }
       all.push({
         subject: name,
@@ -132,11 +131,10 @@ export async function followPortrait(
   const frames = exerciseFrames();
   const moved = frames.map(({ motion }) => motions.at(motion));
   const atRest = motions.at({});
-  const transform = await poseOf(portraitPath, setup);
   const driven = moved.map(({ offsets, pose }) =>
     measureMesh(
       portrait.mesh.map((value, i) => value + offsets[i]!),
-      multiplyMatrices(transform, poseToMatrix(pose)),
+      multiplyMatrices(portrait.transform, poseToMatrix(pose)),
     ),
   );
   const scene = portrait.withMotion({ at: async (frame) => moved[frame] ?? atRest });
@@ -153,7 +151,7 @@ export async function followPortrait(
       const shown = isShown(found.length);
       if (shown) kept.push(picture);
       const measured = shown || found.length % MEASURE_EVERY === 0;
-      found.push(measured ? await measurePicture(finder, picture) : undefined);
+      found.push(measured ? await measurePicture(setup, picture) : undefined);
     }
     all.push({
       subject: path.parse(portraitPath).name,
@@ -191,12 +189,6 @@ function isShown(frame: number): boolean {
 function isSwing(at: (phase: number) => { width?: number; head?: readonly number[] }): boolean {
   const { width, head } = at(0.25);
   return width !== undefined || head !== undefined;
-}
-
-async function poseOf(file: string, { finder }: FollowSetup): Promise<Float64Array> {
-  const image = await loadImage(file);
-  const face = (await finder.find(image))[0]!;
-  return fitFaceGeometry(face.landmarks, image.width, image.height).transform;
 }
 
 async function* warpedPictures(scene: Scene, frames: number, resolution: number): AsyncGenerator<RgbImage> {

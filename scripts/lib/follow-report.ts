@@ -45,3 +45,26 @@ export function followTable(rows: readonly Followed[]): string {
   }
   return `${tables.join('\n\n')}\n`;
 }
+
+/** Driven openings in mm that {@link openingTable} shows; a frame counts for the nearest, if it is this near. */
+const OPENINGS = [0, 2, 5, 8, 12, 16, 20] as const;
+const NEAR = 1;
+
+/** What was found of the mouth, by how far it was driven open: a row for each view, mean over all frames. */
+export function openingTable(rows: readonly Followed[]): string {
+  const lines = [...new Set(rows.map(({ pictured }) => pictured))].map((view) => {
+    const bins = OPENINGS.map((): number[] => []);
+    for (const { pictured, series } of rows) {
+      if (pictured !== view) continue;
+      for (const { measure, driven, found } of series) {
+        if (measure !== 'opening') continue;
+        driven.forEach((opening, frame) => {
+          const bin = OPENINGS.findIndex((middle) => Math.abs(opening - middle) <= NEAR);
+          if (bin >= 0 && Number.isFinite(found[frame]!)) bins[bin]!.push(found[frame]!);
+        });
+      }
+    }
+    return [view, ...bins.map((found) => (found.length === 0 ? '–' : formatNumber(mean(found), 1)))];
+  });
+  return `${markdownTable(['Driven opening, mm', ...OPENINGS.map(String)], lines)}\n`;
+}

@@ -226,7 +226,7 @@ async function encodePortrait(file: string, name: string): Promise<string> {
   const out = sampleFile(name, 0);
   if (await exists(out)) return summary(0, 1);
   const image = await loadImage(file);
-  const faces = await finder.find(image);
+  const faces = await finder.findPortrait(image);
   const portrait = new Portrait(image, file, faces);
   const squares = cameraSquares(portrait.framed.square, contextFrames, name);
   await writeSample(
@@ -253,7 +253,7 @@ async function encodeVideo(file: string, name: string): Promise<string> {
     }
   };
   for await (const image of readFrames(file, { ffmpeg, fps })) {
-    const faces = await finder.find(image);
+    const faces = await finder.findPortrait(image);
     if (faces.length === 0) {
       await finish();
       continue;

@@ -141,7 +141,7 @@ const lengths: number[] = [];
 
 async function addPortrait(file: string, name: string, split: Split): Promise<string> {
   const image = await loadImage(file);
-  const face = (await finder.find(image))[0];
+  const face = (await finder.findPortrait(image))[0];
   if (face === undefined) return 'no face';
   const { x, y, side } = squareCrop(flat(face.landmarks), image.width, image.height);
   const yaw = matrixToPose(fitFaceGeometry(face.landmarks, image.width, image.height).transform)[1]!;
@@ -196,7 +196,7 @@ async function addVideo(file: string, name: string, split: Split): Promise<strin
     made += 1;
   };
   for await (const picture of readFrames(file, { ffmpeg, fps: FPS })) {
-    const face = (await finder.find(picture))[0];
+    const face = (await finder.findPortrait(picture))[0];
     const last = landmarks.at(-1);
     // Another face, or a cut: the nose jumps by more than a head moves in a frame.
     const jumped =

@@ -328,7 +328,7 @@ async function* portraitWindows(rows: Record<string, string>[]): AsyncGenerator<
     const flipped = random.uniform() < 0.5;
     const { data, info } = await (flipped ? file.flop() : file).raw().toBuffer({ resolveWithObject: true });
     const full: RgbImage = { data: new Uint8Array(data), width: info.width, height: info.height };
-    const face = (await finder.find(full))[0];
+    const face = (await finder.findPortrait(full))[0];
     if (face === undefined || row.bw === '1' || Math.abs(Number(row.yaw)) > 28) {
       skipped += 1;
       continue;

@@ -33,6 +33,8 @@ const SHUT_LIDS = [0.12, 0.36] as const;
 const USUAL_SHUT_LIDS = 0.27;
 /** Lids that are open by this share of open ones more than the film's narrowest are shut all the same. */
 const SHUT_MARGIN = 0.06;
+/** Closures that differ by less than the first share belong to a blink of both eyes; by more than the second, to a wink. */
+const WINK = [0.4, 0.7] as const;
 /** At most so many frames are measured; of longer recordings, evenly spaced ones. */
 const MAX_MEASURED = 6000;
 
@@ -135,10 +137,16 @@ export class Retargeter {
     );
     this.#mouth.set(moved, lips, out);
     const { lids } = measureFace(mesh);
+    const closures = together(
+      ([0, 1] as const).map((eye) => {
+        const [open, shut] = [this.#openLids[eye], this.#shutLids[eye]];
+        return Math.min(1, (open - lids[eye]) / (open - shut));
+      }),
+    );
     this.#eyes.forEach((control, side) => {
       const eye = side as 0 | 1;
-      const [open, shut] = [this.#openLids[eye], this.#shutLids[eye]];
-      const closure = Math.min(1, (open - lids[eye]) / (open - shut));
+      const open = this.#openLids[eye];
+      const closure = closures[eye]!;
       const gaps = this.#ownLids[eye].map((gap) =>
         closure > 0
           ? gap * (1 - this.#blinkScale * closure)
@@ -147,6 +155,14 @@ export class Retargeter {
       control.set(moved, gaps, out);
     });
   }
+}
+
+/** Closures of both eyes, alike where they are nearly so: lids blink together, and what differs is how well they are seen. */
+function together(closures: readonly number[]): number[] {
+  const [right, left] = closures as [number, number];
+  const [alike, apart] = WINK;
+  const t = Math.min(1, Math.max(0, (Math.abs(right - left) - alike) / (apart - alike)));
+  return closures.map((closure) => t * closure + ((1 - t) * (right + left)) / 2);
 }
 
 /** How far lips are open whose landmarks are `gap` apart, and `closed` where they touch. */

@@ -1,10 +1,10 @@
 /**
  * Finds faces and their 468 landmarks in an image with MediaPipe's networks, which the package carries as ONNX files.
  *
- * Two networks find landmarks. The plain one is for portraits: the bundles' networks were trained with what it sees. It shows
- * half of how far lips and lids open, and never shows them shut; the attention mesh looks at lips and eyes a second time, and
- * is for films, where that is what counts. On films with landmarks of MediaPipe's newer Face Landmarker (600 frames of a
- * person talking), lips open 0.49 times as far as there for the one and 0.91 times for the other, lids 0.41 and 0.76 times.
+ * Two networks find landmarks. The plain one is fast and gives a face its shape and pose. It shows half of how far lips and lids
+ * open, and never shows them shut: on films with landmarks of MediaPipe's newer Face Landmarker (600 frames of a person talking), lips
+ * open 0.49 times as far as there, lids 0.41 times. The attention mesh looks at lips and eyes a second time (0.91 and 0.76 times): it
+ * follows films, and tells where the lips and lids of a portrait are that is to be moved.
  *
  * Source: MediaPipe, face_mesh 0.4 (graph face_landmark_front); Kartynnik et al. 2019, arXiv:1907.06724; the attention mesh:
  * Grishchenko et al. 2020, arXiv:2006.10962.
@@ -21,6 +21,7 @@ import {
   suppressOverlaps,
   toImagePixels,
 } from './detector.ts';
+import { withPreciseFeatures } from './precise-features.ts';
 import { type FaceRegion, regionFromBox, regionFromLandmarks, sampleRegion } from './region.ts';
 
 /** A loaded network; the engine's networks have this form. */
@@ -203,6 +204,24 @@ export class FaceFinder {
   async preciseLandmarksInRegion(image: RgbImage, region: FaceRegion): Promise<FaceLandmarks> {
     this.#attention ??= this.#openAttention();
     return this.#landmarksBy(await this.#attention, image, region);
+  }
+
+  /**
+   * Landmarks [468 · 3] of a face that is to be moved, with lips, lids and brows where the attention mesh sees them: a mouth or an eye
+   * shuts only if its edges are known. As they were where that sees no face.
+   *
+   * @param landmarks - of `image`, in pixels, as {@link FaceFinder.find} found them.
+   */
+  async refine(image: RgbImage, landmarks: Float64Array): Promise<Float64Array> {
+    const { points, presence } = await this.preciseLandmarksInRegion(image, regionFromLandmarks(landmarks));
+    return presence < MIN_PRESENCE ? landmarks : withPreciseFeatures(landmarks, points);
+  }
+
+  /** As {@link FaceFinder.find}, the largest face with refined landmarks. */
+  async findPortrait(image: RgbImage): Promise<FoundFace[]> {
+    const [largest, ...others] = await this.find(image);
+    if (largest === undefined) return [];
+    return [{ ...largest, landmarks: await this.refine(image, largest.landmarks) }, ...others];
   }
 
   async #landmarksBy(network: FaceNetwork, image: RgbImage, region: FaceRegion): Promise<FaceLandmarks> {

@@ -4,8 +4,8 @@
  * Source: AniPortrait, FaceMeshVisualizer (groups, colours and order; commit 7f6593f).
  */
 import { assertIntegerInRange, ShapeError } from '../errors.ts';
-import { pixelKernels } from '../image/pixel-kernels.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { pixelKernels } from '../pixels/pixel-kernels.ts';
 import { type Colour, drawLine } from './line-rasteriser.ts';
 
 /** Width and height of the drawing before it is resized. */

@@ -3,9 +3,10 @@
  * pixels, hair and surroundings follow the head and fade to rest at the picture's border. The inside of an opening mouth
  * is drawn. What a warp cannot know (that inside, what was hidden) is marked as unreliable and left to the denoiser.
  */
-import { type PixelKernels, pixelKernels } from '../image/pixel-kernels.ts';
+
 import type { RgbImage } from '../image/rgb-image.ts';
 import { sampleColour } from '../image/sample-colour.ts';
+import { type PixelKernels, pixelKernels } from '../pixels/pixel-kernels.ts';
 import { fitAffine } from './affine.ts';
 import { EyeGaze, type GazeAngles } from './eye-gaze.ts';
 import { Eyelids } from './eyelids.ts';

@@ -1,5 +1,5 @@
 /** Pictures as networks see them: planes of floats in [−1, 1]. */
-import { pixelKernels } from './pixel-kernels.ts';
+import { pixelKernels } from '../pixels/pixel-kernels.ts';
 import type { RgbImage } from './rgb-image.ts';
 
 /** The kernels read whole vectors. */

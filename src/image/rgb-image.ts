@@ -6,3 +6,11 @@ export interface RgbImage {
   readonly width: number;
   readonly height: number;
 }
+
+/** A rectangle of a picture in pixels; it may reach over the picture's edges. */
+export interface ImageRegion {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}

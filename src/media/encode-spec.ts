@@ -5,7 +5,15 @@ import { type FfmpegSpec, fileUrl, SECOND_PIPE } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { frameRateText } from './frame-rate.ts';
 import { chooseEncoders, ENCODER_THREADS, outputFormatOf } from './output-formats.ts';
+import type { RawPixels } from './pack-frame.ts';
 import type { SoundTrack } from './sound-track.ts';
+
+/** What an output's frames are best handed over as: what the encoder takes, if it can be made here. */
+export function rawPixelsOf(outputPath: string, ffmpeg: FfmpegInfo, transparent: boolean): RawPixels {
+  if (transparent) return 'rgba';
+  const { encoding, video } = chooseEncoders(outputPath, ffmpeg, transparent);
+  return encoding.colours === 'bt709' && video.pixelFormat === 'yuv420p' ? 'yuv420p' : 'rgb24';
+}
 
 /** Untagged video is shown with the matrix that the player guesses from its size, so faces change colour. */
 const BT709_TAGS = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
@@ -25,6 +33,8 @@ export interface EncodeRequest {
   readonly crf: number;
   /** Whether frames have a fourth channel, how opaque they are. */
   readonly transparent: boolean;
+  /** What frames are handed over as. @defaultValue 'rgba' where they are transparent, otherwise 'rgb24' */
+  readonly pixels?: RawPixels | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -36,7 +46,7 @@ export function encodeSpec(request: EncodeRequest): FfmpegSpec {
   const { width, height, fps, crf, metadata, ffmpeg, outputPath, transparent } = request;
   const { muxer, place } = outputFormatOf(outputPath);
   const { encoding, video, audio } = chooseEncoders(outputPath, ffmpeg, transparent);
-  const pixels = transparent ? 'rgba' : 'rgb24';
+  const { pixels = transparent ? 'rgba' : 'rgb24' } = request;
   const rawVideo = ['-f', 'rawvideo', '-pixel_format', pixels, '-video_size', `${width}x${height}`];
   const pictures = { source: 'pipe:0', options: [...rawVideo, '-framerate', frameRateText(fps)] };
   const samples = ['-f', 'f32le', '-ar', String(CLIP_SAMPLE_RATE), '-ac', String(CLIP_CHANNELS)];
@@ -46,7 +56,7 @@ export function encodeSpec(request: EncodeRequest): FfmpegSpec {
   return {
     inputs: [pictures, ...sound],
     videoFilters: [
-      ...(inYuv
+      ...(inYuv && pixels !== 'yuv420p'
         ? ['scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int']
         : []),
       `format=${inYuv || encoding.filters === undefined ? video.pixelFormat : pixels}`,

@@ -57,11 +57,18 @@ export interface OutputFormat {
 /** x264's bytes depend on the number of its threads: the same on every machine, and as many as it takes on two cores. */
 export const ENCODER_THREADS = 3;
 
+/** How much lower x264's faster preset is set, for the quality that its usual one has at a factor. */
+const FASTER_PRESET = 3.5;
+
 const H264: VideoEncoder[] = [
   {
     name: 'libx264',
     pixelFormat: 'yuv420p',
-    arguments: ({ crf }) => ['-c:v', 'libx264', '-preset', 'medium', '-crf', String(crf)],
+    // Of a picture that mostly rests: the SSIM of `medium`, a file 2 to 15 % larger, half of the time.
+    arguments: ({ crf }) => {
+      const factor = crf === 0 ? 0 : Math.max(1, crf - FASTER_PRESET);
+      return ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', String(factor)];
+    },
   },
   {
     name: 'libopenh264',

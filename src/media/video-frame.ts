@@ -5,4 +5,14 @@ export interface VideoFrame {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
+  /** The pixels that may differ from those of a clip's other frames that name such a part, too. @defaultValue all */
+  readonly changed?: FrameRegion | undefined;
+}
+
+/** A rectangle of a frame, in pixels; it may reach over the frame's edges. */
+export interface FrameRegion {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
 }

@@ -16,11 +16,12 @@ import { partialPath } from '../files/partial-name.ts';
 import { publishFolder } from '../files/publish-folder.ts';
 import { publishFile } from '../files/write-durably.ts';
 import { readClipSound } from './clip-sound.ts';
-import { encodeSpec } from './encode-spec.ts';
+import { encodeSpec, rawPixelsOf } from './encode-spec.ts';
 import { type FfmpegRun, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { assertReadableFile } from './media-file.ts';
 import { chooseEncoders, type OutputFormat, outputFormatOf } from './output-formats.ts';
+import { Yuv420Packer } from './pack-frame.ts';
 import type { SoundTrack } from './sound-track.ts';
 import { countWrittenFrames } from './verify-output.ts';
 import type { VideoFrame } from './video-frame.ts';
@@ -84,6 +85,8 @@ export class VideoWriter {
   readonly #format: OutputFormat;
   /** Undefined for what goes to a stream. */
   readonly #partial: string | undefined;
+  /** Undefined where the encoder takes frames as they are. */
+  readonly #packer: Yuv420Packer | undefined;
   readonly #run: FfmpegRun;
   readonly #forget: () => void;
   /** Settles when a run that failed has left nothing behind; never rejects. */
@@ -102,7 +105,9 @@ export class VideoWriter {
     this.#options = options;
     this.#format = format;
     this.#partial = partial;
-    const request = { ...options, crf, transparent, metadata, target: partial ?? outputPath };
+    const pixels = rawPixelsOf(outputPath, ffmpeg, transparent);
+    if (pixels === 'yuv420p') this.#packer = new Yuv420Packer(options.width, options.height);
+    const request = { ...options, crf, transparent, pixels, metadata, target: partial ?? outputPath };
     this.#run = runFfmpeg(ffmpeg.path, encodeSpec(request), {
       purpose: `write video ${outputPath}`,
       niceness: ENCODER_NICENESS,
@@ -184,8 +189,9 @@ export class VideoWriter {
     }
     this.#written++;
     const { stdin } = this.#run;
+    const taken = this.#packer?.pack(frame) ?? frame.data;
     const failed = await new Promise<boolean>((resolve) => {
-      stdin.write(frame.data, (error) => resolve(Boolean(error)));
+      stdin.write(taken, (error) => resolve(Boolean(error)));
     });
     if (failed) await this.#fail();
   }

@@ -1,13 +1,12 @@
 /** From decoded frames to pictures of the video. */
 import type { DenoisedFrame } from '../denoising/denoise-clip.ts';
-import type { RgbImage } from '../image/rgb-image.ts';
-import type { Scene } from '../scene/scene.ts';
+import type { ComposedPicture, Scene } from '../scene/scene.ts';
 import type { DecodedFrame } from './decode-frames.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 /** A frame as the video has it. */
 export interface ComposedFrame extends DenoisedFrame {
-  readonly picture: RgbImage;
+  readonly picture: ComposedPicture;
 }
 
 /** Options of {@link composeFrames}. */

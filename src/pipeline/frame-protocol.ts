@@ -3,7 +3,6 @@ import type { DrivingMode } from '../driving/driving-modes.ts';
 import type { MotionPart } from '../driving/motion-parts.ts';
 import type { FaceChoice } from '../face/face-choice.ts';
 import type { SeenFace } from '../face/portrait-face.ts';
-import type { RgbImage } from '../image/rgb-image.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import type { BundleState } from '../models/bundle.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
@@ -13,7 +12,7 @@ import type { NamedSpan } from '../runtime/time-span.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { Framing } from '../scene/framing.ts';
 import type { OpenFilmOptions } from '../scene/open-film.ts';
-import type { SceneView } from '../scene/scene.ts';
+import type { ComposedPicture, SceneView } from '../scene/scene.ts';
 import type { VideoShape } from '../scene/video-shape.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 
@@ -159,7 +158,7 @@ export interface FrameResults {
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;
   readonly 'driven-face': DrivenFace;
-  readonly compose: RgbImage;
+  readonly compose: ComposedPicture;
   readonly 'close-clip': undefined;
   readonly 'close-recording': undefined;
 }

@@ -2,11 +2,10 @@
  * Opens portraits, draws what the networks see and composes frames in a worker thread, so that the caller's event loop
  * goes on. Pictures move between the threads; nothing is copied.
  */
-import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { type CallOptions, ThreadClient } from '../runtime/thread-client.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
-import type { Scene } from '../scene/scene.ts';
+import type { ComposedPicture, Scene } from '../scene/scene.ts';
 import type {
   Driving,
   FilmInfo,
@@ -141,7 +140,7 @@ class ThreadScene implements Scene {
     return this.#client.request({ kind: 'driven-face', clip: this.#clip, frame });
   }
 
-  compose(frame: number, decoded: Float32Array): Promise<RgbImage> {
+  compose(frame: number, decoded: Float32Array): Promise<ComposedPicture> {
     const transfer = [decoded.buffer as ArrayBuffer];
     return this.#client.request({ kind: 'compose', clip: this.#clip, frame, decoded }, { transfer });
   }

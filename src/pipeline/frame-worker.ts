@@ -8,8 +8,6 @@ import { FaceFinder } from '../face/face-finder.ts';
 import { PersonMatter } from '../face/person-matte.ts';
 import type { SeenFace } from '../face/portrait-face.ts';
 import { type BundleState, reopenBundle } from '../models/bundle.ts';
-import { parseEmotions } from '../motion/emotions.ts';
-import { createIdleMotion } from '../motion/idle-motion.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
 import { LOOP_SECONDS, LoopedMotion } from '../motion/looped-motion.ts';
 import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
@@ -226,16 +224,6 @@ function motionOf(id: number): RecordedMotion {
   return motion;
 }
 
-/** A face that does not speak. */
-function idleMotion({ fps, scales }: MotionRequest, mesh: Float64Array): MotionSource {
-  const { emotion, still, ...others } = scales;
-  return createIdleMotion({
-    ...{ ...others, fps, mesh },
-    headPoseScale: still ? 0 : scales.headPoseScale,
-    emotions: emotion === undefined ? {} : parseEmotions(emotion),
-  });
-}
-
 async function addMotion(request: MotionRequest): Promise<Answer> {
   const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
   const { speaks = true, loops = false, lowMemory } = request;
@@ -253,7 +241,6 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
     ...{ fps, mesh, transform },
     scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
     speech: async () => {
-      if (!speaks) return idleMotion(request, mesh);
       const lease = takesTurns
         ? leaseOf(await openMotion(bundle))
         : await motions.acquire(bundle.fingerprint, () => openMotion(bundle), signal);

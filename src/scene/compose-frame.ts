@@ -6,8 +6,8 @@
 import type { Square } from '../face/crop.ts';
 import type { CellMask } from '../face/face-mask.ts';
 import type { SoftMask } from '../face/lower-face-mask.ts';
-import { pixelKernels } from '../image/pixel-kernels.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { pixelKernels } from '../pixels/pixel-kernels.ts';
 import { pictureOfSize } from './picture-of-size.ts';
 
 /** Share of the square's side, at each edge, over which changes fade out so that no seam can show. */

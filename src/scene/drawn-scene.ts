@@ -9,7 +9,7 @@ import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { cropSquare } from '../image/crop.ts';
 import { pillowResize } from '../image/pillow-resize.ts';
 import { toPlanar } from '../image/planar.ts';
-import type { RgbImage } from '../image/rgb-image.ts';
+import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
 import { clipPixels } from '../models/clip-vision.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
@@ -138,6 +138,11 @@ class DrawnFrames implements FrameMaker<DrawnFace> {
     const generated = toBytes(decoded, face.view.resolution);
     if (face.view.framing === 'crop') return generated;
     return this.#paster.paste(generated, picture, face.framed.square, changed);
+  }
+
+  placeOf({ framed, view }: DrawnFace): ImageRegion | undefined {
+    const { x, y, side } = framed.square;
+    return view.framing === 'crop' ? undefined : { left: x, top: y, width: side, height: side };
   }
 
   untouched(picture: RgbImage): RgbImage {

@@ -16,6 +16,7 @@ import type { RgbImage } from '../image/rgb-image.ts';
 import { cutOut } from './background.ts';
 import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
+import { refineFace } from './refine-face.ts';
 import { MAX_VIDEO_SIDE, type ScenePortrait, type SceneView } from './scene.ts';
 import { chooseView, drawView, type Rectangle, sizeOfView, type VideoShape } from './video-shape.ts';
 import { warpStill } from './warp-scene.ts';
@@ -72,8 +73,10 @@ async function findFace(
   const faces = await finder.find(fitted);
   signal?.throwIfAborted();
   try {
-    const face = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });
+    const chosen = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });
     for (const message of notices) onNotice(message);
+    const landmarks = await finder.refine(fitted, chosen.landmarks);
+    const face = { ...chosen, ...portraitFaceOf(landmarks, fitted.width, fitted.height) };
     return { image: fitted, face: inPixelsOf(face, original.width / fitted.width) };
   } catch (error) {
     if (!(error instanceof FaceError) || fitted === original || error.problem === 'turned-away') throw error;
@@ -85,7 +88,7 @@ async function findFace(
       `the portrait has ${original.width}×${original.height} pixels, in which its face is small: the video shows the ${view.width}×${view.height} around it`,
     );
     const image = drawView(original, view, view);
-    const landmarks = moveLandmarks(face.landmarks, view, 1);
+    const landmarks = moveLandmarks(await finder.refine(original, face.landmarks), view, 1);
     return { image, face: { ...face, ...portraitFaceOf(landmarks, image.width, image.height) } };
   }
 }
@@ -149,10 +152,15 @@ function reshape({ image, face }: Framed, original: RgbImage, shape: VideoShape 
  * @throws {@link InvalidOptionError} if no face is where one is chosen.
  */
 export async function openPortrait(options: OpenPortraitOptions): Promise<ScenePortrait> {
-  const { path, resolution, framing, view, shape, background, matter, onNotice, signal } = options;
+  const { path, resolution, framing, view, shape, background, matter, finder, onNotice, signal } = options;
   const original = await loadImage(path, { onNotice });
   signal?.throwIfAborted();
-  const { image, face } = reshape(await findFace(original, options), original, shape);
+  const found = await findFace(original, options);
+  const { face: refined, eyesClosed } = await refineFace(found.image, found.face, finder);
+  if (eyesClosed) {
+    onNotice(`the eyes in ${path} are closed, and stay so; take a picture with open eyes for eyes that look`);
+  }
+  const { image, face } = reshape({ ...found, face: refined }, original, shape);
   options.onFaces?.(face.faces);
   if (view.type !== 'warp') {
     if (background !== undefined) {

@@ -1,6 +1,6 @@
 /** What a kind of bundle does with the face of one picture, and with the networks' answer for a frame. */
 import type { SoftMask } from '../face/lower-face-mask.ts';
-import type { RgbImage } from '../image/rgb-image.ts';
+import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import type { DrivenFace } from './framed-face.ts';
@@ -36,6 +36,8 @@ export interface FrameParts<Face> {
 /** Makes the finished frames of one clip. */
 export interface FrameMaker<Face> {
   make(parts: FrameParts<Face>): RgbImage;
+  /** The part of a frame outside of which it is the picture's own; undefined if there is none. */
+  placeOf(face: Face): ImageRegion | undefined;
   /** A frame that shows the picture as it is. */
   untouched(picture: RgbImage): RgbImage;
 }

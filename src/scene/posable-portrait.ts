@@ -1,11 +1,10 @@
 /** A portrait, or a film's faces, that can be posed, whatever the kind of bundle. */
-import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { MotionSource } from '../motion/motion-source.ts';
 import type { FrameSource } from './frame-source.ts';
 import type { DrivenFace } from './framed-face.ts';
 import type { FrameMaker, PosableFace } from './posable-face.ts';
-import type { Scene, ScenePortrait } from './scene.ts';
+import type { ComposedPicture, Scene, ScenePortrait } from './scene.ts';
 
 /** See above. */
 export class PosablePortrait<Face extends PosableFace> implements ScenePortrait {
@@ -67,11 +66,15 @@ class PosedScene<Face extends PosableFace> implements Scene {
     return face.drivenFace(await this.#motion.at(frame));
   }
 
-  async compose(frame: number, decoded: Float32Array): Promise<RgbImage> {
+  async compose(frame: number, decoded: Float32Array): Promise<ComposedPicture> {
     const { picture, face, strength } = await this.#source.at(frame);
     if (face === undefined) return this.#maker.untouched(picture);
     const motion = await this.#motion.at(frame);
-    const changed = this.#source.changes === 'lower-face' ? face.lowerFaceMask(motion, strength) : undefined;
-    return this.#maker.make({ picture, face, motion, decoded, changed });
+    if (this.#source.changes === 'lower-face') {
+      const changed = face.lowerFaceMask(motion, strength);
+      return this.#maker.make({ picture, face, motion, decoded, changed });
+    }
+    const made = this.#maker.make({ picture, face, motion, decoded, changed: undefined });
+    return { ...made, changed: this.#maker.placeOf(face) };
   }
 }

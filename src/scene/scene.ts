@@ -2,7 +2,7 @@
  * What is seen of a clip, frame by frame: what the networks get for a frame beforehand, and how their output becomes
  * the frame after. A kind of bundle has one implementation of this and one of {@link ClipNetworks}; they fit each other.
  */
-import type { RgbImage } from '../image/rgb-image.ts';
+import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
 import { type BundleDescription, POSE_GUIDER_VARIANTS } from '../models/bundle-description.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { MotionSource } from '../motion/motion-source.ts';
@@ -46,6 +46,12 @@ export function sceneViewOf({ poseConditions, imageEncoder }: BundleDescription)
   };
 }
 
+/** A finished frame. */
+export interface ComposedPicture extends RgbImage {
+  /** The part in which it may differ from the clip's other frames; undefined for all of it. */
+  readonly changed?: ImageRegion | undefined;
+}
+
 /** The portrait of a clip in motion. Calls may overlap; a frame can be asked for again, with the same result. */
 export interface Scene {
   /** Pixels of the video's frames, even. */
@@ -61,5 +67,5 @@ export interface Scene {
    *
    * @param decoded - what {@link ClipNetworks.decode} gave for it; moved away, empty afterwards.
    */
-  compose(frame: number, decoded: Float32Array): Promise<RgbImage>;
+  compose(frame: number, decoded: Float32Array): Promise<ComposedPicture>;
 }

@@ -1,6 +1,7 @@
 /** The scene of a bundle whose denoiser changes a warped portrait: the mesh moves the photo, the networks add the rest. */
+
 import { cropSquare } from '../image/crop.ts';
-import type { RgbImage } from '../image/rgb-image.ts';
+import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import { type CutOut, placeInFront } from './background.ts';
 import { FrameComposer } from './compose-frame.ts';
@@ -74,6 +75,10 @@ class WarpFrames implements FrameMaker<AnimatedPortrait> {
     const { x, y, side } = face.square;
     this.#squareBehind ??= cropSquare(behind, { x, y, size: side }, face.displaySize);
     return this.#squareBehind;
+  }
+
+  placeOf({ square: { x, y, side } }: AnimatedPortrait): ImageRegion | undefined {
+    return this.#pasteBack ? { left: x, top: y, width: side, height: side } : undefined;
   }
 
   untouched(picture: RgbImage): RgbImage {

@@ -6,9 +6,11 @@ import { decodeHeadPoses, encodeHeadPoses } from '../../src/driving/head-pose-fi
 import type { MotionPart } from '../../src/driving/motion-parts.ts';
 import { RecordedSource, type RecordedSourceOptions } from '../../src/driving/recorded-source.ts';
 import { PLACE_LIMITS, softLimit } from '../../src/driving/relative-pose.ts';
+import { Retargeter } from '../../src/driving/retarget.ts';
 import { poseToMatrix } from '../../src/face/rotation.ts';
 import { type FaceMeasures, measureFace } from '../../src/motion/face-measures.ts';
 import { faceParts } from '../../src/motion/face-regions.ts';
+import { MESH_VALUES } from '../../src/motion/motion.ts';
 import type { FrameMotion, MotionSource } from '../../src/motion/motion-source.ts';
 import { decodeNpy, encodeNpy } from '../../src/motion/npy.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
@@ -89,6 +91,42 @@ test('a film without a blink does not make one of lids that narrow', async () =>
   const open = measureFace(faceIn({})).lids[0];
   const narrow = (await measures(30)).lids[0] / open;
   assert.ok(narrow > 0.4 && narrow < 0.75, `${narrow}`);
+});
+
+/** Landmarks across the middle of the person's right eye, the upper lid first. */
+const RIGHT_LIDS = [
+  [160, 144],
+  [159, 145],
+  [158, 153],
+] as const;
+
+test('lids that shut nearly alike shut together, and a wink stays one', async () => {
+  const film = record(talk);
+  const mesh = new Float32Array(MESH_VALUES);
+  film.meshes!.read(0, mesh);
+  /** The face with the upper lid of its right eye lowered by a share of the opening. */
+  const narrowed = (share: number): Float32Array => {
+    const out = mesh.slice();
+    for (const [upper, lower] of RIGHT_LIDS) {
+      for (let axis = 0; axis < 3; axis++) {
+        out[3 * upper + axis]! += share * (mesh[3 * lower + axis]! - mesh[3 * upper + axis]!);
+      }
+    }
+    return out;
+  };
+  const portrait = faceIn({});
+  const retargeter = new Retargeter(film.meshes!, film.rest.mesh!, portrait, SCALES);
+  const lidsAt = (share: number): readonly [number, number] => {
+    const offsets = new Float32Array(MESH_VALUES);
+    retargeter.offsets(narrowed(share), offsets);
+    return measureFace(portrait.map((value, i) => value + offsets[i]!)).lids;
+  };
+  const own = measureFace(portrait).lids;
+  const slight = lidsAt(0.2);
+  assert.ok(Math.abs(slight[0] / own[0] - slight[1] / own[1]) < 0.05, `${slight}`);
+  assert.ok(slight[1] < 0.95 * own[1], `${slight}`);
+  const wink = lidsAt(0.8);
+  assert.ok(wink[0] < 0.2 * own[0] && wink[1] > 0.9 * own[1], `${wink}`);
 });
 
 test('scales make the motion weaker', async () => {

@@ -8,6 +8,7 @@ import { posesFromRest } from '../../src/driving/relative-pose.ts';
 import { InvalidOptionError, MediaError } from '../../src/errors.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { probeMedia } from '../../src/media/probe.ts';
+import { deviation } from '../../src/metrics/series.ts';
 import { writeMotionFile } from '../../src/motion/motion-file.ts';
 import { decodeNpy, encodeNpy } from '../../src/motion/npy.ts';
 import { HEAD_MOTIONS, locateHeadMotion } from '../../src/pipeline/head-motions.ts';
@@ -19,17 +20,26 @@ const TIME_LIMIT = { timeout: 120_000 };
 const directory = temporaryDirectory();
 const face = path.join(directory, 'face.motion');
 
-test('the head motions of the package are small and move the head alone', TIME_LIMIT, async () => {
-  for (const name of HEAD_MOTIONS) {
-    const file = locateHeadMotion(name);
-    assert.ok(statSync(file).size < 5000);
-    const recording = await readRecording(file);
-    assert.equal(recording.meshes, null);
-    const largest = Math.max(...posesFromRest(recording).map(Math.abs));
-    assert.ok(largest > 0.5 && largest < 10, `${name}: ${largest}`);
-  }
-  assert.equal(locateHeadMotion('mine.motion'), 'mine.motion');
-});
+test(
+  'the head motions of the package are small and move the head alone, one more than the other',
+  TIME_LIMIT,
+  async () => {
+    let before = 0.3;
+    for (const name of HEAD_MOTIONS) {
+      const file = locateHeadMotion(name);
+      assert.ok(statSync(file).size < 5000);
+      const recording = await readRecording(file);
+      assert.equal(recording.meshes, null);
+      const largest = Math.max(...posesFromRest(recording).map(Math.abs));
+      assert.ok(largest > 0.5 && largest < 10, `${name}: ${largest}`);
+      const poses = posesFromRest(recording);
+      const nods = deviation(Array.from({ length: recording.frames }, (_, frame) => poses[6 * frame]!));
+      assert.ok(nods > 1.5 * before, `${name} nods by ${nods} degrees, the one before by ${before}`);
+      before = nods;
+    }
+    assert.equal(locateHeadMotion('mine.motion'), 'mine.motion');
+  },
+);
 
 test('motion is drawn as curves and as a video of landmarks', TIME_LIMIT, async () => {
   const states = Array.from({ length: 20 }, (_, i) => ({ lips: i / 20, pose: [0, i / 2, 0, 0, 0, -40] }));

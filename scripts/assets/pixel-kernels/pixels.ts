@@ -1,7 +1,7 @@
 /**
  * Loops over pixels as WebAssembly with 128-bit SIMD, in AssemblyScript; build-pixel-kernels.sh makes
  * assets/kernels/pixels.wasm of it. The caller owns the memory and hands out places in it; nothing is allocated here.
- * What each function does is described, and checked, by its plain form in test/image/pixel-kernels.test.ts.
+ * What each function does is described, and checked, by its plain form in test/pixels/pixel-kernels.test.ts.
  */
 
 /** The four bytes at `place` as floats: red, green, blue, and one that is not used. */
@@ -195,28 +195,34 @@ export function toYuv420(
   count: i32,
   lumaUpper: usize,
   lumaLower: usize,
-  blue: usize,
-  red: usize,
+  cb: usize,
+  cr: usize,
 ): void {
   for (let i = 0; i < count; i += 2) {
-    const a = colourAt(upper);
-    const b = colourAt(upper + 3);
-    const c = colourAt(lower);
-    const d = colourAt(lower + 3);
-    store<u16>(lumaUpper, luma(a) | (luma(b) << 8));
-    store<u16>(lumaLower, luma(c) | (luma(d) << 8));
-    const sum = i32x4.add(i32x4.add(a, b), i32x4.add(c, d));
-    const r = i32x4.extract_lane(sum, 0);
-    const g = i32x4.extract_lane(sum, 1);
-    const bl = i32x4.extract_lane(sum, 2);
-    store<u8>(blue, ((-CB_R * r - CB_G * g + CB_B * bl + CHROMA_ROUND) >> (SHIFT + 2)) + 128);
-    store<u8>(red, ((CR_R * r - CR_G * g - CR_B * bl + CHROMA_ROUND) >> (SHIFT + 2)) + 128);
+    // Sums of the four pixels.
+    let r = 0;
+    let g = 0;
+    let b = 0;
+    for (let k = 0; k < 4; k++) {
+      const row = k < 2 ? upper : lower;
+      const place = row + 3 * (k & 1);
+      const red = <i32>load<u8>(place);
+      const green = <i32>load<u8>(place, 1);
+      const blue = <i32>load<u8>(place, 2);
+      const luma = ((Y_R * red + Y_G * green + Y_B * blue + LUMA_ROUND) >> SHIFT) + 16;
+      store<u8>((k < 2 ? lumaUpper : lumaLower) + (k & 1), luma);
+      r += red;
+      g += green;
+      b += blue;
+    }
+    store<u8>(cb, ((-CB_R * r - CB_G * g + CB_B * b + CHROMA_ROUND) >> (SHIFT + 2)) + 128);
+    store<u8>(cr, ((CR_R * r - CR_G * g - CR_B * b + CHROMA_ROUND) >> (SHIFT + 2)) + 128);
     upper += 6;
     lower += 6;
     lumaUpper += 2;
     lumaLower += 2;
-    blue += 1;
-    red += 1;
+    cb += 1;
+    cr += 1;
   }
 }
 
@@ -234,20 +240,6 @@ const CB_B = 14392;
 const CR_R = 14392;
 const CR_G = 13072;
 const CR_B = 1320;
-
-function colourAt(place: usize): v128 {
-  let colour = i32x4.splat(0);
-  colour = i32x4.replace_lane(colour, 0, load<u8>(place));
-  colour = i32x4.replace_lane(colour, 1, load<u8>(place, 1));
-  return i32x4.replace_lane(colour, 2, load<u8>(place, 2));
-}
-
-function luma(colour: v128): u16 {
-  const r = i32x4.extract_lane(colour, 0);
-  const g = i32x4.extract_lane(colour, 1);
-  const b = i32x4.extract_lane(colour, 2);
-  return <u16>(((Y_R * r + Y_G * g + Y_B * b + LUMA_ROUND) >> SHIFT) + 16);
-}
 
 /** Bytes as floats, 255 at 1 and 0 at −1. */
 function signed(values: v128): v128 {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { PixelKernels } from '../../src/image/pixel-kernels.ts';
+import { PixelKernels } from '../../src/pixels/pixel-kernels.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 
 const LIMIT = { timeout: 20_000 };

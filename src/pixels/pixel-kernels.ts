@@ -48,8 +48,8 @@ interface KernelFunctions {
     count: number,
     lumaUpper: number,
     lumaLower: number,
-    blue: number,
-    red: number,
+    cb: number,
+    cr: number,
   ): void;
   toPlanes(planes: number, source: number, count: number): void;
   toPlane(plane: number, source: number, count: number): void;
