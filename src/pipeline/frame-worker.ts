@@ -224,6 +224,16 @@ function motionOf(id: number): RecordedMotion {
   return motion;
 }
 
+/** Motion whose eyes look as in the portrait. */
+function withOwnGaze(source: MotionSource): MotionSource {
+  return {
+    at: async (frame) => {
+      const { gaze: _, ...motion } = await source.at(frame);
+      return motion;
+    },
+  };
+}
+
 async function addMotion(request: MotionRequest): Promise<Answer> {
   const { clip: id, bundle, pcm, fps, frames, scales, driving } = request;
   const { speaks = true, loops = false, lowMemory } = request;
@@ -253,7 +263,9 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
       return lease.value.make({ pcm: longer, fps, frames: more, mesh, scales, signal });
     },
   });
-  const wanted = loops ? new LoopedMotion({ source, frames, fps, speaks }) : source;
+  // Eyes of a face that speaks stay as they are in the portrait: its networks have learned no others.
+  const seen = speaks ? withOwnGaze(source) : source;
+  const wanted = loops ? new LoopedMotion({ source: seen, frames, fps, speaks }) : seen;
   // The memory of large speech networks is needed by others when the clip is rendered.
   const motion = takesTurns ? await makeWhole(wanted, frames) : wanted;
   if (takesTurns) await clip.motion?.release();

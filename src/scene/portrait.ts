@@ -145,7 +145,7 @@ export class AnimatedPortrait implements PosableFace {
     const pixels = size * size;
     const points = this.#framed.posedPoints(limitPose(motion), size);
     const drawing = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
-    const warped = this.#warpForNetworks().render(points, size, size);
+    const warped = this.#warpForNetworks().render(points, size, size, motion.gaze);
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
     toPlanar(drawing, conditions);
     toPlanar(warped.image, conditions, CHANNELS * pixels);
@@ -166,7 +166,8 @@ export class AnimatedPortrait implements PosableFace {
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
   renderBase(motion: FrameMotion): RgbImage {
     const size = this.displaySize;
-    return this.#warpForDisplay().renderImage(this.#framed.posedPoints(limitPose(motion), size), size, size);
+    const points = this.#framed.posedPoints(limitPose(motion), size);
+    return this.#warpForDisplay().renderImage(points, size, size, motion.gaze);
   }
 
   /** How much the person covers of each pixel of {@link AnimatedPortrait.renderBase}, 0 to 255. */
