@@ -18,7 +18,7 @@ test('damaged manifests, safetensors, pickles and archives are read or refused w
   assert.deepEqual(failures, []);
   assert.equal(tried, 1000);
   // Damage shows, and does not always.
-  assert.ok(read > 100 && refused > 300, `${read} read, ${refused} refused`);
+  assert.ok(read > 50 && refused > 500, `${read} read, ${refused} refused`);
 });
 
 test('a number makes the same input again, and another one another', () => {
