@@ -7,7 +7,7 @@
  * patterns, and not every shell lists files.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -26,6 +26,27 @@ const SLOW: readonly string[] = [
   ...['models/flops.test.ts', 'denoising/aniportrait-loop.test.ts', 'pipeline/studio.test.ts'],
   ...['media/video-writer.test.ts', 'runtime/webgpu.test.ts'],
 ];
+
+/**
+ * With --unit, files of these folders share processes: starting one and loading the program takes longer than most of their
+ * tests. They compute, and change nothing of the process.
+ */
+const TOGETHER: readonly string[] = [
+  ...[
+    'compare',
+    'denoising',
+    'face',
+    'image',
+    'metrics',
+    'models',
+    'motion',
+    'scene',
+    'schedulers',
+    'weights',
+  ],
+];
+/** Files of one process: few enough that all cores are busy to the end. */
+const FILES_TOGETHER = 7;
 
 /** For a file of tests that hangs before a test begins, or computes without an end; see test/helpers/time-limit.ts. */
 const FILE_LIMIT_MS = 60 * 60_000;
@@ -47,12 +68,39 @@ if (files.length === 0) {
   console.error(`Cannot test: expected files in test/ that match ${words.join(' or ')}, got none`);
   process.exit(2);
 }
+/** Files, or modules in `folder` that import several of them. */
+function share(names: readonly string[], folder: string): string[] {
+  const alone: string[] = [];
+  const groups = new Map<string, string[]>();
+  for (const name of names) {
+    const [, top = ''] = name.split('/');
+    if (!TOGETHER.includes(top)) alone.push(name);
+    else groups.set(top, [...(groups.get(top) ?? []), name]);
+  }
+  const modules = [...groups].flatMap(([top, members]) => {
+    const count = Math.ceil(members.length / FILES_TOGETHER);
+    return Array.from({ length: count }, (_, part) => {
+      const file = path.join(folder, `${top}-${part + 1}.test.mjs`);
+      const own = members.filter((_member, i) => i % count === part);
+      const imports = own.map(
+        (name) => `import ${JSON.stringify(pathToFileURL(path.join(ROOT, name)).href)};\n`,
+      );
+      writeFileSync(file, imports.join(''));
+      return file;
+    });
+  });
+  return [...modules, ...alone];
+}
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-unit-'));
+const shared = values.unit ? share(files, folder) : files;
 const timeLimit = pathToFileURL(path.join(ROOT, 'test/helpers/time-limit.ts')).href;
 // Node leaves one core idle unless it is told not to.
 const options = [`--test-timeout=${FILE_LIMIT_MS}`, `--test-concurrency=${os.availableParallelism()}`];
 const { status } = spawnSync(
   process.execPath,
-  ['--import=tsx', `--import=${timeLimit}`, '--test', ...options, ...files],
+  ['--import=tsx', `--import=${timeLimit}`, '--test', ...options, ...shared],
   { cwd: ROOT, stdio: 'inherit' },
 );
+rmSync(folder, { recursive: true, force: true });
 process.exit(status ?? 1);

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder } from '../files/cache-folder.ts';
+import { userHome } from '../files/user-home.ts';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { EMBEDDED_BUNDLES, listEmbeddedBundles, openBundle, verifyBundle } from '../models/bundle.ts';
 import { availableMemory } from '../runtime/available-memory.ts';
@@ -42,7 +43,7 @@ export async function examineMachine(env: Environment): Promise<DoctorReport> {
     listEmbeddedBundles().then(examineBundles),
     examineFolder('temporary files', os.tmpdir(), 'set TMPDIR to a folder with room'),
     examineFolder('this folder', process.cwd(), 'write the output to another folder'),
-    examineWeightCache(path.join(cacheFolder(env, process.platform, os.homedir()), 'weights')),
+    examineWeightCache(path.join(cacheFolder(env, process.platform, userHome()), 'weights')),
   ]);
   return { findings: parts.flat() };
 }

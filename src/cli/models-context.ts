@@ -1,9 +1,9 @@
 /** What the commands about bundles have in common: the store, progress, Ctrl-C, and JSON in place of text. */
-import os from 'node:os';
 import type { Command } from 'commander';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import type { SamplerSettings } from '../bundles/import-aniportrait.ts';
 import { InvalidOptionError } from '../errors.ts';
+import { userHome } from '../files/user-home.ts';
 import { SAMPLERS } from '../schedulers/create-scheduler.ts';
 import { type ByteProgress, createByteProgress } from './byte-progress.ts';
 import type { CliContext } from './context.ts';
@@ -24,7 +24,7 @@ export function addCommonFlags(command: Command): Command {
 
 /** The folder of the user's bundles. */
 export function storeOf({ env }: CliContext): string {
-  return bundleStoreFolder({ env, platform: process.platform, home: os.homedir() });
+  return bundleStoreFolder({ env, platform: process.platform, home: userHome() });
 }
 
 /** What a piece of work is given. */

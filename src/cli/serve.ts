@@ -1,9 +1,9 @@
 /** `lcm-portrait serve`: the page and the API. */
-import os from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
+import { userHome } from '../files/user-home.ts';
 import type { ServeEvent } from '../serve/serve-event.ts';
 import type { ServeLimits, ServeOptions } from '../serve/serve-options.ts';
 import { findStrayArguments } from './animate-flags.ts';
@@ -113,7 +113,7 @@ finished are kept, and the next start goes on from them. Again to end at once.`,
 
 /** Beside the user's bundles. */
 function defaultDataFolder(env: CliContext['env']): string {
-  const bundles = bundleStoreFolder({ env, platform: process.platform, home: os.homedir() });
+  const bundles = bundleStoreFolder({ env, platform: process.platform, home: userHome() });
   return path.join(path.dirname(bundles), 'serve');
 }
 

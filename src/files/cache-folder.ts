@@ -6,7 +6,7 @@ import path from 'node:path';
  *
  * @param env - as `process.env`.
  * @param platform - as `process.platform`.
- * @param home - the user's folder, as `os.homedir()`.
+ * @param home - the user's folder, as {@link userHome} gives it.
  * @example
  * cacheFolder({}, 'linux', '/home/ada'); // /home/ada/.cache/lcm-portrait
  * Source: XDG Base Directory Specification; Apple's File System Programming Guide; Known Folders of Windows.

@@ -1,17 +1,19 @@
 /** Pictures from files as upright 8-bit sRGB without transparency, whatever they are stored as. */
 import { readFile, stat } from 'node:fs/promises';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { describeFileProblem, MediaError } from '../errors.ts';
+import { nameFileKind } from './file-kind.ts';
 import type { RgbImage } from './rgb-image.ts';
 
-/** Default limit of {@link loadImage}: 64 megapixels are 192 MB of RGB, and more than phones' main cameras give. */
-const MAX_IMAGE_PIXELS = 64_000_000;
+/** Default limit of {@link loadImage}, more than any camera of a phone gives; what is larger is a map or a trap. */
+const MAX_IMAGE_PIXELS = 250_000_000;
+/** Pictures with more pixels are made smaller while they are read, to at most so many: 72 MB of RGB. */
+const MAX_READ_PIXELS = 32_000_000;
+const READ_PIXELS = 24_000_000;
 /** No picture within the pixel limit needs more; reading stops before memory does. */
 const MAX_FILE_BYTES = 512_000_000;
 /** Light neutral grey: cut-out portraits get neither a dark nor a glaring rim. */
 const BACKGROUND = { r: 224, g: 224, b: 224 };
-/** Brands of HEIF files that hold HEVC, for which there is no free decoder. */
-const HEIC_BRANDS = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx']);
 
 /** Options of {@link loadImage}. */
 interface LoadImageOptions {
@@ -33,13 +35,12 @@ export async function loadImage(imagePath: string, options: LoadImageOptions = {
     new MediaError(`Cannot read image ${imagePath}: expected ${expected}, got ${got}`, imagePath, { cause });
 
   const bytes = await readBytes(imagePath, refuse);
-  // The limit is checked here, where the message can name it.
-  const source = () => sharp(bytes, { limitInputPixels: false, failOn: 'warning', autoOrient: true });
-  const header = await source()
+  const header = await openImage(bytes)
     .metadata()
     .catch((cause: unknown) => {
-      if (isHeic(bytes)) throw refuseHeic(refuse, cause);
-      throw refuse('a picture (JPEG, PNG, WebP, AVIF, TIFF, GIF)', 'a file in no such format', cause);
+      const kind = nameFileKind(bytes);
+      const got = kind === undefined ? 'a file in no such format' : `${kind}; save it as JPEG or PNG`;
+      throw refuse(FORMATS, got, cause);
     });
   if (header.width * header.height > maxPixels) {
     throw refuse(
@@ -50,23 +51,84 @@ export async function loadImage(imagePath: string, options: LoadImageOptions = {
   if ((header.pages ?? 1) > 1) {
     onNotice?.(`${imagePath} has ${header.pages} pictures: used the first`);
   }
+  const { width, height } = header.autoOrient;
+  const scale = width * height > MAX_READ_PIXELS ? Math.sqrt(READ_PIXELS / (width * height)) : 1;
+  const size = { width: Math.round(width * scale), height: Math.round(height * scale) };
+  if (scale < 1)
+    onNotice?.(`${imagePath} has ${width}×${height} pixels: read at ${size.width}×${size.height}`);
+  const shrunk = scale < 1 ? size : undefined;
+  const faults = new Set<string>();
+  const note = (warning: string) => {
+    const fault = describeFault(warning);
+    if (fault) faults.add(fault);
+  };
   try {
-    const { data, info } = await source()
-      .flatten({ background: BACKGROUND })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3) throw new Error(`${info.channels} channels`);
-    return {
-      data: new Uint8Array(data.buffer, data.byteOffset, data.length),
-      width: info.width,
-      height: info.height,
-    };
+    const image = await decode(bytes, shrunk, note).catch(async (error: Error) => {
+      // All rows may be there where only the end marker is missing; where they are not, the decoder says more than one thing.
+      if (header.format !== 'jpeg' || !/premature end/.test(error.message)) throw error;
+      faults.clear();
+      let warnings = 0;
+      const ended = await decode(Buffer.concat([bytes, JPEG_END]), shrunk, (warning) => {
+        warnings = Math.max(warnings, Number(/^read gave (\d+) warnings/.exec(warning)?.[1] ?? 0));
+        note(warning);
+      });
+      if (warnings > 1) throw error;
+      faults.add('its end marker is missing');
+      return ended;
+    });
+    for (const fault of faults) {
+      if (/premature end of data segment|not enough data/.test(fault)) throw new Error(fault);
+    }
+    if (faults.size > 0) {
+      onNotice?.(`${imagePath} has faults that do not keep it from being read: ${[...faults].join('; ')}`);
+    }
+    return image;
   } catch (cause) {
-    if (isHeic(bytes)) throw refuseHeic(refuse, cause);
+    const kind = nameFileKind(bytes);
+    if (kind !== undefined) throw refuse(FORMATS, `${kind}; save it as JPEG or PNG`, cause);
     const reason = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
     throw refuse('a whole picture', `a damaged one (${reason})`, cause);
   }
+}
+
+const FORMATS = 'a picture (JPEG, PNG, WebP, AVIF, TIFF, GIF)';
+const JPEG_END = Buffer.from([0xff, 0xd9]);
+
+/** The limit of size is checked by the caller, whose message can name it; what viewers show with a fault is read. */
+function openImage(bytes: Buffer): Sharp {
+  return sharp(bytes, { limitInputPixels: false, failOn: 'truncated', autoOrient: true });
+}
+
+async function decode(
+  bytes: Buffer,
+  size: { readonly width: number; readonly height: number } | undefined,
+  onWarning: (warning: string) => void,
+): Promise<RgbImage> {
+  const opened = openImage(bytes).on('warning', onWarning);
+  // Decoders of JPEG skip what is not needed for a smaller picture.
+  const sized = size === undefined ? opened : opened.resize({ ...size, fit: 'fill' });
+  const { data, info } = await sized
+    .flatten({ background: BACKGROUND })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new Error(`${info.channels} channels`);
+  return {
+    data: new Uint8Array(data.buffer, data.byteOffset, data.length),
+    width: info.width,
+    height: info.height,
+  };
+}
+
+/** What a decoder warns of, in a few words; nothing for the number of warnings alone. */
+function describeFault(warning: string): string {
+  return warning
+    .split('\n')
+    .filter((line) => !/^(read gave \d+ warnings|error in tile)/.test(line))
+    .map((line) => line.replace(/^.*?(VipsJpeg|vipspng): /, '').trim())
+    .filter((line) => line !== '')
+    .slice(0, 1)
+    .join('');
 }
 
 type Refuse = (expected: string, got: string, cause?: unknown) => MediaError;
@@ -85,14 +147,4 @@ async function readBytes(imagePath: string, refuse: Refuse): Promise<Buffer> {
     if (error instanceof MediaError) throw error;
     throw refuse('a file', describeFileProblem(error), error);
   }
-}
-
-function isHeic(bytes: Buffer): boolean {
-  if (bytes.toString('latin1', 4, 8) !== 'ftyp') return false;
-  const brands = bytes.toString('latin1', 8, Math.min(bytes.readUInt32BE(0), 128)).match(/.{4}/gs) ?? [];
-  return brands.some((brand) => HEIC_BRANDS.has(brand));
-}
-
-function refuseHeic(refuse: Refuse, cause: unknown): MediaError {
-  return refuse('a JPEG, PNG, WebP, AVIF, TIFF or GIF picture', 'HEIC; save it as JPEG or PNG', cause);
 }

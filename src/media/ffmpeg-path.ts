@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, chmod, copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { EnvironmentError } from '../errors.ts';
+import { userHome } from '../files/user-home.ts';
 import { OUTPUT_ENCODERS } from './output-formats.ts';
 
 /** Where an ffmpeg came from, in the order in which they are tried. */
@@ -132,7 +132,7 @@ async function isExecutableFile(file: string): Promise<boolean> {
  */
 async function makeExecutable(
   file: string,
-  cacheDirectory = path.join(os.homedir(), '.cache', 'lcm-portrait'),
+  cacheDirectory = path.join(userHome(), '.cache', 'lcm-portrait'),
 ): Promise<string> {
   const { mode, size, isFile } = await stat(file).then((s) => ({ ...s, isFile: s.isFile() }));
   if (!isFile) throw new Error('carries no binary');

@@ -1,6 +1,6 @@
 /** Checks of an output path that must fail before heavy work. */
 import type { Stats } from 'node:fs';
-import { open, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { open, readdir, readlink, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError, MediaError } from '../errors.ts';
 import { partialPath } from '../files/partial-name.ts';
@@ -43,7 +43,8 @@ export async function prepareOutput(outputPath: string, options: PrepareOutputOp
   const { place } = outputFormatOf(outputPath);
   // Standard output has no name, and nothing there is replaced.
   if (place === 'stream') return outputPath;
-  const target = resolveOutput('', outputPath);
+  const named = resolveOutput('', outputPath);
+  const target = place === 'file' ? await followLinks(named) : named;
   const refuse = (expected: string, got: string, cause?: unknown) =>
     new MediaError(`Cannot write ${outputPath}: expected ${expected}, got ${got}`, outputPath, { cause });
   const taken = () =>
@@ -89,6 +90,18 @@ export async function prepareOutput(outputPath: string, options: PrepareOutputOp
     await rm(trial, { force: true }).catch(() => {});
   }
   return target;
+}
+
+/** Links lead on where the video goes, also to where nothing is yet: a rename would put the video in the link's place. */
+async function followLinks(file: string): Promise<string> {
+  let target = file;
+  // As many as Linux follows; a circle is left to the check that finds it.
+  for (let links = 0; links < 40; links++) {
+    const next = await readlink(target).catch(() => undefined);
+    if (next === undefined) return target;
+    target = path.resolve(path.dirname(target), next);
+  }
+  return file;
 }
 
 /** A folder that an output may replace is empty, or holds numbered PNGs alone: nothing else is ever removed. */

@@ -1,10 +1,10 @@
 /** Opens and checks the inputs of a job: options, bundle, ffmpeg, portrait, sound. */
-import os from 'node:os';
 import path from 'node:path';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import { checkLora } from '../bundles/lora-part.ts';
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
+import { userHome } from '../files/user-home.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
@@ -67,7 +67,7 @@ function checkLoras(
 
 /** The folder of the user's bundles, as the environment says. */
 export function defaultBundleStore(): string {
-  return bundleStoreFolder({ env: process.env, platform: process.platform, home: os.homedir() });
+  return bundleStoreFolder({ env: process.env, platform: process.platform, home: userHome() });
 }
 
 /** The ffmpeg that is named, or the one that is found. */
@@ -77,7 +77,7 @@ export function findFfmpeg(ffmpegPath: string | undefined): Promise<FfmpegInfo> 
 
 /** The folder of this program's caches, as the environment says. */
 export function defaultCacheFolder(): string {
-  return path.join(cacheFolder(process.env, process.platform, os.homedir()), 'weights');
+  return path.join(cacheFolder(process.env, process.platform, userHome()), 'weights');
 }
 
 /** A job with its inputs in memory. */

@@ -13,6 +13,7 @@ import {
 import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { turnImage } from '../image/turn-image.ts';
 import { cutOut } from './background.ts';
 import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
@@ -93,6 +94,57 @@ async function findFace(
   }
 }
 
+/** Quarter turns that are tried where no face is seen, likeliest first. */
+const TURNS = [1, 3, 2] as const;
+
+/** The face, and the picture that it is upright in: a file does not always say how the camera was held. */
+async function findUprightFace(
+  original: RgbImage,
+  options: OpenPortraitOptions,
+): Promise<{ readonly framed: Framed; readonly upright: RgbImage }> {
+  const { path, face: choice, onNotice, signal } = options;
+  const attempt = async (image: RgbImage) => {
+    const notices: string[] = [];
+    const framed = await findFace(image, { ...options, onNotice: (message) => notices.push(message) });
+    const tell = () => {
+      for (const message of notices) onNotice(message);
+    };
+    return { framed, upright: image, turn: quartersOf(framed.face.landmarks), tell };
+  };
+  const seen = await attempt(original).catch((error: unknown) => {
+    if (!(error instanceof FaceError) || error.problem !== 'no-face') throw error;
+    return error;
+  });
+  // A place is one of the picture as the file has it.
+  if (choice === undefined && (seen instanceof FaceError || seen.turn !== 0)) {
+    const fitted = fitForVideo(original, () => {});
+    for (const quarters of seen instanceof FaceError ? TURNS : [seen.turn as 1 | 2 | 3]) {
+      signal?.throwIfAborted();
+      const turned = await attempt(turnImage(fitted, quarters)).catch(() => undefined);
+      if (turned === undefined || turned.turn !== 0) continue;
+      onNotice(
+        `${path} shows an upright face when it is turned by ${quarters * 90}° clockwise, and is animated so: the file does not say how the camera was held`,
+      );
+      turned.tell();
+      return turned;
+    }
+  }
+  if (seen instanceof FaceError) throw seen;
+  seen.tell();
+  return seen;
+}
+
+/** Outer corners of the person's right and left eye, in MediaPipe's mesh. */
+const [RIGHT_EYE, LEFT_EYE] = [33, 263] as const;
+
+/** By how many quarters a picture has to be turned clockwise for the eyes to stand beside each other. */
+function quartersOf(landmarks: Float64Array): 0 | 1 | 2 | 3 {
+  const dx = landmarks[3 * LEFT_EYE]! - landmarks[3 * RIGHT_EYE]!;
+  const dy = landmarks[3 * LEFT_EYE + 1]! - landmarks[3 * RIGHT_EYE + 1]!;
+  if (Math.abs(dx) >= Math.abs(dy)) return dx >= 0 ? 0 : 2;
+  return dy > 0 ? 3 : 1;
+}
+
 /** The list of faces in pixels of the file's picture. */
 function inPixelsOf(face: ChosenFace, scale: number): ChosenFace {
   if (scale === 1) return face;
@@ -155,12 +207,12 @@ export async function openPortrait(options: OpenPortraitOptions): Promise<SceneP
   const { path, resolution, framing, view, shape, background, matter, finder, onNotice, signal } = options;
   const original = await loadImage(path, { onNotice });
   signal?.throwIfAborted();
-  const found = await findFace(original, options);
+  const { framed: found, upright } = await findUprightFace(original, options);
   const { face: refined, eyesClosed } = await refineFace(found.image, found.face, finder);
   if (eyesClosed) {
     onNotice(`the eyes in ${path} are closed, and stay so; take a picture with open eyes for eyes that look`);
   }
-  const { image, face } = reshape({ ...found, face: refined }, original, shape);
+  const { image, face } = reshape({ ...found, face: refined }, upright, shape);
   options.onFaces?.(face.faces);
   if (view.type !== 'warp') {
     if (background !== undefined) {

@@ -16,7 +16,7 @@ import type { ClipOptions } from '../../src/pipeline/prepare-clip.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { integersAreFaster } from '../../src/runtime/integer-instructions.ts';
 import { SMALL_RESOLUTION, writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
-import { chirps, encodeWav, temporaryDirectory } from '../helpers/media.ts';
+import { chirps, encodeWav, makeMedia, temporaryDirectory } from '../helpers/media.ts';
 import { ROOT } from '../helpers/run-program.ts';
 
 const SAMPLE_RATE = 16_000;
@@ -38,7 +38,11 @@ after(() => studio.dispose());
 
 async function render(name: string, options: Partial<ClipOptions>) {
   const output = path.join(folder, `${name}.mp4`);
-  const clip = await studio.prepare({ portrait: PORTRAIT, audio, output, bundle, ...options });
+  const clip = await studio.prepare({
+    ...(options.source === undefined && { portrait: PORTRAIT }),
+    ...(options.driving === undefined && { audio }),
+    ...{ output, bundle, ...options },
+  } as ClipOptions);
   try {
     const result = await studio.render(clip);
     const frames: Uint8Array[] = [];
@@ -127,6 +131,35 @@ test('with little memory, one network at a time and weights in half precision sh
     const noise = meanDifference(other.frames[i]!, plain.frames[i]!);
     assert.ok(difference < noise / 8, `${i}: ${difference} of ${noise}`);
   }
+});
+
+test('a film drives the portrait, and gets another voice', { timeout: 240_000 }, async () => {
+  const film = makeMedia(
+    ffmpeg,
+    path.join(folder, 'film.mkv'),
+    ...['-loop', '1', '-framerate', '30', '-i', PORTRAIT, '-t', String(FRAMES / 30)],
+    ...['-vf', "scale=400:400,crop=360:360:x='8+2*n':y='16-n'", '-c:v', 'ffv1'],
+  );
+  for (const drivingMode of ['relative', 'absolute'] as const) {
+    const { result, frames } = await render(`driven-${drivingMode}`, {
+      ...{ driving: film, drivingMode, framing: 'crop', steps: 1 },
+    });
+    assert.equal(result.frames, FRAMES);
+    assert.equal(result.fps, 30);
+    assert.ok(meanDifference(frames[0]!, frames[9]!) > 0.5, 'frames differ');
+  }
+
+  const { result, frames } = await render('voiced', { source: film, steps: 1 });
+  assert.deepEqual([result.frames, result.width, result.height], [FRAMES, 360, 360]);
+  let frame = 0;
+  for await (const { data } of readFrames(film, { ffmpeg })) {
+    const upper = data.subarray(0, 360 * 100 * 3);
+    const kept = meanDifference(upper, frames[frame]!.subarray(0, upper.length));
+    assert.ok(kept < 3, `frame ${frame} differs by ${kept} above the face`);
+    assert.ok(meanDifference(data, frames[frame]!) > kept, 'the mouth is another');
+    frame++;
+  }
+  assert.equal(frame, FRAMES);
 });
 
 test('at another resolution, the same networks make a larger picture', async () => {

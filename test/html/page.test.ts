@@ -20,11 +20,11 @@ test('a page has its title, its rules after those of all pages, and a script onl
   );
 });
 
-test("a table's first column names its rows", () => {
+test("a table's first column names its rows, and each cell its column", () => {
   assert.equal(
-    tableMarkup(['', 'a'], [['<i>x</i>', '1']]),
-    '<div class="scroll"><table><thead><tr><th scope="col"></th><th scope="col">a</th></tr></thead>' +
-      '<tbody><tr><th scope="row"><i>x</i></th><td>1</td></tr></tbody></table></div>',
+    tableMarkup(['', 'a <small>"b"</small>'], [['<i>x</i>', '1']]),
+    '<div class="scroll"><table class="figures"><thead><tr><th scope="col"></th><th scope="col">a <small>"b"</small></th></tr></thead>' +
+      '<tbody><tr><th scope="row" data-label=""><i>x</i></th><td data-label="a &quot;b&quot;">1</td></tr></tbody></table></div>',
   );
 });
 

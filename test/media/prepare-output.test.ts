@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { prepareOutput } from '../../src/media/prepare-output.ts';
@@ -60,4 +60,20 @@ test('a folder that cannot be written is refused, also for root', {
     code: 'MEDIA',
     message: /expected a folder that can be written/,
   });
+});
+
+test('links stay, and lead to where the video will be, also where nothing is yet', async () => {
+  const disk = path.join(directory, 'disk');
+  mkdirSync(disk);
+  const link = path.join(directory, 'linked.mp4');
+  symlinkSync('disk/talk.mp4', link);
+  symlinkSync(link, path.join(directory, 'twice.mp4'));
+  for (const name of ['linked.mp4', 'twice.mp4']) {
+    assert.equal(await prepareOutput(path.join(directory, name)), path.join(disk, 'talk.mp4'));
+  }
+  symlinkSync('nowhere/talk.mp4', path.join(directory, 'lost.mp4'));
+  await assert.rejects(
+    prepareOutput(path.join(directory, 'lost.mp4')),
+    /expected a folder that exists, got .*nowhere/,
+  );
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { readAhead } from '../../src/pipeline/read-ahead.ts';
+import { readAhead, readWhole } from '../../src/pipeline/read-ahead.ts';
 
 const LIMIT = { timeout: 10_000 };
 
@@ -89,4 +89,20 @@ test('a reader that stops ends the source, which has ended when the reader has',
 
 test('a reader that came to the end abandons nothing', LIMIT, async () => {
   for await (const _ of readAhead(counted(3).source, { size: 2, onAbandoned: () => assert.fail() }));
+});
+
+test('what is read whole comes when the source has ended, in order', { timeout: 10_000 }, async () => {
+  const made: number[] = [];
+  async function* source() {
+    for (let item = 0; item < 3; item++) {
+      made.push(item);
+      yield { item };
+    }
+  }
+  const seen: number[] = [];
+  for await (const { item } of readWhole(source())) {
+    assert.deepEqual(made, [0, 1, 2]);
+    seen.push(item);
+  }
+  assert.deepEqual(seen, [0, 1, 2]);
 });
