@@ -4,7 +4,7 @@
 export const BASE_STYLE = `
 :root { color-scheme: light dark;
   --back: #fbfaf8; --card: #fff; --text: #1d1d1f; --faint: #6b6b70; --line: #dedcd7; --accent: #b4451f;
-  --good: #2f7d4f; --bad: #b3352b; --warning: #a86a10; }
+  --good: #2f7d4f; --bad: #b3352b; --warning: #8f590c; }
 @media (prefers-color-scheme: dark) { :root {
   --back: #151517; --card: #1f1f23; --text: #ececee; --faint: #9a9aa2; --line: #36363c; --accent: #ef8354;
   --good: #6cc08b; --bad: #ef7a70; --warning: #e3b05c; } }

@@ -6,6 +6,8 @@ import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
 export interface RenderRequest {
   readonly options: AnimateOptions;
   readonly checkpoints: ClipCheckpoints;
+  /** File that gets a video which can be played while the clip is rendered. */
+  readonly livePath?: string | undefined;
   /** Called with the complete video before it gets its name. */
   readonly beforePublish: (partial: string) => Promise<void>;
 }

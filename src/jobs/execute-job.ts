@@ -170,6 +170,7 @@ async function prepareUnlessDone(
   const published: { clip?: RecordedClip } = {};
   const render = await renderer.prepare({
     options: { ...job.options, overwrite: found.kind !== 'missing', signal, onProgress: timed },
+    livePath: job.livePath,
     checkpoints: countingFrames(store, surroundings.onResume),
     beforePublish: async (partial) => {
       await surroundings.confirm?.();

@@ -49,6 +49,8 @@ export interface BatchJob {
   readonly attempts: number;
   /** Seconds. */
   readonly timeout?: number;
+  /** File that gets a video which can be played while the clip is rendered. */
+  readonly livePath?: string;
 }
 
 /** A manifest that was checked. */

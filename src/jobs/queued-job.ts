@@ -23,6 +23,8 @@ export interface QueuedJob {
   /** Those of the clip, without the machine's and the output. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly timeout?: number;
+  /** Of the video that can be played meanwhile. */
+  readonly livePath?: string;
   readonly attempts: number;
 }
 
@@ -59,6 +61,7 @@ export function packJob(job: BatchJob, key: string, root: string, stateFolder: s
     options,
     attempts: job.attempts,
     ...(job.timeout !== undefined && { timeout: job.timeout }),
+    ...(job.livePath !== undefined && { livePath: toShared(root, job.livePath) }),
   };
 }
 
@@ -86,6 +89,7 @@ export function unpackJob(
       priority: 0,
       attempts: queued.attempts,
       ...(queued.timeout !== undefined && { timeout: queued.timeout }),
+      ...(queued.livePath !== undefined && { livePath: local(queued.livePath) }),
     },
     stateFolder: local(queued.stateFolder),
   };

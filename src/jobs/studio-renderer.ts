@@ -8,7 +8,7 @@ export function studioRenderer(options: StudioOptions): ClipRenderer {
   const studio = new Studio(options);
   return {
     examine: (clipOptions) => studio.examine(clipOptions),
-    async prepare({ options: clipOptions, checkpoints, beforePublish }) {
+    async prepare({ options: clipOptions, checkpoints, beforePublish, livePath }) {
       const clip = await studio.prepare(clipOptions, networksOf);
       const { frames, fps } = clip.job;
       const { width, height } = clip.scene;
@@ -17,7 +17,7 @@ export function studioRenderer(options: StudioOptions): ClipRenderer {
         fps,
         width,
         height,
-        render: () => studio.render(clip, { checkpoints, beforePublish }),
+        render: () => studio.render(clip, { checkpoints, beforePublish, livePath }),
         dispose: () => clip.dispose(),
       };
     },

@@ -40,6 +40,8 @@ export interface VideoWriterOptions {
   readonly stream?: Writable | undefined;
   /** Whether frames have four bytes a pixel, the last of them how opaque it is. @defaultValue false */
   readonly transparent?: boolean;
+  /** Whether it is watched while it is made; for a `stream`. @defaultValue false */
+  readonly live?: boolean;
   /** Pixels, even, 16 to 8192. */
   readonly width: number;
   /** Pixels, even, 16 to 8192. */
@@ -101,13 +103,21 @@ export class VideoWriter {
   readonly #delivered: Promise<void>;
 
   private constructor(options: VideoWriterOptions, format: OutputFormat, partial: string | undefined) {
-    const { ffmpeg, outputPath, crf = DEFAULT_CRF, transparent = false, metadata = {}, stream } = options;
+    const {
+      ffmpeg,
+      outputPath,
+      crf = DEFAULT_CRF,
+      transparent = false,
+      metadata = {},
+      stream,
+      live = false,
+    } = options;
     this.#options = options;
     this.#format = format;
     this.#partial = partial;
     const pixels = rawPixelsOf(outputPath, ffmpeg, transparent);
     if (pixels === 'yuv420p') this.#packer = new Yuv420Packer(options.width, options.height);
-    const request = { ...options, crf, transparent, pixels, metadata, target: partial ?? outputPath };
+    const request = { ...options, crf, transparent, pixels, metadata, live, target: partial ?? outputPath };
     this.#run = runFfmpeg(ffmpeg.path, encodeSpec(request), {
       purpose: `write video ${outputPath}`,
       niceness: ENCODER_NICENESS,

@@ -1,4 +1,5 @@
 /** From pictures to the video, which gets its name when it is complete. */
+import { LiveWriter } from '../media/live-writer.ts';
 import { VideoWriter } from '../media/video-writer.ts';
 import { isTransparent } from '../scene/background.ts';
 import type { Scene } from '../scene/scene.ts';
@@ -39,9 +40,26 @@ export function openVideo(
   });
 }
 
+/** Opens the video of a clip that can be seen while the rest is made, if there can be one; the caller's to dispose of. */
+export async function openLive(
+  { options, ffmpeg, sound, fps, frames }: Job,
+  { width, height }: Pick<Scene, 'width' | 'height'>,
+  path: string,
+): Promise<LiveWriter | undefined> {
+  if (isTransparent(options)) return undefined; // no such video can be watched in pieces
+  return LiveWriter.open({
+    ...{ ffmpeg, path, width, height, fps, frames },
+    sound,
+    signal: options.signal,
+    onNotice: (message) => options.onProgress?.({ type: 'notice', message }),
+  });
+}
+
 /** Options of {@link encodeFrames}. */
 interface EncodeFramesOptions {
   readonly video: Pick<VideoWriter, 'write'>;
+  /** Gets every frame as well. */
+  readonly live?: Pick<LiveWriter, 'write'> | undefined;
   readonly watch: Stopwatch;
   readonly progress: Pick<ClipProgress, 'frameDone'>;
 }
@@ -53,10 +71,10 @@ interface EncodeFramesOptions {
  */
 export async function encodeFrames(
   frames: AsyncIterable<ComposedFrame>,
-  { video, watch, progress }: EncodeFramesOptions,
+  { video, live, watch, progress }: EncodeFramesOptions,
 ): Promise<void> {
   for await (const { picture } of frames) {
-    await watch.time('encode', () => video.write(picture));
+    await watch.time('encode', () => Promise.all([video.write(picture), live?.write(picture)]));
     progress.frameDone();
   }
 }

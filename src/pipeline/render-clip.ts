@@ -12,7 +12,7 @@ import type { ClipScheduler } from './clip-scheduler.ts';
 import { composeFrames } from './compose-frames.ts';
 import { decodeFrames } from './decode-frames.ts';
 import { denoiseFrames, denoiserOf } from './denoise-frames.ts';
-import { encodeFrames, openVideo } from './encode-frames.ts';
+import { encodeFrames, openLive, openVideo } from './encode-frames.ts';
 import { Holdings } from './holdings.ts';
 import { checkMemory, memorySizeOf } from './job-memory.ts';
 import { networksOf } from './job-networks.ts';
@@ -30,6 +30,8 @@ export interface RenderHooks {
   readonly checkpoints?: ClipCheckpoints | undefined;
   /** Called with the complete video before it gets its name. */
   readonly beforePublish?: ((partial: string) => Promise<void>) | undefined;
+  /** File that gets a video which can be played while the clip is rendered; the caller's to remove. */
+  readonly livePath?: string | undefined;
   /** Loads other networks than the studio's, with the same shapes. */
   readonly loadNetworks?: (() => Promise<NetworksLease>) | undefined;
 }
@@ -52,7 +54,7 @@ export interface RenderResources {
 export async function renderClip(
   { job, scene, watch }: PreparedClip,
   studio: RenderResources,
-  { checkpoints, beforePublish, loadNetworks }: RenderHooks = {},
+  { checkpoints, beforePublish, livePath, loadNetworks }: RenderHooks = {},
 ): Promise<AnimateResult> {
   const { signal } = job.options;
   const progress = ClipProgress.of(job);
@@ -67,6 +69,8 @@ export async function renderClip(
     progress.stage('load');
     const opened = monotonicNow();
     const video = held.hold(await openVideo(job, scene, beforePublish), (it) => it.dispose());
+    const live = livePath && (await openLive(job, scene, livePath));
+    if (live) held.hold(live, (it) => it.dispose());
 
     // 2. Load the networks, or share those that are loaded.
     const choice = networksOf(job);
@@ -115,8 +119,9 @@ export async function renderClip(
     const composed = composeFrames(readAhead(decoded, batch), { scene, watch, signal });
 
     // 7. Encode them, and give the video its name.
-    await encodeFrames(composed, { video, watch, progress });
+    await encodeFrames(composed, { video, live: live || undefined, watch, progress });
     progress.stage('finish');
+    if (live) await live.finish();
     await watch.time('encode', () => video.finish());
     studio.onStage?.({ name: 'ffmpeg', begin: opened, end: monotonicNow() });
     return describeResult(job, scene, device, watch.report());

@@ -6,7 +6,7 @@ import { JobFolder } from '../jobs/job-folder.ts';
 import type { JobObserver, JobOutcome, RunOptions } from '../jobs/job-runner.ts';
 import type { BatchJob } from '../jobs/manifest.ts';
 import { Clip } from './clip.ts';
-import { clipJob, forClient, type JobPlaces, videoOf } from './clip-job.ts';
+import { clipJob, forClient, type JobPlaces, liveOf, videoOf } from './clip-job.ts';
 import { clipFolder, readClipRecords, writeClipRecord } from './clip-record.ts';
 import type { ClipRequest } from './clip-request.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -274,6 +274,8 @@ export class ClipBoard {
 
   #ended(clip: Clip): void {
     clip.progress = undefined;
+    const live = liveOf(clipFolder(this.#parts.data.clips, clip.id));
+    void rm(live, { force: true }); // who watches it keeps it to its end
     this.#count();
     this.#parts.onEnded(clip);
   }

@@ -23,6 +23,11 @@ export function videoOf(folder: string): string {
   return path.join(folder, 'video.mp4');
 }
 
+/** The video of a clip that is being rendered. */
+export function liveOf(folder: string): string {
+  return path.join(folder, 'live.mp4');
+}
+
 /** Where a file of a request lies; undefined if it was removed meanwhile. */
 export function locateFile(id: string, uploads: UploadStore): string | undefined {
   const upload = uploads.get(id);
@@ -52,6 +57,7 @@ export function clipJob(id: string, index: number, request: ClipRequest, places:
   return {
     ...{ index, name: id, place: '', priority: 0, attempts: ATTEMPTS },
     options: clipOptions(request, places),
+    livePath: liveOf(places.folder),
   };
 }
 
@@ -68,11 +74,4 @@ export function forClient(
     if (file !== undefined) text = text.replaceAll(file, name);
   }
   return text.replaceAll(`${folder}${path.sep}`, '');
-}
-
-/** The field whose file an error is about. */
-export function fieldOfFile(file: string, request: ClipRequest, places: JobPlaces): string | undefined {
-  return Object.entries(clipOptions(request, places)).find(
-    ([key, value]) => key !== 'output' && value === file,
-  )?.[0];
 }

@@ -1,6 +1,7 @@
 /** From the fields of a request to the options of a clip: everything that is wrong is told at once, and no path is taken. */
 import { HEAD_MOTIONS } from '../pipeline/head-motions.ts';
 import {
+  type InputKey,
   isNumeric,
   isOption,
   JOB_OPTION_KEYS,
@@ -11,6 +12,7 @@ import {
 } from '../pipeline/options/clip-keys.ts';
 import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
+import { isBackgroundWord } from '../scene/background.ts';
 import { type FieldProblem, fieldError } from './problem.ts';
 import { type FormValues, ReceivedFile } from './receive-form.ts';
 import { findSample } from './samples.ts';
@@ -42,18 +44,24 @@ const SOUND: FileNeed = {
 const FILM: FileNeed = { expected: 'a film', accepts: ({ kind }) => kind === 'film' };
 const MOTION: FileNeed = { expected: 'a motion file', accepts: ({ kind }) => kind === 'motion' };
 const WEIGHTS: FileNeed = { expected: 'a safetensors file', accepts: ({ kind }) => kind === 'weights' };
-const NEEDS: Partial<Record<OptionKey, FileNeed>> = {
+const NEEDS: Readonly<Record<InputKey | 'loras' | 'background', FileNeed>> = {
   portrait: PICTURE,
   source: FILM,
   audio: SOUND,
+  soundtrack: SOUND,
   driving: FILM,
   motion: MOTION,
   headMotion: MOTION,
   loras: WEIGHTS,
+  background: PICTURE,
 };
 
+function needOf(key: OptionKey): FileNeed | undefined {
+  return (NEEDS as Partial<Record<OptionKey, FileNeed>>)[key];
+}
+
 /** Options that files are given for. */
-export const FILE_KEYS: readonly OptionKey[] = keysWhere((_, key) => NEEDS[key] !== undefined);
+export const FILE_KEYS: readonly OptionKey[] = keysWhere((_, key) => needOf(key) !== undefined);
 
 /** A file that a clip is made of, by its id, with the client's name for it. */
 export interface FileReference {
@@ -100,7 +108,7 @@ class RequestReader {
   }
 
   read(form: FormValues): ClipRequest {
-    const options: Record<string, unknown> = {};
+    const given: [string, unknown][] = [];
     const extra: Record<string, string> = {};
     for (const [field, values] of form) {
       if ((EXTRA_FIELDS as readonly string[]).includes(field)) {
@@ -108,13 +116,14 @@ class RequestReader {
         if (text !== undefined) extra[field] = this.#readExtra(field, text) ?? '';
       } else if (isOption(field) && (CLIENT_KEYS as readonly string[]).includes(field)) {
         const value = this.#readOption(field, values);
-        if (value !== undefined) options[field] = value;
+        if (value !== undefined) given.push([field, value]);
       } else if (isOption(field)) {
         this.#refuse(field, 'expected an option of the clip, got one that the server sets itself');
       } else if (values.length > 0) {
-        options[field] = values[0]; // unknown: told with a suggestion by the check below
+        given.push([field, values[0]]); // unknown: told with a suggestion by the check below
       }
     }
+    const options = Object.fromEntries(given); // also of a name such as __proto__
     const told = new Set(this.#problems.map(({ field }) => field));
     for (const { option, message } of findInvalidOptions({ ...options, output: 'clip.mp4' })) {
       if (!told.has(option)) this.#problems.push({ field: option, detail: message });
@@ -166,9 +175,11 @@ class RequestReader {
 
   /** A name from a list; what may also be a file takes one. */
   #readName(key: OptionKey, value: unknown): unknown {
-    const names = key === 'bundle' ? this.#surroundings.bundles : HEAD_MOTIONS;
+    if (key === 'background' && typeof value === 'string' && isBackgroundWord(value)) return value;
+    const names =
+      key === 'bundle' ? this.#surroundings.bundles : key === 'background' ? ['a colour'] : HEAD_MOTIONS;
     if (typeof value === 'string' && (names as readonly string[]).includes(value)) return value;
-    if (NEEDS[key] !== undefined) return this.#readFile(key, value, ` or one of ${alternatives(names)}`);
+    if (needOf(key) !== undefined) return this.#readFile(key, value, ` or one of ${alternatives(names)}`);
     this.#refuse(key, `expected ${alternatives(names)}, got ${show(value)}`);
     return undefined;
   }
@@ -189,7 +200,7 @@ class RequestReader {
 
   /** @returns the id of a file that fits. */
   #readFile(key: OptionKey, value: unknown, otherwise = ''): string {
-    const { expected, accepts } = NEEDS[key]!;
+    const { expected, accepts } = needOf(key)!;
     const found = this.#find(value);
     if (found === undefined) {
       this.#refuse(

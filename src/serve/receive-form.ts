@@ -1,5 +1,6 @@
 /** Forms as they come over the wire: files are written while they arrive, everything has a limit. */
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { Busboy } from '@fastify/busboy';
 import { RequestError } from './problem.ts';
 import type { ServeLimits } from './serve-options.ts';
@@ -80,6 +81,7 @@ async function receiveMultipart(
     values.set(field, [...(values.get(field) ?? []), value]);
   };
   const receiving: Promise<void>[] = [];
+  const streams: Readable[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
       let stalled = setTimeout(() => {}, 0);
@@ -118,6 +120,7 @@ async function receiveMultipart(
         );
       wait();
       incoming.on('data', wait);
+      incoming.once('end', () => clearTimeout(stalled)); // what comes now is looking at the files
       incoming.once('aborted', cut).once('error', cut);
       incoming.once('close', () => incoming.complete || cut());
       parser.on('filesLimit', tooMany).on('fieldsLimit', tooMany).on('partsLimit', tooMany);
@@ -132,6 +135,8 @@ async function receiveMultipart(
         } else add(field, value);
       });
       parser.on('file', (field, stream, name) => {
+        streams.push(stream);
+        stream.on('error', () => {}); // who reads it is told, as soon as somebody does
         const received = uploads
           .receive(stream, name ?? '', field)
           .then((upload) => add(field, new ReceivedFile(upload)));
@@ -157,6 +162,8 @@ async function receiveMultipart(
   } catch (error) {
     incoming.unpipe(parser);
     parser.destroy();
+    // The parser leaves the files that it was reading open, and who reads them waiting.
+    for (const stream of streams) stream.destroy(error as Error);
     await Promise.allSettled(receiving);
     await discardFiles(values, uploads);
     throw error;

@@ -30,8 +30,8 @@ export interface ServerState {
   readonly planner: Planner;
   readonly listBundles: () => Promise<readonly StoredBundle[]>;
   readonly onEvent: (event: ServeEvent) => void;
-  /** Whether it takes no more work. */
-  isStopping: boolean;
+  /** Aborts when it takes no more work. */
+  readonly stopping: AbortController;
 }
 
 /** What Hono's contexts have here. */

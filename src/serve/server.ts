@@ -18,6 +18,7 @@ import { Metrics } from './metrics.ts';
 import { asRequestError, problemResponse, RequestError } from './problem.ts';
 import { Quota } from './quota.ts';
 import { addClipRoutes } from './routes/clip-routes.ts';
+import { addPageRoutes } from './routes/page-routes.ts';
 import { addSystemRoutes } from './routes/system-routes.ts';
 import { addUploadRoutes } from './routes/upload-routes.ts';
 import {
@@ -118,7 +119,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     quota.watch({ uploads, board });
     await quota.settle();
     const state: ServerState = {
-      ...{ options, limits, data, uploads, board, quota, metrics, onEvent, isStopping: false },
+      ...{ options, limits, data, uploads, board, quota, metrics, onEvent, stopping: new AbortController() },
       ...{ version: parts.version, planner: parts.planner, listBundles: parts.listBundles },
     };
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts ?? [] });
@@ -129,7 +130,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     engine.start();
     let stopping: Promise<void> | undefined;
     const stop = async (now: AbortSignal): Promise<void> => {
-      state.isStopping = true;
+      state.stopping.abort(new Error('the server stops'));
       onEvent({ type: 'draining', seconds: graceSeconds });
       await board.stop(graceSeconds, now);
       over.abort(new Error('the server stops'));
@@ -152,7 +153,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
   }
 }
 
-const PUBLIC_PATHS = new Set(['/healthz', '/readyz']);
+const PUBLIC_PATHS = new Set(['/', '/healthz', '/readyz']);
 
 /** What is said with every answer. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -192,9 +193,11 @@ export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
   });
   app.use(async (context, next) => {
     guard.checkOrigin(context.req.raw, context.env.incoming.headers.host);
-    if (!PUBLIC_PATHS.has(context.req.path)) guard.checkToken(context.req.raw);
+    const { path } = context.req;
+    if (!PUBLIC_PATHS.has(path) && !path.startsWith('/page/')) guard.checkToken(context.req.raw);
     await next();
   });
+  addPageRoutes(app, guard);
   addSystemRoutes(app, state);
   addUploadRoutes(app, state);
   addClipRoutes(app, state);

@@ -1,5 +1,9 @@
 /** What some tests need and not every machine has: why they are skipped here, with the command that changes it. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** Where Debian's package has it. */
+export const CHROMIUM = '/usr/bin/chromium';
 
 /** @see https://docs.python.org/3/using/windows.html */
 export const PYTHON = process.platform === 'win32' ? 'python' : 'python3';
@@ -36,3 +40,11 @@ export const noTorch: string | false =
   spawnSync(PYTHON, ['-c', 'import torch, numpy'], { stdio: 'ignore' }).status === 0
     ? false
     : `needs PyTorch and numpy: ${PYTHON} -m pip install torch==2.13.0 numpy`;
+
+/** Why tests of the page cannot run here, or false. */
+export const noChromium: string | false = skipUnless(
+  // The integration's machines of other systems go without.
+  (process.platform !== 'linux' && Boolean(process.env.CI)) || existsSync(CHROMIUM),
+  'Chromium',
+  'sudo apt-get install chromium',
+);

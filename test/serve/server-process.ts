@@ -26,6 +26,8 @@ export async function jsonOf(response: Response): Promise<Json> {
 export type StubOptions = Partial<ServeOptions> & {
   /** How long an evaluation of the denoiser takes; a clip has 30. @defaultValue 1 */
   readonly stepMs?: number;
+  /** Clips are drawn, as videos of so many frames, each of which takes `stepMs`. */
+  readonly frames?: number;
 };
 
 /** A folder that goes when the tests have ended. */

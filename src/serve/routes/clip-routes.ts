@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { Context, Hono } from 'hono';
 import type { Clip } from '../clip.ts';
-import { videoOf } from '../clip-job.ts';
+import { liveOf, videoOf } from '../clip-job.ts';
 import { clipFolder } from '../clip-record.ts';
 import { type ClipRequest, readClipRequest } from '../clip-request.ts';
 import { eventFeed } from '../event-feed.ts';
 import { isId } from '../ids.ts';
+import { liveFeed } from '../live-feed.ts';
 import { previewOf } from '../preview.ts';
 import { RequestError } from '../problem.ts';
 import { discardFiles, type FormValues, ReceivedFile, receiveForm } from '../receive-form.ts';
@@ -145,6 +146,14 @@ export function addClipRoutes(app: Hono<ServeEnv>, state: ServerState): void {
     });
   });
 
+  app.get('/v1/clips/:id/live', async (context) => {
+    const clip = find(context);
+    if (clip.state === 'succeeded') return context.redirect(`/v1/clips/${clip.id}/video`, 303);
+    const folder = clipFolder(data.clips, clip.id);
+    if (context.req.method === 'HEAD') return context.body(null, 200, { 'content-type': 'video/mp4' });
+    return liveFeed(clip, liveOf(folder), AbortSignal.any([context.req.raw.signal, state.stopping.signal]));
+  });
+
   app.get('/v1/clips/:id/preview.jpg', async (context) => {
     const clip = find(context);
     const preview = await previewOf(clip, state);
@@ -164,7 +173,7 @@ export async function receiveRequest(
   state: ServerState,
 ): Promise<{ readonly form: FormValues; readonly request: ClipRequest }> {
   const { uploads, limits, metrics } = state;
-  if (state.isStopping) {
+  if (state.stopping.signal.aborted) {
     throw new RequestError('stopping', 'Cannot take more: the server stops', {
       headers: { 'retry-after': '10' },
     });

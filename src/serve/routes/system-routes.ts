@@ -16,7 +16,9 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
   app.get('/healthz', (context) => context.json({ status: 'ok', version: state.version }));
 
   app.get('/readyz', (context) =>
-    state.isStopping ? context.json({ status: 'stopping' }, 503) : context.json({ status: 'ready' }),
+    state.stopping.signal.aborted
+      ? context.json({ status: 'stopping' }, 503)
+      : context.json({ status: 'ready' }),
   );
 
   app.get('/metrics', (context) => {

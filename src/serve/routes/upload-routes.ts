@@ -25,7 +25,7 @@ export function addUploadRoutes(app: Hono<ServeEnv>, state: ServerState): void {
   };
 
   app.post('/v1/uploads', async (context) => {
-    if (state.isStopping) {
+    if (state.stopping.signal.aborted) {
       throw new RequestError('stopping', 'Cannot take more: the server stops', {
         headers: { 'retry-after': '10' },
       });

@@ -1,0 +1,110 @@
+/** Fields for the options, made of what the server says of them: an option that is added there is here, too. */
+import { make } from './dom.js';
+
+/** Words for people, where a name would not say enough. */
+const LABELS = {
+  driving: 'Film that moves the portrait',
+  source: 'Film that gets another voice (in place of a portrait)',
+  motion: 'Motion file',
+  headMotion: 'Head motion',
+  soundtrack: 'Sound that is heard in place of the speech',
+  loras: 'LoRAs',
+  fps: 'Frames a second',
+  crf: 'Quality of the video',
+  still: 'Keep the head still',
+  mouthScale: 'Mouth',
+  expressionScale: 'Expression',
+  headPoseScale: 'Head',
+  blinkScale: 'Blinks',
+  idle: 'Idle clip, seconds',
+};
+/** What most people want to see first. */
+const FIRST = ['style', 'emotion', 'preset', 'framing', 'still', 'seed'];
+const FILMS = ['driving', 'source', 'motion', 'headMotion', 'drivingParts', 'drivingMode', 'drivingGaps', 'drivingFace'];
+const TEMPLATES = ['calm', 'natural', 'lively'];
+const ASKED_ELSEWHERE = ['portrait', 'audio'];
+
+const words = (name) =>
+  LABELS[name] ?? name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/^./, (first) => first.toUpperCase());
+
+/**
+ * @param options - as the server lists them.
+ * @param onFile - called with the option's name and the chosen file, or undefined.
+ * @param onChange - called when a value has changed.
+ */
+export function optionFields(options, { films, more, onFile, onChange }) {
+  const inputs = new Map();
+  const sorted = [...options].sort((a, b) => {
+    const [i, j] = [FIRST.indexOf(a.name), FIRST.indexOf(b.name)];
+    return (i < 0 ? FIRST.length : i) - (j < 0 ? FIRST.length : j);
+  });
+  for (const option of sorted) {
+    if (ASKED_ELSEWHERE.includes(option.name)) continue;
+    const id = `option-${option.name}`;
+    const field = make('div', { 'data-field': option.name });
+    const hint = make('p', { className: 'hint', id: `${id}-hint` }, hintOf(option));
+    const input = inputOf(option, id, onFile);
+    input.setAttribute('aria-describedby', hint.id);
+    input.addEventListener('change', onChange);
+    if (input.type === 'checkbox') field.append(make('label', { for: id }, input, ` ${words(option.name)}`), hint);
+    else field.append(make('label', { for: id }, words(option.name)), hint, input);
+    field.append(make('p', { className: 'problem', role: 'alert', hidden: true }));
+    (FILMS.includes(option.name) ? films : more).append(field);
+    if (!option.file || option.name === 'headMotion') inputs.set(option.name, { input, option });
+  }
+  return {
+    /** The options that were changed. */
+    values: () => {
+      const values = {};
+      for (const [name, { input, option }] of inputs) {
+        if (input.type === 'checkbox') {
+          if (input.checked !== (option.default === true)) values[name] = input.checked;
+        } else if (input.value !== '') {
+          values[name] = input.type === 'number' ? Number(input.value) : input.value;
+        }
+      }
+      return values;
+    },
+    /** Puts the options of an earlier clip in. */
+    fill: (values) => {
+      for (const [name, { input, option }] of inputs) {
+        const value = values[name];
+        if (input.type === 'checkbox') input.checked = value ?? option.default === true;
+        else input.value = value === undefined || typeof value === 'object' ? '' : String(value);
+      }
+    },
+  };
+}
+
+function hintOf({ description, default: standard, otherwise }) {
+  if (standard !== undefined && typeof standard !== 'boolean') return `${description} Usually ${standard}.`;
+  return otherwise === undefined ? description : `${description} Usually ${otherwise}.`;
+}
+
+function inputOf({ name, schema, file, default: standard }, id, onFile) {
+  if (name === 'headMotion') return choice(id, TEMPLATES, 'of the speech');
+  if (file) {
+    const input = make('input', { type: 'file', id, multiple: false });
+    input.addEventListener('change', () => onFile(name, input.files[0]));
+    return input;
+  }
+  if (schema.enum) return choice(id, schema.enum, standard === undefined ? 'as it suits' : String(standard), standard);
+  if (schema.type === 'boolean') return make('input', { type: 'checkbox', id, checked: standard === true });
+  if (schema.type === 'number' || schema.type === 'integer') {
+    const input = make('input', { type: 'number', id, inputMode: 'decimal', placeholder: standard ?? '' });
+    if (schema.minimum !== undefined) input.min = schema.minimum;
+    if (schema.maximum !== undefined && schema.maximum < 1e9) input.max = schema.maximum;
+    input.step = schema.type === 'integer' ? 1 : 'any';
+    return input;
+  }
+  return make('input', { type: 'text', id, autocomplete: 'off', placeholder: standard ?? '' });
+}
+
+function choice(id, names, usual, standard) {
+  return make(
+    'select',
+    { id },
+    make('option', { value: '' }, `${usual} (usual)`),
+    ...names.filter((name) => name !== standard).map((name) => make('option', { value: name }, name)),
+  );
+}

@@ -1,0 +1,267 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/** The page in Chromium, against a server whose clips are drawn. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { CHROMIUM, noChromium } from '../helpers/requirements.ts';
+import { jsonOf, PORTRAIT, ServerProcess, SPEECH, temporaryFolder } from './server-process.ts';
+
+/** Where pictures of the page go, for who wants to look at them. */
+const SHOTS = process.env.PAGE_SHOTS;
+
+const server = noChromium
+  ? undefined!
+  : await ServerProcess.start(temporaryFolder(), { frames: 75, stepMs: 40 });
+let browser: Browser;
+before(async () => {
+  if (noChromium) return;
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+  });
+});
+after(() => browser?.close());
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
+
+async function openPage(options: BrowserContextOptions = {}): Promise<{ page: Page; problems: string[] }> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(120_000);
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => {
+    // What a look at an incomplete order is answered with is no mistake of the page.
+    if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) problems.push(message.text());
+  });
+  await page.goto(server.url);
+  await page.locator('#portrait-samples button').first().waitFor();
+  return { page, problems };
+}
+
+async function shoot(page: Page, name: string): Promise<void> {
+  if (SHOTS === undefined) return;
+  mkdirSync(SHOTS, { recursive: true });
+  await page.screenshot({ path: path.join(SHOTS, `${name}.png`), fullPage: true });
+}
+
+const stateOf = (page: Page, state: string) => page.locator(`.clip[data-state="${state}"]`);
+
+test('a clip is ordered, watched while it is rendered, and done', { skip: noChromium }, async () => {
+  const { page, problems } = await openPage();
+  await page.setInputFiles('#portrait-file', PORTRAIT);
+  await page.setInputFiles('#audio-file', SPEECH);
+  await page.getByText('about 7 s').waitFor();
+  assert.ok(await page.locator('#face').isVisible());
+  assert.equal(await page.locator('#notes li').first().textContent(), 'ada.jpg is larger than needed');
+  await shoot(page, 'chosen');
+  await page.click('#render');
+  const live = page.locator('.clip video[data-kind="live"]').first();
+  await live.waitFor();
+  // Plays before the clip has ended.
+  const at = await page.waitForFunction(() => {
+    const video = document.querySelector<HTMLVideoElement>('video[data-kind="live"]');
+    const card = document.querySelector<HTMLElement>('.clip');
+    return video && video.currentTime > 0.2 && card?.dataset.state === 'processing' ? video.currentTime : 0;
+  });
+  assert.ok((await at.jsonValue())! > 0.2);
+  await shoot(page, 'live');
+  await stateOf(page, 'succeeded').first().waitFor();
+  const video = page.locator('.clip video[data-kind="video"]').first();
+  await page.waitForFunction(
+    () => (document.querySelector('video[data-kind="video"]') as HTMLVideoElement)?.duration > 2.9,
+  );
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: /^Download/ }).click(),
+  ]);
+  assert.equal(download.suggestedFilename(), 'ada · short.mp4');
+  const saved = readFileSync(await download.path());
+  const { clips } = await server.json('/v1/clips');
+  assert.equal(saved.length, clips[0].result.bytes);
+  assert.ok(await video.isVisible());
+  await shoot(page, 'done');
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test('a clip goes on when the page is loaded again, and can be cancelled', { skip: noChromium }, async () => {
+  const { page, problems } = await openPage();
+  await page.locator('#portrait-samples button').nth(1).click();
+  await page.click('#audio-sample');
+  await page.click('#render');
+  const running = page.locator('.clip[data-state="processing"]');
+  await running.waitFor();
+  const id = await running.getAttribute('data-id');
+  await page.reload();
+  const again = page.locator(`.clip[data-id="${id}"]`);
+  await again.waitFor();
+  await again.getByRole('button', { name: /^Cancel/ }).click();
+  await page.locator(`.clip[data-id="${id}"][data-state="canceled"]`).waitFor();
+  assert.equal((await server.json(`/v1/clips/${id}`)).state, 'canceled');
+  await again.getByRole('button', { name: /^Again/ }).click();
+  assert.equal(await page.locator('#portrait-shown').getAttribute('alt'), 'ben.jpg');
+  await again.getByRole('button', { name: /^Remove/ }).click();
+  await again.waitFor({ state: 'detached' });
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test('the keyboard is enough', { skip: noChromium }, async () => {
+  const { page } = await openPage();
+  const press = async (name: RegExp | string, key = 'Enter') => {
+    // From the beginning: whatever is wanted can be reached by Tab.
+    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press('Tab');
+      const label = await page.evaluate(() => {
+        const element = document.activeElement as HTMLElement;
+        return element.getAttribute('aria-label') ?? element.textContent ?? '';
+      });
+      if (typeof name === 'string' ? label.trim() === name : name.test(label)) {
+        await page.keyboard.press(key);
+        return;
+      }
+    }
+    assert.fail(`Tab does not reach ${name}`);
+  };
+  await press('Sample portrait cleo');
+  await press('Sample speech');
+  await press('Options');
+  await page.locator('#option-style').waitFor();
+  const before = (await server.json('/v1/clips')).clips.length;
+  await press('Render');
+  await page.waitForFunction((count) => document.querySelectorAll('.clip').length > count, before);
+  await press(/^Cancel/, 'Space');
+  await stateOf(page, 'canceled').first().waitFor();
+  await page.context().close();
+});
+
+test('on a phone nothing is wider than the screen, and light and dark can be read', {
+  skip: noChromium,
+}, async () => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const { page } = await openPage({ ...PHONE, colorScheme });
+    await page.locator('#portrait-samples button').first().click();
+    await page.click('#audio-sample');
+    await page.getByText('about 7 s').waitFor();
+    await page.locator('#more summary').click();
+    const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.equal(wide, screen);
+    // Fingers need room: 24 px at least, WCAG 2.2, 2.5.8.
+    const small = await page.$$eval(
+      'button, .button, select, summary',
+      (all) =>
+        all
+          .map((each) => each.getBoundingClientRect())
+          .filter(({ height, width }) => width > 0 && height < 24).length,
+    );
+    assert.equal(small, 0);
+    assert.ok((await contrastOf(page)) >= 4.5, colorScheme);
+    await shoot(page, `phone-${colorScheme}`);
+    await page.context().close();
+  }
+  const { page } = await openPage({ colorScheme: 'dark' });
+  await shoot(page, 'desktop-dark');
+  await page.context().close();
+});
+
+test('takes are recorded with the microphone', { skip: noChromium }, async () => {
+  const { page, problems } = await openPage({ permissions: ['microphone'] });
+  for (const take of ['Take 1', 'Take 2']) {
+    await page.click('#record');
+    await page.getByRole('button', { name: 'Stop' }).waitFor();
+    await page.waitForTimeout(700);
+    await page.click('#record');
+    await page.getByRole('radio', { name: take }).waitFor();
+  }
+  await page.locator('#portrait-samples button').first().click();
+  await page.getByText('about 7 s').waitFor();
+  await shoot(page, 'takes');
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test('what is wrong is said beside its field', { skip: noChromium }, async () => {
+  const { page } = await openPage();
+  await page.setInputFiles('#portrait-file', {
+    name: 'notes.txt',
+    mimeType: 'image/png',
+    buffer: Buffer.from('no picture'),
+  });
+  await page.locator('[data-field="portrait"] .problem', { hasText: 'got a file of no such kind' }).waitFor();
+  await page.click('#render');
+  await page
+    .locator('[data-field="audio"] .problem, [data-field="portrait"] .problem', {
+      hasText: 'Cannot animate without',
+    })
+    .first()
+    .waitFor();
+  await shoot(page, 'wrong');
+  await page.context().close();
+});
+
+test('two results are shown side by side', { skip: noChromium }, async () => {
+  const ids = [];
+  for (const seed of [1, 2]) {
+    const response = await server.post('/v1/clips', {
+      portrait: 'sample:ada.jpg',
+      audio: 'sample:short.wav',
+      seed,
+    });
+    ids.push((await jsonOf(response)).id);
+  }
+  for (const id of ids) await server.until(id, 'succeeded');
+  const { page } = await openPage();
+  for (const id of ids)
+    await page
+      .locator(`[data-id="${id}"]`)
+      .getByRole('button', { name: /^Compare/ })
+      .click();
+  await page.click('#beside');
+  await page.click('#pair-play');
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll<HTMLVideoElement>('#pair video')].every((video) => video.currentTime > 0.1),
+  );
+  await shoot(page, 'pair');
+  await page.context().close();
+});
+
+test('a server with a token opens by its link, and says so without', { skip: noChromium }, async () => {
+  const locked = await ServerProcess.start(temporaryFolder(), { token: 'a token of this test' });
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(locked.url);
+  await page.locator('#locked').waitFor();
+  assert.ok(await page.locator('#order').isHidden());
+  await page.fill('#token', 'a token of this test');
+  await page.keyboard.press('Enter');
+  await page.locator('#portrait-samples button').first().waitFor();
+  assert.equal(page.url(), `${locked.url}/`);
+  await context.close();
+  await locked.end('SIGKILL');
+});
+
+/** The least contrast between text and its background, of the colours that the page has. Source: WCAG 2.2, 1.4.3. */
+async function contrastOf(page: Page): Promise<number> {
+  const names = ['--text', '--faint', '--bad', '--warning', '--accent', '--back', '--card'];
+  const colours = await page.evaluate((all) => {
+    const style = getComputedStyle(document.documentElement);
+    return all.map((name) => style.getPropertyValue(name).trim());
+  }, names);
+  const luminances = colours.map((colour) => {
+    const digits = colour.length === 4 ? colour.replace(/[0-9a-f]/gi, '$&$&') : colour;
+    return [1, 3, 5]
+      .map((at) => Number.parseInt(digits.slice(at, at + 2), 16) / 255)
+      .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+      .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i]!, 0);
+  });
+  const backs = luminances.splice(-2);
+  const contrasts = luminances.flatMap((text) =>
+    backs.map((back) => (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05)),
+  );
+  return Math.min(...contrasts);
+}
