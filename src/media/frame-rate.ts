@@ -46,3 +46,8 @@ export function frameRateText(fps: number): string {
   const base = NTSC_BASES.find((each) => (each * 1000) / 1001 === fps);
   return base === undefined ? String(fps) : `${base * 1000}/1001`;
 }
+
+/** A rate as people read it, without rounding where it is whole: `25`, `29.97`, `23.976`. */
+export function frameRateLabel(fps: number): string {
+  return String(Number(fps.toFixed(3)));
+}
