@@ -7,6 +7,7 @@ import { type AnimateSwitches, addAnimateFlags, readAnimateFlags } from './anima
 import type { CliContext } from './context.ts';
 import { formatPlan, formatResult } from './format.ts';
 import { createProgressDisplay } from './progress-bar.ts';
+import { spoolPipe } from './spool-pipe.ts';
 import { untilStopped } from './stop-signals.ts';
 
 /** The command, ready to be added to the program. */
@@ -46,36 +47,42 @@ async function run(
   await untilStopped({ stderr, clear: () => display.close() }, async (signal) => {
     const pipeline = await context.loadPipeline();
     signal.throwIfAborted();
-    const job: AnimateOptions = {
-      ...options,
-      ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
-      signal,
-      onProgress: (event) => {
-        if (json) writeJson(event);
-        else if (!signal.aborted) display.update(event);
-      },
-    };
-    if (dryRun) {
-      const plan = await pipeline.planAnimation(job);
-      display.close();
-      if (json) writeJson({ type: 'plan', ...plan });
-      else stdout.write(formatPlan(plan));
-    } else if (resume) {
-      const done = await (await context.loadJobs()).animateResumable(job);
-      display.close();
-      if (done.reused) {
-        if (json) writeJson({ type: 'result', reused: true, output: done.output });
-        else stdout.write(`${done.output}\nwas complete already, of the same inputs and options\n`);
+    const spooled = options.audio === undefined ? undefined : await spoolPipe(options.audio, signal);
+    try {
+      const job: AnimateOptions = {
+        ...options,
+        ...(spooled && { audio: spooled.path }),
+        ...(env.FFMPEG_PATH && { ffmpegPath: env.FFMPEG_PATH }),
+        signal,
+        onProgress: (event) => {
+          if (json) writeJson(event);
+          else if (!signal.aborted) display.update(event);
+        },
+      };
+      if (dryRun) {
+        const plan = await pipeline.planAnimation(job);
+        display.close();
+        if (json) writeJson({ type: 'plan', ...plan });
+        else stdout.write(formatPlan(plan));
+      } else if (resume) {
+        const done = await (await context.loadJobs()).animateResumable(job);
+        display.close();
+        if (done.reused) {
+          if (json) writeJson({ type: 'result', reused: true, output: done.output });
+          else stdout.write(`${done.output}\nwas complete already, of the same inputs and options\n`);
+        } else {
+          const { result, resumedFrames } = done;
+          if (json) writeJson({ type: 'result', reused: false, resumedFrames, ...result });
+          else stdout.write(formatResult(result, resumedFrames));
+        }
       } else {
-        const { result, resumedFrames } = done;
-        if (json) writeJson({ type: 'result', reused: false, resumedFrames, ...result });
-        else stdout.write(formatResult(result, resumedFrames));
+        const result = await pipeline.animate(job);
+        display.close();
+        if (json) writeJson({ type: 'result', ...result });
+        else stdout.write(formatResult(result));
       }
-    } else {
-      const result = await pipeline.animate(job);
-      display.close();
-      if (json) writeJson({ type: 'result', ...result });
-      else stdout.write(formatResult(result));
+    } finally {
+      await spooled?.dispose();
     }
   });
 }

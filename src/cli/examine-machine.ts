@@ -41,6 +41,7 @@ export async function examineMachine(env: Environment): Promise<DoctorReport> {
     examineProviders(env),
     examineFaceModels(path.join(ASSETS, 'face')),
     listEmbeddedBundles().then(examineBundles),
+    examineHome(),
     examineFolder('temporary files', os.tmpdir(), 'set TMPDIR to a folder with room'),
     examineFolder('this folder', process.cwd(), 'write the output to another folder'),
     examineWeightCache(path.join(cacheFolder(env, process.platform, userHome()), 'weights')),
@@ -236,6 +237,27 @@ export async function examineFolder(topic: string, folder: string, advice: strin
   } catch (error) {
     return { topic, verdict: 'note', found: `cannot be written: ${messageOf(error)}`, advice };
   }
+}
+
+/**
+ * The user's folder, which caches and bundles are kept in.
+ *
+ * @param home - throws, or is empty, where there is none.
+ */
+export async function examineHome(home: () => string = os.homedir): Promise<Finding> {
+  const topic = 'home folder';
+  const advice = 'set LCM_PORTRAIT_HOME and LCM_PORTRAIT_CACHE to folders that stay, for bundles and caches';
+  const folder = userHome(home);
+  if (path.dirname(folder) === os.tmpdir()) {
+    return { topic, verdict: 'note', found: `none: ${folder} takes its place`, advice };
+  }
+  return access(folder, constants.W_OK).then(
+    (): Finding => ({ topic, verdict: 'ok', found: folder }),
+    (error: unknown): Finding => ({
+      ...{ topic, verdict: 'note', advice },
+      found: `cannot be written: ${messageOf(error)}`,
+    }),
+  );
 }
 
 /** Weights of large bundles that are kept between runs; they can be deleted at any time. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { PipelineError } from '../errors.ts';
 import { expandHome } from '../files/home-path.ts';
+import { frameRateLabel } from '../media/frame-rate.ts';
 import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { closestName } from '../pipeline/closest-name.ts';
@@ -210,6 +211,7 @@ class Expansion {
       const index = jobs.length;
       const filled = fillPattern(home.path ?? pattern, {
         ...applied.values,
+        ...(typeof applied.values.fps === 'number' && { fps: frameRateLabel(applied.values.fps) }),
         ...Object.fromEntries(Object.entries(inputs).map(([key, file]) => [key, path.parse(file).name])),
         index: String(index + 1).padStart(3, '0'),
         id: values.id,

@@ -89,9 +89,9 @@ export async function* readTimedFrames(
     if (!(reason instanceof SubprocessError) || delivered > 0) throw reason;
     const got = (await isWebp(videoPath))
       ? 'a WebP, which ffmpeg reads only while it does not move; turn it into a GIF or an MP4'
-      : times.hasVideo
-        ? `none. ${reason.message}`
-        : times.hasInput
+      : STILL.test(reason.stderrTail)
+        ? 'a still picture'
+        : times.hasInput && !times.hasVideo
           ? 'a file without a video stream'
           : `none. ${reason.message}`;
     throw new MediaError(
@@ -104,6 +104,9 @@ export async function* readTimedFrames(
     await run.done.catch(() => {});
   }
 }
+
+/** What ffmpeg says of a picture, whose reader is not among those that films may have. */
+const STILL = /\[image2 @ .*not on whitelist/;
 
 async function isWebp(file: string): Promise<boolean> {
   const handle = await open(file);

@@ -9,6 +9,7 @@ import {
   examineBundles,
   examineFaceModels,
   examineFolder,
+  examineHome,
   examineMachine,
   examineMemory,
   examineNode,
@@ -147,4 +148,15 @@ test('the cache of weights is shown with its place, empty or not', () => {
   const { found, details } = examineWeightCache(cache);
   assert.match(found, /3(\.0)? MB for 1 network in /);
   assert.deepEqual(details, { folder: cache, entries: 1, bytes: 3_000_000 });
+});
+
+test('a user without a home, or with one that is not there, is told where things are kept', async () => {
+  const none = await examineHome(() => {
+    throw new Error('uv_os_homedir');
+  });
+  assert.equal(none.verdict, 'note');
+  assert.match(none.found, /^none: .*lcm-portrait-.* takes its place$/);
+  const gone = await examineHome(() => '/nonexistent/home');
+  assert.deepEqual([gone.verdict, /^cannot be written: ENOENT/.test(gone.found)], ['note', true]);
+  assert.match(gone.advice ?? '', /LCM_PORTRAIT_CACHE/);
 });

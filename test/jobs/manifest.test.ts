@@ -379,12 +379,24 @@ test('placeholders have the values that apply: the job’s, the preset’s, the 
     output: '{{{preset}}} {sampler} {steps} {fps} {seed}.mp4',
   };
   const { jobs } = await loadManifest(
-    { jobs: [job, { ...job, preset: 'original' }, { ...job, fps: 12, steps: 8, seed: 1 }] },
+    {
+      jobs: [
+        job,
+        { ...job, preset: 'original' },
+        { ...job, fps: 12, steps: 8, seed: 1 },
+        { ...job, fps: '30000/1001' },
+      ],
+    },
     { baseFolder: folder },
   );
   assert.deepEqual(
     jobs.map(({ options: { output } }) => path.basename(output)),
-    ['{fast} lcm 4 25 42.mp4', '{original} ddim 25 25 42.mp4', '{fast} lcm 8 12 1.mp4'],
+    [
+      '{fast} lcm 4 25 42.mp4',
+      '{original} ddim 25 25 42.mp4',
+      '{fast} lcm 8 12 1.mp4',
+      '{fast} lcm 4 29.97 42.mp4',
+    ],
   );
 });
 

@@ -96,7 +96,12 @@ const REFUSALS: readonly Refusal[] = [
     /short\.wav.*got a file without a video stream/,
   ],
   ['a driver that is no media file', { driving: at('text.mp4') }, MediaError, /text\.mp4: expected pictures/],
-  ['a picture as a driver', { driving: ADA }, MediaError, /ada\.jpg: expected a film, got a single picture/],
+  [
+    'a picture as a driver',
+    { driving: ADA },
+    MediaError,
+    /ada\.jpg: expected pictures that ffmpeg can decode, got a still picture$/,
+  ],
   [
     'a driver that is a moving WebP',
     { driving: at('face.webp') },
