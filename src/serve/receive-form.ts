@@ -175,7 +175,9 @@ async function receiveJson(incoming: IncomingMessage, limits: ServeLimits): Prom
   let bytes = 0;
   const stall = setTimeout(() => incoming.destroy(), limits.stallSeconds * 1000);
   try {
-    for await (const piece of incoming as AsyncIterable<Buffer>) {
+    // What is left unread must not close the connection before the answer is there.
+    const unread = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    for await (const piece of unread) {
       bytes += piece.length;
       stall.refresh();
       if (bytes > MAX_JSON_BYTES) {
