@@ -62,6 +62,7 @@ export {
   SubprocessError,
   type TimeSpan,
 } from './errors.ts';
+export type { SeenFace } from './face/portrait-face.ts';
 export type {
   BatchEvent,
   BatchReport,

@@ -229,9 +229,6 @@ export const OUTPUT_FORMATS = {
   },
 } as const satisfies Readonly<Record<string, OutputFormat>>;
 
-/** Name of a kind of output. */
-export type OutputFormatName = keyof typeof OUTPUT_FORMATS;
-
 const FORMATS: readonly OutputFormat[] = Object.values(OUTPUT_FORMATS);
 
 /** Endings of files, as messages list them. */

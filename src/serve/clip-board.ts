@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { removeAllPartials } from '../files/partial-name.ts';
 import { JobFolder } from '../jobs/job-folder.ts';
 import type { JobObserver, JobOutcome, RunOptions } from '../jobs/job-runner.ts';
 import type { BatchJob } from '../jobs/manifest.ts';
@@ -65,6 +66,7 @@ export class ClipBoard {
     const { records, strays } = await readClipRecords(parts.data.clips);
     for (const stray of strays) await rm(stray, { recursive: true, force: true });
     for (const record of records) {
+      await removeAllPartials(clipFolder(parts.data.clips, record.id)); // of a server that was killed
       board.#next = Math.max(board.#next, record.number + 1);
       const clip = new Clip(record);
       board.#clips.set(record.id, clip);

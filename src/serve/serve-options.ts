@@ -20,14 +20,6 @@ export interface ServeLimits {
   readonly stallSeconds: number;
 }
 
-/** Notes to another server when a clip has ended. */
-export interface WebhookOptions {
-  /** Key of the signature. */
-  readonly secret: string;
-  /** Host names, with a port if it is not the usual one, that notes may go to. */
-  readonly hosts: readonly string[];
-}
-
 /** Options of {@link startServer}. */
 export interface ServeOptions {
   /** Uploads, results and what is not finished; made if it is not there. */
@@ -42,8 +34,6 @@ export interface ServeOptions {
   readonly allowedHosts?: readonly string[];
   /** Clips that are rendered at the same time, 1 to 64. @defaultValue 1 */
   readonly concurrency?: number;
-  /** Redis server of a queue that workers take the clips from; without it they are rendered here. */
-  readonly queue?: string;
   readonly device?: DeviceName;
   /** Threads of each engine. @defaultValue the cores, shared between the clips that are rendered at the same time */
   readonly threads?: number;
@@ -53,7 +43,6 @@ export interface ServeOptions {
   readonly limits?: Partial<ServeLimits>;
   /** Seconds that a clip may go on after a stop before its checkpoints are all that is kept, 0 to 3600. @defaultValue 5 */
   readonly graceSeconds?: number;
-  readonly webhook?: WebhookOptions;
   readonly onEvent?: (event: ServeEvent) => void;
 }
 
