@@ -17,7 +17,9 @@ export async function assertReadableFile(filePath: string, kind: string): Promis
     stats = await stat(filePath);
     await access(filePath, constants.R_OK);
   } catch (error) {
-    throw refuse(describeFileProblem(error), error);
+    // Node.js reads arguments as UTF-8: what is none can no longer be told.
+    const isForeign = filePath.includes('\ufffd');
+    throw refuse(isForeign ? 'a name that is not UTF-8; rename it' : describeFileProblem(error), error);
   }
   if (stats.isDirectory()) throw refuse('a folder');
   if (!stats.isFile()) throw refuse('a device or a pipe');

@@ -123,6 +123,7 @@ nan.fill(0xff, 44);
 
 const BAD: readonly (readonly [what: string, path: string, got: RegExp])[] = [
   ['a missing file', path.join(directory, 'none.wav'), /expected a file, got nothing at this path$/],
+  ['a name in Latin-1', path.join(directory, 'caf\ufffd.wav'), /got a name that is not UTF-8; rename it$/],
   ['a folder', path.join(directory, 'folder.wav'), /expected a file, got a folder$/],
   ['an empty file', file('empty.wav', ''), /expected a file, got one of zero bytes$/],
   ['a text', file('text.wav', 'dear diary\n'.repeat(100)), /expected sound that ffmpeg can decode, got /],
