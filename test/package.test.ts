@@ -56,7 +56,7 @@ test('the package carries the program, its networks and samples, and nothing els
   const [{ files }] = JSON.parse(text) as [{ files: { path: string; size: number }[] }];
   const names = files.map((file) => file.path);
   const allowed =
-    /^(dist\/|assets\/(bundles|face|motion|portraits|speech)\/|install\/|(LICENSE|NOTICE|README\.md|package\.json)$)/;
+    /^(dist\/|assets\/(bundles|face|kernels|matting|motion|page|portraits|speech)\/|install\/|(LICENSE|NOTICE|README\.md|package\.json)$)/;
   assert.deepEqual(
     names.filter((name) => !allowed.test(name)),
     [],
@@ -64,7 +64,8 @@ test('the package carries the program, its networks and samples, and nothing els
   for (const needed of [
     ...['LICENSE', 'NOTICE', 'README.md', 'install/before.mjs', 'install/after.mjs'],
     ...['assets/bundles/tiny/bundle.json', 'assets/face/face-detector.onnx', 'assets/portraits/ada.jpg'],
-    'assets/motion/natural.motion',
+    ...['assets/motion/natural.motion', 'assets/page/index.html'],
+    ...['assets/kernels/pixels.wasm', 'assets/matting/person-matte.onnx'],
   ]) {
     assert.ok(names.includes(needed), needed);
   }

@@ -80,7 +80,7 @@ function operationMarkup(operation: Operation): string {
     ]),
     ...[...problemsOf(operation)].map(([status, kinds]) => [
       String(status),
-      'A problem.',
+      kinds.map((kind) => `${escapeHtml(PROBLEM_KINDS[kind].title)}.`).join(' '),
       kinds.map((kind) => `<a href="#${kind}">${kind}</a>`).join(' '),
     ]),
   ];
