@@ -28,7 +28,8 @@ export const CLIENT_KEYS: readonly JobOptionKey[] = JOB_OPTION_KEYS.filter(
 
 /** Fields beside those of the clip. */
 const EXTRA_FIELDS = ['name', 'webhook'] as const;
-const MAX_NAME_LENGTH = 200;
+/** Characters of the texts beside the options. */
+export const MAX_NAME_LENGTH = 200;
 
 /** What a file has to be for an option, and how that is said. */
 interface FileNeed {

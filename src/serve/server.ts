@@ -15,9 +15,11 @@ import { ClipBoard } from './clip-board.ts';
 import { DataFolder } from './data-folder.ts';
 import { Guard } from './guard.ts';
 import { Metrics } from './metrics.ts';
+import { OPERATIONS } from './openapi/operations.ts';
 import { asRequestError, problemResponse, RequestError } from './problem.ts';
 import { Quota } from './quota.ts';
 import { addClipRoutes } from './routes/clip-routes.ts';
+import { addDocsRoutes } from './routes/docs-routes.ts';
 import { addPageRoutes } from './routes/page-routes.ts';
 import { addSystemRoutes } from './routes/system-routes.ts';
 import { addUploadRoutes } from './routes/upload-routes.ts';
@@ -153,7 +155,11 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
   }
 }
 
-const PUBLIC_PATHS = new Set(['/', '/healthz', '/readyz']);
+/** The page, and what the document of the API says is answered without the token. */
+const PUBLIC_PATHS = new Set([
+  '/',
+  ...OPERATIONS.filter(({ isPublic }) => isPublic).map((operation) => operation.path),
+]);
 
 /** What is said with every answer. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -198,6 +204,7 @@ export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
     await next();
   });
   addPageRoutes(app, guard);
+  addDocsRoutes(app, state);
   addSystemRoutes(app, state);
   addUploadRoutes(app, state);
   addClipRoutes(app, state);

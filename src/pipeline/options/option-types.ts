@@ -90,9 +90,14 @@ export function namesOfType(type: z.ZodType): readonly string[] | undefined {
 /** A part of a JSON Schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** A type as JSON Schema, draft 2020-12. */
-export function jsonSchemaOf(type: z.ZodType): JsonSchema {
-  const { $schema: _, ...schema } = z.toJSONSchema(type);
+/**
+ * A type as JSON Schema, draft 2020-12.
+ *
+ * @param io - `output` for values as they are after parsing, `input` for those that readers must accept: objects may have
+ *   more properties there.
+ */
+export function jsonSchemaOf(type: z.ZodType, io: 'input' | 'output' = 'output'): JsonSchema {
+  const { $schema: _, ...schema } = z.toJSONSchema(type, { io });
   return schema;
 }
 

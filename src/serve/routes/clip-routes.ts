@@ -9,6 +9,7 @@ import { type ClipRequest, readClipRequest } from '../clip-request.ts';
 import { eventFeed } from '../event-feed.ts';
 import { isId } from '../ids.ts';
 import { liveFeed } from '../live-feed.ts';
+import { MAX_PAGE_SIZE, PAGE_SIZE } from '../page-size.ts';
 import { previewOf } from '../preview.ts';
 import { RequestError } from '../problem.ts';
 import { discardFiles, type FormValues, ReceivedFile, receiveForm } from '../receive-form.ts';
@@ -16,8 +17,6 @@ import { sendFile } from '../send-file.ts';
 import { clientOf, type ServeEnv, type ServerState } from '../server-state.ts';
 
 const MAX_KEY_LENGTH = 200;
-const PAGE_SIZE = 50;
-const MAX_PAGE_SIZE = 200;
 
 /** Adds the routes. */
 export function addClipRoutes(app: Hono<ServeEnv>, state: ServerState): void {

@@ -1,0 +1,53 @@
+/** What a client may ask for, as schemas: one table of options says what there is. */
+import { specOf } from '../../pipeline/options/clip-keys.ts';
+import { type JsonSchema, jsonSchemaOf } from '../../pipeline/options/option-types.ts';
+import { CLIENT_KEYS, FILE_KEYS, MAX_NAME_LENGTH } from '../clip-request.ts';
+
+type ClientKey = (typeof CLIENT_KEYS)[number];
+
+const ID: JsonSchema = { type: 'string', description: 'The id of an upload, or of a sample.' };
+const FILE: JsonSchema = {
+  type: 'string',
+  contentMediaType: 'application/octet-stream',
+  description: 'A file.',
+};
+
+/** Values of an option: in forms, files may stand beside ids, and all else is text that is read. */
+function optionSchema(key: ClientKey, form: 'multipart' | 'json'): JsonSchema {
+  const { description, default: standard, otherwise, type, path, repeatable, fromText } = specOf(key);
+  const described = {
+    description: otherwise === undefined ? description : `${description} If it is left out: ${otherwise}.`,
+    ...(standard !== undefined && { default: standard }),
+  };
+  const files = form === 'multipart' ? [FILE, ID] : [ID];
+  if (path?.to === 'items') {
+    const pair = { type: 'string', description: 'id or id:scale' };
+    const item = { type: 'object', properties: { id: ID, scale: { type: 'number' } }, required: ['id'] };
+    const items = form === 'multipart' ? [FILE, pair] : [pair, item];
+    return { ...described, type: 'array', items: { anyOf: items } };
+  }
+  if (FILE_KEYS.includes(key)) {
+    const name = { type: 'string', description: 'A name that is known.' };
+    return { ...described, anyOf: path?.to === 'name' ? [name, ...files] : files };
+  }
+  const value = jsonSchemaOf(type);
+  if (fromText === undefined || repeatable) return { ...value, ...described };
+  return { ...described, anyOf: [{ type: 'string' }, value] };
+}
+
+/** The body of an order. */
+export function orderSchema(form: 'multipart' | 'json'): JsonSchema {
+  const text = { type: 'string', maxLength: MAX_NAME_LENGTH };
+  return {
+    type: 'object',
+    description: 'A clip: what is required depends on what moves the face, and problems say what is missing.',
+    properties: {
+      ...Object.fromEntries(CLIENT_KEYS.map((key) => [key, optionSchema(key, form)])),
+      name: { ...text, description: 'What people call the clip.' },
+    },
+    additionalProperties: false,
+  };
+}
+
+/** The body of an upload. */
+export const UPLOAD_SCHEMA: JsonSchema = { type: 'object', properties: { file: FILE }, required: ['file'] };

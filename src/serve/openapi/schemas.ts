@@ -1,0 +1,177 @@
+/** What the server answers with, as schemas: the document of the API is made of these, and tests hold real answers against them. */
+import { z } from 'zod';
+import { type JsonSchema, jsonSchemaOf } from '../../pipeline/options/option-types.ts';
+import { ENDED } from '../clip-record.ts';
+import { PROBLEM_KINDS, type ProblemKind } from '../problem.ts';
+
+/** Every state that a clip may have, in the order in which they come. */
+const STATES = ['queued', 'starting', 'processing', ...ENDED] as const;
+
+const count = z.int().min(0);
+const amount = z.number().min(0);
+const id = z.string().describe('22 characters that nobody can guess');
+const time = z.iso.datetime();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const clip = z
+  .object({
+    id,
+    name: z.string().describe('The one that was given, or those of the files.'),
+    state: z.enum(STATES),
+    position: count.optional().describe('Clips before it, while it is queued.'),
+    createdAt: time,
+    startedAt: time.optional(),
+    finishedAt: time.optional(),
+    options: z.record(z.string(), z.unknown()).describe('As they were ordered; files by their ids.'),
+    files: z.array(z.object({ id: z.string(), name: z.string() })),
+    progress: z
+      .object({
+        framesDone: count,
+        framesTotal: count,
+        stepsDone: count,
+        stepsTotal: count,
+        fraction: z.number().min(0).max(1).describe('Share of the work that is done.'),
+        framesPerSecond: amount,
+        remaining: amount.optional().describe('Seconds until the end, from the pace so far.'),
+      })
+      .optional()
+      .describe('While it is rendered.'),
+    resumedFrames: count.optional().describe('Frames from checkpoints of an earlier start of the server.'),
+    notices: z.array(z.string()),
+    error: z
+      .object({
+        code: z.string().describe('As the errors of the library have it, for example FACE.'),
+        message: z.string(),
+        field: z.string().optional().describe('The field to change, where that is known.'),
+      })
+      .optional()
+      .describe('Why it failed.'),
+    result: z
+      .object({
+        frames: count,
+        fps: z.number().positive(),
+        width: count,
+        height: count,
+        seconds: amount.describe('Seconds that rendering took.'),
+        bytes: count,
+        sha256,
+      })
+      .optional()
+      .describe('The video, once it has succeeded.'),
+    links: z
+      .record(z.string(), z.string())
+      .describe('Where more of it is: self, events, preview, live or video.'),
+  })
+  .describe('A clip as it is now.');
+
+const upload = z
+  .object({
+    id,
+    kind: z.enum(['picture', 'sound', 'film', 'motion', 'weights']).describe('Found by its contents.'),
+    name: z.string(),
+    bytes: count,
+    sha256,
+    createdAt: time,
+    duration: amount.optional().describe('Seconds, of sound and films.'),
+    hasSound: z.boolean().optional().describe('Of films.'),
+    width: count.optional().describe('Pixels.'),
+    height: count.optional().describe('Pixels.'),
+  })
+  .describe('A file that was received.');
+
+const plan = z
+  .object({
+    frames: count,
+    fps: z.number(),
+    duration: amount.describe('Seconds of video.'),
+    denoisedFrames: count.describe('Of the frames; the others are blended.'),
+    windows: count,
+    windowLayout: z.string(),
+    precision: z.string(),
+    width: count,
+    height: count,
+    device: z.string(),
+    bundle: z.string(),
+    sampler: z.string(),
+    steps: count,
+    guidance: z.number(),
+    denoiserEvaluations: count,
+    estimatedSeconds: amount.describe('Seconds that rendering will take on this machine.'),
+    estimatedMemoryBytes: amount,
+    faces: z
+      .array(z.record(z.string(), z.unknown()))
+      .optional()
+      .describe('Faces of the portrait, from the left.'),
+    notices: z.array(z.string()).describe('What is harmless, and good to know.'),
+  })
+  .describe('What a clip would be and take.');
+
+const option = z.object({
+  name: z.string(),
+  description: z.string(),
+  group: z.string(),
+  file: z.boolean().describe('Whether a file, or the id of one, is its value.'),
+  default: z.unknown().optional(),
+  otherwise: z.string().optional().describe('What takes its place if it is left out.'),
+  onCommandLine: z.boolean().optional(),
+  schema: z.record(z.string(), z.unknown()).describe('JSON Schema of its values in the library.'),
+});
+
+const bundle = z.object({
+  name: z.string(),
+  embedded: z.boolean(),
+  resolution: count.optional(),
+  fps: z.number().optional(),
+  licence: z.unknown().optional(),
+  presets: z.array(z.string()).optional(),
+  problem: z.string().optional().describe('There if it cannot be used.'),
+});
+
+const kinds = Object.keys(PROBLEM_KINDS) as ProblemKind[];
+const problem = z
+  .object({
+    type: z.enum(kinds.map((kind) => `/docs#${kind}`)),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().describe('The words of the library, for people.'),
+    errors: z
+      .array(z.object({ field: z.string(), pointer: z.string(), detail: z.string() }))
+      .optional()
+      .describe('All fields that are wrong.'),
+  })
+  .describe('Problem details, RFC 9457.');
+
+/** Answers by the names that the document gives them. */
+export const ANSWERS = {
+  Clip: clip,
+  ClipEvent: clip
+    .extend({
+      entries: z
+        .array(z.object({ seq: count, at: time, type: z.enum(['state', 'notice']), text: z.string() }))
+        .describe('What has happened since the last event; the id of the event is the last number.'),
+    })
+    .describe('The data of an event.'),
+  ClipPage: z.object({ clips: z.array(clip), next: z.string().optional().describe('The next page.') }),
+  Upload: upload,
+  Plan: plan,
+  Options: z.object({ limits: z.record(z.string(), z.number()), options: z.array(option) }),
+  Bundles: z.object({ bundles: z.array(bundle) }),
+  Samples: z.object({
+    samples: z.array(z.object({ id: z.string(), name: z.string(), kind: z.string(), url: z.string() })),
+  }),
+  Health: z.object({ status: z.literal('ok'), version: z.string() }),
+  Readiness: z.object({ status: z.enum(['ready', 'stopping']) }),
+  Problem: problem,
+} as const;
+
+export type AnswerName = keyof typeof ANSWERS;
+
+/** The answers as JSON Schema, draft 2020-12; a clip inside a page is a reference. */
+export function answerSchemas(): Readonly<Record<AnswerName, JsonSchema>> {
+  const schemas = Object.fromEntries(
+    Object.entries(ANSWERS).map(([name, type]) => [name, jsonSchemaOf(type, 'input')]),
+  ) as Record<AnswerName, JsonSchema>;
+  const page = schemas.ClipPage as { properties: JsonSchema };
+  const clips = { type: 'array', items: { $ref: '#/components/schemas/Clip' } };
+  return { ...schemas, ClipPage: { ...page, properties: { ...page.properties, clips } } };
+}
