@@ -13,7 +13,7 @@ import { defaultBundleStore } from '../pipeline/open-job.ts';
 import { contentOf, OPTION_NAMES, specOf } from '../pipeline/options/clip-keys.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
 import { chooseSettings, presetOf } from '../pipeline/resolve-sampling.ts';
-import { isBackgroundWord } from '../scene/background.ts';
+import { isBackgroundWord } from '../scene/background-words.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */

@@ -1,7 +1,7 @@
 /** From pictures to the video, which gets its name when it is complete. */
 import { LiveWriter } from '../media/live-writer.ts';
 import { VideoWriter } from '../media/video-writer.ts';
-import { isTransparent } from '../scene/background.ts';
+import { isTransparent } from '../scene/background-words.ts';
 import type { Scene } from '../scene/scene.ts';
 import type { ComposedFrame } from './compose-frames.ts';
 import type { Job } from './open-job.ts';

@@ -16,7 +16,7 @@ import { atResolution } from '../models/bundle-size.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import type { RequestProgress } from '../runtime/thread-client.ts';
-import { isTransparent } from '../scene/background.ts';
+import { isTransparent } from '../scene/background-words.ts';
 import { sceneViewOf } from '../scene/scene.ts';
 import { readShape } from '../scene/video-shape.ts';
 import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';

@@ -12,7 +12,7 @@ import {
 } from '../pipeline/options/clip-keys.ts';
 import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
-import { isBackgroundWord } from '../scene/background.ts';
+import { isBackgroundWord } from '../scene/background-words.ts';
 import { type FieldProblem, fieldError } from './problem.ts';
 import { type FormValues, ReceivedFile } from './receive-form.ts';
 import { findSample } from './samples.ts';

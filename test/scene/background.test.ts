@@ -5,7 +5,8 @@ import { PersonMatter } from '../../src/face/person-matte.ts';
 import { boxOf } from '../../src/face/portrait-face.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
-import { cutOut, isBackgroundWord, placeInFront } from '../../src/scene/background.ts';
+import { cutOut, placeInFront } from '../../src/scene/background.ts';
+import { isBackgroundWord } from '../../src/scene/background-words.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
 const LIMIT = { timeout: 120_000 };

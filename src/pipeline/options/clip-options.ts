@@ -26,7 +26,7 @@ import { EMOTIONS_EXPECTED, isEmotions } from '../../motion/emotions.ts';
 import { STYLE_NAMES } from '../../motion/speaking-style.ts';
 import { FACE_MOTION_SOURCES } from '../../motion/speech-clip-motion.ts';
 import { DEVICE_CHOICES } from '../../runtime/device.ts';
-import { BACKGROUND_EXPECTED } from '../../scene/background.ts';
+import { BACKGROUND_EXPECTED } from '../../scene/background-words.ts';
 import { FRAMINGS } from '../../scene/framing.ts';
 import {
   ASPECT_EXPECTED,
