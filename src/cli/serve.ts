@@ -28,6 +28,7 @@ const LIMITS: NumericFlags = {
 const LOG_FORMS = ['text', 'json'];
 /** So that the token need not be in the list of processes. */
 const TOKEN_VARIABLE = 'LCM_PORTRAIT_TOKEN';
+const WEBHOOK_SECRET_VARIABLE = 'LCM_PORTRAIT_WEBHOOK_SECRET';
 
 /** The command, ready to be added to the program. */
 export function createServeCommand(context: CliContext): Command {
@@ -41,6 +42,11 @@ export function createServeCommand(context: CliContext): Command {
       `what clients have to show, or ${TOKEN_VARIABLE} (default: none on this machine alone, else a random one)`,
     )
     .option('--allow-host <name>', 'name under which the server is reached as well; may be repeated', collect)
+    .option(
+      '--webhook-host <host>',
+      `host that notes of clips' ends may go to, with a port unless it is the usual one; may be repeated`,
+      collect,
+    )
     .option('--concurrency <n>', 'clips that are rendered at the same time (default: 1)')
     .option('--device <name>', 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)')
     .option('--threads <n>', 'threads of each engine, 1 to 256 (default: one for each core)')
@@ -61,7 +67,12 @@ The first Ctrl-C or SIGTERM takes no more work and ends within --grace; checkpoi
 finished are kept, and the next start goes on from them. Again to end at once.`,
     );
   return command.action(async () => {
-    const values = command.opts<Record<string, string | boolean | undefined> & { allowHost?: string[] }>();
+    const values = command.opts<
+      Record<string, string | boolean | undefined> & {
+        allowHost?: string[];
+        webhookHost?: string[];
+      }
+    >();
     const errors: InvalidOptionError[] = findStrayArguments(command);
     const numbers = readNumbers(
       {
@@ -94,6 +105,7 @@ finished are kept, and the next start goes on from them. Again to end at once.`,
     }
     if (errors.length > 0) throw new InvalidOptionsError(errors);
     const token = values.token ?? context.env[TOKEN_VARIABLE];
+    const webhookSecret = context.env[WEBHOOK_SECRET_VARIABLE];
     await run(
       context,
       {
@@ -102,6 +114,8 @@ finished are kept, and the next start goes on from them. Again to end at once.`,
         ...(values.host !== undefined && { host: String(values.host) }),
         ...(token && { token: String(token) }),
         ...(values.allowHost !== undefined && { allowedHosts: values.allowHost }),
+        ...(values.webhookHost !== undefined && { webhookHosts: values.webhookHost }),
+        ...(webhookSecret && { webhookSecret }),
         ...(device !== undefined && { device }),
         ...(context.env.FFMPEG_PATH && { ffmpegPath: context.env.FFMPEG_PATH }),
         limits: limitsOf(limits),

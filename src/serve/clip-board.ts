@@ -149,6 +149,12 @@ export class ClipBoard {
     await rm(job.path, { recursive: true, force: true });
   }
 
+  /** Remembers what became of the note of a clip's end. */
+  async note(clip: Clip, outcome: 'delivered' | 'failed'): Promise<void> {
+    clip.record.noted = outcome;
+    await this.#keep(clip);
+  }
+
   /** Ids of the files that clips are made of. */
   filesInUse(): Set<string> {
     return new Set(

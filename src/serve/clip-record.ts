@@ -58,6 +58,8 @@ export interface ClipRecord {
   finishedAt?: string;
   error?: ClipError;
   result?: ClipResult;
+  /** What became of the note of its end; undefined if none was asked for, or it is still to be sent. */
+  noted?: 'delivered' | 'failed';
   log: readonly ClipEntry[];
 }
 

@@ -70,16 +70,27 @@ export class DataFolder {
   }
 
   /** The token of this folder: the same after every start, so that pages that are open stay so. */
-  async token(): Promise<string> {
-    const file = path.join(this.path, 'token');
+  token(): Promise<string> {
+    return this.#secret('token', /^[A-Za-z0-9_-]{32}$/, () => randomBytes(TOKEN_BYTES).toString('base64url'));
+  }
+
+  /** The secret by which receivers of notes know this folder's server, as Standard Webhooks have it. */
+  webhookSecret(): Promise<string> {
+    const make = () => `whsec_${randomBytes(TOKEN_BYTES).toString('base64')}`;
+    return this.#secret('webhook-secret', /^whsec_[A-Za-z0-9+/]{32}$/, make);
+  }
+
+  /** What is in a file that only the server's user may read; made once. */
+  async #secret(name: string, form: RegExp, make: () => string): Promise<string> {
+    const file = path.join(this.path, name);
     const known = await readFile(file, 'utf8').catch(() => '');
-    if (/^[A-Za-z0-9_-]{32}$/.test(known)) return known;
-    const token = randomBytes(TOKEN_BYTES).toString('base64url');
+    if (form.test(known)) return known;
+    const secret = make();
     await replaceDurably(file, async (handle) => {
       await handle.chmod(0o600);
-      await handle.writeFile(token);
+      await handle.writeFile(secret);
     });
-    return token;
+    return secret;
   }
 
   /** Unlocks the folder; may be called twice. */

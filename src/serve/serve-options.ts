@@ -40,6 +40,10 @@ export interface ServeOptions {
   readonly ffmpegPath?: string;
   /** Folder of installed bundles. @defaultValue the user's */
   readonly bundleStore?: string;
+  /** Hosts that notes of clips' ends may go to, `name` or `name:port`. @defaultValue none */
+  readonly webhookHosts?: readonly string[];
+  /** What notes are signed with: `whsec_` and base64 of 24 to 64 bytes. @defaultValue one of the data folder */
+  readonly webhookSecret?: string;
   readonly limits?: Partial<ServeLimits>;
   /** Seconds that a clip may go on after a stop before its checkpoints are all that is kept, 0 to 3600. @defaultValue 5 */
   readonly graceSeconds?: number;

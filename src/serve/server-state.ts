@@ -10,6 +10,7 @@ import type { Quota } from './quota.ts';
 import type { ServeEvent } from './serve-event.ts';
 import type { ServeLimits, ServeOptions } from './serve-options.ts';
 import type { UploadStore } from './upload-store.ts';
+import type { Webhooks } from './webhook.ts';
 
 /** Looks at a clip without rendering it. */
 export interface Planner {
@@ -27,6 +28,7 @@ export interface ServerState {
   readonly board: ClipBoard;
   readonly quota: Quota;
   readonly metrics: Metrics;
+  readonly webhooks: Webhooks;
   readonly planner: Planner;
   readonly listBundles: () => Promise<readonly StoredBundle[]>;
   readonly onEvent: (event: ServeEvent) => void;

@@ -33,6 +33,7 @@ import {
 } from './serve-options.ts';
 import type { Planner, ServeEnv, ServerState } from './server-state.ts';
 import { UploadStore } from './upload-store.ts';
+import { Webhooks } from './webhook.ts';
 
 /** What the surroundings of a server give it; tests give other things. */
 export interface ServeParts {
@@ -45,6 +46,8 @@ export interface ServeParts {
   }) => Promise<ClipRenderer>;
   readonly planner: Planner;
   readonly listBundles: () => Promise<readonly StoredBundle[]>;
+  /** Waits between the times that a note is sent. @defaultValue {@link WEBHOOK_DELAYS_MS} */
+  readonly webhookDelaysMs?: readonly number[];
   /** Where ffmpeg is looked for. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -110,10 +113,17 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
           onNotice: (message) => onEvent({ type: 'notice', message }),
         }),
     });
-    const board = await ClipBoard.open({
+    const webhooks = new Webhooks({
+      ...{ hosts: options.webhookHosts ?? [], delaysMs: parts.webhookDelaysMs, onEvent },
+      secret: options.webhookSecret ?? (await data.webhookSecret()),
+      onDone: (clip, outcome) => board.note(clip, outcome),
+    });
+    const board: ClipBoard = await ClipBoard.open({
       ...{ data, uploads, engine, onEvent, clipsPerClient: limits.clipsPerClient },
       ...{ bundleStore: options.bundleStore, ffmpegPath: options.ffmpegPath },
-      onEnded: ({ record: { state, result } }) => {
+      onEnded: (clip) => {
+        const { state, result } = clip.record;
+        webhooks.send(clip);
         metrics.clipEnded(state, result?.frames ?? 0, result?.seconds ?? 0);
         void quota.settle();
       },
@@ -121,7 +131,18 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     quota.watch({ uploads, board });
     await quota.settle();
     const state: ServerState = {
-      ...{ options, limits, data, uploads, board, quota, metrics, onEvent, stopping: new AbortController() },
+      ...{
+        webhooks,
+        options,
+        limits,
+        data,
+        uploads,
+        board,
+        quota,
+        metrics,
+        onEvent,
+        stopping: new AbortController(),
+      },
       ...{ version: parts.version, planner: parts.planner, listBundles: parts.listBundles },
     };
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts ?? [] });
@@ -130,11 +151,13 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     const link = token === undefined ? url : `${url}/?token=${encodeURIComponent(token)}`;
     onEvent({ type: 'listening', url, link, data: data.path });
     engine.start();
+    for (const clip of board.all) if (clip.hasEnded) webhooks.send(clip);
     let stopping: Promise<void> | undefined;
     const stop = async (now: AbortSignal): Promise<void> => {
       state.stopping.abort(new Error('the server stops'));
       onEvent({ type: 'draining', seconds: graceSeconds });
       await board.stop(graceSeconds, now);
+      await webhooks.stop();
       over.abort(new Error('the server stops'));
       await Promise.all([engine.dispose(), parts.planner.dispose()]);
       await close(server);

@@ -28,6 +28,8 @@ export type StubOptions = Partial<ServeOptions> & {
   readonly stepMs?: number;
   /** Clips are drawn, as videos of so many frames, each of which takes `stepMs`. */
   readonly frames?: number;
+  /** Waits between the times that a note is sent. */
+  readonly webhookDelaysMs?: readonly number[];
 };
 
 /** A folder that goes when the tests have ended. */

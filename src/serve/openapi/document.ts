@@ -41,6 +41,7 @@ export function openapiDocument(version: string): JsonSchema {
     security: [{ token: [] }, {}],
     tags: [...new Set(OPERATIONS.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
+    webhooks: { clipEnded: { post: NOTE } },
     components: {
       schemas: {
         ...answerSchemas(),
@@ -52,6 +53,21 @@ export function openapiDocument(version: string): JsonSchema {
     },
   };
 }
+
+/** What a server does that receives notes. Source: Standard Webhooks 1.0. */
+const NOTE: JsonSchema = {
+  operationId: 'clipEnded',
+  summary: 'Sent to the address of an order when its clip has ended, until it is taken.',
+  parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+    ...{ name, in: 'header', required: true, schema: { type: 'string' } },
+    description: 'As Standard Webhooks have it.',
+  })),
+  requestBody: { required: true, content: { 'application/json': contentObject('ClipNote') } },
+  responses: {
+    '2XX': { description: 'It is taken.' },
+    410: { description: 'No more of it is wanted.' },
+  },
+};
 
 function operationObject(operation: Operation): JsonSchema {
   const { name, tag, summary, isPublic, parameters, body, answers } = operation;

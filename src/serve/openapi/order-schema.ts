@@ -44,6 +44,10 @@ export function orderSchema(form: 'multipart' | 'json'): JsonSchema {
     properties: {
       ...Object.fromEntries(CLIENT_KEYS.map((key) => [key, optionSchema(key, form)])),
       name: { ...text, description: 'What people call the clip.' },
+      webhook: {
+        ...{ ...text, format: 'uri' },
+        description: 'Where a signed note is sent when it has ended, at a host that the server allows.',
+      },
     },
     additionalProperties: false,
   };

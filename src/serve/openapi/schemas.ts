@@ -151,6 +151,9 @@ export const ANSWERS = {
         .describe('What has happened since the last event; the id of the event is the last number.'),
     })
     .describe('The data of an event.'),
+  ClipNote: z
+    .object({ type: z.enum([...ENDED].map((state) => `clip.${state}`)), timestamp: time, data: clip })
+    .describe('The body of a note that is sent when a clip has ended.'),
   ClipPage: z.object({ clips: z.array(clip), next: z.string().optional().describe('The next page.') }),
   Upload: upload,
   Plan: plan,

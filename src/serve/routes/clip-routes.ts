@@ -183,7 +183,7 @@ export async function receiveRequest(
     const request = readClipRequest(form, {
       uploads,
       bundles: bundles.filter(({ bundle }) => bundle !== undefined).map(({ name }) => name),
-      refuseWebhook: () => 'expected none: this server sends no notes',
+      refuseWebhook: (address) => state.webhooks.refusalOf(address),
     });
     for (const value of [...form.values()].flat()) {
       if (value instanceof ReceivedFile) metrics.uploaded(value.upload.bytes);

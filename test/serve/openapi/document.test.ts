@@ -91,7 +91,7 @@ test('an order takes every option of the server, and files in forms alone', asyn
   const server = await ServerProcess.start(temporaryFolder(), { token: TOKEN });
   const headers = { authorization: `Bearer ${TOKEN}` };
   const { options } = await server.json('/v1/options', { headers });
-  const names = [...options.map(({ name }: Json) => name), 'name'].sort();
+  const names = [...options.map(({ name }: Json) => name), 'name', 'webhook'].sort();
   const { ClipForm, ClipOrder } = document.components.schemas;
   assert.deepEqual(Object.keys(ClipForm.properties).sort(), names);
   assert.deepEqual(Object.keys(ClipOrder.properties).sort(), names);
