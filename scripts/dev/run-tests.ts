@@ -28,8 +28,8 @@ const SLOW: readonly string[] = [
 ];
 
 /**
- * With --unit, files of these folders share processes: starting one and loading the program takes longer than most of their
- * tests. They compute, and change nothing of the process.
+ * Files of these folders share processes: starting one and loading the program takes longer than most of their tests. They
+ * compute, and change nothing of the process.
  */
 const TOGETHER: readonly string[] = [
   ...[
@@ -93,7 +93,7 @@ function share(names: readonly string[], folder: string): string[] {
 }
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-unit-'));
-const shared = values.unit ? share(files, folder) : files;
+const shared = share(files, folder);
 const timeLimit = pathToFileURL(path.join(ROOT, 'test/helpers/time-limit.ts')).href;
 // Node leaves one core idle unless it is told not to.
 const options = [`--test-timeout=${FILE_LIMIT_MS}`, `--test-concurrency=${os.availableParallelism()}`];

@@ -413,12 +413,20 @@ test('an abort ends the batch with the reason of the signal; a later run does th
 test('a batch that is started twice at once is done once, and both reports are true', async () => {
   const folder = newFolder();
   const jobs = [...'abcdef'].map((name) => job(name));
-  const slowly = {
-    onRender: async () => {
-      for (let i = 0; i < 200; i++) await nextTurn();
-    },
+  // Each begins a clip before the other's first one ends.
+  const begun = new Set<number>();
+  let open = (): void => {};
+  const bothBegun = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const onRender = async (run: number): Promise<void> => {
+    begun.add(run);
+    if (begun.size === 2) open();
+    await bothBegun;
   };
-  const runs = await Promise.all([1, 2].map(() => runWith(jobs, slowly, { folder })));
+  const runs = await Promise.all(
+    [1, 2].map((run) => runWith(jobs, { onRender: () => onRender(run) }, { folder })),
+  );
   assert.deepEqual(runs.flatMap(({ rendered }) => rendered).sort(), [...'abcdef']);
   for (const { report, rendered } of runs) {
     assert.equal(report.state, 'complete');
