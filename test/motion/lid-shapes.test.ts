@@ -53,7 +53,7 @@ test('skin beside the lids follows them less, and keeps its order', () => {
 
 test('eyes that the portrait has half closed are opened a little, others stay', () => {
   assert.deepEqual(new LidShapes(withEyes(CANONICAL, 1.3)).opening, [0, 0]);
-  const narrow = withEyes(CANONICAL, 0.55);
+  const narrow = withEyes(CANONICAL, 0.7);
   const shapes = new LidShapes(narrow);
   const offsets = new Float32Array(narrow.length);
   shapes.add(shapes.opening, offsets);

@@ -8,6 +8,7 @@ import type { GraphBuilder } from '../../src/onnx/graph.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { WeightCache } from '../../src/weights/weight-cache.ts';
 import { writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
+import { assertAllClose } from '../helpers/assert-close.ts';
 import { chirps, temporaryDirectory } from '../helpers/media.ts';
 
 const folder = temporaryDirectory();
@@ -48,12 +49,15 @@ function cached(written: number[]): LoadGraph {
 test('speech networks from the cache move as those from the bundle’s files do, and are written once', async () => {
   const expected = await motionWith((name, graph) => engine.load(name, graph.toBytes()));
   const first: number[] = [];
-  assert.deepEqual(await motionWith(cached(first)), expected);
+  const moved = await motionWith(cached(first));
+  // Weights that stay in their files are multiplied in another order.
+  assertAllClose(moved.offsets, expected.offsets, { rtol: 1e-5, atol: 1e-5 });
+  assertAllClose(moved.pose, expected.pose, { rtol: 1e-5, atol: 1e-5 });
   assert(first.every((bytes) => bytes > 0));
   // Both networks have an encoder, under the same names, with other numbers.
   assert.equal(cache.contents().entries, 2);
   const again: number[] = [];
-  assert.deepEqual(await motionWith(cached(again)), expected);
+  assert.deepEqual(await motionWith(cached(again)), moved);
   assert.deepEqual(again, [0, 0, 0, 0, 0]);
 });
 

@@ -7,7 +7,7 @@ import { ReferenceCache } from '../../src/networks/reference-cache.ts';
 
 const choice = (fingerprint: string) =>
   ({
-    bundle: { folder: '/bundle', fingerprint },
+    bundle: { folder: '/bundle', fingerprint, description: { resolution: 256 } },
     windowFrames: 12,
     loras: [],
     guided: false,

@@ -30,6 +30,7 @@ test('the required options alone get the documented defaults, and nothing from a
     device: 'auto',
     framing: 'paste-back',
     expressionScale: 1,
+    lowMemory: false,
     mouthScale: 1,
     headPoseScale: 1,
     blinkScale: 1,
