@@ -3,9 +3,11 @@
  * video is the latents' bytes, so a bit that was lost shows.
  */
 import { link, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atEveryStep, countWindowSteps, planContextWindows } from '../../src/denoising/context-windows.ts';
 import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
+import { partialPath } from '../../src/files/partial-name.ts';
 import type { ClipRenderer, PreparedRender } from '../../src/jobs/clip-renderer.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
@@ -69,7 +71,7 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
           for await (const { latents: tensor } of frames) {
             latents.push(new Uint8Array(tensor.data.slice().buffer));
           }
-          const partial = `${output}.${process.pid}.partial`;
+          const partial = partialPath(path.resolve(output));
           await writeFile(partial, Buffer.concat(latents));
           await beforePublish(partial);
           if (overwrite) await rename(partial, output);

@@ -64,10 +64,12 @@ test('clips survive kills at random moments, to the same bytes', async () => {
 test('a server that is killed while it receives a file leaves nothing of it', async () => {
   const folder = temporaryFolder();
   const server = await ServerProcess.start(folder);
+  let isOver = false;
   const endless = new ReadableStream<Uint8Array>({
     async pull(controller) {
       await sleep(5);
-      controller.enqueue(new Uint8Array(4096));
+      if (isOver) controller.close();
+      else controller.enqueue(new Uint8Array(4096));
     },
   });
   const head = new TextEncoder().encode(
@@ -86,6 +88,7 @@ test('a server that is killed while it receives a file leaves nothing of it', as
   const uploads = path.join(folder, 'uploads');
   while (readdirSync(uploads).length === 0) await sleep(20);
   await server.end('SIGKILL');
+  isOver = true;
   await sending;
   assert.equal(readdirSync(uploads).length, 1);
   const next = await ServerProcess.start(folder);
