@@ -57,6 +57,19 @@ function meanDifference(a: Uint8Array, b: Uint8Array): number {
   return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
 }
 
+const ONE_STEP = { framing: 'crop', steps: 1 } as const;
+type Rendered = Awaited<ReturnType<typeof render>>;
+let rendered: Promise<{ readonly plain: Rendered; readonly other: Rendered }> | undefined;
+
+/** A clip of one step, and the same with other noise, for all tests that compare with them. */
+function oneStepClips(): NonNullable<typeof rendered> {
+  rendered ??= (async () => ({
+    plain: await render('plain', ONE_STEP),
+    other: await render('other', { ...ONE_STEP, seed: 7 }),
+  }))();
+  return rendered;
+}
+
 test('the original preset: looped windows, guidance in two branches, the square alone', async () => {
   const { result, frames, media } = await render('original', { preset: 'original', framing: 'crop' });
   assert.equal(result.frames, FRAMES);
@@ -109,21 +122,15 @@ for (const variant of ['P0', 'P2'] as const) {
 }
 
 test('the same seed gives the same frames, another seed others', async () => {
-  const options = { framing: 'crop', steps: 1 } as const;
-  const [first, again, other] = [
-    await render('first', options),
-    await render('again', options),
-    await render('other', { ...options, seed: 7 }),
-  ];
-  assert.deepEqual(first.frames, again.frames);
-  assert.ok(meanDifference(first.frames[3]!, other.frames[3]!) > 1);
+  const { plain, other } = await oneStepClips();
+  const again = await render('again', ONE_STEP);
+  assert.deepEqual(plain.frames, again.frames);
+  assert.ok(meanDifference(plain.frames[3]!, other.frames[3]!) > 1);
 });
 
 test('with little memory, one network at a time and weights in half precision show the same clip', async () => {
-  const options = { framing: 'crop', steps: 1 } as const;
-  const plain = await render('plenty', options);
-  const frugal = await render('frugal', { ...options, lowMemory: true });
-  const other = await render('frugal-other', { ...options, lowMemory: true, seed: 7 });
+  const { plain, other } = await oneStepClips();
+  const frugal = await render('frugal', { ...ONE_STEP, lowMemory: true });
   assert.equal(frugal.frames.length, FRAMES);
   for (const [i, frame] of frugal.frames.entries()) {
     // Weights by formula make noise of noise, so that rounding them shows more than in a trained network.
@@ -196,9 +203,8 @@ test('compared with itself as published: both branches at once give the same cli
 test('calibrated, the networks can be computed in integers', async () => {
   const measured = path.join(folder, 'measured');
   writeAniPortraitBundle(measured);
-  const options = { bundle: measured, framing: 'crop', steps: 1 } as const;
+  const options = { ...ONE_STEP, bundle: measured } as const;
   await assert.rejects(render('too-early', { ...options, precision: 'int8' }), /models calibrate/);
-  const plain = await render('plain', options);
   const { layers } = await calibrate({
     bundle: measured,
     portraits: [PORTRAIT],
@@ -208,7 +214,8 @@ test('calibrated, the networks can be computed in integers', async () => {
   assert.ok(layers.denoisingUnet! > 100 && layers.poseGuider! > 5, JSON.stringify(layers));
   await verifyBundle(await openBundle(measured));
   const integers = await render('integers', { ...options, precision: 'int8' });
-  const other = await render('other-noise', { ...options, seed: 7 });
+  // Of the same weights.
+  const { plain, other } = await oneStepClips();
   // Weights by formula make noise of noise, so that rounding shows more than in a trained network; most where the processor
   // adds products of bytes in 16 bits, which overflow.
   const least = integersAreFaster() ? 3 : 2;
