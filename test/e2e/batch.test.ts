@@ -67,7 +67,7 @@ test('killed at random moments, a batch ends with the bytes of an undisturbed on
     windows: __,
     ...wrong
   } = await runKillTest({
-    kills: 5,
+    kills: 3,
     seed: 7,
     log: (line) => t.diagnostic(line),
     program: [`--import=${import.meta.resolve('tsx')}`, MAIN],
