@@ -11,6 +11,7 @@ import type { ClipRenderer } from '../jobs/clip-renderer.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import type { DeviceName } from '../pipeline/animate-options.ts';
+import { answerBrokenRequest } from './broken-request.ts';
 import { ClipBoard } from './clip-board.ts';
 import { DataFolder } from './data-folder.ts';
 import { Guard } from './guard.ts';
@@ -273,6 +274,7 @@ async function listen(app: Hono<ServeEnv>, host: string, port: number): Promise<
     },
     (incoming, outgoing) => void handle(incoming, outgoing),
   );
+  server.on('clientError', answerBrokenRequest);
   server.timeout = SILENT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
