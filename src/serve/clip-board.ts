@@ -276,6 +276,9 @@ export class ClipBoard {
 
   async #finish(clip: Clip, state: 'succeeded' | 'failed'): Promise<void> {
     clip.record.finishedAt = new Date().toISOString();
+    // An end that somebody has seen is still one after a kill: it is remembered before anybody is told.
+    await this.#keep(clip, clip.recordIn(state));
+    if (clip.hasEnded) return; // cancelled meanwhile
     await this.#enter(clip, state);
     this.#ended(clip);
   }
@@ -298,10 +301,10 @@ export class ClipBoard {
   }
 
   /** Remembers a clip; one write at a time, so that the last is the last. */
-  async #keep(clip: Clip): Promise<void> {
+  async #keep(clip: Clip, record = clip.record): Promise<void> {
     const before = this.#writes.get(clip) ?? Promise.resolve();
     const write = before.then(async () => {
-      if (this.#clips.has(clip.id)) await writeClipRecord(this.#parts.data.clips, clip.record);
+      if (this.#clips.has(clip.id)) await writeClipRecord(this.#parts.data.clips, record);
     });
     const settled = write.catch((error: unknown) => {
       this.#parts.onEvent({

@@ -66,10 +66,19 @@ export class Clip {
     const { record } = this;
     if (type === 'notice' && record.log.filter((entry) => entry.type === 'notice').length >= MAX_NOTICES)
       return;
-    const seq = (record.log.at(-1)?.seq ?? 0) + 1;
-    record.log = [...record.log, { seq, at: new Date().toISOString(), type, text }];
+    record.log = this.#logWith(type, text);
     if (type === 'state') record.state = text as ClipState;
     this.changed();
+  }
+
+  /** What the record will be in a state, which nobody is told of yet. */
+  recordIn(state: ClipState): ClipRecord {
+    return { ...this.record, state, log: this.#logWith('state', state) };
+  }
+
+  #logWith(type: ClipEntry['type'], text: string): ClipEntry[] {
+    const { log } = this.record;
+    return [...log, { seq: (log.at(-1)?.seq ?? 0) + 1, at: new Date().toISOString(), type, text }];
   }
 
   /** Tells whoever waits that something is new. */
