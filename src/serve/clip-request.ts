@@ -1,7 +1,6 @@
 /** From the fields of a request to the options of a clip: everything that is wrong is told at once, and no path is taken. */
 import { HEAD_MOTIONS } from '../pipeline/head-motions.ts';
 import {
-  type InputKey,
   isNumeric,
   isOption,
   JOB_OPTION_KEYS,
@@ -10,6 +9,7 @@ import {
   type OptionKey,
   specOf,
 } from '../pipeline/options/clip-keys.ts';
+import type { FileContent } from '../pipeline/options/option-spec.ts';
 import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { isBackgroundWord } from '../scene/background-words.ts';
@@ -31,34 +31,27 @@ const EXTRA_FIELDS = ['name', 'webhook'] as const;
 /** Characters of the texts beside the options. */
 export const MAX_NAME_LENGTH = 200;
 
-/** What a file has to be for an option, and how that is said. */
+/** What a file has to be, and how that is said. */
 interface FileNeed {
   readonly expected: string;
   readonly accepts: (facts: UploadFacts) => boolean;
 }
 
-const PICTURE: FileNeed = { expected: 'a picture', accepts: ({ kind }) => kind === 'picture' };
-const SOUND: FileNeed = {
-  expected: 'sound, or a film with sound',
-  accepts: ({ kind, hasSound }) => kind === 'sound' || (kind === 'film' && hasSound !== false),
-};
-const FILM: FileNeed = { expected: 'a film', accepts: ({ kind }) => kind === 'film' };
-const MOTION: FileNeed = { expected: 'a motion file', accepts: ({ kind }) => kind === 'motion' };
-const WEIGHTS: FileNeed = { expected: 'a safetensors file', accepts: ({ kind }) => kind === 'weights' };
-const NEEDS: Readonly<Record<InputKey | 'loras' | 'background', FileNeed>> = {
-  portrait: PICTURE,
-  source: FILM,
-  audio: SOUND,
-  soundtrack: SOUND,
-  driving: FILM,
-  motion: MOTION,
-  headMotion: MOTION,
-  loras: WEIGHTS,
-  background: PICTURE,
+const NEEDS: Readonly<Record<FileContent, FileNeed>> = {
+  picture: { expected: 'a picture', accepts: ({ kind }) => kind === 'picture' },
+  sound: {
+    expected: 'sound, or a film with sound',
+    accepts: ({ kind, hasSound }) => kind === 'sound' || (kind === 'film' && hasSound !== false),
+  },
+  film: { expected: 'a film', accepts: ({ kind }) => kind === 'film' },
+  motion: { expected: 'a motion file', accepts: ({ kind }) => kind === 'motion' },
+  weights: { expected: 'a safetensors file', accepts: ({ kind }) => kind === 'weights' },
 };
 
 function needOf(key: OptionKey): FileNeed | undefined {
-  return (NEEDS as Partial<Record<OptionKey, FileNeed>>)[key];
+  const { path } = specOf(key);
+  const holds = path !== undefined && 'holds' in path ? path.holds : undefined;
+  return holds && NEEDS[holds];
 }
 
 /** Options that files are given for. */

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 
-const KILLS = Number(process.env.SERVE_KILLS ?? 2);
+const KILLS = Number(process.env.SERVE_KILLS ?? 4);
 const CLIPS = 4;
 
 test('clips survive kills at random moments, to the same bytes', async () => {

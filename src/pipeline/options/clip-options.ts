@@ -56,21 +56,21 @@ export const CLIP_OPTIONS = {
   portrait: option(path('the path of a picture with one clear face'), {
     description: 'Picture with one clear face.',
     group: 'input',
-    path: { to: 'input' },
+    path: { to: 'input', holds: 'picture' },
     flag: {},
   }),
   /** Film whose mouth is to speak `audio`; its head, eyes, background and light stay, and it goes back and forth where it is shorter. */
   source: option(path('the path of a film of one person'), {
     description: 'Film that gets another voice, in place of a portrait.',
     group: 'input',
-    path: { to: 'input' },
+    path: { to: 'input', holds: 'film' },
     flag: { help: 'film that gets another voice, in place of a portrait' },
   }),
   /** Speech, in any file that ffmpeg can read sound from. @defaultValue the driving film's sound */
   audio: option(path('the path of a speech recording'), {
     description: "Speech: any sound or video file; without one, the driving film's sound.",
     group: 'input',
-    path: { to: 'input' },
+    path: { to: 'input', holds: 'sound' },
     flag: {
       alias: '--speech',
       help: 'speech (also --speech): any sound or video file (required, unless a film, a motion file or --idle moves the face)',
@@ -81,7 +81,7 @@ export const CLIP_OPTIONS = {
     description: 'Sound that is heard in place of the speech, as long as it: a mix with music.',
     group: 'input',
     otherwise: 'the speech',
-    path: { to: 'input' },
+    path: { to: 'input', holds: 'sound' },
     flag: {},
   }),
   /** Seconds of a silent clip, 0.5 to 3600, in which the face breathes, blinks and looks; its end leads back to its beginning. */
@@ -106,21 +106,21 @@ export const CLIP_OPTIONS = {
   driving: option(path('the path of a film of a person'), {
     description: "Film of a person that moves the portrait; its sound becomes the clip's.",
     group: 'input',
-    path: { to: 'input' },
+    path: { to: 'input', holds: 'film' },
     flag: { help: "film of a person that moves the portrait; its sound becomes the clip's" },
   }),
   /** Motion file that moves the portrait, as `motion extract` writes it. */
   motion: option(path('the path of a motion file'), {
     description: 'Motion file that moves the portrait, as `motion extract` writes it.',
     group: 'input',
-    path: { to: 'input' },
+    path: { to: 'input', holds: 'motion' },
     flag: { help: 'motion file that moves the portrait, as "motion extract" writes it' },
   }),
   /** Motion file that moves the head alone; or `calm`, `natural` or `lively`. */
   headMotion: option(path('the path of a motion file, or the name of a template'), {
     description: 'Motion file that moves the head alone, or one of the templates calm, natural and lively.',
     group: 'input',
-    path: { to: 'name' },
+    path: { to: 'name', holds: 'motion' },
     key: 'own',
     flag: { value: 'file|name', help: 'motion file that moves the head alone; or calm, natural or lively' },
   }),
@@ -214,7 +214,7 @@ export const CLIP_OPTIONS = {
     description: 'What stands behind the person: a colour, blurred, transparent, or the path of a picture.',
     group: 'clip',
     otherwise: "the portrait's own",
-    path: { to: 'name' },
+    path: { to: 'name', holds: 'picture' },
     key: 'own',
     flag: {
       value: 'colour|file',
@@ -302,7 +302,7 @@ export const CLIP_OPTIONS = {
       description:
         "LoRAs to merge after the preset's, file or file:scale; a job's take the place of the defaults'.",
       group: 'sampling',
-      path: { to: 'items', noun: 'LoRA' },
+      path: { to: 'items', noun: 'LoRA', holds: 'weights' },
       key: 'own',
       repeatable: true,
       fromText: parseLora,

@@ -23,9 +23,13 @@ export type OptionGroup = 'input' | 'output' | 'networks' | 'sampling' | 'clip' 
  * - `items`: a list of objects with a `path` of a file that is read
  */
 export type OptionPath =
-  | { readonly to: 'input' | 'output' | 'folder' }
-  | { readonly to: 'name'; readonly marker?: string }
-  | { readonly to: 'items'; readonly noun: string };
+  | { readonly to: 'input'; readonly holds: FileContent }
+  | { readonly to: 'output' | 'folder' }
+  | { readonly to: 'name'; readonly marker?: string; readonly holds?: FileContent }
+  | { readonly to: 'items'; readonly noun: string; readonly holds: FileContent };
+
+/** What is in a file that an option names; `sound` is in films, too. Who takes files from strangers checks it. */
+export type FileContent = 'picture' | 'sound' | 'film' | 'motion' | 'weights';
 
 /** How an option looks on the command line. */
 interface OptionFlag {
