@@ -15,6 +15,7 @@ import type { RecordedClip } from './job-folder.ts';
 import { BusyOutputs, OutputBusyError } from './job-lock.ts';
 import { CLIPS_PER_LANE, Lanes } from './lanes.ts';
 import type { BatchJob } from './manifest.ts';
+import { SharedTurns } from './shared-turns.ts';
 
 /** What became of a job that succeeded. */
 export interface JobSuccess {
@@ -49,6 +50,11 @@ export interface JobObserver {
 /** Why jobs are cancelled when another has failed. */
 export class FailFastError extends Error {
   override readonly name = 'FailFastError';
+}
+
+/** Why a job ends that nobody wants any more; also one that others have in hand. */
+export class CancelJobError extends Error {
+  override readonly name = 'CancelJobError';
 }
 
 /** How a job ended. `paused`: the disk is full. */
@@ -94,6 +100,7 @@ export class JobRunner {
   readonly #lanes: Lanes;
   readonly #queue: PQueue;
   readonly #busy = new BusyOutputs();
+  readonly #turns = new SharedTurns();
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -113,11 +120,24 @@ export class JobRunner {
       ? AbortSignal.any([this.#options.signal, options.signal])
       : this.#options.signal;
     for (;;) {
-      const next = await this.#queue.add(() => this.#attempt(job, observer, signal), { priority });
+      const next = await this.#queue.add(
+        () => this.#turns.together(() => this.#attempt(job, observer, signal)),
+        { priority },
+      );
       if (typeof next === 'string') return next;
       priority = next.priority;
       await sleep(next.delay * 1000, undefined, { signal }).catch(() => {}); // the next attempt sees that it is over
     }
+  }
+
+  /** Does something in its turn, when what was begun before has ended and before anything else begins; no engine is kept meanwhile. */
+  runAlone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#queue.add(() =>
+      this.#turns.alone(async () => {
+        await this.#lanes.rest();
+        return work();
+      }),
+    );
   }
 
   /**

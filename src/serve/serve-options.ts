@@ -47,6 +47,8 @@ export interface ServeOptions {
   readonly limits?: Partial<ServeLimits>;
   /** Seconds that a clip may go on after a stop before its checkpoints are all that is kept, 0 to 3600. @defaultValue 5 */
   readonly graceSeconds?: number;
+  /** Clips go to workers on this queue, `redis://host:port/database`, which see the data folder. @defaultValue rendered here */
+  readonly queue?: string;
   readonly onEvent?: (event: ServeEvent) => void;
 }
 

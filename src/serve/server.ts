@@ -11,8 +11,11 @@ import type { ClipRenderer } from '../jobs/clip-renderer.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import type { DeviceName } from '../pipeline/animate-options.ts';
+import { Board } from './board.ts';
 import { answerBrokenRequest } from './broken-request.ts';
-import { ClipBoard } from './clip-board.ts';
+import { Clip } from './clip.ts';
+import { ClipWork, type OrderEngine } from './clip-work.ts';
+import { type Compare, ComparisonWork } from './comparison-work.ts';
 import { DataFolder } from './data-folder.ts';
 import { Guard } from './guard.ts';
 import { Metrics } from './metrics.ts';
@@ -20,6 +23,7 @@ import { OPERATIONS } from './openapi/operations.ts';
 import { asRequestError, problemResponse, RequestError } from './problem.ts';
 import { Quota } from './quota.ts';
 import { addClipRoutes } from './routes/clip-routes.ts';
+import { addComparisonRoutes } from './routes/comparison-routes.ts';
 import { addDocsRoutes } from './routes/docs-routes.ts';
 import { addPageRoutes } from './routes/page-routes.ts';
 import { addSystemRoutes } from './routes/system-routes.ts';
@@ -46,6 +50,7 @@ export interface ServeParts {
     readonly onNotice: (message: string) => void;
   }) => Promise<ClipRenderer>;
   readonly planner: Planner;
+  readonly compare: Compare;
   readonly listBundles: () => Promise<readonly StoredBundle[]>;
   /** Waits between the times that a note is sent. @defaultValue {@link WEBHOOK_DELAYS_MS} */
   readonly webhookDelaysMs?: readonly number[];
@@ -102,7 +107,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
       makeRoom: (bytes) => quota.makeRoom(bytes),
     });
     const over = new AbortController();
-    const engine = new JobRunner({
+    const engine: OrderEngine = new JobRunner({
       stateFolder: data.state,
       concurrency,
       retryDelay: RETRY_SECONDS,
@@ -117,15 +122,22 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     const webhooks = new Webhooks({
       ...{ hosts: options.webhookHosts ?? [], delaysMs: parts.webhookDelaysMs, onEvent },
       secret: options.webhookSecret ?? (await data.webhookSecret()),
-      onDone: (clip, outcome) => board.note(clip, outcome),
+      onDone: (order, outcome) => board.note(order, outcome),
     });
-    const board: ClipBoard = await ClipBoard.open({
-      ...{ data, uploads, engine, onEvent, clipsPerClient: limits.clipsPerClient },
+    const work = {
+      ...{ data, uploads, engine },
       ...{ bundleStore: options.bundleStore, ffmpegPath: options.ffmpegPath },
-      onEnded: (clip) => {
-        const { state, result } = clip.record;
-        webhooks.send(clip);
-        metrics.clipEnded(state, result?.frames ?? 0, result?.seconds ?? 0);
+    };
+    const board: Board = await Board.open({
+      ...{ data, onEvent, ordersPerClient: limits.clipsPerClient },
+      clipWork: new ClipWork(work),
+      comparisonWork: new ComparisonWork({ ...work, compare: parts.compare }),
+      onEnded: (order) => {
+        webhooks.send(order);
+        if (order instanceof Clip) {
+          const { state, result } = order.record;
+          metrics.clipEnded(state, result?.frames ?? 0, result?.seconds ?? 0);
+        }
         void quota.settle();
       },
     });
@@ -152,7 +164,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     const link = token === undefined ? url : `${url}/?token=${encodeURIComponent(token)}`;
     onEvent({ type: 'listening', url, link, data: data.path });
     engine.start();
-    for (const clip of board.all) if (clip.hasEnded) webhooks.send(clip);
+    for (const order of board.all) if (order.hasEnded) webhooks.send(order);
     let stopping: Promise<void> | undefined;
     const stop = async (now: AbortSignal): Promise<void> => {
       state.stopping.abort(new Error('the server stops'));
@@ -232,6 +244,7 @@ export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
   addSystemRoutes(app, state);
   addUploadRoutes(app, state);
   addClipRoutes(app, state);
+  addComparisonRoutes(app, state);
   app.notFound((context) => {
     const { path, method } = context.req;
     const others = app.routes.filter((route) => route.method !== 'ALL' && fits(route.path, path));
@@ -258,7 +271,9 @@ export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
 
 function fits(pattern: string, path: string): boolean {
   const [a, b] = [pattern, path].map((text) => text.split('/'));
-  return a!.length === b!.length && a!.every((part, i) => part.startsWith(':') || part === b![i]);
+  return (
+    a!.length === b!.length && a!.every((part, i) => (part.startsWith(':') && b![i] !== '') || part === b![i])
+  );
 }
 
 async function listen(app: Hono<ServeEnv>, host: string, port: number): Promise<Server> {

@@ -122,18 +122,39 @@ export class ServerProcess {
     return response.json();
   }
 
-  /** Follows a clip until its state is one of these, or it has ended. */
+  /** Orders a comparison of samples. */
+  async orderComparison(options: Record<string, unknown> = {}): Promise<Json> {
+    const response = await this.post('/v1/compare', {
+      portrait: 'sample:ada.jpg',
+      audio: 'sample:short.wav',
+      ...options,
+    });
+    if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+    return response.json();
+  }
+
+  /** Follows an order until its state is one of these, or it has ended. */
   async until(id: string, ...states: readonly string[]): Promise<Json> {
-    for await (const { data } of this.follow(id)) {
+    return this.untilOf(`/v1/clips/${id}`, ...states);
+  }
+
+  /** The same for any order, by its address. */
+  async untilOf(self: string, ...states: readonly string[]): Promise<Json> {
+    for await (const { data } of this.followOf(self)) {
       if (states.includes(data.state)) return data;
     }
-    return this.json(`/v1/clips/${id}`);
+    return this.json(self);
   }
 
   /** The events of a clip. */
-  async *follow(id: string, lastEventId?: string): AsyncGenerator<{ id: string; data: Json }> {
+  follow(id: string, lastEventId?: string): AsyncGenerator<{ id: string; data: Json }> {
+    return this.followOf(`/v1/clips/${id}`, lastEventId);
+  }
+
+  /** The events of an order. */
+  async *followOf(self: string, lastEventId?: string): AsyncGenerator<{ id: string; data: Json }> {
     const stop = new AbortController();
-    const response = await this.fetch(`/v1/clips/${id}/events`, {
+    const response = await this.fetch(`${self}/events`, {
       signal: stop.signal,
       headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
     });
