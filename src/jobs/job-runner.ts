@@ -5,7 +5,7 @@ import PQueue from 'p-queue';
 import { describeOwner } from '../files/thread-owner.ts';
 import type { AnimateResult } from '../pipeline/animate-options.ts';
 import type { ProgressEvent } from '../pipeline/progress-event.ts';
-import type { JobState } from './batch-events.ts';
+import type { FailedAttempt, JobState } from './batch-events.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 import { FileHashes } from './content-key.ts';
 import { examineJobs } from './examine-jobs.ts';
@@ -41,6 +41,8 @@ export interface JobObserver {
   done(success: JobSuccess): void;
   /** @returns the number of attempts so far. */
   failedAttempt(failure: JobFailure): number;
+  /** All failures so far, where others attempt it. */
+  setFailures?(failures: readonly FailedAttempt[]): void;
   /** @param why - a sentence, where it is not what the user asked for just now. */
   cancelled(why?: string): void;
   /** The attempt did not begin after all: another program renders the output, which is looked for again and again. */

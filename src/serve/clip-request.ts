@@ -14,10 +14,12 @@ import type { FileContent } from '../pipeline/options/option-spec.ts';
 import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { isBackgroundWord } from '../scene/background-words.ts';
+import { parseVideoSize } from '../scene/video-shape.ts';
 import { CLIP_FORMATS, type ClipFormat, DEFAULT_FORMAT, isClipFormat, outputOf } from './clip-format.ts';
 import { type FieldProblem, fieldError } from './problem.ts';
 import { type FormValues, ReceivedFile } from './receive-form.ts';
 import { findSample } from './samples.ts';
+import type { ServeLimits } from './serve-options.ts';
 import type { UploadFacts, UploadStore } from './upload-store.ts';
 
 /** Where results go is the server's to say. */
@@ -84,6 +86,8 @@ export interface RequestSurroundings {
   readonly uploads: UploadStore;
   /** Names of bundles that can be used. */
   readonly bundles: readonly string[];
+  /** Of files it is known what they hold; of what else makes a clip long or large, the request says it. */
+  readonly limits: Pick<ServeLimits, 'seconds' | 'pixels'>;
   /** Whether notes may go to a URL; a sentence about what is wrong with it otherwise. */
   readonly refuseWebhook: (url: string) => string | undefined;
 }
@@ -176,6 +180,7 @@ class RequestReader {
     for (const { option, message } of check(options, format ?? DEFAULT_FORMAT)) {
       if (!told.has(option)) this.#problems.push({ field: option, detail: message });
     }
+    this.#checkLimits(options);
     if (this.#problems.length > 0) throw fieldError(this.#problems);
     return {
       ...(extra.name && { name: extra.name }),
@@ -184,6 +189,15 @@ class RequestReader {
       options,
       files: [...this.#files.values()],
     };
+  }
+
+  #checkLimits({ idle, size }: Readonly<Record<string, unknown>>): void {
+    const { seconds, pixels } = this.#surroundings.limits;
+    if (typeof idle === 'number' && idle > seconds)
+      this.#refuse('idle', `expected at most ${seconds} s, got ${idle}`);
+    const { width = 0, height = 0 } = (typeof size === 'string' && parseVideoSize(size)) || {};
+    const [most, got] = [pixels, width * height].map((each) => (each / 1e6).toFixed(1));
+    if (width * height > pixels) this.#refuse('size', `expected at most ${most} megapixels, got ${got}`);
   }
 
   #refuse(field: string, what: string): void {
@@ -198,7 +212,7 @@ class RequestReader {
   }
 
   #readExtra(field: string, value: unknown): string | undefined {
-    if (typeof value !== 'string' || value.length > MAX_NAME_LENGTH || /\p{Cc}/u.test(value)) {
+    if (typeof value !== 'string' || value.length > MAX_NAME_LENGTH || /[\p{Cc}\p{Cs}]/u.test(value)) {
       this.#refuse(field, `expected at most ${MAX_NAME_LENGTH} characters of text`);
       return undefined;
     }

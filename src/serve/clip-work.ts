@@ -1,5 +1,6 @@
 /** How clips are made: as jobs of an engine, whose reports become those of the order. */
 import { rm } from 'node:fs/promises';
+import type { JobFailure } from '../jobs/job-failure.ts';
 import { JobFolder } from '../jobs/job-folder.ts';
 import type { JobObserver, JobOutcome, RunOptions } from '../jobs/job-runner.ts';
 import type { BatchJob } from '../jobs/manifest.ts';
@@ -67,6 +68,11 @@ export class ClipWork implements OrderWork<Clip> {
   #observe(clip: Clip, reports: OrderReports, onEnd: (end: Promise<void>) => void): JobObserver {
     const { record } = clip;
     const places = this.#places(clip);
+    const fail = ({ code, message }: JobFailure): void => {
+      const field = fieldOf(message, record.request, places);
+      const text = forClient(message, record.request, places);
+      record.error = { code, message: text, ...(field !== undefined && { field }) };
+    };
     return {
       begin: () => {
         clip.attempts += 1;
@@ -88,11 +94,13 @@ export class ClipWork implements OrderWork<Clip> {
         clip.resumedFrames = frames;
       },
       done: () => onEnd(this.#succeed(clip, reports)),
-      failedAttempt: ({ code, message }) => {
-        const field = fieldOf(message, record.request, places);
-        const text = forClient(message, record.request, places);
-        record.error = { code, message: text, ...(field !== undefined && { field }) };
+      failedAttempt: (failure) => {
+        fail(failure);
         return clip.attempts;
+      },
+      setFailures: (failures) => {
+        const last = failures.at(-1);
+        if (last !== undefined) fail(last);
       },
       cancelled: () => {},
     };

@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { CompareEvent, CompareOptions } from '../compare/compare-options.ts';
 import type { CompareReport } from '../compare/report.ts';
-import { findComparison, summarise } from '../compare/summary.ts';
+import { findComparison, shownRatio, summarise } from '../compare/summary.ts';
 import { FAST, ORIGINAL } from '../compare/variants.ts';
 import { describeFailure } from '../jobs/job-failure.ts';
 import type { JobOutcome } from '../jobs/job-runner.ts';
@@ -109,10 +109,14 @@ export class ComparisonWork implements OrderWork<Comparison> {
 function resultOf(report: CompareReport): ComparisonResult {
   const main = findComparison(report, FAST, ORIGINAL);
   const { frames, fps, width, height } = report.clip;
+  const [fast, original] = [FAST, ORIGINAL].map((wanted) => report.variants.find(({ id }) => id === wanted));
+  /** As the summary says it. */
+  const ratioOf = (stage: 'denoise' | 'total'): number =>
+    shownRatio(original!.times[stage].median, fast!.times[stage].median);
   return {
     summary: summarise(report),
     ...(main && {
-      speedUp: { denoise: main.speedUp.denoise.median, total: main.speedUp.total.median },
+      speedUp: { denoise: ratioOf('denoise'), total: ratioOf('total') },
       face: { psnr: Number.isFinite(main.face.psnr) ? main.face.psnr : null, ssim: main.face.ssim },
     }),
     variants: report.variants.map(({ id, title, times }) => ({

@@ -14,7 +14,10 @@ export type OrderKind = 'clip' | 'comparison';
  * `queued`: waits for its turn. `starting`: its files are read, or it waits for the engine. `processing`: it is rendered.
  * The others are the end.
  */
-export type OrderState = 'queued' | 'starting' | 'processing' | 'succeeded' | 'failed' | 'canceled';
+export type OrderState = (typeof ORDER_STATES)[number];
+
+/** Every state, in the order in which they come. */
+export const ORDER_STATES = ['queued', 'starting', 'processing', 'succeeded', 'failed', 'canceled'] as const;
 
 /** States that an order does not leave. */
 export const ENDED: ReadonlySet<OrderState> = new Set(['succeeded', 'failed', 'canceled']);

@@ -86,6 +86,13 @@ export function checkServeOptions(options: ServeOptions): void {
   assertIntegerInRange('clipsPerClient', clipsPerClient, 1, 1e6);
   assertIntegerInRange('dataBytes', dataBytes, 1e6, 1e15);
   assertNumberInRange('stallSeconds', stallSeconds, 0.1, 3600);
+  if (options.queue !== undefined && options.concurrency !== undefined) {
+    const problem = {
+      expected: ['none with ', { option: 'queue' }, ', whose workers render'],
+      got: `${concurrency}`,
+    };
+    throw new InvalidOptionError(problem, 'concurrency', concurrency);
+  }
   if (token !== undefined && token.length < MIN_TOKEN_LENGTH) {
     const problem = { expected: `at least ${MIN_TOKEN_LENGTH} characters`, got: `${token.length}` };
     throw new InvalidOptionError(problem, 'token', showValue('…'));

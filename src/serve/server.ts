@@ -18,6 +18,7 @@ import { ClipWork, type OrderEngine } from './clip-work.ts';
 import { type Compare, ComparisonWork } from './comparison-work.ts';
 import { DataFolder } from './data-folder.ts';
 import { Guard } from './guard.ts';
+import { shortId } from './ids.ts';
 import { Metrics } from './metrics.ts';
 import { OPERATIONS } from './openapi/operations.ts';
 import { asRequestError, problemResponse, RequestError } from './problem.ts';
@@ -28,6 +29,7 @@ import { addDocsRoutes } from './routes/docs-routes.ts';
 import { addPageRoutes } from './routes/page-routes.ts';
 import { addSystemRoutes } from './routes/system-routes.ts';
 import { addUploadRoutes } from './routes/upload-routes.ts';
+import { copySamples } from './samples.ts';
 import {
   checkServeOptions,
   DEFAULT_HOST,
@@ -89,11 +91,15 @@ const RETRY_SECONDS = 1;
  */
 export async function startServer(options: ServeOptions, parts: ServeParts): Promise<RunningServer> {
   checkServeOptions(options);
-  const { host = DEFAULT_HOST, port = DEFAULT_PORT, concurrency = 1, graceSeconds = 5 } = options;
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, graceSeconds = 5 } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const onEvent = options.onEvent ?? (() => {});
   const data = await DataFolder.open(options.dataFolder);
+  const over = new AbortController();
+  let engine: OrderEngine | undefined;
   try {
+    engine = await openEngine(options, parts, data, over.signal);
+    const runner = engine;
     const token = options.token ?? (isLoopback(host) ? undefined : await data.token());
     const quota = new Quota(data, limits.dataBytes);
     const metrics = new Metrics();
@@ -105,19 +111,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
           env: { ...parts.env, ...(options.ffmpegPath && { FFMPEG_PATH: options.ffmpegPath }) },
         }),
       makeRoom: (bytes) => quota.makeRoom(bytes),
-    });
-    const over = new AbortController();
-    const engine: OrderEngine = new JobRunner({
-      stateFolder: data.state,
-      concurrency,
-      retryDelay: RETRY_SECONDS,
-      signal: over.signal,
-      openRenderer: () =>
-        parts.openRenderer({
-          device: options.device ?? 'auto',
-          threads: options.threads,
-          onNotice: (message) => onEvent({ type: 'notice', message }),
-        }),
+      ...(options.queue !== undefined && { sampleFolder: data.samples }),
     });
     const webhooks = new Webhooks({
       ...{ hosts: options.webhookHosts ?? [], delaysMs: parts.webhookDelaysMs, onEvent },
@@ -125,7 +119,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
       onDone: (order, outcome) => board.note(order, outcome),
     });
     const work = {
-      ...{ data, uploads, engine },
+      ...{ data, uploads, engine: runner },
       ...{ bundleStore: options.bundleStore, ffmpegPath: options.ffmpegPath },
     };
     const board: Board = await Board.open({
@@ -163,7 +157,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     const url = urlOf(host, server);
     const link = token === undefined ? url : `${url}/?token=${encodeURIComponent(token)}`;
     onEvent({ type: 'listening', url, link, data: data.path });
-    engine.start();
+    runner.start();
     for (const order of board.all) if (order.hasEnded) webhooks.send(order);
     let stopping: Promise<void> | undefined;
     const stop = async (now: AbortSignal): Promise<void> => {
@@ -172,7 +166,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
       await board.stop(graceSeconds, now);
       await webhooks.stop();
       over.abort(new Error('the server stops'));
-      await Promise.all([engine.dispose(), parts.planner.dispose()]);
+      await Promise.all([runner.dispose(), parts.planner.dispose()]);
       await close(server);
       data.release();
       onEvent({ type: 'closed' });
@@ -186,9 +180,34 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
       },
     };
   } catch (error) {
+    over.abort(error);
+    await engine?.dispose();
     data.release();
     throw error;
   }
+}
+
+/** What renders: this machine, or the workers of a queue. */
+async function openEngine(
+  { queue, concurrency = 1, device = 'auto', threads, onEvent }: ServeOptions,
+  { openRenderer }: ServeParts,
+  data: DataFolder,
+  signal: AbortSignal,
+): Promise<OrderEngine> {
+  const onNotice = (message: string): void => onEvent?.({ type: 'notice', message });
+  const shared = { stateFolder: data.state, retryDelay: RETRY_SECONDS };
+  if (queue === undefined) {
+    const open = () => openRenderer({ device, threads, onNotice });
+    return new JobRunner({ ...shared, concurrency, signal, openRenderer: open });
+  }
+  await copySamples(data.samples);
+  // Loaded only here, like the packages behind it.
+  const { QueueEngine } = await import('../jobs/queue-engine.ts');
+  return QueueEngine.open({
+    ...{ ...shared, url: queue, sharedFolder: data.path },
+    onNotice: (message, job) =>
+      onNotice(job === undefined ? message : `clip ${shortId(job.name)}: ${message}`),
+  });
 }
 
 /** The page, and what the document of the API says is answered without the token. */

@@ -8,6 +8,7 @@ import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ServeEvent } from '../../src/serve/serve-event.ts';
 import type { ServeOptions } from '../../src/serve/serve-options.ts';
+import { startProgram } from '../helpers/run-program.ts';
 
 const ENTRY = fileURLToPath(new URL('fixtures/stub-server.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -79,6 +80,20 @@ export class ServerProcess {
     });
     after(() => child.kill('SIGKILL'));
     return new ServerProcess(child);
+  }
+
+  /** Starts the program itself, with its networks, and waits until it listens. */
+  static async program(
+    dataFolder: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
+    const own = ['serve', '--log', 'json', '--port', '0', '--data', dataFolder];
+    const { child } = startProgram([...own, ...args], { env });
+    after(() => child.kill('SIGKILL'));
+    const server = new ServerProcess(child);
+    await server.listening();
+    return server;
   }
 
   /** @throws Error with what it said if it ends instead. */

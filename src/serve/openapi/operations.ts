@@ -1,5 +1,6 @@
 /** What may be asked of the server: a test holds this against the routes that there are. */
 import type { JsonSchema } from '../../pipeline/options/option-types.ts';
+import { ORDER_STATES } from '../order-record.ts';
 import { MAX_PAGE_SIZE, PAGE_SIZE } from '../page-size.ts';
 import type { ProblemKind } from '../problem.ts';
 import type { AnswerName } from './schemas.ts';
@@ -77,7 +78,7 @@ const pageOf = (things: string): readonly Parameter[] => [
     schema: { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE, default: PAGE_SIZE },
   },
   { name: 'after', in: 'query', description: 'The last one of the page before.', schema: ID.schema },
-  { name: 'state', in: 'query', description: 'Only those of this state.', schema: text },
+  { name: 'state', in: 'query', description: 'Only those of this state.', schema: { enum: ORDER_STATES } },
 ];
 const LAST_EVENT: Parameter = {
   ...{ name: 'Last-Event-ID', in: 'header', schema: text },

@@ -2,11 +2,8 @@
 import { z } from 'zod';
 import { type JsonSchema, jsonSchemaOf } from '../../pipeline/options/option-types.ts';
 import { CLIP_FORMATS } from '../clip-format.ts';
-import { ENDED } from '../order-record.ts';
+import { ENDED, ORDER_STATES } from '../order-record.ts';
 import { PROBLEM_KINDS, type ProblemKind } from '../problem.ts';
-
-/** Every state that a clip may have, in the order in which they come. */
-const STATES = ['queued', 'starting', 'processing', ...ENDED] as const;
 
 const count = z.int().min(0);
 const amount = z.number().min(0);
@@ -18,7 +15,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const order = {
   id,
   name: z.string().describe('The one that was given, or those of the files.'),
-  state: z.enum(STATES),
+  state: z.enum(ORDER_STATES),
   position: count.optional().describe('Orders before it, while it is queued.'),
   createdAt: time,
   startedAt: time.optional(),

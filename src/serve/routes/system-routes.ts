@@ -6,7 +6,7 @@ import { CLIP_FORMATS, MEDIA_TYPES, outputOf } from '../clip-format.ts';
 import { clipOptions, forClient } from '../clip-job.ts';
 import { CLIENT_KEYS, CLIP_FORM, FILE_KEYS } from '../clip-request.ts';
 import { COMPARE_KEYS } from '../compare-request.ts';
-import type { OrderKind, OrderState } from '../order-record.ts';
+import { ORDER_STATES, type OrderKind, type OrderState } from '../order-record.ts';
 import { asRequestError, RequestError } from '../problem.ts';
 import { discardFiles } from '../receive-form.ts';
 import type { ServeEnv, ServerState } from '../server-state.ts';
@@ -25,7 +25,6 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
   );
 
   app.get('/metrics', (context) => {
-    const states = ['queued', 'starting', 'processing', 'succeeded', 'failed', 'canceled'] as const;
     const count = (kind: OrderKind, each: OrderState): number =>
       board.all.filter((order) => order.kind === kind && order.state === each).length;
     const { rss, heapUsed } = process.memoryUsage();
@@ -33,11 +32,11 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
     const text = metrics.text({
       lcm_portrait_clips: {
         help: 'Clips by their state.',
-        values: states.map((each) => [{ state: each }, count('clip', each)]),
+        values: ORDER_STATES.map((each) => [{ state: each }, count('clip', each)]),
       },
       lcm_portrait_comparisons: {
         help: 'Comparisons by their state.',
-        values: states.map((each) => [{ state: each }, count('comparison', each)]),
+        values: ORDER_STATES.map((each) => [{ state: each }, count('comparison', each)]),
       },
       lcm_portrait_data_bytes: {
         help: 'Bytes in the data folder, as counted last.',

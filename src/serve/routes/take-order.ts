@@ -1,9 +1,10 @@
 /** Orders as they come: read, known again by their keys, and put on the board. */
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
+import { alternatives } from '../../pipeline/options/option-types.ts';
 import { type ClipRequest, type FormKind, readClipRequest } from '../clip-request.ts';
 import type { Order } from '../order.ts';
-import type { OrderKind } from '../order-record.ts';
+import { ORDER_STATES, type OrderKind } from '../order-record.ts';
 import { MAX_PAGE_SIZE, PAGE_SIZE } from '../page-size.ts';
 import { RequestError } from '../problem.ts';
 import { discardFiles, type FormValues, ReceivedFile, receiveForm } from '../receive-form.ts';
@@ -90,7 +91,7 @@ export async function receiveRequest(
   try {
     const bundles = await state.listBundles();
     const surroundings = {
-      uploads,
+      ...{ uploads, limits },
       bundles: bundles.filter(({ bundle }) => bundle !== undefined).map(({ name }) => name),
       refuseWebhook: (address: string) => state.webhooks.refusalOf(address),
     };
@@ -120,6 +121,9 @@ export function pageOfOrders(
   const size = limit === undefined ? PAGE_SIZE : Number(limit);
   if (!Number.isInteger(size) || size < 1 || size > MAX_PAGE_SIZE) {
     throw wrongQuery('limit', `expected an integer from 1 to ${MAX_PAGE_SIZE}`);
+  }
+  if (wanted !== undefined && !(ORDER_STATES as readonly string[]).includes(wanted)) {
+    throw wrongQuery('state', `expected ${alternatives(ORDER_STATES)}`);
   }
   const last = after === undefined ? undefined : all.find(({ id }) => id === after);
   if (after !== undefined && last === undefined) throw wrongQuery('after', 'expected an id of the list');
