@@ -38,6 +38,7 @@ export function rawClient(port: number) {
       let answer = '';
       socket.on('data', (data) => {
         answer += data.toString('latin1');
+        answer = answer.replace(/^HTTP\/1\.1 1\d\d .*?\r\n\r\n/s, ''); // it goes on
         if (/\r\n\r\n/.test(answer)) socket.end();
       });
       socket.on('error', () => {});
