@@ -29,6 +29,7 @@ const SLOW: readonly string[] = [
   ...['files/file-lock.test.ts', 'jobs/job-lock.test.ts', 'jobs/queue.test.ts', 'package.test.ts'],
   ...['models/denoising-unet.test.ts', 'models/reference-unet.test.ts', 'models/exact-savings.test.ts'],
   ...['models/flops.test.ts', 'denoising/aniportrait-loop.test.ts', 'pipeline/studio.test.ts'],
+  ...['pipeline/replaced-bundle.test.ts', 'container.test.ts'],
   ...['media/video-writer.test.ts', 'runtime/webgpu.test.ts'],
 ];
 

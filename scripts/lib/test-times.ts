@@ -42,9 +42,9 @@ export function readTimes(
 export function formatTimes(times: readonly TestTimes[]): string {
   const sum = (of: (each: TestTimes) => number): number => times.reduce((total, each) => total + of(each), 0);
   const row = (wall: number, own: number, children: number, text: string): string =>
-    `${[wall, own + children, own, children].map((value) => value.toFixed(1).padStart(9)).join('')}  ${text}`;
+    `${[wall, own + children, own, children].map((value) => value.toFixed(1).padStart(11)).join('')}  ${text}`;
   return [
-    `${['wall', 'processor', 'own', 'children'].map((head) => head.padStart(9)).join('')}  seconds`,
+    `${['wall', 'processor', 'own', 'children'].map((head) => head.padStart(11)).join('')}  seconds`,
     ...times.map(({ names, wall, own, children }) => row(wall, own, children, names.join(' '))),
     row(
       sum(({ wall }) => wall),
