@@ -121,7 +121,7 @@ test('errors of the job: one line, a status for each kind, no stack', async () =
 
 test('LCM_PORTRAIT_DEBUG adds the stack', async () => {
   const { stderr } = await run(job('bug', '--quiet'), { LCM_PORTRAIT_DEBUG: '1' });
-  assert.match(stderr, /\n {4}at .*fake-main\.ts/);
+  assert.match(stderr, /\n {4}at .*fake-main\.[jt]s/);
 });
 
 test('errors about options of the library are written as flags', async () => {
