@@ -5,12 +5,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'n
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { RedisServer } from '../helpers/redis-server.ts';
 import { noRedis } from '../helpers/requirements.ts';
+import { LOADER, moduleFile, ROOT } from '../helpers/run-program.ts';
 import { jsonOf, PORTRAIT, ServerProcess, SPEECH, temporaryFolder } from './server-process.ts';
 
-const WORKER = fileURLToPath(new URL('../jobs/fixtures/queue-worker.ts', import.meta.url));
+const WORKER = moduleFile('test/jobs/fixtures/queue-worker.ts');
 const options = { skip: noRedis };
 const root = temporaryFolder();
 const redis = noRedis ? undefined! : await RedisServer.start(newFolder('redis'));
@@ -39,8 +39,11 @@ type Place = ReturnType<typeof newPlace>;
  * @param lock - seconds after which its job goes to another when it is killed; a busy machine lets short ones expire.
  */
 function startWorker({ queue, seen }: Place, stepMs: number, { frames = 0, lock = 60 } = {}) {
-  const args = ['--import=tsx', WORKER, queue, seen, String(stepMs), String(lock), String(frames)];
-  const child: ChildProcess = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const args = [...LOADER, WORKER, queue, seen, String(stepMs), String(lock), String(frames)];
+  const child: ChildProcess = spawn(process.execPath, args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   after(() => child.kill('SIGKILL'));
   return child;
 }
