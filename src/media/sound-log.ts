@@ -1,5 +1,5 @@
 /** What ffmpeg says on stderr about a file whose sound it decodes. */
-import { parseComplaint } from './ffmpeg-command.ts';
+import { CONFINED_ADVICE, isConfined, parseComplaint } from './ffmpeg-command.ts';
 import { parseTimestamp } from './probe.ts';
 
 /** A sound track of a file. */
@@ -65,7 +65,9 @@ export class SoundLog {
 
   /** The complaint as what was got. */
   get refusal(): string | undefined {
-    return this.complaint ? `a file that it refuses (${this.complaint})` : undefined;
+    if (!this.complaint) return undefined;
+    const advice = isConfined(this.complaint) ? `. ${CONFINED_ADVICE}` : '';
+    return `a file that it refuses (${this.complaint})${advice}`;
   }
 
   add(line: string): void {

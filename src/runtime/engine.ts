@@ -10,6 +10,7 @@ import {
   ModelError,
   ShapeError,
 } from '../errors.ts';
+import { ownUrl } from '../files/own-file.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import {
   automaticDevices,
@@ -121,7 +122,7 @@ export interface ExecutionProviderInfo {
 type EngineThread = ThreadClient<Request, Results>;
 
 function startEngineThread(): EngineThread {
-  return new ThreadClient(new URL('./session-worker.ts', import.meta.url));
+  return new ThreadClient(ownUrl('./session-worker.ts', import.meta.url));
 }
 
 function messageOf(error: unknown): string {
