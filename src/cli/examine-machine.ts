@@ -140,12 +140,13 @@ async function examineProviders(env: Environment): Promise<Finding[]> {
     const missing = process.platform === 'linux' ? findCudaRequirements(env).missing : [];
     return describeProviders(await probeDevices(), process.platform, describeMissing(missing));
   } catch (error) {
+    const [found, advice = INSTALL_RUNTIME] = messageOf(error).split(/(?<=")\. (?=[A-Z])/);
     return [
       {
         topic: 'ONNX Runtime',
         verdict: 'problem',
-        found: messageOf(error),
-        advice: `${INSTALL_RUNTIME}; with a package manager that runs install scripts, set ONNXRUNTIME_NODE_INSTALL=skip, see docs/install.md`,
+        found: found ?? '',
+        advice: `${advice}; with a package manager that runs install scripts, set ONNXRUNTIME_NODE_INSTALL=skip, see docs/install.md`,
       },
     ];
   }

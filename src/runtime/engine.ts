@@ -21,6 +21,7 @@ import {
   HALF_PRECISION_DEVICES,
 } from './device.ts';
 import { HeldInputs } from './held-inputs.ts';
+import { loadFailure } from './load-failure.ts';
 import type { Request, Results, TensorInfo, WireTensor } from './protocol.ts';
 import { ThreadClient } from './thread-client.ts';
 import type { TimeSpan } from './time-span.ts';
@@ -309,6 +310,8 @@ export class Engine {
       try {
         await client.request({ kind: 'probe', device: candidate, precision: 'float32' });
       } catch (error) {
+        const failure = loadFailure(error);
+        if (failure !== undefined) throw failure;
         failures.push(`${candidate}: ${whyUnusable(error)}`);
         continue;
       }
@@ -410,7 +413,9 @@ async function hasHalfPrecision(client: EngineThread, device: Device): Promise<b
 export async function listExecutionProviders(): Promise<ExecutionProviderInfo[]> {
   const client = startEngineThread();
   try {
-    const built = await client.request({ kind: 'list' });
+    const built = await client.request({ kind: 'list' }).catch((error: unknown) => {
+      throw loadFailure(error) ?? error;
+    });
     const infos: ExecutionProviderInfo[] = [];
     for (const device of DEVICES) {
       const bundled = built.some((backend) => backend.name === device && backend.bundled);
