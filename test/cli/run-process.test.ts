@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { MAIN, ROOT } from '../helpers/run-program.ts';
+import { LOADER, MAIN, ROOT } from '../helpers/run-program.ts';
 
 const LIMIT = { timeout: 60_000, skip: process.platform !== 'linux' && 'names of Linux’s devices' };
-const program = `'${process.execPath}' --import='${import.meta.resolve('tsx')}' '${MAIN}'`;
+const program = [process.execPath, ...LOADER, MAIN].map((word) => `'${word}'`).join(' ');
 
 /** Runs a line of bash in which `$program` is the program. */
 async function bash(line: string): Promise<string> {
