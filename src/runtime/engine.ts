@@ -76,6 +76,8 @@ export interface RunOptions extends InputOptions {
 interface LoadOptions extends InputOptions {
   /** Folder of the files that a model names whose bytes are given. */
   readonly dataFolder?: string | undefined;
+  /** Threads that this network uses on the CPU. @defaultValue those of the engine's networks */
+  readonly threads?: number | undefined;
   /**
    * Uses the weights of those files as they lie and never converts them for faster convolutions, for gigabytes of them.
    * @defaultValue false
@@ -339,7 +341,13 @@ export class Engine {
   async load(
     name: string,
     graph: Uint8Array | string,
-    { transfer = false, dataFolder, asStored = false, keepsConstants = false }: LoadOptions = {},
+    {
+      transfer = false,
+      dataFolder,
+      threads = this.#threads,
+      asStored = false,
+      keepsConstants = false,
+    }: LoadOptions = {},
   ): Promise<Network> {
     if (this.#disposed !== undefined) {
       throw new ModelError(`Cannot load ${name}: the engine was disposed of`, name);
@@ -354,7 +362,7 @@ export class Engine {
             kind: 'load',
             network: id,
             device: this.device,
-            threads: this.#threads,
+            threads,
             graph: own,
             dataFolder,
             asStored,
