@@ -61,7 +61,7 @@ export async function findInClip(
     stop?.throwIfAborted();
     const picture = await frames.read(frame);
     flicker.add(picture);
-    const found = (await finder.find(picture))[0]?.landmarks;
+    const found = (await finder.findPortrait(picture))[0]?.landmarks;
     landmarks.push(found);
     if (found === undefined) {
       openings.push(Number.NaN);

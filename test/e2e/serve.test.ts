@@ -5,11 +5,12 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
+import { animate } from '../../src/index.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { probeMedia } from '../../src/media/probe.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
 import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
-import { ROOT, runProgram } from '../helpers/run-program.ts';
+import { ROOT } from '../helpers/run-program.ts';
 import { type Json, jsonOf, PORTRAIT, ServerProcess } from '../serve/server-process.ts';
 
 const SPEECH = path.join(ROOT, 'assets/speech/welcome.wav');
@@ -57,11 +58,8 @@ function isSaved(): boolean {
   return readdirSync(state, { recursive: true, encoding: 'utf8' }).some((name) => name.endsWith('.ckpt'));
 }
 
-let server: ServerProcess;
-let clip: Json;
-const own = path.join(folder, 'own.mp4');
-
-test('a clip whose server is killed in the middle goes on, and is played from its first frames on', async () => {
+/** One server for all: it is killed once, and each clip is used again. */
+test('the server gives out what the library renders', async (t) => {
   const first = await start();
   const order = { portrait: PORTRAIT, audio: speech, bundle: 'quick', seed: '7' };
   const { id, links } = await post(first, '/v1/clips', order);
@@ -70,52 +68,59 @@ test('a clip whose server is killed in the middle goes on, and is played from it
     await sleep(10);
   }
   await first.end('SIGKILL');
+  const server = await start();
 
-  server = await start();
-  const live = await server.fetch(links.live);
-  assert.equal(live.headers.get('content-type'), 'video/mp4');
-  const pieces: Buffer[] = [];
-  let stateAtFirst = '';
-  for await (const piece of live.body!) {
-    if (pieces.length === 0) stateAtFirst = (await server.json(links.self)).state;
-    pieces.push(Buffer.from(piece));
-  }
-  assert.equal(stateAtFirst, 'processing');
-  const played = path.join(folder, 'live.mp4');
-  writeFileSync(played, Buffer.concat(pieces));
-  const { video } = await probeMedia(played, { ffmpeg });
-  assert.deepEqual([video?.codec, video?.frames, video?.width], ['h264', FRAMES, 512]);
-  clip = await server.until(id, 'succeeded');
-  assert.equal(clip.state, 'succeeded', JSON.stringify(clip.error));
-});
+  await t.test(
+    'a clip that was killed in the middle goes on, and is played from its first frames on',
+    async () => {
+      const live = await server.fetch(links.live);
+      assert.equal(live.headers.get('content-type'), 'video/mp4');
+      const pieces: Buffer[] = [];
+      let stateAtFirst = '';
+      for await (const piece of live.body!) {
+        if (pieces.length === 0) stateAtFirst = (await server.json(links.self)).state;
+        pieces.push(Buffer.from(piece));
+      }
+      assert.equal(stateAtFirst, 'processing');
+      const played = path.join(folder, 'live.mp4');
+      writeFileSync(played, Buffer.concat(pieces));
+      const { video } = await probeMedia(played, { ffmpeg });
+      assert.deepEqual([video?.codec, video?.frames, video?.width], ['h264', FRAMES, 512]);
+    },
+  );
 
-test('its video is the one that the program renders, byte by byte', async () => {
-  const args = ['animate', '--portrait', PORTRAIT, '--audio', speech, '--output', own, '--bundle', 'quick'];
-  const { status, stderr } = await runProgram([...args, '--seed', '7', ...ARGS], { env: ENV });
-  assert.equal(status, 0, stderr);
-  const video = Buffer.from(await (await server.fetch(clip.links.video)).arrayBuffer());
-  assert.ok(video.equals(readFileSync(own)), 'the server has other bytes than the program');
-});
+  const own = path.join(folder, 'own.mp4');
+  await t.test('its video is the one that the library renders, byte by byte', async () => {
+    const clip = await server.until(id, 'succeeded');
+    assert.equal(clip.state, 'succeeded', JSON.stringify(clip.error));
+    await animate({
+      ...{ portrait: PORTRAIT, audio: speech, output: own, seed: 7, threads: 1, device: 'cpu' },
+      ...{ bundle: 'quick', bundleStore: path.dirname(bundle) },
+    });
+    const video = Buffer.from(await (await server.fetch(clip.links.video)).arrayBuffer());
+    assert.ok(video.equals(readFileSync(own)), 'the server has other bytes than the library');
+  });
 
-test('the same film, sent back, moves another portrait, and gives it its voice', async () => {
-  const film = await post(server, '/v1/uploads', { file: own });
-  assert.deepEqual([film.kind, film.hasSound], ['film', true]);
-  const order = { portrait: 'sample:ben.jpg', driving: film.id, bundle: 'quick' };
-  const driven = await post(server, '/v1/clips', order);
-  // Somebody compares, too, with a picture that has no face: its error comes from a thread of its own.
-  const wall = path.join(folder, 'wall.png');
-  await sharp({ create: { width: 256, height: 256, channels: 3, background: '#888' } }).toFile(wall);
-  const { links } = await post(server, '/v1/compare', { portrait: wall, audio: speech, repeats: '1' });
+  await t.test('the same film, sent back, moves another portrait, and gives it its voice', async () => {
+    const film = await post(server, '/v1/uploads', { file: own });
+    assert.deepEqual([film.kind, film.hasSound], ['film', true]);
+    const wanted = { portrait: 'sample:ben.jpg', driving: film.id, bundle: 'quick' };
+    const driven = await post(server, '/v1/clips', wanted);
+    // Somebody compares, too, with a picture that has no face: its error comes from a thread of its own.
+    const wall = path.join(folder, 'wall.png');
+    await sharp({ create: { width: 256, height: 256, channels: 3, background: '#888' } }).toFile(wall);
+    const compared = await post(server, '/v1/compare', { portrait: wall, audio: speech, repeats: '1' });
 
-  const moved = await server.until(driven.id, 'succeeded');
-  assert.equal(moved.state, 'succeeded', JSON.stringify(moved.error));
-  const file = path.join(folder, 'driven.mp4');
-  writeFileSync(file, Buffer.from(await (await server.fetch(moved.links.video)).arrayBuffer()));
-  const found = await probeMedia(file, { ffmpeg });
-  assert.ok(Math.abs(found.video!.frames - FRAMES) <= 1 && found.audio !== undefined);
+    const moved = await server.until(driven.id, 'succeeded');
+    assert.equal(moved.state, 'succeeded', JSON.stringify(moved.error));
+    const file = path.join(folder, 'driven.mp4');
+    writeFileSync(file, Buffer.from(await (await server.fetch(moved.links.video)).arrayBuffer()));
+    const found = await probeMedia(file, { ffmpeg });
+    assert.ok(Math.abs(found.video!.frames - FRAMES) <= 1 && found.audio !== undefined);
 
-  const { state, error } = await server.untilOf(links.self, 'failed');
-  assert.deepEqual([state, error.code, error.field], ['failed', 'FACE', 'portrait']);
-  assert.match(error.message, /^Cannot animate wall\.png: expected a face/);
+    const { state, error } = await server.untilOf(compared.links.self, 'failed');
+    assert.deepEqual([state, error.code, error.field], ['failed', 'FACE', 'portrait']);
+    assert.match(error.message, /^Cannot animate wall\.png: expected a face/);
+  });
   assert.equal(await server.end('SIGTERM'), 143);
 });
