@@ -1,6 +1,7 @@
 /** Comparisons in a thread of their own: looking at frames takes long, and the server has to answer meanwhile. */
 import type { CompareEvent, CompareOptions } from '../compare/compare-options.ts';
 import type { CompareReport } from '../compare/report.ts';
+import { ownUrl } from '../files/own-file.ts';
 import { ThreadClient } from '../runtime/thread-client.ts';
 
 /** What the thread is asked. Events come as JSON, in notices. */
@@ -26,7 +27,7 @@ export async function compareInThread({
 }: CompareOptions): Promise<CompareReport> {
   signal?.throwIfAborted();
   const client = new ThreadClient<CompareRequest, CompareResults>(
-    new URL('./compare-worker.ts', import.meta.url),
+    ownUrl('./compare-worker.ts', import.meta.url),
   );
   const stop = (): void => void client.request({ kind: 'stop' }).catch(() => {}); // it has ended by itself
   signal?.addEventListener('abort', stop, { once: true });
