@@ -209,7 +209,10 @@ async function drive(
   const closed = lips.film.flatMap((gap, i) => (gap <= CLOSED ? [i] : []));
   const met = closed.filter((i) => lips.result[i]! <= CLOSED_RESULT);
   const metDriven = closed.filter((i) => driven[i]!.lips <= CLOSED);
-  const units = { own: own.mouthWidth / rest.mouthWidth, seen: ownSeen.mouthWidth / rest.mouthWidth };
+  // Of one person a mouth that is narrower in the portrait's frame is no narrower mouth.
+  const units = self
+    ? { own: 1, seen: 1 }
+    : { own: own.mouthWidth / rest.mouthWidth, seen: ownSeen.mouthWidth / rest.mouthWidth };
   return {
     name,
     opening: correlation(lips.film, lips.result),
