@@ -238,7 +238,7 @@ test('a driven clip compared with itself as published: both branches at once giv
   const output = path.join(folder, 'report');
   const driving = makeFilm();
   const report = await compare({ portrait: PORTRAIT, driving, output, bundle, device: 'cpu', repeats: 1 });
-  assert.equal(report.clip.audio, 'film.mkv', 'what moves it names the clip');
+  assert.equal(report.clip.audio, driving, 'what moves it names the clip');
   const ids = report.variants.map(({ id }) => id);
   assert.deepEqual(ids, ['fast', 'original', 'original-as-published']);
   const savings = report.comparisons.find((item) => item.against === 'original-as-published')!;
