@@ -4,7 +4,7 @@ import { writeFlags } from '../../src/cli/option-flags.ts';
 import { InvalidOptionError, InvalidOptionsError, MediaError } from '../../src/errors.ts';
 import { packError, unpackError } from '../../src/runtime/thread-errors.ts';
 
-const LIMIT = { timeout: 10_000 };
+const LIMIT = { timeout: 120_000 };
 
 test('options are written as the flags of the command, with values', LIMIT, () => {
   const animate = writeFlags();

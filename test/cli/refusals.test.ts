@@ -363,7 +363,7 @@ const REFUSALS: readonly Refusal[] = [
 ];
 
 for (const { title, args, status, says } of REFUSALS) {
-  test(`refused: ${title}`, { timeout: 300_000 }, async () => {
+  test(`refused: ${title}`, { timeout: 600_000 }, async () => {
     const result = await runInProcess(args);
     assert.equal(result.status, status, result.stderr);
     assert.equal(result.stdout, '');
@@ -376,7 +376,7 @@ for (const { title, args, status, says } of REFUSALS) {
 }
 
 test('an output where nobody may write', {
-  timeout: 300_000,
+  timeout: 600_000,
   skip: process.platform !== 'linux',
 }, async () => {
   const { status, stderr } = await runInProcess(animate('--output', '/proc/new.mp4'));

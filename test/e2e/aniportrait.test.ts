@@ -140,7 +140,7 @@ test('with little memory, one network at a time and weights in half precision sh
   }
 });
 
-test('a film drives the portrait, and gets another voice', { timeout: 240_000 }, async () => {
+test('a film drives the portrait, and gets another voice', { timeout: 600_000 }, async () => {
   const film = makeMedia(
     ffmpeg,
     path.join(folder, 'film.mkv'),
