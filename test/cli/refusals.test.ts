@@ -300,8 +300,8 @@ const REFUSALS: readonly Refusal[] = [
     status: 2,
     says: [
       'Cannot use --fail-fast: expected it without --keep-going, got both',
-      'Cannot use --shared without --queue: expected both, got one',
-      'Cannot use --threads: expected an integer from 1 to 256, got "0"',
+      'Cannot use --shared: expected it together with --queue, got it alone',
+      'Cannot use --threads: expected an integer from 1 to 256, got 0',
     ],
   },
   {
@@ -338,8 +338,8 @@ const REFUSALS: readonly Refusal[] = [
     args: ['bench', '--devices', 'gpu', '--frames', '0'],
     status: 2,
     says: [
-      'Cannot use --devices: expected auto, cpu, cuda, webgpu, coreml, dml, got gpu',
-      'Cannot use --frames: expected integers from 1 to 64, got 0',
+      'Cannot use --devices: expected auto, cpu, cuda, webgpu, coreml or dml, got "gpu"',
+      'Cannot use --frames: expected an integer from 1 to 64, got 0',
     ],
   },
   {

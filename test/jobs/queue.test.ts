@@ -10,7 +10,7 @@ import type { JobSpec } from '../../src/jobs/manifest-schema.ts';
 import { redactUrl } from '../../src/jobs/queue-connection.ts';
 import { startBatch } from '../../src/jobs/run-batch.ts';
 import { listDeadLetters } from '../../src/jobs/run-queued.ts';
-import type { WorkerEvent } from '../../src/jobs/run-worker.ts';
+import type { WorkerEvent } from '../../src/jobs/worker-options.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 import { RedisServer } from '../helpers/redis-server.ts';
 import { noRedis } from '../helpers/requirements.ts';
