@@ -8,6 +8,7 @@ import { createCompareCommand } from './compare.ts';
 import type { CliContext } from './context.ts';
 import { createDoctorCommand } from './doctor.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
+import { expandHomes } from './home-arguments.ts';
 import { createModelsCommand } from './models.ts';
 import { createMotionCommand } from './motion.ts';
 import { writeFlags } from './option-flags.ts';
@@ -31,7 +32,7 @@ export async function runProgram(args: readonly string[], context: CliContext): 
     program.hook('preAction', (_, command) => {
       running = command;
     });
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(expandHomes(args), { from: 'user' });
     return status;
   } catch (error) {
     if (error instanceof CommanderError) {

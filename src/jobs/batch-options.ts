@@ -2,15 +2,7 @@
 import { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
 import { needsOneOf, type OptionRule } from '../pipeline/options/option-rules.ts';
 import { type OptionsOf, option } from '../pipeline/options/option-spec.ts';
-import {
-  boolean,
-  folder,
-  folderOrNone,
-  integer,
-  number,
-  path,
-  readFolder,
-} from '../pipeline/options/option-types.ts';
+import { boolean, folder, folderOrNone, integer, number, path } from '../pipeline/options/option-types.ts';
 
 const { device, threads, ffmpegPath, signal } = CLIP_OPTIONS;
 
@@ -21,7 +13,6 @@ export const BATCH_OPTIONS = {
     description: 'Where relative outputs start.',
     group: 'output',
     otherwise: "the manifest's folder",
-    fromText: readFolder,
     flag: { name: '--output-dir', value: 'folder' },
   }),
   /** Where relative inputs start. @defaultValue the manifest's folder; the working folder for a manifest that is no file */
@@ -29,7 +20,6 @@ export const BATCH_OPTIONS = {
     description: 'Where relative inputs start.',
     group: 'input',
     otherwise: "the manifest's folder",
-    fromText: readFolder,
     flag: { name: '--base', value: 'folder' },
   }),
   /** Records and checkpoints. @defaultValue `.lcm-portrait` in `baseFolder` */
@@ -37,7 +27,6 @@ export const BATCH_OPTIONS = {
     description: 'Records and checkpoints.',
     group: 'machine',
     otherwise: '.lcm-portrait next to the manifest',
-    fromText: readFolder,
     flag: { name: '--state', value: 'folder' },
   }),
   /** Of report.json and report.html; false for none. @defaultValue named after the manifest, next to it */
@@ -45,7 +34,6 @@ export const BATCH_OPTIONS = {
     description: 'Folder of report.json and report.html.',
     group: 'output',
     otherwise: 'NAME-report next to the manifest',
-    fromText: readFolder,
     flag: {
       name: '--report',
       value: 'folder',
@@ -99,7 +87,6 @@ export const BATCH_OPTIONS = {
     description: 'With --queue: the folder that workers see too.',
     group: 'machine',
     otherwise: '--base',
-    fromText: readFolder,
     flag: { name: '--shared', value: 'folder', help: 'with --queue: the folder that workers see too' },
   }),
   ffmpegPath,

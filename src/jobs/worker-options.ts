@@ -1,7 +1,7 @@
 /** The options of a worker: types, checks, flags and help follow from this table, as those of a clip from theirs. */
 import { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
 import { type OptionsOf, option } from '../pipeline/options/option-spec.ts';
-import { boolean, folder, instance, number, path, readFolder } from '../pipeline/options/option-types.ts';
+import { boolean, folder, instance, number, path } from '../pipeline/options/option-types.ts';
 
 /** What a worker tells. */
 export type WorkerEvent =
@@ -30,7 +30,6 @@ export const WORKER_OPTIONS = {
     description: 'Where the shared folder is here.',
     group: 'machine',
     otherwise: 'the same path as for the batch',
-    fromText: readFolder,
     flag: { name: '--shared', value: 'folder' },
   }),
   /** Where networks run. @defaultValue 'auto' */

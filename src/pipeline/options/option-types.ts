@@ -3,7 +3,6 @@
  * where a type is put into words.
  */
 import { z } from 'zod';
-import { expandHome } from '../../files/home-path.ts';
 
 /** An integer; `maxText` is how a large `max` is written. */
 export function integer(min: number, max: number, maxText = String(max)): z.ZodType<number> {
@@ -58,22 +57,14 @@ export function path(expected: string): z.ZodType<string> {
     .refine((value) => !value.includes('\0'), expected);
 }
 
-const FOLDER = 'the path of a folder';
-
-/** A folder that may not be there; see {@link readFolder}. */
+/** A folder that may not be there. */
 export function folder(): z.ZodType<string> {
-  const expected = "~/ or the whole path of that user's folder";
-  return path(FOLDER).refine((value) => expandHome(value, () => '/').problem === undefined, expected);
+  return path('the path of a folder');
 }
 
 /** A folder, or false for none. */
 export function folderOrNone(): z.ZodType<string | false> {
-  return z.union([folder(), z.literal(false)], FOLDER);
-}
-
-/** Reads a folder as not every shell does: a `~` behind an equals sign is the user's home. */
-export function readFolder(text: string): string {
-  return expandHome(text).path ?? text;
+  return z.union([folder(), z.literal(false)], 'the path of a folder');
 }
 
 /** A list; `expected` stands for whatever is wrong in it, so that a message need not say where. */
