@@ -8,9 +8,19 @@ import type { ClipRenderer } from './clip-renderer.ts';
 import { FileHashes } from './content-key.ts';
 import { executeJob } from './execute-job.ts';
 import { describeFailure } from './job-failure.ts';
+import { CancelJobError } from './job-runner.ts';
 import { Lanes } from './lanes.ts';
-import { assertQueueUrl, type BullErrors, type Job, openQueue, openWorker } from './queue-connection.ts';
 import {
+  assertQueueUrl,
+  type BullErrors,
+  type Job,
+  openQueue,
+  openWorker,
+  type Queue,
+} from './queue-connection.ts';
+import {
+  inQueuedWords,
+  isProgress,
   QUEUED_FORMAT,
   type QueuedJob,
   type QueuedProgress,
@@ -22,6 +32,9 @@ import { type RunWorkerOptions, WORKER_OPTIONS } from './worker-options.ts';
 /** A job that a machine goes down with this often is what brings it down. */
 const MAX_STALLS = 10;
 const PROGRESS_MS = 500;
+/** How soon it is seen that nobody wants a job any more. */
+const WANTED_MS = 1000;
+const MAX_NOTICES = 20;
 
 /** Somebody else has the job by now. */
 class LostLockError extends Error {
@@ -51,7 +64,7 @@ export async function runWorker(
   const queue = await openQueue<QueuedJob>(url); // tells a server that is not there at once
   const lanes = new Lanes(1, openRenderer);
   const hashes = new FileHashes();
-  const parts = { lanes, hashes, name, lockSeconds, stop: stop.signal, options };
+  const parts = { queue, lanes, hashes, name, lockSeconds, stop: stop.signal, options };
   const worker = await openWorker<QueuedJob>(
     url,
     { name, concurrency: 1, lockSeconds, maxStalls: MAX_STALLS },
@@ -80,6 +93,7 @@ export async function runWorker(
 }
 
 interface AttemptParts {
+  readonly queue: Queue<QueuedJob>;
   readonly lanes: Lanes;
   readonly hashes: FileHashes;
   readonly name: string;
@@ -117,7 +131,9 @@ class QueueAttempt {
     options.onEvent?.({ type: 'begin', job: name });
     const lost = new AbortController();
     const renewal = this.#renewLock(() => lost.abort(new LostLockError(`another worker has ${name}`)));
-    const signal = AbortSignal.any([stop, lost.signal]);
+    const unwanted = new AbortController();
+    const watch = this.#watchWanted(() => unwanted.abort(new CancelJobError(`nobody wants ${name}`)));
+    const signal = AbortSignal.any([stop, lost.signal, unwanted.signal]);
     try {
       const result = await this.#render(signal);
       options.onEvent?.({ type: 'done', job: name, output: this.#job.data.output, reused: result.reused });
@@ -127,6 +143,7 @@ class QueueAttempt {
       return await this.#fail(error);
     } finally {
       clearInterval(renewal);
+      clearInterval(watch);
     }
   }
 
@@ -173,11 +190,19 @@ class QueueAttempt {
 
   #onProgress(event: ProgressEvent): void {
     const { onEvent } = this.#parts.options;
-    if (event.type === 'notice')
+    if (event.type === 'notice') {
       onEvent?.({ type: 'notice', message: `${this.#job.data.name}: ${event.message}` });
+      const { notices = [] } = this.#progress;
+      if (notices.length < MAX_NOTICES)
+        void this.#tell({ notices: [...notices, this.#inQueuedWords(event.message)] }, true);
+    }
     if (event.type !== 'frames') return;
     const { type: _, ...frames } = event;
     void this.#tell({ frames }, false);
+  }
+
+  #inQueuedWords(message: string): string {
+    return inQueuedWords(message, this.#job.data, this.#parts.options.sharedFolder);
   }
 
   /** Keeps progress with the job. While the server is away, jobs go on. */
@@ -205,6 +230,17 @@ class QueueAttempt {
     );
   }
 
+  /** Looks now and then whether the job is still wanted. */
+  #watchWanted(onUnwanted: () => void): NodeJS.Timeout {
+    if (this.#job.data.unwanted) onUnwanted();
+    return setInterval(() => {
+      this.#parts.queue.getJob(this.#job.id!).then(
+        (job) => job?.data.unwanted && onUnwanted(),
+        () => {}, // the server is away
+      );
+    }, WANTED_MS);
+  }
+
   async #handBack(reason: Error): Promise<never> {
     const { onEvent } = this.#parts.options;
     onEvent?.({ type: 'handed-back', job: this.#job.data.name, reason: reason.message });
@@ -213,6 +249,7 @@ class QueueAttempt {
       await this.#job.moveToWait(this.#token);
       throw new this.#errors.WaitingError();
     }
+    if (reason instanceof CancelJobError) throw new this.#errors.UnrecoverableError(reason.message);
     throw reason; // the queue does not take it from this worker any more
   }
 
@@ -220,7 +257,8 @@ class QueueAttempt {
     const { name, attempts, output, root } = this.#job.data;
     const { sharedFolder, onEvent } = this.#parts.options;
     const folder = path.dirname(path.resolve(sharedFolder ?? root, output));
-    const failure = await describeFailure(error, folder);
+    const described = await describeFailure(error, folder);
+    const failure = { ...described, message: this.#inQueuedWords(described.message) };
     const attempt = this.#progress.failures.length + 1;
     const failures: FailedAttempt[] = [...this.#progress.failures, { attempt, ...failure }];
     const final = failure.kind === 'permanent' || attempt >= attempts;
@@ -236,9 +274,4 @@ function shortly(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, 1000).unref();
   });
-}
-
-/** Whether a job's progress is what workers write. */
-export function isProgress(progress: unknown): progress is QueuedProgress {
-  return typeof progress === 'object' && progress !== null && 'failures' in progress && 'state' in progress;
 }

@@ -10,6 +10,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
+import { FORM, JSON_TYPE, multipart, type Part, rawClient } from './raw-request.ts';
 import { PORTRAIT, ServerProcess, SPEECH, temporaryFolder } from './server-process.ts';
 
 const folder = temporaryFolder();
@@ -19,7 +20,6 @@ const server = await ServerProcess.start(folder, {
 const { port } = new URL(server.url);
 const PICTURE = readFileSync(PORTRAIT);
 const SOUND = readFileSync(SPEECH);
-const BOUNDARY = 'xXx';
 
 /** Somebody who must never be asked for anything. */
 const asked: string[] = [];
@@ -34,58 +34,7 @@ const secret = path.join(folder, '..', 'secret.wav');
 writeFileSync(secret, SOUND);
 after(() => spawnSync('rm', ['-f', secret]));
 
-interface Part {
-  readonly field: string;
-  readonly file?: string;
-  readonly body: string | Uint8Array;
-}
-
-function multipart(parts: readonly Part[], { end = true } = {}): Buffer {
-  const pieces = parts.flatMap(({ field, file, body }) => [
-    `--${BOUNDARY}\r\ncontent-disposition: form-data; name="${field}"${file === undefined ? '' : `; filename="${file}"`}\r\n\r\n`,
-    body,
-    '\r\n',
-  ]);
-  return Buffer.concat(
-    [...pieces, ...(end ? [`--${BOUNDARY}--\r\n`] : [])].map((piece) => Buffer.from(piece)),
-  );
-}
-
-const FORM = { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` };
-const JSON_TYPE = { 'content-type': 'application/json' };
-
-/** Sends bytes as they are, and reads the status line. 0 if the connection is closed without one. */
-async function raw(text: string | Buffer, { hold = false } = {}): Promise<number> {
-  const socket = net.connect(Number(port), '127.0.0.1');
-  let answer = '';
-  socket.on('data', (data) => {
-    answer += data.toString('latin1');
-    if (/\r\n\r\n/.test(answer)) socket.end();
-  });
-  socket.on('error', () => {});
-  await once(socket, 'connect');
-  socket.write(text);
-  if (!hold) setTimeout(() => socket.end(), 600_000).unref();
-  await once(socket, 'close');
-  return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0);
-}
-
-function request(
-  method: string,
-  target: string,
-  headers: Record<string, string> = {},
-  body: string | Buffer = '',
-): string | Buffer {
-  const all = {
-    host: `127.0.0.1:${port}`,
-    ...(body.length > 0 && { 'content-length': String(body.length) }),
-    ...headers,
-  };
-  const head = `${method} ${target} HTTP/1.1\r\n${Object.entries(all)
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join('')}\r\n`;
-  return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]);
-}
+const { raw, request } = rawClient(Number(port));
 
 const order = (parts: readonly Part[]): string | Buffer =>
   request('POST', '/v1/clips', FORM, multipart(parts));
