@@ -66,7 +66,7 @@ const REFUSALS: readonly Refusal[] = [
     status: 2,
     says: [
       'Cannot animate without --portrait: expected the path of a picture with one clear face, got nothing',
-      'Cannot animate without --audio: expected the path of a speech recording, got nothing; or give --driving, --motion or --idle',
+      'Cannot animate without --audio: expected the path of a speech recording, got nothing; or give --driving, --motion, --pose-video or --idle',
       'Cannot animate without --output: expected the path of the video to write, ending in .mp4, .m4v, .mov, .webm, .gif, .webp, or in / for a folder of PNGs, or - for standard output, got nothing',
     ],
   },
