@@ -27,7 +27,6 @@ interface BatchSwitches {
  */
 export function createBatchCommand(context: CliContext, setStatus: (status: number) => void): Command {
   const command = new Command('batch')
-    .description('make the videos of a manifest, and a report of what became of each')
     .argument('[manifest]', 'YAML, JSON, JSON Lines or CSV file')
     .option('--output-dir <folder>', "where relative outputs start (default: the manifest's folder)")
     .option('--base <folder>', "where relative inputs start (default: the manifest's folder)")

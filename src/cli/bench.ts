@@ -19,7 +19,6 @@ import { type MeasuringSwitches, runMeasuring } from './run-measuring.ts';
 /** The command, ready to be added to the program. */
 export function createBenchCommand(context: CliContext): Command {
   const command = addProfileFlags(new Command('bench'))
-    .description('measure how fast each network runs on this machine, in several settings')
     .option('--bundle <name|folder>', 'networks to measure (default: tiny)')
     .option('--networks <names>', `some of ${BENCH_NETWORKS.join(', ')} (default: all)`)
     .option(

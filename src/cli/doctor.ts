@@ -13,7 +13,6 @@ import { EXIT_STATUSES } from './exit-codes.ts';
  */
 export function createDoctorCommand(context: CliContext, setStatus: (status: number) => void): Command {
   const command = new Command('doctor')
-    .description('check this machine and say what to do about what is missing')
     .option('--json', 'print the report as one JSON object')
     .allowUnknownOption()
     .allowExcessArguments();

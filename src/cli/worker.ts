@@ -16,7 +16,6 @@ const NUMBERS: NumericFlags = {
 /** The command, ready to be added to the program. */
 export function createWorkerCommand(context: CliContext): Command {
   const command = new Command('worker')
-    .description('render jobs that batches have put on a queue')
     .option('--queue <url>', 'redis://host:port/database or rediss://… (required)')
     .option('--shared <folder>', 'where the shared folder is here (default: the same path as for the batch)')
     .option('--device <name>', 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)')
