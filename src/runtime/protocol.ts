@@ -44,7 +44,14 @@ export type Request =
       /** Group of further inputs, for any network. */
       readonly held: number | undefined;
     }
-  | { readonly kind: 'hold'; readonly group: number; readonly tensors: readonly WireTensor[] }
+  | {
+      readonly kind: 'hold';
+      readonly group: number;
+      /** Of the networks that will read it. */
+      readonly device: Device;
+      readonly tensors: readonly WireTensor[];
+    }
+  | { readonly kind: 'take-copies' }
   | { readonly kind: 'drop'; readonly groups: readonly number[] }
   | { readonly kind: 'release'; readonly network: number };
 
@@ -55,12 +62,25 @@ export interface SessionProfile {
   readonly runs: readonly TimeSpan[];
 }
 
+/** Tensors that went one way between ordinary memory and a device. */
+interface CopyCount {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** What went between ordinary memory and a device other than the CPU. */
+export interface Copies {
+  readonly toDevice: CopyCount;
+  readonly fromDevice: CopyCount;
+}
+
 /** What a request of each kind is answered with. */
 export interface Results {
   readonly probe: undefined;
   readonly list: readonly { readonly name: string; readonly bundled: boolean }[];
   readonly load: { readonly inputs: readonly TensorInfo[]; readonly outputs: readonly TensorInfo[] };
   readonly 'take-profiles': readonly SessionProfile[];
+  readonly 'take-copies': Copies;
   readonly bind: undefined;
   readonly hold: undefined;
   readonly drop: undefined;
