@@ -24,5 +24,5 @@ await runThisProcess({
     ...(await import('../compare/calibrate.ts')),
   }),
   loadServer: async () => import('../serve/start-server.ts'),
-  examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
+  examine: async (bundle) => (await import('./examine-machine.ts')).examineMachine(process.env, bundle),
 });
