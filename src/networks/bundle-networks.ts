@@ -79,6 +79,8 @@ export abstract class BundleNetworks implements ClipNetworks {
 
   readonly #shelf: NetworkShelf | undefined;
   readonly #lowMemory: boolean;
+  /** Computes as few frames of a window at once as possible. */
+  readonly #fewAtOnce: boolean;
 
   protected constructor(options: LoadNetworksOptions) {
     const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
@@ -87,6 +89,16 @@ export abstract class BundleNetworks implements ClipNetworks {
     this.#lowMemory = lowMemory;
     this.#shelf = takesTurns(bundle, denoisingEngine.device, lowMemory) ? shelf : undefined;
     this.inTurn = this.#shelf !== undefined;
+    this.#fewAtOnce = lowMemory || this.#hasLittleRoom();
+  }
+
+  /** Whether the denoiser and the pose guider beside it had better compute fewer frames at once. */
+  #hasLittleRoom(): boolean {
+    const wanted = (['denoising-unet', 'pose-guider'] as const).reduce(
+      (sum, name) => sum + networkBytes(this.bundle.description, name, { windowFrames: this.#windowFrames }),
+      0,
+    );
+    return wanted > (this.#shelf?.budgetBytes ?? Infinity);
   }
 
   abstract encodePortrait(reference: SceneReference): Promise<NamedInputs>;
@@ -138,6 +150,7 @@ export abstract class BundleNetworks implements ClipNetworks {
       bytes: networkBytes(bundle.description, name, {
         windowFrames: this.#windowFrames,
         lowMemory: this.#lowMemory,
+        fewAtOnce: this.#fewAtOnce,
       }),
       open: () => this.#open(name, options),
     });
@@ -159,7 +172,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     const { resolution } = this.bundle.description;
     const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
     const { decodeFrames } = this;
-    const pieces = !this.inTurn ? 1 : piecesOf(this.#lowMemory);
+    const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : 1;
     return { resolution, windowFrames, decodeFrames, pieces, loras, device, precision, halfWeights };
   }
 
