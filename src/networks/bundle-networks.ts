@@ -181,7 +181,9 @@ export abstract class BundleNetworks implements ClipNetworks {
     const { engine, device, precision } = this.#formOf(name, options);
     const open = (form: GraphOptions['precision']): Promise<Network> => {
       const graphOptions = this.#graphOptions(options, device, form);
-      return loadWritten(engine, name, (how) => graphs.build(bundle, name, graphOptions, how));
+      const write = (how: { readonly rebuild: boolean }) => graphs.build(bundle, name, graphOptions, how);
+      // The denoiser's cores are nobody else's where networks take turns: the pose guider is done when it begins.
+      return loadWritten(engine, name, write, !this.inTurn && engine !== options.denoisingEngine);
     };
     return openWithFallback({ name, precision, open, onNotice });
   }

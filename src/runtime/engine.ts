@@ -88,6 +88,11 @@ interface LoadOptions extends InputOptions {
   readonly asStored?: boolean | undefined;
   /** Leaves nodes in the graph that have constants alone for inputs, instead of computing them once. @defaultValue false */
   readonly keepsConstants?: boolean | undefined;
+  /**
+   * The network runs while one of another engine has all cores: without a number of threads for the engine, it takes half of them.
+   * @defaultValue false
+   */
+  readonly beside?: boolean | undefined;
 }
 
 /** A network that is ready to run. */
@@ -349,7 +354,13 @@ export class Engine {
   async load(
     name: string,
     graph: Uint8Array | string,
-    { transfer = false, dataFolder, asStored = false, keepsConstants = false }: LoadOptions = {},
+    {
+      transfer = false,
+      dataFolder,
+      asStored = false,
+      keepsConstants = false,
+      beside = false,
+    }: LoadOptions = {},
   ): Promise<Network> {
     if (this.#disposed !== undefined) {
       throw new ModelError(`Cannot load ${name}: the engine was disposed of`, name);
@@ -369,6 +380,7 @@ export class Engine {
             dataFolder,
             asStored,
             keepsConstants,
+            beside,
           },
           profile: this.#profilePrefix(id, name),
         },

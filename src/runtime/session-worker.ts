@@ -3,6 +3,7 @@
  * are called here; the main thread only sends messages. The worker ends by the message `close`: ending it from outside
  * while a network runs would abort the whole process.
  */
+import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import type { Device } from './device.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
@@ -10,6 +11,7 @@ import type { Copies, Request, Results, SessionProfile, TensorInfo, WireTensor }
 import { freeTensor, ResidentTensors } from './resident-tensors.ts';
 import { serveThread } from './thread-server.ts';
 import { monotonicNow, type TimeSpan } from './time-span.ts';
+import { usableCores } from './usable-cores.ts';
 
 interface Loaded {
   readonly session: ort.InferenceSession;
@@ -41,9 +43,12 @@ function sessionOptions({
   dataFolder,
   asStored = false,
   keepsConstants = false,
+  beside = false,
 }: Partial<Extract<Request, { kind: 'load' }>> & {
   readonly device: Device;
 }): ort.InferenceSession.SessionOptions {
+  // A plan of where tensors lie is made in the first run, and the second takes all of it in addition to what the first has used.
+  const memory = device === 'cpu' && { enableMemPattern: false };
   // Other devices have copies of their own.
   const mapped = dataFolder !== undefined && device === 'cpu' ? MAPPED_WEIGHTS : undefined;
   return {
@@ -53,7 +58,7 @@ function sessionOptions({
     // One level less leaves out the layout of convolutions.
     graphOptimizationLevel: asStored && device === 'cpu' ? 'extended' : 'all',
     logSeverityLevel: 4,
-    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    ...threadOptions(threads, beside),
     // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.
     extra: {
       session: {
@@ -63,8 +68,25 @@ function sessionOptions({
       },
       ...(keepsConstants && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
     },
+    ...memory,
     ...mapped?.options,
   };
+}
+
+/**
+ * The runtime takes a thread for each core of the machine, whatever share of it a container may use.
+ *
+ * @param threads - as the caller wants it.
+ * @param beside - another network has all cores at the same time: half of them are enough, and waste less on waiting.
+ */
+function threadOptions(
+  threads: number | undefined,
+  beside: boolean,
+): Pick<ort.InferenceSession.SessionOptions, 'intraOpNumThreads'> {
+  if (threads !== undefined) return { intraOpNumThreads: threads };
+  const cores = usableCores();
+  if (beside) return { intraOpNumThreads: Math.max(1, Math.floor(cores / 2)) };
+  return cores < availableParallelism() ? { intraOpNumThreads: cores } : {};
 }
 
 async function createSession(
