@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
+import { ROOT } from './helpers/run-program.ts';
 
-const SRC = fileURLToPath(new URL('../src/', import.meta.url));
+const SRC = path.join(ROOT, 'src/');
 
 /** Folders from the top down; those of one layer do not know each other. */
 const LAYERS: readonly (readonly string[])[] = [

@@ -15,14 +15,13 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { parse } from 'yaml';
 import { temporaryDirectory } from './helpers/media.ts';
 import { RedisServer } from './helpers/redis-server.ts';
 import { noRedis } from './helpers/requirements.ts';
+import { ROOT } from './helpers/run-program.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const folder = temporaryDirectory();
 const read = (name: string): string => readFileSync(path.join(ROOT, name), 'utf8');
 const posix = { skip: process.platform === 'win32' && 'containers are Linux' };

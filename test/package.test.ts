@@ -5,12 +5,11 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { INSTALL_EMBEDDING } from '../src/face/face-embedding.ts';
 import { temporaryDirectory } from './helpers/media.ts';
+import { ROOT } from './helpers/run-program.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const description = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
   readonly dependencies: Record<string, string>;
   readonly optionalDependencies: Record<string, string>;

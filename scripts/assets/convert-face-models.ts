@@ -68,7 +68,10 @@ function convertAttention(): void {
   const graph = new GraphBuilder('face-attention');
   const [mesh, presence] = [tensor('output_mesh'), tensor('conv_faceflag')];
   const refined = SECOND_LOOKS.map(([landmarks]) => tensor(landmarks));
-  const outputAt = addTfliteOperators(graph, model, ['image'], [mesh, presence, ...refined]);
+  // Films are followed by it, picture by picture: this form takes a fifth less time.
+  const outputAt = addTfliteOperators(graph, model, ['image'], [mesh, presence, ...refined], {
+    blocked: true,
+  });
   // A crop is made of the landmarks that are then seen in it, in the same order.
   const indices = SECOND_LOOKS.flatMap(([, map]) => {
     const maker = model.operators.find(({ outputs }) => outputs.includes(tensor(map)));

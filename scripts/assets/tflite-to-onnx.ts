@@ -68,6 +68,9 @@ export interface ConversionNames {
   readonly outputs: readonly string[];
 }
 
+/** Channels that ONNX Runtime blocks together on processors with AVX2. */
+const BLOCK = 8;
+
 /** Adds the network to `graph`; float16 weights stay float16 behind a Cast, which halves the file. */
 export function addTfliteGraph(graph: GraphBuilder, model: TfliteModel, names: ConversionNames): void {
   const outputAt = addTfliteOperators(graph, model, names.inputs, model.outputs);
@@ -96,6 +99,8 @@ function neededOperators({ operators }: TfliteModel, tensors: readonly number[])
  * Adds what of the network the `outputs`, numbers of tensors, need; float16 weights stay float16 behind a Cast, which halves
  * the file.
  *
+ * @param blocked - writes what ONNX Runtime keeps in its blocked layout of channels from one convolution to the next: of PRelu, whose
+ *   channels it would put back in order each time, max(x, 0) + a · min(x, 0) = a · x + (1 − a) · max(x, 0) as convolutions of one pixel.
  * @returns what gives each of them, channels last.
  */
 export function addTfliteOperators(
@@ -103,6 +108,7 @@ export function addTfliteOperators(
   model: TfliteModel,
   inputs: readonly string[],
   outputs: readonly number[],
+  { blocked = false }: { readonly blocked?: boolean } = {},
 ): (output: number) => Value {
   const values = new Map<number, Value>();
   /** Values of four dimensions that are channels last all the same. */
@@ -263,6 +269,17 @@ export function addTfliteOperators(
         break;
       case CODE.prelu: {
         const channels = tensorAt(second).dims.at(-1)!;
+        if (blocked && channels % BLOCK === 0) {
+          const x = valueAt(first);
+          const shape = [channels, 1, 1, 1];
+          const slope = weight(second, [0, 1, 2], shape);
+          const one = graph.float32(`one${second}`, new Float32Array(channels).fill(1), shape);
+          const each = { kernel_shape: [1, 1], group: channels };
+          const scaled = graph.op('Conv', [x, slope], each);
+          const rest = graph.op('Conv', [graph.op('Relu', [x]), graph.op('Sub', [one, slope])], each);
+          values.set(output, graph.op('Add', [scaled, rest]));
+          break;
+        }
         const slope = weight(second, [0, 1, 2], [channels, 1, 1]);
         values.set(output, graph.op('PRelu', [valueAt(first), slope]));
         break;

@@ -23,7 +23,13 @@ import { Engine } from '../../src/runtime/engine.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { type HeldOutSpeech, listHeldOutVoices, type Phone } from '../lib/held-out.ts';
 import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
-import { closures, measurePhones, partedOpenings, phoneTargets } from '../lib/phone-openings.ts';
+import {
+  closures,
+  measurePhones,
+  partedOpenings,
+  phoneTargets,
+  vowelOpenings,
+} from '../lib/phone-openings.ts';
 import { parseSyntheticPhones } from '../lib/synthetic-phones.ts';
 import { writeReport } from '../lib/write-report.ts';
 
@@ -63,6 +69,8 @@ interface Measures {
   /** At other consonants. */
   readonly parted: number[];
   readonly vowels: number[];
+  /** In the middle of each vowel. */
+  readonly vowelMiddles: number[];
 }
 
 async function listSynthetic(folder: string): Promise<Voice[]> {
@@ -96,7 +104,15 @@ const engine = await Engine.open({ device: 'cpu', threads: 1 });
 const network = await engine.load('motion', buildMotionNetwork({ config, weights }).toBytes());
 
 async function measure({ utterances }: Voice): Promise<Measures> {
-  const all: Measures = { openings: [], targets: [], silence: [], closed: [], parted: [], vowels: [] };
+  const all: Measures = {
+    openings: [],
+    targets: [],
+    silence: [],
+    closed: [],
+    parted: [],
+    vowels: [],
+    vowelMiddles: [],
+  };
   for (const { path: file, phones } of utterances) {
     const { pcm: speech } = await readAudio(file, { ffmpeg, sampleRate: SAMPLE_RATE });
     const pcm = new Float32Array(speech.length + 2 * AROUND * SAMPLE_RATE);
@@ -119,6 +135,7 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     all.closed.push(...closures(openings, FPS, spoken));
     all.parted.push(...partedOpenings(openings, FPS, spoken));
     all.vowels.push(measured.vowels);
+    all.vowelMiddles.push(...vowelOpenings(openings, FPS, spoken));
   }
   return all;
 }
@@ -139,6 +156,7 @@ function row({ language, name, utterances }: Voice, found: Measures): string[] {
     formatNumber(10 * mean(closed), 1),
     shareClosed(closed),
     shareClosed(found.parted),
+    shareClosed(found.vowelMiddles),
     formatNumber(10 * mean(found.vowels), 1),
   ];
 }
@@ -147,16 +165,47 @@ try {
   const synthetic = await listSynthetic(values.spoken);
   const recorded = values.data === undefined ? [] : await listHeldOutVoices(values.data);
   const rows: string[][] = [];
+  const languages = new Map<string, Measures>();
   for (const voice of [
     ...recorded.map(({ speaker, language, speech }) => ({ language, name: speaker, utterances: speech })),
     ...synthetic,
   ]) {
-    rows.push(row(voice, await measure(voice)));
+    const found = await measure(voice);
+    rows.push(row(voice, found));
+    const all = languages.get(voice.language.slice(0, 2)) ?? {
+      ...found,
+      closed: [],
+      parted: [],
+      vowelMiddles: [],
+    };
+    languages.set(voice.language.slice(0, 2), all);
+    for (const kind of ['closed', 'parted', 'vowelMiddles'] as const) all[kind].push(...found[kind]);
     console.error(rows.at(-1)!.join('  '));
   }
   const table = markdownTable(
-    ['Language', 'voice', 'utterances', 'r', 'lag', 'silence', 'P B M', 'closed', 'others closed', 'vowels'],
+    [
+      'Language',
+      'voice',
+      'utterances',
+      'r',
+      'lag',
+      'silence',
+      'P B M',
+      'closed',
+      'others closed',
+      'vowels closed',
+      'vowels',
+    ],
     rows,
+  );
+  const byLanguage = markdownTable(
+    ['Language', 'P B M closed', '', 'other consonants closed', 'vowels closed'],
+    [...languages].map(([language, { closed, parted, vowelMiddles }]) => {
+      const known = closed.filter(Number.isFinite);
+      const share = (gaps: readonly number[]): string =>
+        `${formatNumber((100 * gaps.filter((gap) => gap < LOOKS_CLOSED).length) / gaps.length, 1)} %`;
+      return [language, shareClosed(known), share(known), share(parted), share(vowelMiddles)];
+    }),
   );
   const text = `# Other voices and languages
 
@@ -168,11 +217,14 @@ anything is drawn. Made by
 
 ${table}
 
+${byLanguage}
+
 - **r**: correlation of the opening of the inner lips with what the phones say: 1 in vowels, 0 in silence and at sounds with closed
   lips; other sounds do not count. Wanted: ≥ 0.6. **Lag** in frames: the shift at which it is highest.
 - **Silence, P B M, vowels**: mean opening in mm; at sounds with closed lips the least within 40 ms of the sound. **Closed**: how many
   of these sounds come nearer than ${10 * LOOKS_CLOSED} mm, where lips look closed. **Others closed**: the same of the middles of
-  other consonants that stand beside none of these and no pause; few are wanted.
+  other consonants that stand beside none of these and no pause; few are wanted. **Vowels closed**: the same of the middles of vowels; at most
+  3 % are wanted.
 - Half a second of silence is put before and after each recording.
 `;
   await writeReport(values.output, text.trimEnd().split('\n'));

@@ -62,7 +62,7 @@ try {
     const brows: number[] = [];
     const apertures: number[] = [];
     for await (const frame of readFrames(video, { ffmpeg, fps: FPS })) {
-      const face = (await finder.find(frame))[0];
+      const face = (await finder.findPortrait(frame))[0];
       if (face === undefined) continue;
       const { mesh, transform } = fitFaceGeometry(face.landmarks, frame.width, frame.height);
       const pose = matrixToPose(transform);

@@ -1,17 +1,22 @@
 /**
  * Runs tests:
  *
- *   node --import=tsx scripts/dev/run-tests.ts [--unit] [WORD …]
+ *   node --import=tsx scripts/dev/run-tests.ts [--unit] [--times] [WORD …]
  *
- * All of them, or with --unit those that are not slow, or those whose path contains one of the words. Node 20 takes no file
- * patterns, and not every shell lists files.
+ * All of them, or with --unit those that are not slow, or those whose path contains one of the words; --times lists what each
+ * file took. They run compiled (scripts/lib/compile-tests.ts); a file by itself runs as it is, too:
+ *
+ *   node --import=tsx --test test/tensor/float16.test.ts
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { run } from 'node:test';
+import { spec, tap } from 'node:test/reporters';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { compileTests } from '../lib/compile-tests.ts';
+import { formatTimes, readTimes, TIMES_FOLDER } from '../lib/test-times.ts';
 
 /**
  * Left out of --unit: files and folders of tests that take more than some seconds of computing, because they run whole
@@ -24,7 +29,14 @@ const SLOW: readonly string[] = [
   ...['files/file-lock.test.ts', 'jobs/job-lock.test.ts', 'jobs/queue.test.ts', 'package.test.ts'],
   ...['models/denoising-unet.test.ts', 'models/reference-unet.test.ts', 'models/exact-savings.test.ts'],
   ...['models/flops.test.ts', 'denoising/aniportrait-loop.test.ts', 'pipeline/studio.test.ts'],
+  ...['pipeline/replaced-bundle.test.ts', 'container.test.ts'],
   ...['media/video-writer.test.ts', 'runtime/webgpu.test.ts'],
+];
+
+/** Started before all others, the longest first, so that no core waits for the last of them. */
+const LONGEST: readonly string[] = [
+  ...['e2e/aniportrait.test.ts', 'e2e/batch.test.ts', 'e2e/compare.test.ts', 'e2e/animate.test.ts'],
+  ...['serve/restart.test.ts', 'jobs/queue.test.ts', 'pipeline/studio.test.ts', 'cli/main.test.ts'],
 ];
 
 /**
@@ -53,54 +65,76 @@ const FILE_LIMIT_MS = 60 * 60_000;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const { values, positionals: words } = parseArgs({
-  options: { unit: { type: 'boolean', default: false } },
+  options: { unit: { type: 'boolean', default: false }, times: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
 
-const files = readdirSync(path.join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+const names = readdirSync(path.join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
   .map((name) => name.replaceAll(path.sep, '/'))
   .filter((name) => name.endsWith('.test.ts'))
   .filter((name) => !values.unit || !SLOW.some((slow) => name.startsWith(slow)))
-  .map((name) => `test/${name}`)
-  .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+  .filter((name) => words.length === 0 || words.some((word) => `test/${name}`.includes(word)))
   .sort();
-if (files.length === 0) {
+if (names.length === 0) {
   console.error(`Cannot test: expected files in test/ that match ${words.join(' or ')}, got none`);
   process.exit(2);
 }
-/** Files, or modules in `folder` that import several of them. */
-function share(names: readonly string[], folder: string): string[] {
+
+/** A process of tests: files of test/, and the module that imports them. */
+interface Share {
+  readonly names: readonly string[];
+  readonly module: string;
+}
+
+/** Which files share a process, in the order in which the processes start; `folder` takes modules that import several. */
+function share(tree: string, folder: string): Share[] {
+  const moduleOf = (name: string): string => path.join(tree, 'test', name.replace(/\.ts$/, '.js'));
   const alone: string[] = [];
   const groups = new Map<string, string[]>();
   for (const name of names) {
-    const [, top = ''] = name.split('/');
+    const [top = ''] = name.split('/');
     if (!TOGETHER.includes(top)) alone.push(name);
     else groups.set(top, [...(groups.get(top) ?? []), name]);
   }
-  const modules = [...groups].flatMap(([top, members]) => {
+  const shared = [...groups].flatMap(([top, members]) => {
     const count = Math.ceil(members.length / FILES_TOGETHER);
     return Array.from({ length: count }, (_, part) => {
-      const file = path.join(folder, `${top}-${part + 1}.test.mjs`);
+      const module = path.join(folder, `${top}-${part + 1}.test.mjs`);
       const own = members.filter((_member, i) => i % count === part);
-      const imports = own.map(
-        (name) => `import ${JSON.stringify(pathToFileURL(path.join(ROOT, name)).href)};\n`,
-      );
-      writeFileSync(file, imports.join(''));
-      return file;
+      writeFileSync(module, own.map((name) => `import '${pathToFileURL(moduleOf(name))}';\n`).join(''));
+      return { names: own, module };
     });
   });
-  return [...modules, ...alone];
+  const rank = (name: string): number => (LONGEST.indexOf(name) + 1 || LONGEST.length + 1) - 1;
+  alone.sort((a, b) => rank(a) - rank(b));
+  const first = alone.filter((name) => LONGEST.includes(name)).length;
+  const own = alone.map((name) => ({ names: [name], module: moduleOf(name) }));
+  return [...own.slice(0, first), ...shared, ...own.slice(first)];
 }
 
+process.chdir(ROOT);
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-unit-'));
-const shared = share(files, folder);
-const timeLimit = pathToFileURL(path.join(ROOT, 'test/helpers/time-limit.ts')).href;
-// Node leaves one core idle unless it is told not to.
-const options = [`--test-timeout=${FILE_LIMIT_MS}`, `--test-concurrency=${os.availableParallelism()}`];
-const { status } = spawnSync(
-  process.execPath,
-  ['--import=tsx', `--import=${timeLimit}`, '--test', ...options, ...shared],
-  { cwd: ROOT, stdio: 'inherit' },
+const tree = await compileTests(ROOT);
+process.once('exit', () => {
+  for (const made of [folder, tree]) rmSync(made, { recursive: true, force: true, maxRetries: 3 });
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+const shares = share(tree, folder);
+// Processes of tests are started with what this one was started with.
+const preloaded = ['time-limit.js', ...(values.times ? ['process-times.js'] : [])].map(
+  (name) => `--import=${pathToFileURL(path.join(tree, 'test/helpers', name))}`,
 );
-rmSync(folder, { recursive: true, force: true });
-process.exit(status ?? 1);
+process.execArgv.splice(0, Number.POSITIVE_INFINITY, '--enable-source-maps', ...preloaded);
+process.env[TIMES_FOLDER] = folder;
+const tests = run({
+  files: shares.map(({ module }) => module),
+  concurrency: os.availableParallelism(), // Node leaves one core idle unless it is told not to
+  timeout: FILE_LIMIT_MS,
+});
+tests.on('test:fail', () => {
+  process.exitCode = 1;
+});
+const report = process.stdout.isTTY ? tests.compose(new spec()) : tests.compose(tap);
+for await (const text of report) process.stdout.write(text);
+if (values.times) console.log(formatTimes(readTimes(folder, shares)));

@@ -51,12 +51,14 @@ def main():
     with torch.no_grad():
         features = network.features(torch.from_numpy(samples)[None])[0].numpy()
         coefficients = network(torch.from_numpy(samples)[None])[0].numpy()
+        closures = torch.sigmoid(network.both(torch.from_numpy(features)[None])[1])[0].numpy()
     golden = {
         'project': 'lcm-portrait', 'symbol': 'scripts/train/motion_network.py MotionNetwork',
         'script': 'scripts/golden/motion.py', 'torch': torch.__version__, 'config': config,
         'samplesBefore': samples_before(config), 'gain': loudness_gain(samples, config), 'pcm': pcm.tolist(),
         'firstWindow': [float(f'{v:.7g}') for v in features[:, 0]],
         'coefficients': [[float(f'{v:.7g}') for v in row] for row in coefficients],
+        'closures': [float(f'{v:.7g}') for v in closures],
     }
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, 'network.json'), 'w', encoding='utf-8') as file:

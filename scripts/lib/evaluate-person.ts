@@ -105,7 +105,7 @@ export async function evaluatePerson(
   await rm(output);
 
   const image = await loadImage(portrait);
-  const landmarks = (await finder.find(image))[0]!.landmarks;
+  const landmarks = (await finder.findPortrait(image))[0]!.landmarks;
   const flat = Float64Array.from(
     { length: (landmarks.length / 3) * 2 },
     (_, i) => landmarks[(i >> 1) * 3 + (i & 1)]!,

@@ -45,7 +45,7 @@ export async function measureClip(video: string, options: MeasureClipOptions): P
   const last: RgbImage[] = [];
   let box: Box | undefined;
   for await (const picture of readFrames(video, { ffmpeg })) {
-    const landmarks = (await finder.find(picture))[0]?.landmarks;
+    const landmarks = (await finder.findPortrait(picture))[0]?.landmarks;
     if (sampleFrames.includes(openings.length)) samples.push({ picture, landmarks });
     if (landmarks === undefined) {
       openings.push(Number.NaN);

@@ -81,6 +81,14 @@ export function partedOpenings(openings: readonly number[], fps: number, phones:
     .filter(Number.isFinite);
 }
 
+/** The opening in the middle of each vowel: what comes near 0 is closed where it never should be. */
+export function vowelOpenings(openings: readonly number[], fps: number, phones: readonly Phone[]): number[] {
+  return phones
+    .filter(({ name }) => VOWELS.has(name))
+    .map(({ start, end }) => openings[Math.round(((start + end) / 2) * fps)] ?? Number.NaN)
+    .filter(Number.isFinite);
+}
+
 /** Openings at the phones of a clip whose frame `i` is at `i / fps` seconds. */
 export function measurePhones(
   openings: readonly number[],

@@ -33,7 +33,7 @@ export async function trackFilm(
   const landmarks: (Float64Array | undefined)[] = [];
   for await (const picture of readFrames(file, { ffmpeg, fps })) {
     ({ width, height } = picture);
-    landmarks.push((await finder.find(picture))[0]?.landmarks);
+    landmarks.push((await finder.findPortrait(picture))[0]?.landmarks);
   }
   return { width, height, landmarks };
 }

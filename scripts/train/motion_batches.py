@@ -25,7 +25,7 @@ def shares_of(recordings):
     return shares / shares.sum()
 
 
-def insert_pause(random, audio, target, closed, before):
+def insert_pause(random, audio, target, closed, shut, before):
     """The same with a pause somewhere, in which the mouth comes to rest; `audio` begins `before` samples ahead of the target."""
     step = RATE // CONFIG['outputRate']
     length, at = random.integers(8, 32), random.integers(5, OUTPUTS - 8)  # outputs
@@ -38,10 +38,12 @@ def insert_pause(random, audio, target, closed, before):
     audio = np.concatenate([first, silence, second])[:len(audio)]
     target = np.concatenate([target[:at], np.repeat(target[at - 1:at], length, 0), target[at:]])[:OUTPUTS]
     closed = np.concatenate([closed[:at], np.zeros(length), closed[at:]])[:OUTPUTS]
+    # A pause may cut a sound in two: what the lips do there is not asked.
+    shut = np.concatenate([shut[:max(at - 2, 0)], np.full(length + 4, -1.0), shut[at + 2:]])[:OUTPUTS]
     t = np.arange(OUTPUTS)
     inside = np.minimum(t - at + 0.5, at + length - 0.5 - t) / CONFIG['outputRate']
     rest = smoothstep((inside - PAUSE_REST_AFTER) / REST_TAKES)
-    return audio, target * (1 - rest)[:, None], np.maximum(closed, PAUSE_STRESS * rest)
+    return audio, target * (1 - rest)[:, None], np.maximum(closed, PAUSE_STRESS * rest), shut
 
 
 class Batch(NamedTuple):
@@ -49,6 +51,7 @@ class Batch(NamedTuple):
     pcm: torch.Tensor  # [B, samples]
     target: torch.Tensor  # [B, OUTPUTS, components]
     closed: torch.Tensor  # [B, OUTPUTS] 1 where lips must meet
+    shut: torch.Tensor  # [B, OUTPUTS] 1 where they meet for a P, B or M; -1 where it is not known
     classes: torch.Tensor  # [B, OUTPUTS] index in PHONES; -1 where it is not known
     weight: torch.Tensor  # [B]
     filters: torch.Tensor | None  # [B, bins, bands]
@@ -80,7 +83,10 @@ class Batches:
         position = np.clip(times * 100, 0, len(curve) - 1.001)
         index = position.astype(int)
         target = curve[index] + (curve[index + 1] - curve[index]) * (position - index)[:, None]
-        closed = recording.closed[np.minimum(index, len(recording.closed) - 1)] ** 2
+        shut = recording.closed[np.minimum(index, len(recording.closed) - 1)]
+        closed = shut ** 2
+        if not recording.phones:
+            shut = np.full(OUTPUTS, -1.0)
         classes = recording.classes[np.minimum(index, len(recording.classes) - 1)]
         # Beyond its ends a recording is silent, and the mouth comes to rest.
         end = len(recording.audio) / RATE
@@ -93,12 +99,13 @@ class Batches:
             rest = np.clip((np.arange(OUTPUTS) / rate - cut + 0.02) / 0.14, 0, 1)
             target = target * (1 - rest * rest * (3 - 2 * rest))[:, None]
             classes = np.where(np.arange(OUTPUTS) / rate < cut, classes, -1)
-        return audio, target, closed, classes
+            shut = np.where(np.arange(OUTPUTS) / rate < cut - 0.02, shut, -1)
+        return audio, target, closed, shut, classes
 
     def next(self):
         random = self.random
         shares = np.array([share for _, share in self.groups])
-        audios, targets, closed, classes, weights, warps = [], [], [], [], [], []
+        audios, targets, closed, shut, classes, weights, warps = [], [], [], [], [], [], []
         for _ in range(self.size):
             warps.append(random.integers(len(WARPS)))
             if random.random() < 0.1:
@@ -113,14 +120,15 @@ class Batches:
                 audios.append(audio.astype(np.float32))
                 targets.append(np.zeros((OUTPUTS, self.components)))
                 closed.append(np.zeros(OUTPUTS))
+                shut.append(np.zeros(OUTPUTS))
                 classes.append(np.zeros(OUTPUTS))  # silence
                 weights.append(0.7)
                 continue
             chosen = random.choice(len(shares), p=shares / shares.sum())
             recording = self.groups[chosen][0][random.choice(len(self.drawn[chosen]), p=self.drawn[chosen])]
-            audio, target, closes, said = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
+            audio, target, closes, shuts, said = self.piece(recording, np.exp(random.uniform(-0.2, 0.2)))
             if random.random() < PAUSES:
-                audio, target, closes = insert_pause(random, audio, target, closes, self.before)
+                audio, target, closes, shuts = insert_pause(random, audio, target, closes, shuts, self.before)
                 said = np.full(OUTPUTS, -1)  # not known any more
             if random.random() < 0.9:
                 babble = None
@@ -131,11 +139,13 @@ class Batches:
             audios.append(audio.astype(np.float32))
             targets.append(target)
             closed.append(closes)
+            shut.append(shuts)
             classes.append(said)
             weights.append(recording.weight)
         return Batch(
             torch.from_numpy(np.stack(audios)), torch.from_numpy(np.stack(targets).astype(np.float32)),
-            torch.from_numpy(np.stack(closed).astype(np.float32)), torch.from_numpy(np.stack(classes).astype(np.int64)),
+            torch.from_numpy(np.stack(closed).astype(np.float32)), torch.from_numpy(np.stack(shut).astype(np.float32)),
+            torch.from_numpy(np.stack(classes).astype(np.int64)),
             torch.tensor(weights, dtype=torch.float32), self.filters[torch.tensor(np.array(warps))])
 
 

@@ -24,6 +24,8 @@ CONFIG = {
     'channels': 160,
     'kernel': 5,
     'dilations': [1, 1, 2, 2, 4, 4],
+    # Beside the trunk from this block on, with as much context as the blocks that are left: whether the lips are shut for a P, B or M.
+    'closures': {'after': 4, 'channels': 64, 'dilations': [1, 1, 2, 4]},
     'components': 16,
     'outputRate': 50,
     'targetLevel': 0.05,
@@ -98,6 +100,40 @@ def loudness_gain(pcm, config):
     return float(min(config['targetLevel'] / np.sqrt(loud.mean()), config['maxGain']))
 
 
+def residual_blocks(width, kernel, dilations):
+    return nn.ModuleList(
+        nn.ModuleDict({'conv': nn.Conv1d(width, width, kernel, dilation=d), 'mix': nn.Conv1d(width, width, 1)}) for d in dilations)
+
+
+def through_blocks(blocks, dilations, kernel, x, dropout=0.0):
+    """[B, channels, n] through residual blocks; the shortcut loses at both ends what the convolution needed there."""
+    for block, dilation in zip(blocks, dilations):
+        trim = dilation * (kernel // 2)
+        y = F.silu(block['conv'](x))
+        if dropout > 0:
+            y = F.dropout1d(y, dropout)
+        x = x[..., trim:x.shape[-1] - trim] + block['mix'](y)
+    return x
+
+
+class Closures(nn.Module):
+    """How likely the lips are shut for a P, B or M: from the middle of the trunk, where sounds are still told apart, and its end."""
+
+    def __init__(self, config):
+        super().__init__()
+        own = config['closures']
+        self.dilations, self.kernel = own['dilations'], config['kernel']
+        self.enter = nn.Conv1d(config['channels'], own['channels'], 1)
+        self.blocks = residual_blocks(own['channels'], config['kernel'], own['dilations'])
+        self.join = nn.Conv1d(own['channels'] + config['channels'], own['channels'], 1)
+        self.head = nn.Conv1d(own['channels'], 1, 1)
+
+    def forward(self, middle, end, dropout=0.0):
+        """`middle` [B, channels, n + context], `end` [B, channels, n] of the trunk -> [B, n], logarithms of odds."""
+        own = through_blocks(self.blocks, self.dilations, self.kernel, self.enter(F.silu(middle)), dropout if self.training else 0.0)
+        return self.head(F.silu(self.join(torch.cat([F.silu(own), F.silu(end)], 1))))[:, 0]
+
+
 class MotionNetwork(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -108,10 +144,9 @@ class MotionNetwork(nn.Module):
         window = 0.5 - 0.5 * np.cos(2 * np.pi * (n + 0.5) / config['window'])
         self.register_buffer('hann', torch.from_numpy(window.astype(np.float32)), persistent=False)
         self.stem = nn.Conv1d(config['melBands'], width, config['stemKernel'], stride=config['stemStride'])
-        self.blocks = nn.ModuleList(
-            nn.ModuleDict({'conv': nn.Conv1d(width, width, kernel, dilation=d), 'mix': nn.Conv1d(width, width, 1)})
-            for d in config['dilations'])
+        self.blocks = residual_blocks(width, kernel, config['dilations'])
         self.head = nn.Conv1d(width, config['components'], 1)
+        self.closures = Closures(config) if 'closures' in config else None
 
     def features(self, pcm, filters=None):
         """pcm [B, N] -> [B, bands, frames] at 100 Hz; `filters` [B, bins, bands] replaces the mel filters."""
@@ -131,44 +166,61 @@ class MotionNetwork(nn.Module):
 
     def through(self, x, dropout=0.0, first=0, last=None):
         """[B, channels, n] through the blocks `first` to `last` - 1."""
-        for block, dilation in list(zip(self.blocks, self.config['dilations']))[first:last]:
-            trim = dilation * (self.config['kernel'] // 2)
-            y = F.silu(block['conv'](x))
-            if dropout > 0 and self.training:
-                y = F.dropout1d(y, dropout)
-            x = x[..., trim:x.shape[-1] - trim] + block['mix'](y)
-        return x
+        return through_blocks(self.blocks[first:last], self.config['dilations'][first:last], self.config['kernel'], x,
+                              dropout if self.training else 0.0)
+
+    def both(self, features, dropout=0.0):
+        """The end of the trunk [B, channels, n], and logarithms of the odds of shut lips [B, n]."""
+        after = self.config['closures']['after']
+        middle = self.trunk(features, dropout, after)
+        end = self.through(middle, dropout, after)
+        return end, self.closures(middle, end, dropout)
 
     def forward(self, pcm):
         return self.temporal(self.features(pcm))
 
 
 def config_of(weights):
-    """The architecture of these weights: CONFIG, with as many blocks as they have."""
-    blocks = sum(name.endswith('.conv.weight') for name in weights)
-    return {**CONFIG, 'dilations': CONFIG['dilations'][:blocks]}
+    """The architecture of these weights: CONFIG, with as many blocks as they have, and closures if they have any."""
+    blocks = sum(name.startswith('blocks.') and name.endswith('.conv.weight') for name in weights)
+    config = {**CONFIG, 'dilations': CONFIG['dilations'][:blocks]}
+    if not any(name.startswith('closures.') for name in weights):
+        del config['closures']
+    return config
 
 
 def load_grown(network, weights):
-    """Takes over weights of a network with fewer blocks; the others begin without an effect."""
+    """Takes over weights of a network with fewer blocks, which then begin without an effect, or without closures."""
     missing, unexpected = network.load_state_dict(weights, strict=False)
     if unexpected:
         raise ValueError(f'Cannot take over weights: expected those of MotionNetwork, got {", ".join(unexpected)}, too')
     for name in missing:
         if '.mix.' in name:
             nn.init.zeros_(network.get_parameter(name))
-        elif not name.startswith('blocks.'):
+        elif not name.startswith(('blocks.', 'closures.')):
             raise ValueError(f'Cannot take over weights: {name} is missing')
 
 
-def predict(network, pcm):
-    """Coefficients [outputs, components] at 50 Hz of a whole recording, loudness included; output i at i * 20 ms."""
+def features_of(network, pcm):
+    """What the network sees of a whole recording, loudness included: its output i is at i * 20 ms."""
     config = network.config
     outputs = int(np.ceil(len(pcm) / config['sampleRate'] * config['outputRate'])) + 1
     padded = np.zeros(samples_for(config, outputs), np.float32)
     before = samples_before(config)
     part = pcm[:len(padded) - before] * loudness_gain(pcm, config)
     padded[before:before + len(part)] = part
+    return network.features(torch.from_numpy(padded)[None])
+
+
+def predict(network, pcm):
+    """Coefficients [outputs, components] at 50 Hz of a whole recording before lips are shut; output i at i * 20 ms."""
     network.eval()
     with torch.no_grad():
-        return network(torch.from_numpy(padded)[None])[0].numpy()
+        return network.temporal(features_of(network, pcm))[0].numpy()
+
+
+def predict_closures(network, pcm):
+    """[outputs] at 50 Hz: how likely the lips are shut for a P, B or M, 0 to 1."""
+    network.eval()
+    with torch.no_grad():
+        return torch.sigmoid(network.both(features_of(network, pcm))[1])[0].numpy()

@@ -7,14 +7,14 @@ import unittest
 import numpy as np
 import torch
 
-from motion_batches import OUTPUTS, insert_pause, shares_of
+from motion_batches import OUTPUTS, Batch, insert_pause, shares_of
 from more_speech import read_sampa
-from motion_network import CONFIG, MotionNetwork, load_grown, samples_before, samples_for
+from motion_network import CONFIG, MotionNetwork, config_of, load_grown, samples_before, samples_for
 from motion_people import CORNERS_OUT, lift_of, mouth_measures, with_corners
 from motion_recordings import Recording
 from phone_teacher import LEAST_VOWEL, PHONES, PhoneTeacher, centre_on_dips, closures, phone_classes, stress
 from speech_augment import RATE, bursts
-from train_motion import apart, stretch
+from train_motion import apart, closure_loss, stretch
 
 try:
     ctypes.CDLL("libespeak-ng.so.1")
@@ -78,8 +78,12 @@ class Pauses(unittest.TestCase):
         audio, target, closed = np.full(samples_for(CONFIG, OUTPUTS), 0.1, np.float32), np.ones((OUTPUTS, 2)), np.zeros(OUTPUTS)
         step, shortest = RATE // CONFIG['outputRate'], 9
         for _ in range(50):
-            heard, moved, stressed = insert_pause(random, audio, target, closed, before)
+            heard, moved, stressed, shut = insert_pause(random, audio, target, closed, np.ones(OUTPUTS), before)
             self.assertEqual((heard.shape, moved.shape, stressed.shape), (audio.shape, target.shape, closed.shape))
+            # Whether lips are shut for a sound that a pause cuts in two is not asked; else labels stay.
+            self.assertEqual(shut.shape, closed.shape)
+            self.assertEqual(set(shut), {-1.0, 1.0})
+            self.assertTrue((shut[stressed > 0] == -1).all())
             first, last = np.flatnonzero(heard == 0)[[0, -1]]
             if last - first >= 0.25 * RATE and last < before + OUTPUTS * step:
                 shortest = min(shortest, (last - first) / RATE)
@@ -159,6 +163,33 @@ class Growth(unittest.TestCase):
             torch.testing.assert_close(large.through(large.trunk(features, blocks=2), first=2), large.trunk(features))
         with self.assertRaisesRegex(ValueError, "stem.weight is missing"):
             load_grown(large, {k: v for k, v in small.state_dict().items() if k != "stem.weight"})
+
+    def test_closures_look_as_far_as_the_trunk_and_begin_where_there_are_none(self):
+        torch.manual_seed(3)
+        network = MotionNetwork(self.CONFIG)
+        without = {k: v for k, v in network.state_dict().items() if not k.startswith("closures.")}
+        self.assertNotIn("closures", config_of(without))
+        self.assertIn("closures", config_of(network.state_dict()))
+        load_grown(MotionNetwork(self.CONFIG), without)
+        pcm = torch.randn(1, samples_for(network.config, 7)) * 0.05
+        with torch.no_grad():
+            end, odds = network.both(network.features(pcm))
+            torch.testing.assert_close(end, network.trunk(network.features(pcm)))
+            self.assertEqual(tuple(odds.shape), (1, 7))
+            later = network.both(network.features(pcm[:, 320:]))[1]
+            torch.testing.assert_close(odds[:, 1:], later, rtol=1e-4, atol=1e-5)
+
+    def test_labels_of_closures_count_where_they_are_known(self):
+        classes = torch.tensor([[PHONES.index("AA"), PHONES.index("P"), PHONES.index("S"), -1]])
+        shut = torch.tensor([[0.0, 1.0, 0.0, -1.0]])
+        batch = Batch(None, None, None, shut, classes, None, None)
+        right = closure_loss(torch.tensor([[-8.0, 8.0, -8.0, 0.0]]), batch)
+        self.assertLess(float(right), 0.01)
+        self.assertAlmostEqual(float(right), float(closure_loss(torch.tensor([[-8.0, 8.0, -8.0, 9.0]]), batch)), places=6)
+        false = [float(closure_loss(torch.tensor([odds]), batch)) for odds in ([8.0, 8, -8, 0], [-8.0, 8, 8, 0], [-8.0, -8, -8, 0])]
+        # A closure that is missed counts most, then one in a vowel.
+        self.assertGreater(false[2], false[0])
+        self.assertGreater(false[0], false[1])
 
     def test_stretching_multiplies_opening_and_width_of_all_that_is_said(self):
         torch.manual_seed(2)

@@ -23,7 +23,7 @@ from motion_data import LIPS, smoothstep
 from motion_network import CONFIG, MotionNetwork, config_of, load_grown, loudness_gain, predict
 from motion_people import lift_of, mouth_measures, with_corners
 from motion_recordings import coded, load_more, load_people, load_recordings
-from phone_teacher import BILABIAL, PHONES, PhoneTeacher, stress
+from phone_teacher import BILABIAL, PHONES, VOWELS, PhoneTeacher, stress
 from speech_augment import RATE
 
 VIDEO_FPS = 25
@@ -36,6 +36,9 @@ PHONES_SHARE = 0.06
 # What phones ask of the mouth, beside what the filmed speaker's flat delivery made of them.
 OPEN_SPEECH = 1.2
 CHECKPOINT_SECONDS = 180
+# Weight of closures in the loss of all, and in it of moments at which lips are shut, and of vowels, in which they never are.
+CLOSURES_SHARE = 0.3
+SHUT_STRESS, VOWEL_STRESS = 3.0, 2.0
 # After training opening, width and protrusion are made larger by these factors, so that people and voices to choose by open as far as
 # lively speakers.
 GAINS = (1.12, 1.3, 1.0)
@@ -81,6 +84,17 @@ class MotionLoss:
         if (batch.classes >= 0).any():
             total = total + PHONES_SHARE * F.cross_entropy(said, batch.classes, ignore_index=-1)
         return total
+
+
+def closure_loss(odds, batch):
+    """`odds` [B, n] of shut lips, as logarithms, against soft labels where they are known."""
+    known = batch.shut >= 0
+    vowels = torch.zeros(len(PHONES), dtype=torch.bool)
+    vowels[[PHONES.index(name) for name in VOWELS]] = True
+    is_vowel = vowels[batch.classes.clamp(min=0)] & (batch.classes >= 0) & (batch.shut == 0)
+    weight = 1 + SHUT_STRESS * batch.shut.clamp(min=0) + VOWEL_STRESS * is_vowel
+    errors = F.binary_cross_entropy_with_logits(odds, batch.shut.clamp(min=0), weight=weight, reduction='none')
+    return (errors * known).sum() / known.sum().clamp(min=1)
 
 
 def at_video_rate(curve, frames):
@@ -171,17 +185,24 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
         for group in optimizer.param_groups:
             group['lr'] = rate
         network.train()
+        odds = None
         if isinstance(batches, FrozenPieces):
-            hidden, batch = batches.next()
-            hidden = F.silu(network.through(hidden, 0.08, batches.first))
+            middle, batch = batches.next()
+            end = network.through(middle, 0.08, batches.first)
+            hidden = F.silu(end)
+            if batches.first == network.config['closures']['after']:
+                odds = network.closures(middle, end, 0.08)
         else:
             batch = batches.next()
             with torch.no_grad():
                 features = network.features(batch.pcm, batch.filters)
                 if step % 3 == 0:  # other microphones still: a random offset for each band
                     features = features + 0.1 * torch.randn(features.shape[0], features.shape[1], 1)
-            hidden = F.silu(network.trunk(features, dropout=0.08))
+            hidden, odds = network.both(features, 0.08)
+            hidden = F.silu(hidden)
         loss = loss_of(network.head(hidden).transpose(1, 2), phones(hidden), batch)
+        if odds is not None:
+            loss = loss + CLOSURES_SHARE * closure_loss(odds, batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -236,7 +257,8 @@ def main():
     parser.add_argument('--work', required=True)
     parser.add_argument('--minutes', type=float, default=20)
     parser.add_argument('--init', required=True, help="a bundle's motion.safetensors to go on from; it may have fewer blocks")
-    parser.add_argument('--frozen', type=int, default=0, help='pieces on which the blocks that --init lacks are trained alone first')
+    parser.add_argument('--frozen', type=int, default=0, help='pieces on which the upper blocks are trained alone first')
+    parser.add_argument('--frozen-blocks', type=int, help='blocks that are not trained then, if not all that --init has; 4 train closures, too')
     parser.add_argument('--frozen-minutes', type=float, default=2)
     parser.add_argument('--synthetic', type=int, default=2000, help='synthetic utterances to take')
     parser.add_argument('--rate', type=float, default=1.5e-3, help='highest learning rate')
@@ -310,7 +332,7 @@ def main():
         batches = Batches(groups, args.seed, args.batch)
         upper = os.path.join(args.work, 'motion-upper.pt')
         if args.frozen:
-            blocks = len(config_of(given)['dilations'])
+            blocks = args.frozen_blocks or len(config_of(given)['dilations'])
             kept = os.path.join(args.work, 'motion-pieces.pt')
             if not os.path.exists(kept):
                 torch.save(FrozenPieces(network, batches, args.frozen, blocks), kept)

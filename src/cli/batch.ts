@@ -1,7 +1,6 @@
 /** `lcm-portrait batch`: the clips of a manifest, and a report of what became of each. */
 import { Command } from 'commander';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
-import { expandHome } from '../files/home-path.ts';
 import type { BatchReport } from '../jobs/batch-events.ts';
 import { manifestJsonSchema } from '../jobs/manifest-json-schema.ts';
 import type { RunBatchOptions } from '../jobs/run-batch.ts';
@@ -102,19 +101,7 @@ function readOptions(values: Readonly<Record<string, string | boolean | undefine
   const errors: InvalidOptionError[] = [];
   const numbers = readNumbers(values, NUMBERS, errors);
   const { failFast, force, queue } = values;
-  // Not every shell reads a ~ behind an equals sign.
-  const folder = (key: string): string | boolean | undefined => {
-    const value = values[key];
-    if (typeof value !== 'string') return value;
-    const home = expandHome(value);
-    if (home.problem === undefined) return home.path;
-    const flag = `--${key.replace('outputDir', 'output-dir')}`;
-    errors.push(new InvalidOptionError(`Cannot use ${flag} ${value}: ${home.problem}`, flag, value));
-    return undefined;
-  };
-  const [outputDir, base, state, report, shared] = ['outputDir', 'base', 'state', 'report', 'shared'].map(
-    folder,
-  );
+  const { outputDir, base, state, report, shared } = values;
   const device = readDevice(values.device, errors);
   for (const [key, flag] of Object.entries(ONLY_HERE)) {
     if (queue === undefined || values[key] === undefined) continue;

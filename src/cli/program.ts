@@ -4,6 +4,7 @@ import { InvalidOptionError, PipelineError } from '../errors.ts';
 import { COMMANDS, type CommandEntry, commandName } from './commands.ts';
 import type { CliContext } from './context.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
+import { expandHomes } from './home-arguments.ts';
 import { reportError } from './report-error.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function runProgram(args: readonly string[], context: CliContext): 
     program.hook('preAction', (_, command) => {
       running = command;
     });
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(expandHomes(args), { from: 'user' });
     return status;
   } catch (error) {
     if (error instanceof CommanderError) {

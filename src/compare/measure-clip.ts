@@ -56,7 +56,7 @@ export async function findInClip(frames: FrameSpool, measuring: ClipMeasuring): 
   for (let frame = 0; frame < frames.count; frame++) {
     const picture = await frames.read(frame);
     flicker.add(picture);
-    const found = (await finder.find(picture))[0]?.landmarks;
+    const found = (await finder.findPortrait(picture))[0]?.landmarks;
     landmarks.push(found);
     if (found === undefined) {
       openings.push(Number.NaN);

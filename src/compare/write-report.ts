@@ -196,7 +196,7 @@ async function look(
     const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
     const embedder = await FaceEmbedder.open(engine);
     const portrait = await loadImage(shownFile(options));
-    const found = embedder === undefined ? undefined : (await finder.find(portrait))[0];
+    const found = embedder === undefined ? undefined : (await finder.findPortrait(portrait))[0];
     const embedding = found === undefined ? undefined : await embedder?.embed(portrait, found.landmarks);
     const measured: Measured[] = [];
     for (const variantRun of finished) {

@@ -4,6 +4,7 @@
  * Source: MediaPipe, graphs face_detection_front_detection_to_roi and face_landmark_landmarks_to_roi.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
+import { pixelKernels } from '../pixels/pixel-kernels.ts';
 import { type Tensor, zeros } from '../tensor/tensor.ts';
 
 /** A square of an image in pixels; its own x axis is turned by `rotation` radians, clockwise as seen. */
@@ -153,7 +154,7 @@ export function liesInside(region: FaceRegion, width: number, height: number): b
 
 /** The numbers of {@link sampleRegion} for one sample a value, without looking for edges: what films need for each frame. */
 function sampleInside(
-  { data, width }: RgbImage,
+  { data, width, height }: RgbImage,
   { centerX, centerY }: FaceRegion,
   {
     size,
@@ -171,28 +172,16 @@ function sampleInside(
   out: Float32Array,
 ): void {
   const stride = width * 3;
-  for (let j = 0, at = 0; j < size; j++) {
-    const v = j + 0.5 - size / 2;
-    for (let i = 0; i < size; i++, at += 3) {
-      const u = i + 0.5 - size / 2;
-      const x = centerX + u * cos - v * sin - 0.5;
-      const y = centerY + u * sin + v * cos - 0.5;
-      // Positive: truncating is rounding down.
-      const x0 = x | 0;
-      const y0 = y | 0;
-      const fx = x - x0;
-      const fy = y - y0;
-      const w00 = (1 - fx) * (1 - fy);
-      const w10 = fx * (1 - fy);
-      const w01 = (1 - fx) * fy;
-      const w11 = fx * fy;
-      const p = (y0 * width + x0) * 3;
-      const q = p + stride;
-      out[at] = (w00 * data[p]! + w10 * data[p + 3]! + w01 * data[q]! + w11 * data[q + 3]!) * scale + offset;
-      out[at + 1] =
-        (w00 * data[p + 1]! + w10 * data[p + 4]! + w01 * data[q + 1]! + w11 * data[q + 4]!) * scale + offset;
-      out[at + 2] =
-        (w00 * data[p + 2]! + w10 * data[p + 5]! + w01 * data[q + 2]! + w11 * data[q + 5]!) * scale + offset;
-    }
-  }
+  // Rows that are looked at; pixel centres lie at half coordinates.
+  const reach = (size / 2) * (Math.abs(cos) + Math.abs(sin)) + 1;
+  const top = Math.max(0, Math.floor(centerY - reach));
+  const bottom = Math.min(height, Math.ceil(centerY + reach) + 1);
+  const kernels = pixelKernels();
+  const [source, target] = kernels.layOut([(bottom - top) * stride + 4, 4 * (out.length + 1)]);
+  kernels.bytes(source, (bottom - top) * stride).set(data.subarray(top * stride, bottom * stride));
+  const first = 0.5 - size / 2;
+  const x = centerX + first * (cos - sin) - 0.5;
+  const y = centerY + first * (sin + cos) - 0.5 - top;
+  kernels.run.sampleSquare(target, size, source, stride, x, y, cos, sin, scale, offset);
+  out.set(kernels.floats(target, out.length));
 }

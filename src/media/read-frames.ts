@@ -82,7 +82,7 @@ function frameSpec(videoPath: string, { fps, maxSide }: ReadFramesOptions, begin
   };
 }
 
-/** Cuts a stream of binary PPM files, as ffmpeg writes them, into pictures. */
+/** Cuts a stream of binary PPM files, or of PGM ones with a byte a pixel, as ffmpeg writes them, into pictures. */
 export class FrameSplitter {
   readonly #reuse: boolean;
   #header = '';
@@ -117,10 +117,10 @@ export class FrameSplitter {
     let offset = start;
     while (offset < chunk.length) {
       this.#header += String.fromCharCode(chunk[offset++]!);
-      const match = /^P6\s+(\d+)\s+(\d+)\s+255\s$/.exec(this.#header);
+      const match = /^P([56])\s+(\d+)\s+(\d+)\s+255\s$/.exec(this.#header);
       if (!match) continue;
-      this.#size = { width: Number(match[1]), height: Number(match[2]) };
-      const bytes = this.#size.width * this.#size.height * 3;
+      this.#size = { width: Number(match[2]), height: Number(match[3]) };
+      const bytes = this.#size.width * this.#size.height * (match[1] === '6' ? 3 : 1);
       if (!this.#reuse || this.#data.length !== bytes) this.#data = new Uint8Array(bytes);
       this.#filled = 0;
       this.#header = '';

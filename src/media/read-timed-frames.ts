@@ -6,8 +6,10 @@ import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { frameRateText } from './frame-rate.ts';
 import { assertReadableFile } from './media-file.ts';
 import { INPUT_OPTIONS, parseTimestamp } from './probe.ts';
+import { readAhead } from './read-ahead.ts';
 import { FrameSplitter } from './read-frames.ts';
 import type { VideoFrame } from './video-frame.ts';
+import { matrixNamedIn, yuvToRgb } from './yuv-to-rgb.ts';
 
 /** Options of {@link readTimedFrames}. */
 interface ReadTimedFramesOptions {
@@ -41,14 +43,28 @@ const RATE_TOLERANCE = 1.03;
 
 /**
  * Decodes the first video stream, upright and with square pixels, in the order in which it is shown. Memory holds a few
- * frames: decoding waits for the reader, and ends when the reader breaks out of its loop. A picture is the reader's until it
- * asks for the next one, which is written over it.
+ * frames: decoding goes on while the reader works, waits for it some frames later, and ends when it breaks out of its loop. A
+ * picture is the reader's until it asks for the next one; a later one is written over it.
  *
  * @throws {@link MediaError} if the file cannot be read or has no picture that decodes.
  */
 export async function* readTimedFrames(
   videoPath: string,
   options: ReadTimedFramesOptions,
+): AsyncGenerator<TimedFrame> {
+  const abandoned = new AbortController();
+  const stop = (): void => abandoned.abort();
+  yield* readAhead(decodeFrames(videoPath, options, abandoned.signal), { size: WAITING, onAbandoned: stop });
+}
+
+/** Frames that wait for the reader at most: one pipe holds less than a picture, and ffmpeg would wait while it is looked at. */
+const WAITING = 4;
+
+/** @param abandoned - aborts when nobody reads any more, which is not a failure. */
+async function* decodeFrames(
+  videoPath: string,
+  options: ReadTimedFramesOptions,
+  abandoned: AbortSignal,
 ): AsyncGenerator<TimedFrame> {
   const { ffmpeg, onDuration, onSound, signal } = options;
   await assertReadableFile(videoPath, 'video');
@@ -68,18 +84,28 @@ export async function* readTimedFrames(
     () => times.end(),
   );
   const splitter = new FrameSplitter({ reuse: true });
+  const pictures: Uint8Array[] = [];
   let delivered = 0;
+  abandoned.addEventListener('abort', () => run.kill(), { once: true });
   try {
     for await (const chunk of run.stdout) {
       for (const frame of splitter.split(chunk as Uint8Array)) {
         const time = await times.at(delivered);
         if (time === undefined) throw new Error(`ffmpeg named no time for frame ${delivered}`);
+        const size = { width: frame.width, height: (frame.height * 2) / 3 };
+        const bytes = 3 * size.width * size.height;
+        // One that nobody looks at any more.
+        const oldest = pictures.length > WAITING ? pictures.shift() : undefined;
+        const data = oldest?.length === bytes ? oldest : new Uint8Array(bytes);
+        pictures.push(data);
+        yuvToRgb({ data: frame.data, ...size }, matrixNamedIn(times.stream), data);
         delivered++;
-        yield { ...frame, time };
+        yield { data, ...size, time };
       }
     }
     await run.done;
   } catch (error) {
+    if (abandoned.aborted) return;
     run.kill();
     // A child that is killed closes its pipe: `done` has the reason.
     const reason = await run.done.then(
@@ -91,7 +117,7 @@ export async function* readTimedFrames(
       ? 'a WebP, which ffmpeg reads only while it does not move; turn it into a GIF or an MP4'
       : STILL.test(reason.stderrTail)
         ? 'a still picture'
-        : times.hasInput && !times.hasVideo
+        : times.hasInput && times.stream === ''
           ? 'a file without a video stream'
           : `none. ${reason.message}`;
     throw new MediaError(
@@ -129,7 +155,8 @@ function timedFrameSpec(
       : `fps=${frameRateText(fps)}`;
   // Pixels need not be square; what is looked at are shapes.
   const shrink = `min(1\\,${maxSide}/max(iw*sar\\,ih))`;
-  const scale = `scale=w='max(2\\,round(iw*sar*${shrink}))':h='max(2\\,round(ih*${shrink}))':flags=area`;
+  const even = (size: string): string => `max(2\\,2*round(${size}*${shrink}/2))`;
+  const scale = `scale=w='${even('iw*sar')}':h='${even('ih')}':flags=area:out_range=tv`;
   return {
     inputs: [
       {
@@ -137,12 +164,13 @@ function timedFrameSpec(
         options: [...INPUT_OPTIONS, ...(duration === undefined ? [] : ['-t', duration.toFixed(6)])],
       },
     ],
-    videoFilters: [timing, scale, 'format=rgb24', 'showinfo'],
-    // Binary PPM says the size of every frame, which for a turned video is not the one in the header.
+    videoFilters: [timing, scale, 'format=yuv420p', 'showinfo'],
+    // Half of the bytes of R, G, B, which ffmpeg takes longer to make than this program. Binary PGM says the size of every
+    // frame, which for a turned video is not the one in the header.
     outputOptions: [
       ...['-map', '0:v:0', '-an', '-sn', '-dn'],
       ...(fps === undefined ? [frameTimingOption(ffmpeg.version), 'passthrough'] : []),
-      ...['-c:v', 'ppm', '-f', 'image2pipe'],
+      ...['-c:v', 'pgmyuv', '-f', 'image2pipe'],
     ],
     output: 'pipe:1',
   };
@@ -164,7 +192,8 @@ function frameTimingOption(version: string): '-fps_mode' | '-vsync' {
 /** The times that ffmpeg names on stderr before it writes a frame. */
 class TimeList {
   hasInput = false;
-  hasVideo = false;
+  /** How ffmpeg describes the first video; empty where there is none. */
+  stream = '';
   readonly #times: number[] = [];
   #taken = 0;
   #ended = false;
@@ -172,7 +201,8 @@ class TimeList {
 
   read(line: string): void {
     if (/\[info\] Input #0/.test(line)) this.hasInput = true;
-    if (/\[info\] +Stream #0:\d+.*: Video:/.test(line)) this.hasVideo = true;
+    const stream = /\[info\] +Stream #0:\d+.*: Video:(.*)/.exec(line)?.[1];
+    if (stream !== undefined && this.stream === '') this.stream = stream;
     const time = /showinfo.*\bn: *\d+ .*\bpts_time: *(-?[\d.e+-]+)/.exec(line)?.[1];
     if (time === undefined) return;
     this.#times.push(Number(time));

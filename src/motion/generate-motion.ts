@@ -7,9 +7,10 @@ import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
 import { type MotionNetwork, predictExpression } from './predict-expression.ts';
 import { sampleCurve } from './resample-curve.ts';
+import { SHUT_REACH, shutLips } from './shut-lips.ts';
 
-/** Vectors beyond the first and last frame that interpolation reads. */
-const MARGIN = 2;
+/** Vectors beyond the first and last frame that interpolation and closures read. */
+const MARGIN = 2 + SHUT_REACH;
 /** Inner lips of a closed mouth are this far apart in the landmarks, in centimetres. */
 const CLOSED_LIPS = 0.04;
 /** Frames between two turns of the event loop; a few milliseconds. */
@@ -31,6 +32,8 @@ interface GenerateMotionOptions {
   readonly expressionScale?: number | undefined;
   /** Mouth and jaw, on top of `expressionScale`. @defaultValue 1 */
   readonly mouthScale?: number | undefined;
+  /** The same by the style of speaking, 0 to 2. @defaultValue 1 */
+  readonly lipScale?: number | undefined;
   /** The portrait's metric mesh `[468, 3]`: its lips then meet and do not cross. */
   readonly mesh?: ArrayLike<number> | undefined;
   /** Share, 0 to 1, by which an open mouth of `mesh` is closed first. @defaultValue 0 */
@@ -54,6 +57,7 @@ export async function generateMotion({
   firstFrame = 0,
   expressionScale = 1,
   mouthScale = 1,
+  lipScale = 1,
   mesh,
   closeMouth = 0,
   signal,
@@ -63,6 +67,7 @@ export async function generateMotion({
   assertIntegerInRange('firstFrame', firstFrame, 0, Number.MAX_SAFE_INTEGER);
   const scales = { expressionScale, mouthScale };
   for (const [name, scale] of Object.entries(scales)) assertNumberInRange(name, scale, 0, 3);
+  assertNumberInRange('lipScale', lipScale, 0, 2);
   assertNumberInRange('closeMouth', closeMouth, 0, 1);
   if (pcm.length === 0) {
     throw new InvalidOptionError('Cannot animate empty speech: expected at least one sample', 'pcm', 0);
@@ -73,11 +78,15 @@ export async function generateMotion({
   const first = Math.floor((firstFrame / fps) * outputRate) - MARGIN;
   const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + MARGIN;
   const count = last - first + 1;
-  const { data } = await predictExpression({ network, config, pcm, gain, first, count, signal });
+  const { coefficients: data, closures } = await predictExpression({
+    ...{ network, config, pcm, gain, first, count, signal },
+  });
+  if (closures !== null) shutLips(basis, data, closures);
 
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
   const rest = basis.opening.map((change) => -closing * change);
   const ownGap = mesh === undefined ? Number.POSITIVE_INFINITY : lipGap(mesh);
+  const scaled = { expressionScale: lipScale * expressionScale, mouthScale };
   const unscaled = { expressionScale: 1, mouthScale: 1 };
 
   const offsets = new Float32Array(frames * MESH_VALUES);
@@ -87,7 +96,7 @@ export async function generateMotion({
     const time = (firstFrame + frame) / fps;
     const out = offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES);
     sampleCurve(data, time * outputRate - first, coefficients);
-    addExpression(basis, coefficients, { expressionScale, mouthScale }, out);
+    addExpression(basis, coefficients, scaled, out);
     if (closing > 0) addExpression(basis, rest, unscaled, out);
     // Lips meet, they do not pass through each other.
     const crossing = -(Math.max(0, ownGap) + lipGap(out));

@@ -19,7 +19,7 @@ const ASIDE = 0.16;
 /** Degrees of a gesture of usual size. */
 const NOD = 3.6;
 const LIFT = 2.8;
-const TILT = 3.2;
+const TILT = 3.6;
 const TURN = 3.4;
 /** Times the usual size that no gesture passes. */
 const MOST = 1.6;

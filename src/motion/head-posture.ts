@@ -7,7 +7,7 @@ import { attractEvents, RandomEvents } from './random-events.ts';
 /** Names the random stream of postures among those of a seed. */
 const POSTURE_STREAM = 0x706f;
 /** Standard deviations of pitch, yaw and roll in degrees. */
-const SPREAD = [1.3, 3.5, 3.5] as const;
+const SPREAD = [1.3, 3.7, 4.1] as const;
 /** Angles in these standard deviations are not passed. */
 const MOST = 1.7;
 /** Seconds between changes: the median, and bounds. */

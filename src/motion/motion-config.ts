@@ -24,6 +24,8 @@ export interface MotionConfig {
   readonly channels: number;
   readonly kernel: number;
   readonly dilations: readonly number[];
+  /** The branch that says when the lips are shut for a P, B or M; null in networks without one. */
+  readonly closures: ClosureConfig | null;
   /** Coefficients of the expression basis. */
   readonly components: number;
   /** Coefficient vectors per second. */
@@ -31,6 +33,15 @@ export interface MotionConfig {
   /** Root mean square that speech is brought to, full scale being 1, and the largest gain for that. */
   readonly targetLevel: number;
   readonly maxGain: number;
+}
+
+/** Shape of the branch that tells closed lips. */
+interface ClosureConfig {
+  /** Blocks of the trunk after which it begins. */
+  readonly after: number;
+  readonly channels: number;
+  /** Of its own residual blocks: they look as far as the trunk's blocks that are left. */
+  readonly dilations: readonly number[];
 }
 
 const WHOLE = [
@@ -73,16 +84,25 @@ export function parseMotionConfig(value: unknown, path: string): MotionConfig {
   const config = value as Record<string, unknown>;
   const isPositive = (item: unknown): item is number =>
     typeof item === 'number' && Number.isFinite(item) && item > 0;
+  const isWhole = (item: unknown): item is number => isPositive(item) && Number.isInteger(item);
+  const areDilations = (item: unknown): item is number[] => Array.isArray(item) && item.every(isWhole);
   for (const field of WHOLE) {
     const item = config[field];
-    if (!isPositive(item) || !Number.isInteger(item)) fail(field, 'a whole number above 0', item);
+    if (!isWhole(item)) fail(field, 'a whole number above 0', item);
   }
   for (const field of POSITIVE)
     if (!isPositive(config[field])) fail(field, 'a number above 0', config[field]);
-  const { dilations } = config;
-  if (!Array.isArray(dilations) || !dilations.every((d) => isPositive(d) && Number.isInteger(d)))
-    return fail('dilations', 'a list of whole numbers above 0', dilations);
-  const result = value as MotionConfig;
+  const { dilations, closures = null } = config;
+  if (!areDilations(dilations)) return fail('dilations', 'a list of whole numbers above 0', dilations);
+  if (closures !== null) {
+    const { after, channels, dilations: own } = Object(closures) as Partial<ClosureConfig>;
+    if (!isWhole(after) || after >= dilations.length)
+      fail('closures.after', "a number of blocks above 0 and below the trunk's", after);
+    if (!isWhole(channels)) fail('closures.channels', 'a whole number above 0', channels);
+    if (!areDilations(own) || sum(own) !== sum(dilations.slice(after)))
+      fail('closures.dilations', "a list that adds up to the dilations of the trunk's other blocks", own);
+  }
+  const result = { ...config, closures } as unknown as MotionConfig;
   if (result.kernel % 2 !== 1 || result.stemKernel % 2 !== 1)
     return fail('kernel and stemKernel', 'odd', [result.kernel, result.stemKernel]);
   if (result.window > result.fftSize) return fail('window', 'at most fftSize', result.window);
@@ -91,9 +111,13 @@ export function parseMotionConfig(value: unknown, path: string): MotionConfig {
   return result;
 }
 
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
 /** Outputs on either side of one that its convolutions look at. */
 function contextOutputs({ kernel, dilations }: MotionConfig): number {
-  return dilations.reduce((sum, dilation) => sum + ((kernel - 1) / 2) * dilation, 0);
+  return ((kernel - 1) / 2) * sum(dilations);
 }
 
 /** Samples that give exactly `outputs` coefficient vectors. */

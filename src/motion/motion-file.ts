@@ -39,6 +39,8 @@ const POSE_STEP = 0.001;
 /** Units of {@link MeshSequence} in one of the file's. */
 const COARSER = 4;
 const BLOCK_FRAMES = 256;
+/** The highest one would make files 1.5 % smaller in five times the time. */
+const DEFLATE_LEVEL = 6;
 /** A day of film at 60 frames a second. */
 const MAX_FRAMES = 5_184_000;
 
@@ -94,7 +96,7 @@ export async function encodeMotion({
 }: RecordedMotion): Promise<Uint8Array> {
   const blocks: Uint8Array[] = [];
   const add = async (differences: Int32Array, width: 2 | 4): Promise<void> => {
-    blocks.push(await deflateBytes(sortBytes(differences, width), { level: 9 }));
+    blocks.push(await deflateBytes(sortBytes(differences, width), { level: DEFLATE_LEVEL }));
   };
   const units = Int32Array.from(poses, (value) => Math.round(value / POSE_STEP));
   await add(

@@ -17,8 +17,9 @@ interface MotionNetworkOptions {
 }
 
 /**
- * The network as an ONNX graph: input `pcm` `[1, samples]` at the target level, output `coefficients`
- * `[outputs, components]`.
+ * The network as an ONNX graph: input `pcm` `[1, samples]` at the target level, outputs `coefficients`
+ * `[outputs, components]` and, where the network tells closures, `closures` `[outputs]`: how likely the lips are shut for a P, B or
+ * M, 0 to 1.
  *
  * @throws {@link ModelError} if a weight is missing.
  */
@@ -38,18 +39,35 @@ export function buildMotionNetwork({ config, weights }: MotionNetworkOptions): G
       strides: [config.stemStride],
     }),
   );
-  config.dilations.forEach((dilation, index) => {
+  const block = (name: string, input: Value, dilation: number): Value => {
     const trim = (dilation * (config.kernel - 1)) / 2;
-    const y = silu(convolution(`blocks.${index}.conv`, x, { dilations: [dilation] }));
+    const y = silu(convolution(`${name}.conv`, input, { dilations: [dilation] }));
     // The shortcut loses at both ends what the convolution needed there.
-    const inner = graph.op('Slice', [x, graph.int64([trim]), graph.int64([-trim]), graph.int64([2])]);
-    x = graph.op('Add', [inner, convolution(`blocks.${index}.mix`, y)]);
+    const inner = graph.op('Slice', [input, graph.int64([trim]), graph.int64([-trim]), graph.int64([2])]);
+    return graph.op('Add', [inner, convolution(`${name}.mix`, y)]);
+  };
+  let middle = x;
+  config.dilations.forEach((dilation, index) => {
+    if (index === config.closures?.after) middle = x;
+    x = block(`blocks.${index}`, x, dilation);
   });
-  const coefficients = graph.op('Transpose', [convolution('head', silu(x))], { perm: [0, 2, 1] });
+  const end = silu(x);
+  const coefficients = graph.op('Transpose', [convolution('head', end)], { perm: [0, 2, 1] });
   graph.output('coefficients', graph.op('Squeeze', [coefficients, graph.int64([0])]), [
     'outputs',
     config.components,
   ]);
+  if (config.closures !== null) {
+    let own = convolution('closures.enter', silu(middle));
+    config.closures.dilations.forEach((dilation, index) => {
+      own = block(`closures.blocks.${index}`, own, dilation);
+    });
+    const joined = convolution('closures.join', graph.op('Concat', [silu(own), end], { axis: 1 }));
+    const odds = convolution('closures.head', silu(joined));
+    graph.output('closures', graph.op('Squeeze', [graph.op('Sigmoid', [odds]), graph.int64([0, 1])]), [
+      'outputs',
+    ]);
+  }
   return graph;
 }
 

@@ -27,9 +27,16 @@ interface PredictExpressionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What the network says of a stretch of speech, at its own rate. */
+interface PredictedExpression {
+  /** `[count, components]`, of the expression basis. */
+  readonly coefficients: Float32Array;
+  /** `[count]` how likely the lips are shut for a P, B or M, 0 to 1; null where the network does not tell. */
+  readonly closures: Float32Array | null;
+}
+
 /**
- * Coefficients `[count, components]` of the expression basis at the network's own rate. The result does not depend on
- * how the work is divided into runs.
+ * What the mouth does in `count` moments. The result does not depend on how the work is divided into runs.
  *
  * @throws {@link ShapeError} if the network returns another shape than its description says.
  */
@@ -42,10 +49,11 @@ export async function predictExpression({
   count,
   outputsPerRun = OUTPUTS_PER_RUN,
   signal,
-}: PredictExpressionOptions): Promise<Tensor> {
+}: PredictExpressionOptions): Promise<PredictedExpression> {
   const { components } = config;
   const samplesPerOutput = config.hop * config.stemStride;
   const data = new Float32Array(count * components);
+  const shut = config.closures === null ? null : new Float32Array(count);
   for (let done = 0; done < count; done += outputsPerRun) {
     signal?.throwIfAborted();
     const outputs = Math.min(outputsPerRun, count - done);
@@ -54,7 +62,7 @@ export async function predictExpression({
     const from = Math.max(0, start);
     const to = Math.min(pcm.length, start + piece.length);
     for (let i = from; i < to; i++) piece[i - start] = pcm[i]! * gain;
-    const { coefficients } = await network.run({ pcm: { data: piece, dims: [1, piece.length] } });
+    const { coefficients, closures } = await network.run({ pcm: { data: piece, dims: [1, piece.length] } });
     if (coefficients === undefined || coefficients.data.length !== outputs * components) {
       throw new ShapeError(
         `Cannot use the motion network's output: expected coefficients of shape [${outputs}, ${components}], ` +
@@ -62,6 +70,15 @@ export async function predictExpression({
       );
     }
     data.set(coefficients.data, done * components);
+    if (shut !== null) {
+      if (closures?.data.length !== outputs) {
+        throw new ShapeError(
+          `Cannot use the motion network's output: expected closures of shape [${outputs}], ` +
+            `got ${closures === undefined ? 'none' : `[${closures.dims.join(', ')}]`}`,
+        );
+      }
+      shut.set(closures.data, done);
+    }
   }
-  return { data, dims: [count, components] };
+  return { coefficients: data, closures: shut };
 }

@@ -15,11 +15,13 @@ interface StyleStrengths {
   readonly gaze: number;
   /** Smiles at the ends of phrases. */
   readonly smiles: number;
+  /** All that the mouth does in speech; lips that meet meet in every style. */
+  readonly lips: number;
 }
 
 /** `calm` is measured on the speakers of a corpus of read commands, who hardly move; the others on talks and interviews. */
 export const SPEAKING_STYLES: Readonly<Record<SpeakingStyle, StyleStrengths>> = {
-  calm: { head: [0.34, 0.17, 0.17], gestures: 0.7, brows: 0.2, gaze: 0.5, smiles: 0 },
-  natural: { head: [1, 1, 1], gestures: 1, brows: 1, gaze: 1, smiles: 1 },
-  lively: { head: [1.35, 1.35, 1.35], gestures: 1.2, brows: 1.35, gaze: 1.1, smiles: 1.4 },
+  calm: { head: [0.34, 0.17, 0.17], gestures: 0.7, brows: 0.2, gaze: 0.5, smiles: 0, lips: 0.85 },
+  natural: { head: [1, 1, 1], gestures: 1, brows: 1, gaze: 1, smiles: 1, lips: 1 },
+  lively: { head: [1.35, 1.35, 1.35], gestures: 1.2, brows: 1.35, gaze: 1.1, smiles: 1.4, lips: 1.15 },
 };

@@ -5,7 +5,7 @@ import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
 import type { FrameMotion, MotionSource } from './motion-source.ts';
 import type { MotionNetwork } from './predict-expression.ts';
-import type { SpeakingStyle } from './speaking-style.ts';
+import { SPEAKING_STYLES, type SpeakingStyle } from './speaking-style.ts';
 
 /** Frames that are made at once. */
 const PART_FRAMES = 240;
@@ -44,7 +44,7 @@ export interface ClipMotionOptions {
   readonly frames: number;
   /** [468, 3] in cm, of the portrait. */
   readonly mesh: ArrayLike<number>;
-  readonly scales: Pick<MotionScales, 'expressionScale' | 'mouthScale'>;
+  readonly scales: Pick<MotionScales, 'expressionScale' | 'mouthScale' | 'style'>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -84,6 +84,7 @@ export class ClipMotion implements MotionSource {
         mesh,
         signal,
         expressionScale: scales.expressionScale,
+        lipScale: SPEAKING_STYLES[scales.style].lips,
         mouthScale: scales.mouthScale,
         closeMouth: CLOSE_MOUTH,
       });

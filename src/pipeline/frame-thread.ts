@@ -2,6 +2,8 @@
  * Opens portraits, draws what the networks see and composes frames in a worker thread, so that the caller's event loop
  * goes on. Pictures move between the threads; nothing is copied.
  */
+
+import { ownUrl } from '../files/own-file.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { type CallOptions, ThreadClient } from '../runtime/thread-client.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
@@ -159,7 +161,7 @@ export class FrameThread {
    *   {@link FrameThread.takeProfile}.
    */
   constructor(threads: number | undefined, cacheFolder: string, profileFolder?: string) {
-    this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
+    this.#client = new ThreadClient(ownUrl('./frame-worker.ts', import.meta.url));
     this.#started = this.#client.request({ kind: 'start', threads, cacheFolder, profileFolder });
     // Thrown when a portrait is opened.
     this.#started.catch(() => {});

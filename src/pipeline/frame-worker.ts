@@ -77,7 +77,8 @@ let work: NamedSpan[] | undefined;
 async function openNetworks({ threads, cacheFolder, profileFolder }: StartRequest): Promise<SmallNetworks> {
   // They are small and made for the CPU, wherever the denoiser runs.
   const engine = await Engine.open({ device: 'cpu', threads, profileFolder });
-  const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
+  // They are small: a second thread would cost more than it helps, and who reads and draws needs it.
+  const finder = await FaceFinder.open((name, graph) => engine.load(name, graph, { threads: 1 }));
   let matter: Promise<PersonMatter> | undefined;
   const openMatter = (): Promise<PersonMatter> => {
     matter ??= PersonMatter.open((name, graph) => engine.load(name, graph));

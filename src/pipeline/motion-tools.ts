@@ -77,7 +77,8 @@ export async function extractMotion(
   const ffmpeg = await findFfmpeg(ffmpegPath);
   const engine = await Engine.open({ device: 'cpu' });
   try {
-    const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
+    // They are small: a second thread would cost more than it helps, and who reads and draws needs it.
+    const finder = await FaceFinder.open((name, graph) => engine.load(name, graph, { threads: 1 }));
     const track = await trackFilm(film, { ffmpeg, finder, face, gaps, onNotice, onProgress, signal });
     const { fps, frames, poses, meshes, rest, origin } = track;
     const motion: RecordedMotion = {

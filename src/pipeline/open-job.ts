@@ -6,6 +6,7 @@ import { countWindowSteps } from '../denoising/context-windows.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { userHome } from '../files/user-home.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
+import { assertWritesIn } from '../media/ffmpeg-places.ts';
 import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
 import type { SoundTrack } from '../media/sound-track.ts';
@@ -111,6 +112,9 @@ export async function openJob(
   const sampling = resolveSampling(bundle, resolved, notice);
   checkLoras(bundle, resolved, sampling.precision, notice);
   const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
+  if (outputFormatOf(output).place !== 'stream') {
+    await assertWritesIn(ffmpeg, path.dirname(output), resolved.signal);
+  }
   const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg, isTransparent(resolved));
   const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
     const frames = frameCount(duration, fps);

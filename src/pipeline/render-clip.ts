@@ -1,4 +1,6 @@
 /** Renders a prepared clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
+
+import { readAhead, readWhole } from '../media/read-ahead.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { NetworksLease } from '../networks/networks-cache.ts';
 import type { ReferenceCache } from '../networks/reference-cache.ts';
@@ -18,7 +20,6 @@ import { checkMemory, memorySizeOf } from './job-memory.ts';
 import { networksOf } from './job-networks.ts';
 import type { PreparedClip } from './prepare-clip.ts';
 import { ClipProgress } from './progress.ts';
-import { readAhead, readWhole } from './read-ahead.ts';
 import { WindowConditions } from './window-conditions.ts';
 
 /** Batches of the decoder that may wait for it before denoising pauses. */

@@ -64,6 +64,30 @@ interface KernelFunctions {
     right: number,
     shares: number,
   ): void;
+  meanRow(target: number, count: number, source: number, stride: number, factor: number): void;
+  sampleSquare(
+    target: number,
+    size: number,
+    source: number,
+    stride: number,
+    x: number,
+    y: number,
+    cos: number,
+    sin: number,
+    scale: number,
+    offset: number,
+  ): void;
+  rowToRgb(
+    target: number,
+    luma: number,
+    cb: number,
+    cr: number,
+    count: number,
+    redCr: number,
+    greenCb: number,
+    greenCr: number,
+    blueCb: number,
+  ): void;
 }
 
 /** As much of the global object as is used here; its types come with those of browsers only. */

@@ -10,6 +10,7 @@ import {
   ModelError,
   ShapeError,
 } from '../errors.ts';
+import { ownUrl } from '../files/own-file.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import {
   automaticDevices,
@@ -20,6 +21,7 @@ import {
   HALF_PRECISION_DEVICES,
 } from './device.ts';
 import { HeldInputs } from './held-inputs.ts';
+import { loadFailure } from './load-failure.ts';
 import type { Copies, Request, Results, TensorInfo, WireTensor } from './protocol.ts';
 import { ThreadClient } from './thread-client.ts';
 import type { TimeSpan } from './time-span.ts';
@@ -81,6 +83,8 @@ export interface RunOptions extends InputOptions {
 interface LoadOptions extends InputOptions {
   /** Folder of the files that a model names whose bytes are given. */
   readonly dataFolder?: string | undefined;
+  /** Threads that this network uses on the CPU. @defaultValue those of the engine's networks */
+  readonly threads?: number | undefined;
   /**
    * Uses the weights of those files as they lie and never converts them for faster convolutions, for gigabytes of them.
    * @defaultValue false
@@ -131,7 +135,7 @@ export interface ExecutionProviderInfo {
 type EngineThread = ThreadClient<Request, Results>;
 
 function startEngineThread(): EngineThread {
-  return new ThreadClient(new URL('./session-worker.ts', import.meta.url));
+  return new ThreadClient(ownUrl('./session-worker.ts', import.meta.url));
 }
 
 function messageOf(error: unknown): string {
@@ -323,6 +327,8 @@ export class Engine {
       try {
         await client.request({ kind: 'probe', device: candidate, precision: 'float32' });
       } catch (error) {
+        const failure = loadFailure(error);
+        if (failure !== undefined) throw failure;
         failures.push(`${candidate}: ${whyUnusable(error)}`);
         continue;
       }
@@ -357,6 +363,7 @@ export class Engine {
     {
       transfer = false,
       dataFolder,
+      threads = this.#threads,
       asStored = false,
       keepsConstants = false,
       beside = false,
@@ -375,7 +382,7 @@ export class Engine {
             kind: 'load',
             network: id,
             device: this.device,
-            threads: this.#threads,
+            threads,
             graph: own,
             dataFolder,
             asStored,
@@ -441,7 +448,9 @@ async function hasHalfPrecision(client: EngineThread, device: Device): Promise<b
 export async function listExecutionProviders(): Promise<ExecutionProviderInfo[]> {
   const client = startEngineThread();
   try {
-    const built = await client.request({ kind: 'list' });
+    const built = await client.request({ kind: 'list' }).catch((error: unknown) => {
+      throw loadFailure(error) ?? error;
+    });
     const infos: ExecutionProviderInfo[] = [];
     for (const device of DEVICES) {
       const bundled = built.some((backend) => backend.name === device && backend.bundled);

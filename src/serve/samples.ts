@@ -2,9 +2,10 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ownUrl } from '../files/own-file.ts';
 import type { UploadFacts } from './upload-store.ts';
 
-const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
+const ASSETS = fileURLToPath(ownUrl('../../assets/', import.meta.url));
 const PREFIX = 'sample:';
 
 /** A file of the package, used as an upload is. */

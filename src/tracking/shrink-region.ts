@@ -1,6 +1,7 @@
 /** Makes the part of a picture that a network looks at as small as the network sees it, in one cheap pass. */
 import { type FaceRegion, liesInside } from '../face/region.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { pixelKernels } from '../pixels/pixel-kernels.ts';
 
 /** Part of a picture, made smaller. */
 interface ShrunkRegion {
@@ -27,12 +28,7 @@ export function shrinkRegion(image: RgbImage, region: FaceRegion, size: number):
   const left = Math.floor(region.centerX - reach) - margin;
   const top = Math.floor(region.centerY - reach) - margin;
   const width = Math.ceil((2 * (reach + margin)) / factor) + 1;
-  const data = new Uint8Array(width * width * 3);
-  const columns = clamped(left, width * factor, image.width, 3);
-  const rows = clamped(top, width * factor, image.height, image.width * 3);
-  if (factor === 1) cut(image.data, columns, rows, data);
-  else if (factor === 2) halve(image.data, columns, rows, data);
-  else shrink(image.data, columns, rows, data, factor);
+  const data = meansOf(cutOut(image, left, top, width * factor), width, factor);
   return {
     image: { data, width, height: width },
     region: {
@@ -47,70 +43,44 @@ export function shrinkRegion(image: RgbImage, region: FaceRegion, size: number):
   };
 }
 
-/** Byte offsets of `count` columns or rows from `first` on, each `step` bytes; those outside are the nearest of the `limit`. */
-function clamped(first: number, count: number, limit: number, step: number): Int32Array {
-  const offsets = new Int32Array(count);
-  for (let i = 0; i < count; i++) offsets[i] = Math.min(limit - 1, Math.max(0, first + i)) * step;
-  return offsets;
+/** Places of a square of pixels in the kernels' memory, and how many. */
+interface CutOut {
+  readonly source: number;
+  readonly target: number;
+  readonly side: number;
 }
 
-function cut(source: Uint8Array, columns: Int32Array, rows: Int32Array, data: Uint8Array): void {
-  let to = 0;
-  for (const row of rows) {
-    for (const column of columns) {
-      const from = row + column;
-      data[to] = source[from]!;
-      data[to + 1] = source[from + 1]!;
-      data[to + 2] = source[from + 2]!;
-      to += 3;
-    }
+/** Copies a square to the kernels' memory; beyond the picture its edge is repeated. */
+function cutOut({ data, width, height }: RgbImage, left: number, top: number, side: number): CutOut {
+  const kernels = pixelKernels();
+  const stride = 3 * side;
+  const [source, target] = kernels.layOut([side * stride + 4, stride + 4]);
+  const bytes = kernels.bytes(source, side * stride);
+  const from = Math.min(width - 1, Math.max(0, left));
+  const to = Math.max(from + 1, Math.min(width, left + side));
+  /** Pixels of each row that lie left of what the picture has. */
+  const before = Math.min(side - 1, Math.max(0, from - left));
+  for (let y = 0; y < side; y++) {
+    const row = Math.min(height - 1, Math.max(0, top + y)) * width;
+    const count = Math.min(side - before, to - from);
+    const begin = y * stride + 3 * before;
+    bytes.set(data.subarray(3 * (row + from), 3 * (row + from + count)), begin);
+    for (let i = begin - 1; i >= y * stride; i--) bytes[i] = bytes[i + 3]!;
+    for (let i = begin + 3 * count; i < (y + 1) * stride; i++) bytes[i] = bytes[i - 3]!;
   }
+  return { source, target, side };
 }
 
-/** Means of 2 × 2 pixels: what most films need, without inner loops. */
-function halve(source: Uint8Array, columns: Int32Array, rows: Int32Array, data: Uint8Array): void {
-  for (let y = 0, to = 0; y < rows.length; y += 2) {
-    const upper = rows[y]!;
-    const lower = rows[y + 1]!;
-    for (let x = 0; x < columns.length; x += 2, to += 3) {
-      const left = columns[x]!;
-      const right = columns[x + 1]!;
-      const a = upper + left;
-      const b = upper + right;
-      const c = lower + left;
-      const d = lower + right;
-      data[to] = (source[a]! + source[b]! + source[c]! + source[d]! + 2) >> 2;
-      data[to + 1] = (source[a + 1]! + source[b + 1]! + source[c + 1]! + source[d + 1]! + 2) >> 2;
-      data[to + 2] = (source[a + 2]! + source[b + 2]! + source[c + 2]! + source[d + 2]! + 2) >> 2;
-    }
+/** Means of `factor` × `factor` pixels of a square, [width, width, 3]. */
+function meansOf({ source, target, side }: CutOut, width: number, factor: number): Uint8Array {
+  const kernels = pixelKernels();
+  const stride = 3 * side;
+  if (factor === 1) return kernels.bytes(source, side * stride).slice();
+  const data = new Uint8Array(width * width * 3);
+  const row = kernels.bytes(target, 3 * width);
+  for (let y = 0; y < width; y++) {
+    kernels.run.meanRow(target, width, source + y * factor * stride, stride, factor);
+    data.set(row, y * 3 * width);
   }
-}
-
-/** Means of `factor` × `factor` pixels. */
-function shrink(
-  source: Uint8Array,
-  columns: Int32Array,
-  rows: Int32Array,
-  data: Uint8Array,
-  factor: number,
-): void {
-  const scale = 1 / factor ** 2;
-  for (let y = 0, to = 0; y < rows.length; y += factor) {
-    for (let x = 0; x < columns.length; x += factor, to += 3) {
-      let red = 0;
-      let green = 0;
-      let blue = 0;
-      for (let row = y; row < y + factor; row++) {
-        for (let column = x; column < x + factor; column++) {
-          const from = rows[row]! + columns[column]!;
-          red += source[from]!;
-          green += source[from + 1]!;
-          blue += source[from + 2]!;
-        }
-      }
-      data[to] = red * scale + 0.5;
-      data[to + 1] = green * scale + 0.5;
-      data[to + 2] = blue * scale + 0.5;
-    }
-  }
+  return data;
 }

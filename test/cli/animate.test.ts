@@ -4,10 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { runProgram, startProgram } from '../helpers/run-program.ts';
+import { moduleFile, runProgram, startProgram } from '../helpers/run-program.ts';
 
-const entry = fileURLToPath(new URL('./fixtures/fake-main.ts', import.meta.url));
+const entry = moduleFile('test/cli/fixtures/fake-main.ts');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-test-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -122,7 +121,7 @@ test('errors of the job: one line, a status for each kind, no stack', async () =
 
 test('LCM_PORTRAIT_DEBUG adds the stack', async () => {
   const { stderr } = await run(job('bug', '--quiet'), { LCM_PORTRAIT_DEBUG: '1' });
-  assert.match(stderr, /\n {4}at .*fake-main\.ts/);
+  assert.match(stderr, /\n {4}at .*fake-main\.[jt]s/);
 });
 
 test('errors about options of the library are written as flags', async () => {

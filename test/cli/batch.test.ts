@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { renderOverview } from '../../src/cli/batch-display.ts';
 import type { JobReport } from '../../src/jobs/batch-events.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
-import { runProgram, startProgram } from '../helpers/run-program.ts';
+import { moduleFile, runProgram, startProgram } from '../helpers/run-program.ts';
 
-const entry = fileURLToPath(new URL('./fixtures/fake-main.ts', import.meta.url));
+const entry = moduleFile('test/cli/fixtures/fake-main.ts');
 const root = temporaryDirectory();
 const run = (...args: string[]) => runProgram(args, { entry });
 let folders = 0;

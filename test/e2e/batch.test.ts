@@ -11,7 +11,7 @@ import { readAudio } from '../../src/media/read-audio.ts';
 import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
 import { RedisServer } from '../helpers/redis-server.ts';
 import { noRedis } from '../helpers/requirements.ts';
-import { MAIN, ROOT, runProgram, startProgram } from '../helpers/run-program.ts';
+import { LOADER, MAIN, ROOT, runProgram, startProgram } from '../helpers/run-program.ts';
 import { watchLocks } from '../helpers/watch-locks.ts';
 
 const SAMPLE_RATE = 16_000;
@@ -70,7 +70,7 @@ test('killed at random moments, a batch ends with the bytes of an undisturbed on
     kills: 3,
     seed: 7,
     log: (line) => t.diagnostic(line),
-    program: [`--import=${import.meta.resolve('tsx')}`, MAIN],
+    program: [...LOADER, MAIN],
   });
   t.diagnostic(
     `${kills} kills in ${rounds} rounds, ${resumes} from checkpoints: ${JSON.stringify(killsByPhase)}`,

@@ -5,17 +5,16 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync
 import path from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { EnvironmentError } from '../../src/errors.ts';
 import { type HeldLock, isHeld, lockFile, tryLockFile } from '../../src/files/file-lock.ts';
 import { currentOwner, formatOwner, type ThreadOwner } from '../../src/files/thread-owner.ts';
+import { startWorkerThread } from '../../src/runtime/worker-thread.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
+import { LOADER, moduleFile } from '../helpers/run-program.ts';
 import { fillDisk, mountSmallDisk } from '../helpers/small-disk.ts';
 
 const root = temporaryDirectory();
-const WORKER = fileURLToPath(new URL('fixtures/lock-worker.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+const WORKER = moduleFile('test/files/fixtures/lock-worker.ts');
 /** Of the test with many: so many waiters as there are loops in all. */
 const [PROCESSES, LOOPS, TURNS] = [3, 4, 6];
 const isLinux = process.platform === 'linux';
@@ -36,7 +35,7 @@ function leaveTicket(name: string, owner: ThreadOwner, number = 1): string {
 
 function startWorker(folder: string, kills: number): ChildProcess {
   const args = [folder, String(LOOPS), String(TURNS), String(kills)];
-  return spawn(process.execPath, [`--import=${tsx}`, WORKER, ...args], {
+  return spawn(process.execPath, [...LOADER, WORKER, ...args], {
     stdio: ['ignore', 'inherit', 'pipe'],
   });
 }
@@ -223,12 +222,8 @@ test('a thread that was ended holds nobody up, though its process runs', {
   skip: !isLinux && 'threads can be told apart on Linux only',
 }, async () => {
   const name = path.join(newFolder(), 'lock');
-  const module = JSON.stringify(new URL('../../src/files/file-lock.ts', import.meta.url).href);
-  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  const code = `import(${loader}).then(({ register }) => { register(); return import(${module}); })
-    .then(({ lockFile }) => lockFile(${JSON.stringify(name)}))
-    .then(() => { require('node:worker_threads').parentPort.postMessage('has it'); setInterval(() => {}, 1000); })`;
-  const thread = new Worker(code, { eval: true, execArgv: [] });
+  const thread = startWorkerThread(new URL('./fixtures/lock-thread.ts', import.meta.url));
+  thread.postMessage(name);
   assert.deepEqual(await once(thread, 'message'), ['has it']);
   await assertTaken(name, { pid: process.pid });
   await thread.terminate();

@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import {
   isPartialName,
   partialPath,
@@ -12,10 +11,11 @@ import {
 } from '../../src/files/partial-name.ts';
 import { currentOwner } from '../../src/files/thread-owner.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
+import { LOADER, moduleUrl } from '../helpers/run-program.ts';
 
 const directory = temporaryDirectory();
 const at = (...parts: string[]) => path.join(directory, ...parts);
-const MODULE = fileURLToPath(new URL('../../src/files/partial-name.ts', import.meta.url));
+const MODULE = moduleUrl('src/files/partial-name.ts');
 
 /** A folder of that name, and in it a partial file of each output, left by a process that has ended. */
 function leftBehind(folder: string, ...outputs: string[]): string[] {
@@ -27,7 +27,7 @@ function leftBehind(folder: string, ...outputs: string[]): string[] {
     const files = ${targets}.map(partialPath);
     for (const file of files) writeFileSync(file, 'x');
     process.stdout.write(JSON.stringify(files));`;
-  const child = spawnSync(process.execPath, ['--import=tsx', '--input-type=module', '-e', program]);
+  const child = spawnSync(process.execPath, [...LOADER, '--input-type=module', '-e', program]);
   assert.equal(child.status, 0, String(child.stderr));
   return JSON.parse(String(child.stdout));
 }

@@ -80,7 +80,9 @@ export function writeAniPortraitBundle(folder: string, options: SmallBundleOptio
       chosenScale(part, key) * (part === 'audio2mesh' && key.startsWith('out_fn') ? 0.1 : 1);
     const tensors = specs.map(({ key, dims }) => {
       const { data } = goldenWeight(part, key, dims);
-      return [key, { data: data.map((value) => value * scaleOf(key)), dims }] as const;
+      const scale = scaleOf(key);
+      if (scale !== 1) for (let i = 0; i < data.length; i++) data[i]! *= scale;
+      return [key, { data, dims }] as const;
     });
     const bytes = encodeSafetensors(tensors);
     const name = `${part}.safetensors`;

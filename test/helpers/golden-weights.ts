@@ -67,10 +67,9 @@ export function goldenWords(seed: number, count: number): Uint32Array {
 
 function stream(name: string, dims: readonly number[], offset: number, scale: number): Tensor {
   const words = goldenWords(fnv1a(name), elementCount(dims));
-  return tensor(
-    Float32Array.from(words, (word) => offset + scale * ((word >>> 8) / 8388608 - 1)),
-    dims,
-  );
+  const data = new Float32Array(words.length); // millions: a loop, since Float32Array.from takes ten times as long
+  for (let i = 0; i < data.length; i++) data[i] = offset + scale * ((words[i]! >>> 8) / 8388608 - 1);
+  return tensor(data, dims);
 }
 
 /** The table that motion modules add to their tokens, [1, length, channels]. */

@@ -9,6 +9,7 @@ import { MediaError } from '../../src/errors.ts';
 import { formatOwner } from '../../src/files/thread-owner.ts';
 import { lockFolder } from '../../src/jobs/job-lock.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
+import { LOADER, moduleUrl } from '../helpers/run-program.ts';
 
 const root = temporaryDirectory();
 
@@ -33,13 +34,13 @@ test('the folder of an output is made, locked for one, and left without a lock',
 
 test('the lock of a program that was killed is free, and of one that exits it is gone', async () => {
   const folder = path.join(root, 'killed');
-  const module = JSON.stringify(new URL('../../src/jobs/job-lock.ts', import.meta.url).href);
+  const module = JSON.stringify(moduleUrl('src/jobs/job-lock.ts'));
   const code = `import { lockFolder } from ${module};
     await lockFolder(${JSON.stringify(folder)}, 'talk.mp4');
     console.log('has it');
     process.stdin.once('data', () => process.exit(0));`;
   const start = async () => {
-    const args = [`--import=${import.meta.resolve('tsx')}`, '--input-type=module', '-e', code];
+    const args = [...LOADER, '--input-type=module', '-e', code];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     assert.equal(String((await once(child.stdout, 'data'))[0]).trim(), 'has it');
     await assert.rejects(lockFolder(folder, 'talk.mp4'), new RegExp(`got process ${child.pid} on`));

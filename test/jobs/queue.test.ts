@@ -4,7 +4,6 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { EnvironmentError, InvalidOptionError } from '../../src/errors.ts';
 import type { BatchEvent, BatchReport } from '../../src/jobs/batch-events.ts';
 import type { JobSpec } from '../../src/jobs/manifest-schema.ts';
@@ -15,9 +14,10 @@ import type { WorkerEvent } from '../../src/jobs/run-worker.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 import { RedisServer } from '../helpers/redis-server.ts';
 import { noRedis } from '../helpers/requirements.ts';
+import { LOADER, moduleFile } from '../helpers/run-program.ts';
 import { denoisingRenderer } from './denoising-renderer.ts';
 
-const WORKER = fileURLToPath(new URL('./fixtures/queue-worker.ts', import.meta.url));
+const WORKER = moduleFile('test/jobs/fixtures/queue-worker.ts');
 const options = { skip: noRedis };
 const root = temporaryDirectory();
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -72,8 +72,7 @@ after(() => {
 
 /** Starts a worker process; `events` grows. */
 function startWorker(url: string, { shared = '-', stepMs = 15, lock = 2 } = {}) {
-  const tsx = import.meta.resolve('tsx');
-  const args = [`--import=${tsx}`, WORKER, url, shared, String(stepMs), String(lock)];
+  const args = [...LOADER, WORKER, url, shared, String(stepMs), String(lock)];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   started.add(child);
   const events: WorkerEvent[] = [];

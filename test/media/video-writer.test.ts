@@ -4,7 +4,6 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { MediaError, SubprocessError } from '../../src/errors.ts';
 import { probeMedia } from '../../src/media/probe.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
@@ -13,6 +12,7 @@ import type { SoundTrack } from '../../src/media/sound-track.ts';
 import type { VideoFrame } from '../../src/media/video-frame.ts';
 import { frameCount, VideoWriter, type VideoWriterOptions } from '../../src/media/video-writer.ts';
 import { availableFfmpegs, chirps, encodeWav, findLag, psnr, temporaryDirectory } from '../helpers/media.ts';
+import { LOADER, moduleUrl } from '../helpers/run-program.ts';
 
 const ffmpegs = await availableFfmpegs();
 const ffmpeg = ffmpegs[0]!;
@@ -354,10 +354,9 @@ test('a program that exits in the middle takes its encoder and partial file alon
     console.log('started');
     process.stdin.once('data', () => process.exit(3));
   `;
-  const script = path.join(directory, 'exits.mts');
+  const script = path.join(directory, 'exits.mjs');
   writeFileSync(script, source);
-  const loader = import.meta.resolve('tsx');
-  const child = spawn(process.execPath, [`--import=${loader}`, script], {
+  const child = spawn(process.execPath, [...LOADER, script], {
     cwd: folder,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -368,10 +367,6 @@ test('a program that exits in the middle takes its encoder and partial file alon
   assert.deepEqual(readdirSync(folder), []);
   await waitUntilGone(encoder);
 });
-
-function moduleUrl(file: string): string {
-  return pathToFileURL(path.resolve(import.meta.dirname, '../..', file)).href;
-}
 
 /** Name, state and parent of a process, from /proc: not every system has `ps`. */
 function processState(pid: number): { name: string; state: string; parent: number } | undefined {

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { InvalidOptionError } from '../../src/errors.ts';
 import { generateMotion } from '../../src/motion/generate-motion.ts';
 import { MESH_VALUES, POSE_VALUES } from '../../src/motion/motion.ts';
+import { ClipMotion } from '../../src/motion/speech-clip-motion.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 import { babble, lipCurve, openMotion } from './motion-fixture.ts';
 
@@ -134,6 +135,21 @@ test('scales multiply the motion; zeros leave the portrait as it is', async () =
     lipCurve(full.offsets).map((value) => 1.5 * value),
     FLOAT32,
   );
+});
+
+test('a style makes the lips move more or less, and they meet in every style', async () => {
+  const curves: number[][] = [];
+  for (const style of ['calm', 'natural', 'lively'] as const) {
+    const scales = { expressionScale: 1, mouthScale: 1, style };
+    const mesh = new Float32Array(MESH_VALUES);
+    const clip = new ClipMotion({ ...motion, pcm: babble(2), fps: 25, frames: 50, mesh, scales });
+    const frames = await Promise.all(Array.from({ length: 50 }, (_, frame) => clip.at(frame)));
+    curves.push(frames.map(({ offsets }) => lipCurve(offsets)[0]!));
+  }
+  const most = curves.map((curve) => Math.max(...curve));
+  assert.ok(most[0]! < 0.9 * most[1]! && most[0]! > 0.75 * most[1]!, `${most}`);
+  assert.ok(most[2]! > 1.1 * most[1]! && most[2]! < 1.3 * most[1]!, `${most}`);
+  for (const curve of curves) assert.ok(Math.min(...curve.slice(10)) < 0.03);
 });
 
 test('an open mouth of the portrait is closed on request', async () => {

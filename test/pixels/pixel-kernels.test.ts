@@ -162,6 +162,54 @@ test('luma and chroma are those of BT.709 in the narrow range, to half a level',
   }
 });
 
+for (const [factor, count] of [
+  [2, 8],
+  [2, 7],
+  [3, 5],
+  [4, 1],
+] as const) {
+  test(`a row of ${count} pixels has the rounded means of ${factor} × ${factor}`, LIMIT, () => {
+    const kernels = new PixelKernels();
+    const stride = 3 * factor * count + 5;
+    const pixels = randomBytes(factor * stride, 11 * factor + count);
+    const [source, target] = kernels.layOut([pixels.length + 4, 3 * count + 5]);
+    kernels.bytes(source, pixels.length).set(pixels);
+    kernels.bytes(target, 3 * count + 5).fill(77);
+    kernels.run.meanRow(target, count, source, stride, factor);
+    const expected = Array.from({ length: 3 * count }, (_, i) => {
+      let sum = 0;
+      for (let row = 0; row < factor; row++) {
+        for (let column = 0; column < factor; column++) {
+          sum += pixels[row * stride + 3 * (Math.floor(i / 3) * factor + column) + (i % 3)]!;
+        }
+      }
+      return Math.floor(sum / factor ** 2 + 0.5);
+    });
+    assert.deepEqual([...kernels.bytes(target, 3 * count)], expected);
+    assert.equal(kernels.bytes(target, 3 * count + 5)[3 * count + 4], 77);
+  });
+}
+
+test('a square of samples is bilinear, turned as it is asked for', LIMIT, () => {
+  const kernels = new PixelKernels();
+  const [width, height, size] = [17, 15, 6];
+  const pixels = randomBytes(3 * width * height, 12);
+  const four = Uint8Array.from({ length: 4 * width * height }, (_, i) =>
+    i % 4 === 3 ? 0 : pixels[3 * Math.floor(i / 4) + (i % 4)]!,
+  );
+  const [x, y, cos, sin] = [5.3, 2.2, 1.4, 0.6];
+  const [source, target] = kernels.layOut([pixels.length + 4, 4 * (3 * size * size + 1)]);
+  kernels.bytes(source, pixels.length).set(pixels);
+  kernels.run.sampleSquare(target, size, source, 3 * width, x, y, cos, sin, 1 / 255, -0.5);
+  const got = kernels.floats(target, 3 * size * size);
+  for (let i = 0; i < got.length; i++) {
+    const [column, row] = [Math.floor(i / 3) % size, Math.floor(i / 3 / size)];
+    const [u, v] = [x + column * cos - row * sin + 0.5, y + column * sin + row * cos + 0.5];
+    const exact = colourAt(four, width, height, u, v, i % 3) / 255 - 0.5;
+    assert.ok(Math.abs(got[i]! - exact) < 1e-6, `value ${i}: ${got[i]}, exact ${exact}`);
+  }
+});
+
 test('memory grows with what is laid out, and blocks do not overlap', LIMIT, () => {
   const kernels = new PixelKernels();
   const [a, b, c] = kernels.layOut([5, 200_000, 3]);

@@ -5,6 +5,7 @@ import { EnvironmentError, InvalidOptionError, ModelError, ShapeError } from '..
 import { GraphBuilder } from '../../src/onnx/graph.ts';
 import { Engine, listExecutionProviders } from '../../src/runtime/engine.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
+import { LOADER, moduleUrl, ROOT } from '../helpers/run-program.ts';
 
 /** `sum = a + b`, `product = a · b` for two pairs of numbers. */
 function pairGraph(): Uint8Array {
@@ -224,12 +225,12 @@ test('lists what works here and why the rest does not', async () => {
 
 test('an engine that was forgotten does not keep the process alive, and nothing is printed', () => {
   const code = `
-    import { Engine } from ${JSON.stringify(new URL('../../src/runtime/engine.ts', import.meta.url).href)};
+    import { Engine } from ${JSON.stringify(moduleUrl('src/runtime/engine.ts'))};
     const engine = await Engine.open({ device: 'auto', threads: 1 });
     console.log(engine.device.length > 0);`;
-  const child = spawnSync(process.execPath, ['--import=tsx', '--input-type=module', '--eval', code], {
+  const child = spawnSync(process.execPath, [...LOADER, '--input-type=module', '--eval', code], {
     encoding: 'utf8',
-    cwd: new URL('../..', import.meta.url),
+    cwd: ROOT,
     timeout: 600_000, // a probe that hangs; the test cannot be ended from its own thread
   });
   assert.deepEqual([child.status, child.stdout, child.stderr], [0, 'true\n', '']);

@@ -9,7 +9,7 @@ import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { SMALL_RESOLUTION, writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 import { makeMedia, temporaryDirectory } from '../helpers/media.ts';
-import { ROOT } from '../helpers/run-program.ts';
+import { LOADER, moduleFile, ROOT } from '../helpers/run-program.ts';
 
 /** A window of the small bundle; the video has two frames more, which are left out. */
 const FRAMES = 8;
@@ -25,9 +25,9 @@ const [videos, samples, bundle] = ['videos', 'samples', 'bundle'].map((name) => 
 ];
 
 function encode(): string {
-  const script = path.join(ROOT, 'scripts/train/encode-samples.ts');
+  const script = moduleFile('scripts/train/encode-samples.ts');
   const options = ['--bundle', bundle, '--device', 'cpu', '--seconds', '0.3', '--threads', '1'];
-  const args = ['--import=tsx', script, videos, samples, ...options];
+  const args = [...LOADER, script, videos, samples, ...options];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
   assert.equal(status, 0, stderr);
   return stdout;

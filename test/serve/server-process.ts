@@ -5,12 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { ServeEvent } from '../../src/serve/serve-event.ts';
 import type { ServeOptions } from '../../src/serve/serve-options.ts';
+import { LOADER, moduleFile, ROOT } from '../helpers/run-program.ts';
 
-const ENTRY = fileURLToPath(new URL('fixtures/stub-server.ts', import.meta.url));
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ENTRY = moduleFile('test/serve/fixtures/stub-server.ts');
 export const PORTRAIT = `${ROOT}assets/portraits/ada.jpg`;
 export const SPEECH = `${ROOT}assets/speech/short.wav`;
 
@@ -72,7 +71,7 @@ export class ServerProcess {
   /** Starts a server. */
   static launch(dataFolder: string, options: StubOptions = {}): ServerProcess {
     const argument = JSON.stringify({ stepMs: 1, dataFolder, ...options });
-    const child = spawn(process.execPath, ['--import=tsx', ENTRY, argument], {
+    const child = spawn(process.execPath, [...LOADER, ENTRY, argument], {
       cwd: ROOT,
       env: { ...process.env, NODE_OPTIONS: '' },
       stdio: ['ignore', 'pipe', 'pipe'],

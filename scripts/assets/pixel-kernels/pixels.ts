@@ -304,3 +304,135 @@ export function resizeRow(
     }
   }
 }
+
+/**
+ * Means of `factor` × `factor` pixels, rounded to the nearest: `count` pixels of three bytes at `target`, which may be followed by up
+ * to four bytes that are overwritten.
+ *
+ * @param source - the first of `factor` rows of `count · factor` pixels, `stride` bytes apart, with four more bytes behind the last.
+ */
+export function meanRow(target: usize, count: i32, source: usize, stride: usize, factor: i32): void {
+  let k = 0;
+  if (factor == 2) {
+    const two = i16x8.splat(2);
+    for (; k + 1 < count; k += 2, source += 12, target += 6) {
+      const upper = v128.load(source);
+      const lower = v128.load(source + stride);
+      const low = i16x8.add(i16x8.extend_low_i8x16_u(upper), i16x8.extend_low_i8x16_u(lower));
+      const high = i16x8.add(i16x8.extend_high_i8x16_u(upper), i16x8.extend_high_i8x16_u(lower));
+      // Lanes of both: 0 to 2 and 6 to 8 are the pixels to the left, 3 to 5 and 9 to 11 those to the right.
+      const left = v128.shuffle<i16>(low, high, 0, 1, 2, 6, 7, 8, 0, 0);
+      const right = v128.shuffle<i16>(low, high, 3, 4, 5, 9, 10, 11, 3, 3);
+      const mean = i16x8.shr_u(i16x8.add(i16x8.add(left, right), two), 2);
+      v128.store64_lane(target, i8x16.narrow_i16x8_u(mean, mean), 0);
+    }
+  }
+  const area = <u32>(factor * factor);
+  for (; k < count; k++, source += <usize>factor * 3, target += 3) {
+    for (let c: usize = 0; c < 3; c++) {
+      let sum: u32 = 0;
+      for (let row: usize = 0; row < <usize>factor; row++) {
+        const begin = source + row * stride + c;
+        for (let column: usize = 0; column < <usize>factor; column++) sum += load<u8>(begin + column * 3);
+      }
+      store<u8>(target + c, <u8>((2 * sum + area) / (2 * area)));
+    }
+  }
+}
+
+/**
+ * A square of `size` × `size` samples of a picture, bilinear: three floats each, byte · `scale` + `offset`, with a float behind the last
+ * that is overwritten too.
+ *
+ * @param source - pixels of three bytes, rows `stride` bytes apart, with two more bytes behind the last.
+ * @param x - column of the first sample, with pixel centres at integers, and `y` its row; the next one in a row is (`cos`, `sin`)
+ *   further, the next row begins (−`sin`, `cos`) further. All lie in the picture, but for its last column and row.
+ */
+export function sampleSquare(
+  target: usize,
+  size: i32,
+  source: usize,
+  stride: usize,
+  x: f64,
+  y: f64,
+  cos: f64,
+  sin: f64,
+  scale: f32,
+  offset: f32,
+): void {
+  const scales = f32x4.splat(scale);
+  const offsets = f32x4.splat(offset);
+  for (let j = 0; j < size; j++) {
+    const beginX = x - <f64>j * sin;
+    const beginY = y + <f64>j * cos;
+    for (let i = 0; i < size; i++, target += 12) {
+      const u = beginX + <f64>i * cos;
+      const v = beginY + <f64>i * sin;
+      const column = <i32>u;
+      const row = <i32>v;
+      const across = f32x4.splat(<f32>(u - <f64>column));
+      const down = f32x4.splat(<f32>(v - <f64>row));
+      const at = source + <usize>row * stride + <usize>column * 3;
+      const a = floats(at);
+      const c = floats(at + stride);
+      const upper = f32x4.add(a, f32x4.mul(f32x4.sub(floats(at + 3), a), across));
+      const lower = f32x4.add(c, f32x4.mul(f32x4.sub(floats(at + stride + 3), c), across));
+      const colour = f32x4.add(upper, f32x4.mul(f32x4.sub(lower, upper), down));
+      v128.store(target, f32x4.add(f32x4.mul(colour, scales), offsets));
+    }
+  }
+}
+
+/** Four bytes, each twice, as 16-bit integers from −128 · 128 to 127 · 128. */
+function chroma(place: usize): v128 {
+  const four = v128.load32_zero(place);
+  const eight = i8x16.shuffle(four, four, 0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0);
+  return i16x8.shl(i16x8.sub(i16x8.extend_low_i8x16_u(eight), i16x8.splat(128)), 7);
+}
+
+/**
+ * One row of pixels, three bytes each, from luma and subsampled chroma in the narrow range; less than a level and a half from the
+ * exact colour.
+ *
+ * @param target - `count` pixels, even; up to 28 bytes behind them are overwritten.
+ * @param luma - `count` bytes, with eight more behind the last.
+ * @param cb - half as many, `cr` too, with four more behind the last.
+ * @param redCr - how much a colour gets of a chroma value, times 16384; of blue, half of it.
+ */
+export function rowToRgb(
+  target: usize,
+  luma: usize,
+  cb: usize,
+  cr: usize,
+  count: i32,
+  redCr: i32,
+  greenCb: i32,
+  greenCr: i32,
+  blueCb: i32,
+): void {
+  const black = i16x8.splat(16);
+  const white = i16x8.splat(19077); // 255 / 219 · 16384
+  const half = i16x8.splat(32);
+  const ofRed = i16x8.splat(<i16>redCr);
+  const ofGreenCb = i16x8.splat(<i16>greenCb);
+  const ofGreenCr = i16x8.splat(<i16>greenCr);
+  const ofBlue = i16x8.splat(<i16>blueCb);
+  for (let i: usize = 0; i < <usize>count; i += 8, target += 24) {
+    // Products of Q7 and Q14 numbers in Q15 arithmetic keep six bits behind the point.
+    const bytes = i16x8.extend_low_i8x16_u(v128.load64_zero(luma + i));
+    const light = i16x8.add(i16x8.q15mulr_sat_s(i16x8.shl(i16x8.sub(bytes, black), 7), white), half);
+    const u = chroma(cb + (i >> 1));
+    const v = chroma(cr + (i >> 1));
+    const blueness = i16x8.q15mulr_sat_s(u, ofBlue);
+    const red = i16x8.add_sat_s(light, i16x8.q15mulr_sat_s(v, ofRed));
+    const green = i16x8.sub_sat_s(
+      i16x8.sub_sat_s(light, i16x8.q15mulr_sat_s(u, ofGreenCb)),
+      i16x8.q15mulr_sat_s(v, ofGreenCr),
+    );
+    const blue = i16x8.add_sat_s(i16x8.add_sat_s(light, blueness), blueness);
+    const first = i8x16.narrow_i16x8_u(i16x8.shr_s(red, 6), i16x8.shr_s(green, 6));
+    const last = i8x16.narrow_i16x8_u(i16x8.shr_s(blue, 6), i16x8.shr_s(blue, 6));
+    v128.store(target, i8x16.shuffle(first, last, 0, 8, 16, 1, 9, 17, 2, 10, 18, 3, 11, 19, 4, 12, 20, 5));
+    v128.store64_lane(target, i8x16.shuffle(first, last, 13, 21, 6, 14, 22, 7, 15, 23, 0, 0, 0, 0, 0, 0, 0, 0), 0, 16);
+  }
+}

@@ -459,12 +459,12 @@ export const CLIP_OPTIONS = {
     default: false,
     flag: { help: 'keep the head where it is in the portrait' },
   }),
-  /** How lively head, brows and eyes are: `calm` is a newsreader, `lively` a storyteller. @defaultValue 'natural' */
+  /** How lively head, brows, eyes and lips are: `calm` is a newsreader, `lively` a storyteller. @defaultValue 'natural' */
   style: option(oneOf(STYLE_NAMES), {
-    description: 'How lively head, brows and eyes are.',
+    description: 'How lively head, brows, eyes and lips are.',
     group: 'clip',
     default: 'natural',
-    flag: { help: 'how lively head, brows and eyes are: calm, natural or lively' },
+    flag: { help: 'how lively head, brows, eyes and lips are: calm, natural or lively' },
   }),
   /**
    * What the face shows all along: happy (or smile), sad, angry or surprised, each with a strength from 0 to 1, such as

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { readAhead, readWhole } from '../../src/pipeline/read-ahead.ts';
+import { readAhead, readWhole } from '../../src/media/read-ahead.ts';
 
 const LIMIT = { timeout: 10_000 };
 
