@@ -68,6 +68,7 @@ export abstract class BundleNetworks implements ClipNetworks {
   abstract readonly decodesOverBase: boolean;
   readonly inTurn: boolean;
   protected readonly bundle: Bundle;
+  protected readonly onCpu: boolean;
   readonly #windowFrames: number;
   /** Open from the beginning to the end. */
   readonly #kept = new Map<NetworkName, Network>();
@@ -85,6 +86,7 @@ export abstract class BundleNetworks implements ClipNetworks {
   protected constructor(options: LoadNetworksOptions) {
     const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
     this.bundle = bundle;
+    this.onCpu = denoisingEngine.device === 'cpu';
     this.#windowFrames = windowFrames;
     this.#lowMemory = lowMemory;
     this.#shelf = takesTurns(bundle, denoisingEngine.device, lowMemory) ? shelf : undefined;
@@ -173,7 +175,19 @@ export abstract class BundleNetworks implements ClipNetworks {
     const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
     const { decodeFrames } = this;
     const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : 1;
-    return { resolution, windowFrames, decodeFrames, pieces, loras, device, precision, halfWeights };
+    // Kernels of GPUs are compiled for a shape.
+    const decodesParts = this.decodesOverBase && this.onCpu;
+    return {
+      resolution,
+      windowFrames,
+      decodeFrames,
+      decodesParts,
+      pieces,
+      loras,
+      device,
+      precision,
+      halfWeights,
+    };
   }
 
   #open(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
