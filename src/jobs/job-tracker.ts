@@ -93,6 +93,7 @@ export class JobTracker {
       resumed: (frames) => this.resumed(index, frames),
       done: (success) => this.done(index, success),
       failedAttempt: (failure) => this.failedAttempt(index, failure),
+      setFailures: (failures) => this.setFailures(index, failures),
       cancelled: (why) => this.cancelled(index, why),
       postponed: (why) => this.postponed(index, why),
     };

@@ -11,12 +11,16 @@ import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { probeMedia } from '../../src/media/probe.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
 import { openBundle, verifyBundle } from '../../src/models/bundle.ts';
+import { writeMotionFile } from '../../src/motion/motion-file.ts';
+import type { ProgressEvent } from '../../src/pipeline/animate-options.ts';
+import { showMotion } from '../../src/pipeline/motion-tools.ts';
 import { planAnimation } from '../../src/pipeline/plan-animation.ts';
 import type { ClipOptions } from '../../src/pipeline/prepare-clip.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { integersAreFaster } from '../../src/runtime/integer-instructions.ts';
 import { SMALL_RESOLUTION, writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
 import { chirps, encodeWav, makeMedia, temporaryDirectory } from '../helpers/media.ts';
+import { record } from '../helpers/recorded-face.ts';
 import { ROOT } from '../helpers/run-program.ts';
 
 const SAMPLE_RATE = 16_000;
@@ -40,7 +44,7 @@ async function render(name: string, options: Partial<ClipOptions>) {
   const output = path.join(folder, `${name}.mp4`);
   const clip = await studio.prepare({
     ...(options.source === undefined && { portrait: PORTRAIT }),
-    ...(options.driving === undefined && { audio }),
+    ...(options.driving === undefined && options.poseVideo === undefined && { audio }),
     ...{ output, bundle, ...options },
   } as ClipOptions);
   try {
@@ -140,7 +144,7 @@ test('with little memory, one network at a time and weights in half precision sh
   }
 });
 
-test('a film drives the portrait, and gets another voice', { timeout: 240_000 }, async () => {
+test('a film drives the portrait, and gets another voice', { timeout: 600_000 }, async () => {
   const film = makeMedia(
     ffmpeg,
     path.join(folder, 'film.mkv'),
@@ -167,6 +171,42 @@ test('a film drives the portrait, and gets another voice', { timeout: 240_000 },
     frame++;
   }
   assert.equal(frame, FRAMES);
+});
+
+test('drawn landmarks of a video move the portrait, and are seen as they are', {
+  timeout: 120_000,
+}, async () => {
+  const drawn = async (name: string, pose: (frame: number) => number[]): Promise<string> => {
+    const motion = path.join(folder, `${name}.motion`);
+    const landmarks = path.join(folder, `${name}.mp4`);
+    const states = Array.from({ length: FRAMES }, (_, frame) => ({ lips: frame / 10, pose: pose(frame) }));
+    await writeMotionFile(motion, record(states, 20));
+    await showMotion(motion, { output: landmarks });
+    return landmarks;
+  };
+  const turning = await drawn('turning', (frame) => [0, 2 * frame, 0, 0, 0, -40]);
+  const notices: string[] = [];
+  const onProgress = (event: ProgressEvent): void => {
+    if (event.type === 'notice') notices.push(event.message);
+  };
+  const { result, frames, media } = await render('posed', { poseVideo: turning, steps: 1, onProgress });
+  // The video's own rate, the square of the networks, and silence that is told.
+  assert.deepEqual(
+    [result.frames, result.fps, result.width, result.height],
+    [FRAMES, 20, SMALL_RESOLUTION, SMALL_RESOLUTION],
+  );
+  assert.equal(media.audio, undefined);
+  assert.ok(notices.some((notice) => /has no sound: the clip will be silent/.test(notice)));
+  assert.ok(meanDifference(frames[0]!, frames[9]!) > 0.5, 'frames differ');
+  const still = await drawn('still', () => [0, 0, 0, 0, 0, -40]);
+  const other = await render('posed-still', { poseVideo: still, steps: 1 });
+  assert.ok(meanDifference(frames[9]!, other.frames[9]!) > 0.3, 'what is drawn decides');
+
+  await assert.rejects(
+    render('posed-tiny', { poseVideo: turning, bundle: 'tiny' }),
+    /whose networks look at drawn landmarks, as those of AniPortrait do, got tiny, which needs the points/,
+  );
+  await assert.rejects(render('posed-spoken', { poseVideo: turning, audio }), /none together with poseVideo/);
 });
 
 test('at another resolution, the same networks make a larger picture', async () => {

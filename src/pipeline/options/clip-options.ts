@@ -116,6 +116,17 @@ export const CLIP_OPTIONS = {
     path: { to: 'input', holds: 'motion' },
     flag: { help: 'motion file that moves the portrait, as "motion extract" writes it' },
   }),
+  /**
+   * Landmark video, as AniPortrait and `motion show` draw it, that a bundle with AniPortrait's networks sees instead of landmarks;
+   * the clip shows the largest square in the middle of the portrait, and the video's sound is heard.
+   */
+  poseVideo: option(path('the path of a landmark video'), {
+    description:
+      "Landmark video, as AniPortrait and `motion show` draw it, that AniPortrait's networks see; its sound becomes the clip's.",
+    group: 'input',
+    path: { to: 'input', holds: 'film' },
+    flag: { help: "landmark video that moves the portrait, with AniPortrait's networks (pose2vid)" },
+  }),
   /** Motion file that moves the head alone; or `calm`, `natural` or `lively`. */
   headMotion: option(path('the path of a motion file, or the name of a template'), {
     description: 'Motion file that moves the head alone, or one of the templates calm, natural and lively.',
@@ -590,7 +601,11 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
   atMostOneOf<ClipValues>(['source', 'driving']),
   atMostOneOf<ClipValues>(['source', 'motion']),
   atMostOneOf<ClipValues>(['source', 'headMotion']),
-  atLeastOneOf<ClipValues>(['audio', 'driving', 'motion', 'idle'], 'the path of a speech recording'),
+  atMostOneOf<ClipValues>(['source', 'poseVideo']),
+  atLeastOneOf<ClipValues>(
+    ['audio', 'driving', 'motion', 'poseVideo', 'idle'],
+    'the path of a speech recording',
+  ),
   atMostOneOf<ClipValues>(['driving', 'motion']),
   atMostOneOf<ClipValues>(['audio', 'idle']),
   atMostOneOf<ClipValues>(['driving', 'idle']),
@@ -602,14 +617,18 @@ export const CLIP_RULES: readonly OptionRule<ClipValues>[] = [
     atMostOneOf<ClipValues>(['source', key as 'face' | 'size' | 'aspect' | 'background']),
   ),
   atMostOneOf<ClipValues>(['size', 'aspect']),
+  // Drawn lines move all of the face, and lie in a square.
+  ...(['audio', 'driving', 'motion', 'headMotion', 'idle', 'loop', 'size', 'aspect'] as const).map((key) =>
+    atMostOneOf<ClipValues>(['poseVideo', key]),
+  ),
   needsOneOf<ClipValues>('fit', ['size', 'aspect']),
-  needsOneOf<ClipValues>('soundtrack', ['audio', 'driving']),
+  needsOneOf<ClipValues>('soundtrack', ['audio', 'driving', 'poseVideo']),
   ...OUTPUT_RULES,
   needsOneOf<ClipValues>('drivingParts', ['driving', 'motion']),
   needsOneOf<ClipValues>('drivingMode', ['driving', 'motion'], CLIP_OPTIONS.drivingMode.default),
   needsOneOf<ClipValues>('drivingGaps', ['driving'], CLIP_OPTIONS.drivingGaps.default),
   needsOneOf<ClipValues>('drivingFace', ['driving', 'source']),
-  needsOneOf<ClipValues>('audioTrack', ['audio', 'driving']),
+  needsOneOf<ClipValues>('audioTrack', ['audio', 'driving', 'poseVideo']),
   {
     find: ({ sampler, steps }) => {
       if (sampler === undefined || !DISTILLED_SAMPLERS.has(sampler)) return undefined;
