@@ -32,7 +32,10 @@ export async function runProgram(args: readonly string[], context: CliContext): 
       return reportError(invalidUsage(error.message), context, args.includes('--json'));
     }
     // Below the command line nobody knows its flags: errors speak of options, which this command has names for.
-    const written = error instanceof PipelineError ? error.writtenAs((await import('./option-flags.ts')).writeFlags(running)) : error;
+    const written =
+      error instanceof PipelineError
+        ? error.writtenAs((await import('./option-flags.ts')).writeFlags(running))
+        : error;
     return reportError(written, context, args.includes('--json'));
   }
 }
