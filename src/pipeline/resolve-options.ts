@@ -4,7 +4,8 @@ import type { AnimateOptions } from './animate-options.ts';
 import { closestName } from './closest-name.ts';
 import { findWrongValues } from './options/check-options.ts';
 import { isOption, OPTION_NAMES, specOf } from './options/clip-keys.ts';
-import { CLIP_OPTIONS, CLIP_RULES } from './options/clip-options.ts';
+import { CLIP_OPTIONS } from './options/clip-options.ts';
+import { CLIP_RULES } from './options/clip-rules.ts';
 import type { DefaultedKeys } from './options/option-spec.ts';
 import { showValue } from './options/option-types.ts';
 

@@ -67,10 +67,10 @@ test('every wrong option of a call is reported at once, under the name that the 
     `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const bad = { ...REQUIRED, steps: Number.NaN, headPoseScale: 9, device: 'gpu', fps: 'fast' };
   assert.deepEqual(messages(bad, flags), [
-    'Cannot use --steps: expected an integer from 1 to 100, got NaN',
     'Cannot use --fps: expected a number from 1 to 120, got "fast"',
-    'Cannot use --device: expected auto, cpu, cuda, webgpu, coreml or dml, got "gpu"',
+    'Cannot use --steps: expected an integer from 1 to 100, got NaN',
     'Cannot use --head-pose-scale: expected a number from 0 to 3, got 9',
+    'Cannot use --device: expected auto, cpu, cuda, webgpu, coreml or dml, got "gpu"',
   ]);
 });
 

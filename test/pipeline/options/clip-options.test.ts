@@ -41,11 +41,11 @@ test('what tells clips apart: contents of inputs, values, and nothing of place o
   assert.deepEqual(by('none'), [
     ...[
       'output',
+      'overwrite',
       'bundleStore',
       'lowMemory',
       'device',
       'threads',
-      'overwrite',
       'ffmpegPath',
       'signal',
       'stream',
