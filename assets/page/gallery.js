@@ -267,7 +267,7 @@ class Card {
       'aria-label': isLive ? `${name}, while it is rendered` : name,
       'data-kind': wanted,
     });
-    if (!isLive) video.poster = links.preview;
+    video.poster = links.preview;
     // Where somebody watches, the complete video goes on at the same place.
     const at = before?.currentTime ?? 0;
     const isWatched = before && !before.paused && !before.ended;
