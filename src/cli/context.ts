@@ -4,11 +4,12 @@ import type { CalibrateOptions, CalibrateResult } from '../compare/calibrate.ts'
 import type { CompareOptions } from '../compare/compare-options.ts';
 import type { ProfileOptions, ProfileReport } from '../compare/profile-options.ts';
 import type { CompareReport } from '../compare/report.ts';
+import type { RunBatchOptions } from '../jobs/batch-options.ts';
 import type { BatchPlan, PlanBatchOptions } from '../jobs/plan-batch.ts';
 import type { ResumableOptions, ResumableResult } from '../jobs/render-resumable.ts';
-import type { BatchRun, RunBatchOptions } from '../jobs/run-batch.ts';
+import type { BatchRun } from '../jobs/run-batch.ts';
 import type { DeadLetter } from '../jobs/run-queued.ts';
-import type { RunWorkerOptions } from '../jobs/run-worker.ts';
+import type { RunWorkerOptions } from '../jobs/worker-options.ts';
 import type { AnimateOptions, AnimateResult, AnimationPlan } from '../pipeline/animate-options.ts';
 import type { ServeOptions } from '../serve/serve-options.ts';
 import type { RunningServer } from '../serve/server.ts';

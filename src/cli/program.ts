@@ -41,8 +41,7 @@ export async function runProgram(args: readonly string[], context: CliContext): 
       return reportError(invalidUsage(error.message), context, args.includes('--json'));
     }
     // Below the command line nobody knows its flags: errors speak of options, which this command has names for.
-    const flags = running && new Set(running.options.flatMap(({ long }) => long ?? []));
-    const written = error instanceof PipelineError ? error.writtenAs(writeFlags(flags)) : error;
+    const written = error instanceof PipelineError ? error.writtenAs(writeFlags(running)) : error;
     return reportError(written, context, args.includes('--json'));
   }
 }

@@ -7,12 +7,14 @@ import { checkBundlePrecision } from '../networks/check-precision.ts';
 import type { GraphThread } from '../networks/graph-thread.ts';
 import type { Precision } from '../onnx/graph.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
+import { checkOptions } from '../pipeline/options/check-options.ts';
 import { HALF_PRECISION_DEVICES } from '../runtime/device.ts';
 import { Engine, type NamedTensors, type Network } from '../runtime/engine.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { elementCount } from '../tensor/tensor.ts';
 import {
   BENCH_NETWORKS,
+  BENCH_OPTIONS,
   BENCH_SCHEMA,
   BENCH_VERSION,
   type BenchNetwork,
@@ -20,7 +22,6 @@ import {
   type BenchPrecision,
   type BenchReport,
   type BenchRow,
-  checkBenchOptions,
   FRAMELESS,
 } from './bench-options.ts';
 import { secondsSince } from './clock.ts';
@@ -71,7 +72,7 @@ interface EngineParts {
  * rows[0]?.achieved; // 6.2e10
  */
 export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
-  checkBenchOptions(options);
+  checkOptions(BENCH_OPTIONS, [], options, 'measure');
   const { seconds = 1, signal, onProgress, networks = BENCH_NETWORKS, devices = ['auto'] } = options;
   signal?.throwIfAborted();
   const bundle = await openBundle(options.bundle ?? 'tiny', defaultBundleStore());

@@ -30,7 +30,7 @@ export interface JobSuccess {
   readonly denoiseSeconds?: number | undefined;
 }
 
-/** Is told what happens to one job. */
+/** Observes what happens to one job. */
 export interface JobObserver {
   /** An attempt begins. */
   begin(): void;
@@ -145,7 +145,7 @@ export class JobRunner {
   /**
    * Looks at the portraits of jobs before any of them is run.
    *
-   * @param observe - who is told of a job that cannot be done.
+   * @param observe - gives the observer of a job that cannot be done.
    * @returns the jobs that are left.
    */
   async examine(

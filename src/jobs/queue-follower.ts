@@ -20,7 +20,7 @@ export interface QueueFollowerOptions {
   readonly sharedFolder: string;
   /** Seconds before the second attempt. */
   readonly retryDelay: number;
-  /** Told of the queue itself, or of a job. */
+  /** Called with notes on the queue itself, or on a job. */
   readonly onNotice: (message: string, job?: BatchJob) => void;
   /** Called when a job has failed for good. */
   readonly onFailed?: ((job: BatchJob) => void) | undefined;
@@ -45,7 +45,7 @@ interface Entry {
   readonly settle: (outcome: JobOutcome) => void;
   /** Whether the queue has had it. */
   isQueued: boolean;
-  /** Nobody wants it any more: it is taken back, or the worker that has it is told. */
+  /** Nobody wants it any more: it is taken back, or the worker that has it is notified. */
   isUnwanted: boolean;
   /** The worker's report that was passed on last. */
   reported: QueuedProgress | undefined;
@@ -262,7 +262,7 @@ export class QueueFollower {
     }
   }
 
-  /** A worker that has it is told; it lets go within seconds, or its lock ends. */
+  /** Notifies a worker that has it; it releases the job within seconds, or its lock ends. */
   async #takeBack(entry: Entry, job: Job<QueuedJob, unknown> | undefined): Promise<void> {
     if (job !== undefined && (await job.getState()) === 'active') {
       if (!job.data.unwanted) await job.updateData({ ...job.data, unwanted: true });
@@ -314,14 +314,14 @@ export class QueueFollower {
   }
 }
 
-/** A dead letter: what its worker said of it, or what the queue says where no worker lived to tell. */
+/** A dead letter: the failures that its worker reported, or the queue's reason where the worker was killed. */
 function endFailed({ observer }: Entry, { progress, failedReason }: Job<QueuedJob, unknown>): JobOutcome {
-  const told: readonly FailedAttempt[] = isProgress(progress) ? progress.failures : [];
+  const reported: readonly FailedAttempt[] = isProgress(progress) ? progress.failures : [];
   const reason = failedReason ?? 'no reason';
   const failures: readonly FailedAttempt[] =
-    told.at(-1)?.message === reason
-      ? told
-      : [...told, { attempt: told.length + 1, kind: 'permanent', code: 'QUEUE', message: reason }];
+    reported.at(-1)?.message === reason
+      ? reported
+      : [...reported, { attempt: reported.length + 1, kind: 'permanent', code: 'QUEUE', message: reason }];
   observer.setFailures?.(failures);
   const outcome = failures.at(-1)!.kind === 'disk-full' ? 'paused' : 'failed';
   observer.setState(outcome);

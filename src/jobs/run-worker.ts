@@ -1,7 +1,8 @@
 /** A worker: takes jobs from a queue, one after another, and renders them. */
 import os from 'node:os';
 import path from 'node:path';
-import type { DeviceName, ProgressEvent } from '../pipeline/animate-options.ts';
+import type { ProgressEvent } from '../pipeline/animate-options.ts';
+import { checkOptions } from '../pipeline/options/check-options.ts';
 import type { FailedAttempt } from './batch-events.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 import { FileHashes } from './content-key.ts';
@@ -26,37 +27,7 @@ import {
   type QueuedResult,
   unpackJob,
 } from './queued-job.ts';
-
-/** Options of {@link runWorker}. */
-export interface RunWorkerOptions {
-  /** `redis://host:port/database`. */
-  readonly queue: string;
-  /** Where the shared folder is on this machine. @defaultValue the path that the batch has it under */
-  readonly sharedFolder?: string;
-  readonly device?: DeviceName;
-  readonly threads?: number;
-  /** Seconds after which the jobs of a worker that says nothing go to others, 1 to 3600. @defaultValue 30 */
-  readonly lockSeconds?: number;
-  /** Seconds that a job may go on after a stop before it is handed back. @defaultValue 0 */
-  readonly drainSeconds?: number;
-  /** Ends when the queue has been empty. @defaultValue false */
-  readonly untilEmpty?: boolean;
-  readonly ffmpegPath?: string;
-  /** Stops the worker: it takes no more, and hands back what it has, with its checkpoints. */
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: WorkerEvent) => void;
-}
-
-/** What a worker tells. */
-export type WorkerEvent =
-  | { readonly type: 'ready'; readonly worker: string }
-  | { readonly type: 'begin'; readonly job: string }
-  | { readonly type: 'done'; readonly job: string; readonly output: string; readonly reused: boolean }
-  /** `final`: it is not tried again. */
-  | { readonly type: 'failed'; readonly job: string; readonly final: boolean; readonly message: string }
-  /** Checkpoints are kept; another worker goes on. */
-  | { readonly type: 'handed-back'; readonly job: string; readonly reason: string }
-  | { readonly type: 'notice'; readonly message: string };
+import { type RunWorkerOptions, WORKER_OPTIONS } from './worker-options.ts';
 
 /** A job that a machine goes down with this often is what brings it down. */
 const MAX_STALLS = 10;
@@ -84,6 +55,7 @@ export async function runWorker(
   options: RunWorkerOptions,
   openRenderer: () => Promise<ClipRenderer>,
 ): Promise<void> {
+  checkOptions(WORKER_OPTIONS, [], options, 'work');
   const { queue: url, lockSeconds = 30, drainSeconds = 0, signal, onEvent } = options;
   assertQueueUrl('queue', url);
   signal?.throwIfAborted();

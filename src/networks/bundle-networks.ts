@@ -46,7 +46,7 @@ export interface LoadNetworksOptions extends NetworksChoice {
   readonly sideEngine: LoadingEngine;
   /** Where networks of large bundles take turns; without it, all are kept open. */
   readonly shelf?: NetworkShelf;
-  /** Told which networks went over from half precision to float32. */
+  /** Called with the networks that fell back from half precision to float32. */
   readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

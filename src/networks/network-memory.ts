@@ -42,7 +42,7 @@ export function describeNetwork(
   }
 }
 
-/** What a network's memory depends on beside its bundle. */
+/** What a network's memory depends on besides its bundle. */
 export interface NetworkMemoryOptions {
   readonly windowFrames: number;
   /** Weights in half precision, windows in more pieces. @defaultValue false */

@@ -86,7 +86,7 @@ export interface MemoryState {
 }
 
 /** Memory as it is now. */
-export function memoryNow(): MemoryState {
+function memoryNow(): MemoryState {
   return { available: availableMemory(), held: process.memoryUsage.rss() };
 }
 

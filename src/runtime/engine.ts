@@ -40,7 +40,7 @@ export interface EngineOptions {
   readonly device: DeviceChoice;
   /** Threads that one network uses on the CPU. @defaultValue one for each core */
   readonly threads?: number | undefined;
-  /** Told which device `auto` took, and why others were not. */
+  /** Called with the device that `auto` took, and why others were not. */
   readonly onNotice?: ((message: string) => void) | undefined;
   /**
    * Folder that the runtime writes the times of every operator to, a file for each network; see
@@ -339,7 +339,7 @@ export class Engine {
    *
    * @param name - for messages.
    * @param graph - bytes of an ONNX model (copied, unless `transfer` is set), or the path of one; external data lies
-   *   beside it.
+   *   in its folder.
    * @throws {@link ModelError} if the runtime does not accept it; `cause` is the runtime's error.
    */
   async load(

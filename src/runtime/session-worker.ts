@@ -27,7 +27,7 @@ ort.env.logLevel = 'fatal';
 
 /**
  * For weights that lie in files, which are gigabytes. They stay mapped from there, where matrix products read them as fast as
- * from a copy of their own, and the operating system can drop them; what a run needs beside them is given back after it.
+ * from a copy of their own, and the operating system can drop them; what a run needs besides them is given back after it.
  */
 const MAPPED_WEIGHTS = { options: { enableCpuMemArena: false }, session: { disable_prepacking: '1' } };
 

@@ -31,7 +31,7 @@ test('the examples do what is said of them', { skip: cannotRun }, async () => {
   // One shell for all: later ones use what earlier ones have found.
   const script = ['set -eu', ...examples].join('\n').replaceAll('http://127.0.0.1:7860', server.url);
   assert.ok(script.split(server.url).length > 2);
-  const shell = spawnSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8', timeout: 120_000 });
+  const shell = spawnSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8', timeout: 600_000 });
   assert.equal(shell.status, 0, `${shell.stdout}\n${shell.stderr}`);
 
   const { clips } = await server.json('/v1/clips');

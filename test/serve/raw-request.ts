@@ -44,7 +44,7 @@ export function rawClient(port: number) {
       socket.on('error', () => {});
       await once(socket, 'connect');
       socket.write(text);
-      if (!hold) setTimeout(() => socket.end(), 60_000).unref();
+      if (!hold) setTimeout(() => socket.end(), 600_000).unref();
       await once(socket, 'close');
       return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0);
     },

@@ -49,7 +49,7 @@ const noticesOf = ({ events }: ServerProcess): string[] =>
   events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
 
 /** Long enough for any machine; what never comes fails here. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 600_000;
 
 async function waitFor(isSo: () => boolean): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
