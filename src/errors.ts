@@ -247,8 +247,16 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'a path that is too long',
 };
 
+const FOREIGN_NAME = 'a name that is not UTF-8; rename it';
+
+/** Whether a path had bytes that are not UTF-8: Node.js reads arguments so, and what they were can no longer be told. */
+export function isForeignName(path: string): boolean {
+  return path.includes('\ufffd');
+}
+
 /** What stands in the way of reading a file, in words that follow "got", from the error of a file operation. */
 export function describeFileProblem(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
+  const { code, path } = (error ?? {}) as { code?: unknown; path?: unknown };
+  if (code === 'ENOENT' && typeof path === 'string' && isForeignName(path)) return FOREIGN_NAME;
   return (typeof code === 'string' && FILE_PROBLEMS[code]) || `an error (${String(code ?? error)})`;
 }

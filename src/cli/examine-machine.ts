@@ -4,9 +4,13 @@ import { access, stat, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { describeFileProblem } from '../errors.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
+import { ownUrl } from '../files/own-file.ts';
 import { userHome } from '../files/user-home.ts';
-import { locateFfmpeg } from '../media/ffmpeg-path.ts';
+import { CONFINED_ADVICE } from '../media/ffmpeg-command.ts';
+import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
+import { findRefusal } from '../media/ffmpeg-places.ts';
 import { EMBEDDED_BUNDLES, listEmbeddedBundles, openBundle, verifyBundle } from '../models/bundle.ts';
 import { availableMemory } from '../runtime/available-memory.ts';
 import { describeMissing, findCudaRequirements } from '../runtime/cuda-requirements.ts';
@@ -15,6 +19,7 @@ import type { ExecutionProviderInfo } from '../runtime/engine.ts';
 import { probeDevices } from '../runtime/probe-devices.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
 import type { DoctorReport, Finding } from './doctor-report.ts';
+import type { ExaminedBundle } from './examine-bundle.ts';
 import { formatBytes } from './format.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -26,16 +31,20 @@ const WANTED_MEMORY = 1.5e9;
 /** A minute of video with its temporary files, generously. */
 const WANTED_SPACE = 200e6;
 const FACE_FILES = ['face-detector.onnx', 'face-landmarks.onnx', 'face-attention.onnx', 'face-mesh.json'];
-const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
+const ASSETS = fileURLToPath(ownUrl('../../assets/', import.meta.url));
 const INSTALL_RUNTIME =
   'install lcm-portrait again on this machine: of ONNX Runtime, only the libraries for the system that it was installed on are kept';
 const REINSTALL = 'install lcm-portrait again: the file belongs to the package';
 
-/** Everything that the main job needs or could use, from Node.js down to free disk space. */
-export async function examineMachine(env: Environment): Promise<DoctorReport> {
+/**
+ * Everything that the main job needs or could use, from Node.js down to free disk space.
+ *
+ * @param bundle - what is also looked at, see {@link examineBundleUse}.
+ */
+export async function examineMachine(env: Environment, bundle?: ExaminedBundle): Promise<DoctorReport> {
   const parts = await Promise.all([
     examineNode(process.versions.node, process.platform, process.arch),
-    examineProcessor(os.cpus()[0]?.model.trim() ?? '', os.availableParallelism()),
+    examineProcessor(os.cpus()[0]?.model.trim() ?? '', os.cpus().length, os.availableParallelism()),
     examineMemory(os.totalmem(), process.constrainedMemory?.() ?? 0, availableMemory()),
     examineFfmpeg(env),
     examineProviders(env),
@@ -46,7 +55,9 @@ export async function examineMachine(env: Environment): Promise<DoctorReport> {
     examineFolder('this folder', process.cwd(), 'write the output to another folder'),
     examineWeightCache(path.join(cacheFolder(env, process.platform, userHome()), 'weights')),
   ]);
-  return { findings: parts.flat() };
+  const used =
+    bundle === undefined ? [] : await (await import('./examine-bundle.ts')).examineBundleUse(bundle, env);
+  return { findings: [...parts.flat(), ...used] };
 }
 
 /** Version and platform; the packages with native code decide which platforms work. */
@@ -62,12 +73,16 @@ export function examineNode(version: string, platform: string, arch: string): Fi
   };
 }
 
-function examineProcessor(model: string, cores: number): Finding {
+/** @param cores - that this process may use, of those that the machine has. */
+export function examineProcessor(model: string, all: number, cores: number): Finding {
+  const name = model && model !== 'unknown' ? `, ${model}` : '';
+  const isLimited = cores < all;
   return {
     topic: 'processor',
-    verdict: 'ok',
-    found: `${cores} ${cores === 1 ? 'core' : 'cores'}${model && model !== 'unknown' ? `, ${model}` : ''}`,
-    details: { cores, model },
+    verdict: isLimited ? 'note' : 'ok',
+    found: `${cores} ${cores === 1 ? 'core' : 'cores'}${isLimited ? ` of ${all}` : ''}${name}`,
+    ...(isLimited && { advice: 'this process may use no more (taskset, cpuset): as many threads are used' }),
+    details: { cores, all, model },
   };
 }
 
@@ -86,24 +101,45 @@ export function examineMemory(total: number, limit: number, available: number): 
   };
 }
 
-async function examineFfmpeg(env: Environment): Promise<Finding> {
+async function examineFfmpeg(env: Environment): Promise<Finding[]> {
   try {
-    const { path: file, source, version, encoders, rejected } = await locateFfmpeg({ env });
-    return {
+    const ffmpeg = await locateFfmpeg({ env });
+    const { path: file, source, version, encoders, rejected } = ffmpeg;
+    const finding: Finding = {
       topic: 'ffmpeg',
       verdict: 'ok',
       found: `${version}, encoders ${encoders.join(' and ')}, from ${source}: ${file}`,
       details: { path: file, source, version, encoders, rejected },
     };
+    return [finding, ...(await examinePlaces(ffmpeg, [process.cwd(), os.tmpdir()]))];
   } catch (error) {
     const [found, ...advice] = messageOf(error).split(/(?<=[a-z)])\. (?=[A-Z])/);
-    return {
-      topic: 'ffmpeg',
-      verdict: 'problem',
-      found: found ?? '',
-      advice: advice.join('. ') || 'install ffmpeg so that it is on PATH, or set FFMPEG_PATH to its file',
-    };
+    return [
+      {
+        topic: 'ffmpeg',
+        verdict: 'problem',
+        found: found ?? '',
+        advice: advice.join('. ') || 'install ffmpeg so that it is on PATH, or set FFMPEG_PATH to its file',
+      },
+    ];
   }
+}
+
+/** Folders that this program may write and ffmpeg may not; none for most. */
+export async function examinePlaces(ffmpeg: FfmpegInfo, folders: readonly string[]): Promise<Finding[]> {
+  const findings = await Promise.all(
+    folders.map(async (folder): Promise<Finding | undefined> => {
+      const mayWrite = await access(folder, constants.W_OK).then(
+        () => true,
+        () => false,
+      );
+      const said = mayWrite ? await findRefusal(ffmpeg, folder) : undefined;
+      if (said === undefined) return undefined;
+      const found = `may not write hidden files in ${folder}, says "${said}"`;
+      return { topic: 'ffmpeg', verdict: 'note', found, advice: CONFINED_ADVICE, details: { folder } };
+    }),
+  );
+  return findings.filter((finding) => finding !== undefined);
 }
 
 async function examineProviders(env: Environment): Promise<Finding[]> {
@@ -111,12 +147,13 @@ async function examineProviders(env: Environment): Promise<Finding[]> {
     const missing = process.platform === 'linux' ? findCudaRequirements(env).missing : [];
     return describeProviders(await probeDevices(), process.platform, describeMissing(missing));
   } catch (error) {
+    const [found, advice = INSTALL_RUNTIME] = messageOf(error).split(/(?<=")\. (?=[A-Z])/);
     return [
       {
         topic: 'ONNX Runtime',
         verdict: 'problem',
-        found: messageOf(error),
-        advice: `${INSTALL_RUNTIME}; with a package manager that runs install scripts, set ONNXRUNTIME_NODE_INSTALL=skip, see docs/install.md`,
+        found: found ?? '',
+        advice: `${advice}; with a package manager that runs install scripts, set ONNXRUNTIME_NODE_INSTALL=skip, see docs/install.md`,
       },
     ];
   }
@@ -235,7 +272,7 @@ export async function examineFolder(topic: string, folder: string, advice: strin
       details: { folder, free },
     };
   } catch (error) {
-    return { topic, verdict: 'note', found: `cannot be written: ${messageOf(error)}`, advice };
+    return { topic, verdict: 'note', found: `cannot be written: ${folder}, ${problemOf(error)}`, advice };
   }
 }
 
@@ -255,7 +292,7 @@ export async function examineHome(home: () => string = os.homedir): Promise<Find
     (): Finding => ({ topic, verdict: 'ok', found: folder }),
     (error: unknown): Finding => ({
       ...{ topic, verdict: 'note', advice },
-      found: `cannot be written: ${messageOf(error)}`,
+      found: `cannot be written: ${folder}, ${problemOf(error)}`,
     }),
   );
 }
@@ -281,6 +318,12 @@ async function sizeOf(file: string): Promise<number | undefined> {
   } catch {
     return undefined;
   }
+}
+
+function problemOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EACCES' || code === 'EPERM') return 'this user may not write there';
+  return code === 'EROFS' ? 'which is read-only' : describeFileProblem(error);
 }
 
 function messageOf(error: unknown): string {

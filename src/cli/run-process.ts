@@ -1,5 +1,6 @@
 /** Connects the program to the process that it runs in. */
 import { readFileSync } from 'node:fs';
+import { MediaError } from '../errors.ts';
 import type { CliContext } from './context.ts';
 import { runProgram } from './program.ts';
 import { reportError } from './report-error.ts';
@@ -13,12 +14,12 @@ export async function runThisProcess(
   parts: Pick<CliContext, 'loadPipeline' | 'loadJobs' | 'loadComparison' | 'loadServer' | 'examine'>,
 ): Promise<void> {
   // A reader that has gone, as in `lcm-portrait … | head -1`, or a closed terminal, is no reason to fail: the
-  // video is the result, the text is not.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (!['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'].includes(error.code ?? '')) throw error;
-    });
-  }
+  // video is the result, the text is not. Text that somebody wants and that cannot be kept is one, at the end.
+  let lost: NodeJS.ErrnoException | undefined;
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'].includes(error.code ?? '')) lost ??= error;
+  });
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   const args = process.argv.slice(2);
   const context: CliContext = {
@@ -34,4 +35,9 @@ export async function runThisProcess(
     process.exit(reportError(error, context, args.includes('--json')));
   });
   process.exitCode = await runProgram(args, context);
+  process.on('exit', () => {
+    if (lost === undefined || process.exitCode !== 0) return;
+    const message = `Cannot write to standard output: expected room for the text, got an error (${lost.code})`;
+    process.exitCode = reportError(new MediaError(message, '-', { cause: lost }), context, false);
+  });
 }

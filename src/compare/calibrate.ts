@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { storeCalibration } from '../bundles/store-calibration.ts';
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
+import { ownUrl } from '../files/own-file.ts';
 import { openBundle } from '../models/bundle.ts';
 import { CALIBRATION_FORMAT } from '../models/calibration.ts';
 import { loadNetworks } from '../networks/load-networks.ts';
@@ -16,7 +17,7 @@ import { WeightCache } from '../weights/weight-cache.ts';
 import { ActivationRanges } from './activation-ranges.ts';
 import { measureRender } from './measure-render.ts';
 
-const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
+const ASSETS = fileURLToPath(ownUrl('../../assets/', import.meta.url));
 const PORTRAITS = ['ada', 'ben', 'cleo'].map((name) => path.join(ASSETS, 'portraits', `${name}.jpg`));
 const [SHORT, LONG] = ['short', 'welcome'].map((name) => path.join(ASSETS, 'speech', `${name}.wav`)) as [
   string,

@@ -5,12 +5,12 @@
 
 import type { Denoiser } from '../denoising/denoise-clip.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { readWhole } from '../media/read-ahead.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
 import { composeFrames } from '../pipeline/compose-frames.ts';
 import { decodeFrames } from '../pipeline/decode-frames.ts';
 import { denoiseFrames, denoiserOf } from '../pipeline/denoise-frames.ts';
 import type { Job } from '../pipeline/open-job.ts';
-import { readWhole } from '../media/read-ahead.ts';
 import type { Sampling } from '../pipeline/resolve-sampling.ts';
 import { Stopwatch } from '../pipeline/stopwatch.ts';
 import { WindowConditions } from '../pipeline/window-conditions.ts';

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaError } from '../errors.ts';
 import { onProcessExit } from '../files/exit-cleanup.ts';
+import { ownUrl } from '../files/own-file.ts';
 import { partialPath } from '../files/partial-name.ts';
 import { networksOf } from '../pipeline/job-networks.ts';
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
@@ -25,7 +26,7 @@ import {
 import { openTemporaryFolder } from './temporary-folder.ts';
 import { type TraceSpan, type Track, writeTrace } from './trace.ts';
 
-const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
+const ASSETS = fileURLToPath(ownUrl('../../assets/', import.meta.url));
 const SAMPLE = {
   portrait: path.join(ASSETS, 'portraits', 'ada.jpg'),
   audio: path.join(ASSETS, 'speech', 'short.wav'),

@@ -1,4 +1,6 @@
 /** Graphs of the networks that AniPortrait's program computes in another form, as {@link PublishedNetworks} runs them. */
+
+import { ownUrl } from '../files/own-file.ts';
 import { buildDenoisingUnet } from '../models/denoising-unet.ts';
 import { buildPoseGuider } from '../models/pose-guider.ts';
 import { buildReferenceUnet } from '../models/reference-unet.ts';
@@ -53,5 +55,5 @@ export const MEASURED_MAKERS: Readonly<Record<MeasuredNetworkName, NetworkMaker>
 
 /** A thread that makes these graphs. */
 export function openGraphThread(cacheFolder: string): GraphThread<MeasuredNetworkName> {
-  return new GraphThread(cacheFolder, new URL('./graph-worker.ts', import.meta.url));
+  return new GraphThread(cacheFolder, ownUrl('./graph-worker.ts', import.meta.url));
 }

@@ -10,6 +10,7 @@
  * Grishchenko et al. 2020, arXiv:2006.10962.
  */
 import { readFile } from 'node:fs/promises';
+import { ownFile, ownUrl } from '../files/own-file.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Square } from './crop.ts';
@@ -64,7 +65,7 @@ const MAX_FACES = 8;
 export const LANDMARK_SIZE = 192;
 /** The second pass looks at a region made from the first pass' landmarks, as MediaPipe does when it tracks a face. */
 const LANDMARK_PASSES = 2;
-const ASSETS = new URL('../../assets/face/', import.meta.url);
+const ASSETS = ownUrl('../../assets/face/', import.meta.url);
 
 /** Parts of the image that are searched when the whole shows no face: their side, of the image's, and their distance. */
 const PART_SIDE = 0.5;
@@ -120,7 +121,7 @@ export class FaceFinder {
   /** Loads the networks through `load`, the attention mesh when it is first asked for. */
   static async open(load: FaceNetworkLoader): Promise<FaceFinder> {
     const open = async (name: string): Promise<FaceNetwork> =>
-      load(name, await readFile(new URL(`${name}.onnx`, ASSETS)));
+      load(name, await readFile(ownFile(new URL(`${name}.onnx`, ASSETS))));
     return new FaceFinder(await open('face-detector'), await open('face-landmarks'), () =>
       open('face-attention'),
     );

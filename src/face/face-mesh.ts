@@ -1,5 +1,6 @@
 /** MediaPipe's canonical face, which the package carries as assets/face/face-mesh.json. */
 import { readFileSync } from 'node:fs';
+import { ownFile, ownUrl } from '../files/own-file.ts';
 
 /**
  * The canonical face: `vertices` [468 · 3] in cm, x to the person's left, y up, z towards the camera; `triangles`
@@ -16,7 +17,7 @@ let cached: FaceMesh | undefined;
 /** Reads the mesh once; later calls return the same object. */
 export function loadFaceMesh(): FaceMesh {
   if (cached === undefined) {
-    const text = readFileSync(new URL('../../assets/face/face-mesh.json', import.meta.url), 'utf8');
+    const text = readFileSync(ownFile(ownUrl('../../assets/face/face-mesh.json', import.meta.url)), 'utf8');
     const { vertices, triangles, procrustes } = JSON.parse(text) as {
       vertices: number[];
       triangles: number[];

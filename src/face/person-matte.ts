@@ -6,6 +6,7 @@
  * a square.
  */
 import { readFile } from 'node:fs/promises';
+import { ownFile, ownUrl } from '../files/own-file.ts';
 import { guidedFilter } from '../image/guided-filter.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
@@ -15,7 +16,7 @@ import { smoothstep } from './smoothstep.ts';
 
 /** Side of the network's picture. */
 const SIZE = 256;
-const ASSET = new URL('../../assets/matting/person-matte.onnx', import.meta.url);
+const ASSET = ownUrl('../../assets/matting/person-matte.onnx', import.meta.url);
 /** The head's square, with its hair: its side and how far its middle lies above the face's, in heights of the face. */
 const HEAD_SIDE = 2.6;
 const HEAD_ABOVE = 0.1;
@@ -45,7 +46,7 @@ export class PersonMatter {
 
   /** Loads the network through `load`. */
   static async open(load: FaceNetworkLoader): Promise<PersonMatter> {
-    return new PersonMatter(await load('person-matte', await readFile(ASSET)));
+    return new PersonMatter(await load('person-matte', await readFile(ownFile(ASSET))));
   }
 
   /**

@@ -1,10 +1,10 @@
 /** The sound of a clip: a track that was read before, as it is heard. */
 import { MediaError, SubprocessError } from '../errors.ts';
 import { DcBlocker } from './dc-blocker.ts';
-import { DECODED_CHANNELS, decodeSound } from './decode-sound.ts';
+import { decodeSound } from './decode-sound.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
 import { SoundLog } from './sound-log.ts';
-import { mixOf, type SoundTrack } from './sound-track.ts';
+import { DECODED_CHANNELS, mixOf, type SoundTrack } from './sound-track.ts';
 
 /** Players take 48 kHz everywhere; some refuse what speech is recorded in. */
 export const CLIP_SAMPLE_RATE = 48000;
@@ -35,7 +35,8 @@ export async function* readClipSound(
   const blockers = Array.from({ length: DECODED_CHANNELS }, () => new DcBlocker(CLIP_SAMPLE_RATE));
   let done = 0;
   const decoding = decodeSound(track.path, {
-    ...{ ffmpeg, track: track.track, sanitise: track.sanitise, signal, log: new SoundLog() },
+    ...{ ffmpeg, track: track.track, sanitise: track.sanitise, signal },
+    ...{ cuts: track.cuts, log: new SoundLog(track.track) },
     ...{ sampleRate: CLIP_SAMPLE_RATE, ...(niceness !== undefined && { niceness }) },
   });
   try {

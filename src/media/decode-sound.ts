@@ -7,11 +7,11 @@
  */
 import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { PartCutter, type PartMeter } from './joined-parts.ts';
 import { INPUT_OPTIONS } from './probe.ts';
 import type { FrameLine, SoundLog } from './sound-log.ts';
+import { DECODED_CHANNELS, type PartCut } from './sound-track.ts';
 
-/** Front left, front right, centre: mono is all centre, stereo has none, and of surround sound the voice is the centre. */
-export const DECODED_CHANNELS = 3;
 /** Time stamps that differ from the samples counted by less than this are rounding; seconds. Source: swresample's default. */
 const GAP_TOLERANCE = 0.1;
 const FRAME_BYTES = DECODED_CHANNELS * 4;
@@ -27,6 +27,10 @@ export interface DecodeSoundOptions {
   readonly track: number;
   /** Whether NaN and infinity become silence. */
   readonly sanitise: boolean;
+  /** What is cut off the parts of a joined recording. @defaultValue nothing */
+  readonly cuts?: readonly PartCut[];
+  /** Measures what should be cut. */
+  readonly meter?: PartMeter | undefined;
   /** Receives what ffmpeg says. */
   readonly log: SoundLog;
   /** Scheduling priority of ffmpeg. @defaultValue 0 */
@@ -52,7 +56,7 @@ export async function* decodeSound(
   soundPath: string,
   options: DecodeSoundOptions,
 ): AsyncGenerator<SoundPiece> {
-  const { ffmpeg, log, niceness, signal, sampleRate } = options;
+  const { ffmpeg, log, niceness, signal, sampleRate, cuts = [], meter } = options;
   const run: FfmpegRun = runFfmpeg(ffmpeg.path, decodeSpec(soundPath, options), {
     purpose: `read audio ${soundPath}`,
     signal,
@@ -61,19 +65,24 @@ export async function* decodeSound(
   });
   const waiting = new ByteQueue();
   const timeline = new Timeline(sampleRate, log);
+  const cutter = cuts.length > 0 ? new PartCutter(sampleRate, cuts) : undefined;
+  const place = (frame: FrameLine, samples: Float32Array): Generator<SoundPiece> => {
+    if (!log.hasTimes) meter?.add(frame, samples);
+    return timeline.place(frame, cutter?.next(frame, samples) ?? samples);
+  };
   try {
     for await (const chunk of run.stdout) {
       waiting.append(chunk as Uint8Array);
       // A frame's line and its samples come through two pipes, in no order.
       while (log.frames.length > 0 && waiting.length >= log.frames[0]!.samples * FRAME_BYTES) {
         const frame = log.frames.shift()!;
-        yield* timeline.place(frame, waiting.take(frame.samples));
+        yield* place(frame, waiting.take(frame.samples));
       }
     }
     // A failure is reported when all that was decoded has been delivered.
     await run.done.catch(() => {});
     for (const frame of log.frames.splice(0)) {
-      yield* timeline.place(frame, waiting.take(frame.samples));
+      yield* place(frame, waiting.take(frame.samples));
     }
     yield* timeline.append(waiting.take(Number.POSITIVE_INFINITY));
     await run.done;
@@ -95,6 +104,7 @@ function decodeSpec(
   return {
     inputs: [{ source: fileUrl(soundPath), options: INPUT_OPTIONS }],
     audioFilters: [
+      'ashowinfo',
       ...(sanitise ? [SANITISE] : []),
       `aresample=${sampleRate}:rematrix_maxval=1`,
       'aformat=sample_fmts=flt:channel_layouts=3.0',

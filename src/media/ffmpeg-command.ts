@@ -18,6 +18,17 @@ import { onProcessExit } from '../files/exit-cleanup.ts';
 const KILL_DELAY_MS = 500;
 const STDERR_TAIL_LINES = 20;
 
+/** What to do about an ffmpeg that may not open what this program may. */
+export const CONFINED_ADVICE =
+  'An ffmpeg of snap or flatpak may not touch hidden files, nor those outside the home folder: set FFMPEG_PATH to another build, or use another folder';
+/** What such an ffmpeg says of files that are there. */
+const CONFINED = /Permission denied|Operation not permitted|No such file or directory/;
+
+/** Whether ffmpeg complains that it may not open, or does not see, a file that this program could open. */
+export function isConfined(complaint: string): boolean {
+  return CONFINED.test(complaint);
+}
+
 /** The source that is written to {@link FfmpegRun.secondInput}. */
 export const SECOND_PIPE = 'pipe:3';
 
@@ -177,7 +188,11 @@ function describeFailure(
       ? `it was ended by ${signal}`
       : `exit code ${exitCode}`;
   const reason = tail.reason();
-  const wayOut = /No space left|Disk quota/.test(tail.text()) ? '. Free space, or write to another disk' : '';
+  const wayOut = /No space left|Disk quota/.test(tail.text())
+    ? '. Free space, or write to another disk'
+    : isConfined(reason)
+      ? `. ${CONFINED_ADVICE}`
+      : '';
   const got = reason ? `"${reason}" (${ending})` : ending;
   const message = `Cannot ${purpose}: expected ffmpeg to finish, got ${got}${wayOut}`;
   return new SubprocessError(message, command, exitCode, signal, tail.text(), cause ? { cause } : undefined);

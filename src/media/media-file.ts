@@ -1,7 +1,8 @@
 /** Checks that media files can be read, before ffmpeg is started on them. */
 import { constants, type Stats } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { describeFileProblem, MediaError } from '../errors.ts';
+import path from 'node:path';
+import { describeFileProblem, isForeignName, MediaError } from '../errors.ts';
 
 /**
  * Looks at `filePath` without opening it, so that a pipe does not block.
@@ -17,10 +18,11 @@ export async function assertReadableFile(filePath: string, kind: string): Promis
     stats = await stat(filePath);
     await access(filePath, constants.R_OK);
   } catch (error) {
-    // Node.js reads arguments as UTF-8: what is none can no longer be told.
-    const isForeign = filePath.includes('\ufffd');
-    throw refuse(isForeign ? 'a name that is not UTF-8; rename it' : describeFileProblem(error), error);
+    throw refuse(describeFileProblem(error), error);
   }
+  // The working folder's name is a part of what other programs are given.
+  if (isForeignName(path.resolve(filePath)))
+    throw refuse('one in a folder whose name is not UTF-8; rename it');
   if (stats.isDirectory()) throw refuse('a folder');
   if (!stats.isFile()) throw refuse('a device or a pipe');
   if (stats.size === 0) throw refuse('one of zero bytes');

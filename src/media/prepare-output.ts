@@ -2,7 +2,7 @@
 import type { Stats } from 'node:fs';
 import { open, readdir, readlink, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { InvalidOptionError, MediaError } from '../errors.ts';
+import { InvalidOptionError, isForeignName, MediaError } from '../errors.ts';
 import { partialPath } from '../files/partial-name.ts';
 import { outputFormatOf } from './output-formats.ts';
 
@@ -56,6 +56,8 @@ export async function prepareOutput(outputPath: string, options: PrepareOutputOp
       outputPath,
     );
 
+  if (isForeignName(target))
+    throw refuse('a path in UTF-8', 'one that is not; choose another name or folder');
   const directory = path.dirname(target);
   const parent = await statIfAny(directory);
   if (parent === undefined) throw refuse('a folder that exists', `${directory}; create it first`);

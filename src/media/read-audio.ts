@@ -3,10 +3,11 @@ import { MediaError, SubprocessError } from '../errors.ts';
 import { DcBlocker } from './dc-blocker.ts';
 import { decodeSound } from './decode-sound.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { PartMeter } from './joined-parts.ts';
 import { assertReadableFile } from './media-file.ts';
 import { hasDcOffset, quietSpeechGain, unscaledGain } from './sound-level.ts';
 import { SoundLog, type SoundTrackInfo } from './sound-log.ts';
-import type { SoundTrack } from './sound-track.ts';
+import type { PartCut, SoundTrack } from './sound-track.ts';
 import { VoiceMix } from './voice-mix.ts';
 
 /** Longest recording that {@link readAudio} takes, in seconds: at 16 kHz two hours are 461 MB of float32. */
@@ -56,7 +57,11 @@ export async function readAudio(audioPath: string, options: ReadAudioOptions): P
   const refuse: Refuse = (expected, got, cause) =>
     new MediaError(`Cannot read audio ${audioPath}: expected ${expected}, got ${got}`, audioPath, { cause });
 
-  const { log, sound, track, sanitise } = await decodeTrack(audioPath, { ...options, sampleRate }, refuse);
+  const { log, sound, track, sanitise, cuts } = await decodeTrack(
+    audioPath,
+    { ...options, sampleRate },
+    refuse,
+  );
   const gain = unscaledGain(sound.peak);
   const { peak: loudest } = sound;
   const { pcm, mixes } = sound.take();
@@ -100,7 +105,7 @@ export async function readAudio(audioPath: string, options: ReadAudioOptions): P
   } else if (peak < SILENCE_PEAK) onNotice(`${audioPath} is silent: the mouth will stay closed`);
   return {
     ...{ pcm, sampleRate, duration },
-    track: { ...{ path: audioPath, track, sanitise, gain, blocksDc, mixes, duration } },
+    track: { ...{ path: audioPath, track, sanitise, gain, blocksDc, mixes, cuts, duration } },
   };
 }
 
@@ -110,6 +115,14 @@ interface DecodedTrack {
   readonly sound: VoiceMix;
   readonly track: number;
   readonly sanitise: boolean;
+  readonly cuts: readonly PartCut[];
+}
+
+/** How a track is decoded. */
+interface DecodePass {
+  readonly track: number;
+  readonly sanitise?: boolean;
+  readonly cuts?: readonly PartCut[];
 }
 
 /** Reads the file once; again if it turns out that another track, or another way of decoding, is needed. */
@@ -120,7 +133,7 @@ async function decodeTrack(
 ): Promise<DecodedTrack> {
   const { track: wanted, sampleRate, onNotice = () => {} } = options;
   const first = (wanted ?? 1) - 1;
-  let decoded = await decodeOnce(audioPath, first, false, options, refuse);
+  let decoded = await decodeOnce(audioPath, { track: first }, options, refuse);
   const { tracks } = decoded.log;
   if (wanted === undefined && tracks.length > 1) {
     const track = Math.max(
@@ -131,11 +144,14 @@ async function decodeTrack(
       `${audioPath} has ${tracks.length} sound tracks (${describeTracks(tracks)}): ` +
         `number ${track + 1} is used; audioTrack (--audio-track) chooses another`,
     );
-    if (track !== first) decoded = await decodeOnce(audioPath, track, false, options, refuse);
+    if (track !== first) decoded = await decodeOnce(audioPath, { track }, options, refuse);
   }
+  const { track, cuts } = decoded;
   const odd = decoded.sound.firstNotFinite;
-  if (odd === undefined) return decoded;
-  const clean = await decodeOnce(audioPath, decoded.track, true, options, refuse);
+  if (odd === undefined) {
+    return cuts.length === 0 ? decoded : decodeOnce(audioPath, { track, cuts }, options, refuse);
+  }
+  const clean = await decodeOnce(audioPath, { track, sanitise: true, cuts }, options, refuse);
   if (clean.sound.peak === 0) throw refuse('finite samples', 'NaN or infinity');
   onNotice(
     `${audioPath} has samples that are no numbers (NaN or infinity), the first at ${(odd / sampleRate).toFixed(2)} s: taken for silence`,
@@ -151,16 +167,17 @@ function describeTracks(tracks: readonly SoundTrackInfo[]): string {
 
 async function decodeOnce(
   audioPath: string,
-  track: number,
-  sanitise: boolean,
+  { track, sanitise = false, cuts }: DecodePass,
   options: ReadAudioOptions & { readonly sampleRate: number },
   refuse: Refuse,
 ): Promise<DecodedTrack> {
   const { ffmpeg, sampleRate, maxDuration = MAX_AUDIO_DURATION, track: wanted, signal } = options;
-  const log = new SoundLog();
+  const log = new SoundLog(track);
+  const meter = cuts === undefined ? new PartMeter(sampleRate) : undefined;
   const sound = new VoiceMix();
   try {
-    for await (const piece of decodeSound(audioPath, { ffmpeg, sampleRate, track, sanitise, log, signal })) {
+    const pass = { ffmpeg, sampleRate, track, sanitise, log, signal, meter, ...(cuts && { cuts }) };
+    for await (const piece of decodeSound(audioPath, pass)) {
       sound.append(piece);
       if (sound.length > maxDuration * sampleRate) {
         throw refuse(`at most ${maxDuration} s`, 'a longer recording; cut it into parts');
@@ -180,7 +197,7 @@ async function decodeOnce(
     log.complaint ||= error.message;
   }
   if (sound.length === 0) throw refuse('sound that ffmpeg can decode', log.refusal ?? 'no samples');
-  return { log, sound, track, sanitise };
+  return { log, sound, track, sanitise, cuts: cuts ?? meter!.cuts(log.statesRunIn) };
 }
 
 function findPeak(pcm: Float32Array): number {

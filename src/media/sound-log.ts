@@ -1,5 +1,5 @@
 /** What ffmpeg says on stderr about a file whose sound it decodes. */
-import { parseComplaint } from './ffmpeg-command.ts';
+import { CONFINED_ADVICE, isConfined, parseComplaint } from './ffmpeg-command.ts';
 import { parseTimestamp } from './probe.ts';
 
 /** A sound track of a file. */
@@ -18,6 +18,17 @@ export interface FrameLine {
   readonly samples: number;
   /** Whether the decoder's format has changed just before: the filters were set up anew. */
   readonly begins: boolean;
+  /** The frame of the codec that it was made of. */
+  readonly source: CodedFrame | undefined;
+}
+
+/** A frame as it comes out of the codec. */
+interface CodedFrame {
+  /** ffmpeg's name. */
+  readonly codec: string;
+  /** Hz. */
+  readonly rate: number;
+  readonly samples: number;
 }
 
 /** Demuxers whose time stamps are those of the file; what others give is counted or estimated from a bit rate. */
@@ -25,6 +36,8 @@ const WITH_TIMES = /^(mov,|matroska|mpegts|mpeg$|flv|live_flv|asf|avi|nut|mxf|rm
 
 /** Reads the lines of one run. */
 export class SoundLog {
+  /** Which of the file's sound tracks is decoded, from 0. */
+  readonly track: number;
   hasInput = false;
   /** Sound tracks in the file's order. */
   readonly tracks: SoundTrackInfo[] = [];
@@ -33,10 +46,17 @@ export class SoundLog {
   complaint = '';
   /** Frames that were listed and not yet taken. */
   readonly frames: FrameLine[] = [];
+  /** Whether the file says what comes before its sound: ffmpeg leaves it out then. */
+  statesRunIn = false;
+  #source: CodedFrame | undefined;
   #duration = Number.NaN;
   #isEstimate = false;
   #otherStreams = 0;
   #listsInput = true;
+
+  constructor(track: number) {
+    this.track = track;
+  }
 
   /** Seconds that the file states for its sound; NaN where it states none, or estimates, or means its picture. */
   get duration(): number {
@@ -45,14 +65,24 @@ export class SoundLog {
 
   /** The complaint as what was got. */
   get refusal(): string | undefined {
-    return this.complaint ? `a file that it refuses (${this.complaint})` : undefined;
+    if (!this.complaint) return undefined;
+    const advice = isConfined(this.complaint) ? `. ${CONFINED_ADVICE}` : '';
+    return `a file that it refuses (${this.complaint})${advice}`;
   }
 
   add(line: string): void {
-    const frame = /ashowinfo.*\] n: *(\d+) pts: *(-?\d+|NOPTS) .*nb_samples: *(\d+)/.exec(line);
+    const frame =
+      /ashowinfo_(\d+) @.*\] n: *(\d+) pts: *(-?\d+|NOPTS) .*rate: *(\d+) nb_samples: *(\d+)/.exec(line);
     if (frame) {
-      const [, number, pts, samples] = frame;
-      this.frames.push({ start: Number(pts), samples: Number(samples), begins: number === '0' });
+      const [, filter, number, pts, rate, samples] = frame;
+      // The first filter lists what goes in, the last what comes out.
+      if (filter === '0') {
+        const codec = this.tracks[this.track]?.description.split(/[ ,]/, 1)[0] ?? '';
+        this.#source = { codec, rate: Number(rate), samples: Number(samples) };
+      } else {
+        const start = Number(pts);
+        this.frames.push({ start, samples: Number(samples), begins: number === '0', source: this.#source });
+      }
       return;
     }
     if (this.#listsInput) this.#addToInput(line);
@@ -69,6 +99,7 @@ export class SoundLog {
     }
     if (/\[info\] (Stream mapping:|Output #0)/.test(line)) this.#listsInput = false;
     const stated = /\[info\] +Duration: (\S+),/.exec(line)?.[1];
+    if (/\[info\] +Duration: .*, start: 0\.0*[1-9]/.test(line)) this.statesRunIn = true;
     if (stated !== undefined && Number.isNaN(this.#duration)) this.#duration = parseTimestamp(stated);
     const stream = /\[info\] +Stream #0:\d+.*?: (\w+): (.*)$/.exec(line);
     if (!stream) return;

@@ -1,5 +1,14 @@
 /** A sound track of a file, with all that was found out about it when it was first read: what a second reading needs. */
 
+/** Front left, front right, centre: mono is all centre, stereo has none, and of surround sound the voice is the centre. */
+export const DECODED_CHANNELS = 3;
+
+/** What is cut off a part of a joined recording, in seconds. */
+export interface PartCut {
+  readonly head: number;
+  readonly tail: number;
+}
+
 /** How the channels of a stretch of sound become a voice and a pair of loudspeakers. */
 export interface SoundMix {
   /** What the mouth follows: all channels, the centre of surround sound, or the difference of two that cancel each other. */
@@ -22,6 +31,8 @@ export interface SoundTrack {
   readonly blocksDc: boolean;
   /** For each stretch of one format; never empty. */
   readonly mixes: readonly SoundMix[];
+  /** For each part of a joined recording, what is cut off it; empty for others. */
+  readonly cuts: readonly PartCut[];
   /** Seconds. */
   readonly duration: number;
 }

@@ -143,8 +143,12 @@ export class VideoWriter {
       this.#run.kill();
       // An encoder that ends early, or is stopped, says more than its closed pipe.
       if ((cause as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE' || stream.destroyed) {
+        const { code } = cause as NodeJS.ErrnoException;
+        const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
         this.#readerLeft = new MediaError(
-          `Cannot write ${outputPath}: expected a reader of standard output to the end, got one that has gone`,
+          isFull
+            ? `Cannot write ${outputPath}: expected room where standard output goes, got a full disk (${code})`
+            : `Cannot write ${outputPath}: expected a reader of standard output to the end, got one that has gone`,
           outputPath,
           { cause },
         );

@@ -1,6 +1,6 @@
 /** Collects decoded sound and finds in which of its channels the voice is. */
-import { DECODED_CHANNELS, type SoundPiece } from './decode-sound.ts';
-import type { SoundMix } from './sound-track.ts';
+import type { SoundPiece } from './decode-sound.ts';
+import { DECODED_CHANNELS, type SoundMix } from './sound-track.ts';
 
 /** Channels cancel each other if their difference has so many times the power of their mean: a correlation below −0.6. */
 const OPPOSED = 4;

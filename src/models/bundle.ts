@@ -4,9 +4,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ModelError } from '../errors.ts';
 import { hashFile } from '../files/hash-file.ts';
+import { ownFile, ownUrl } from '../files/own-file.ts';
 import type { LoraFile } from '../weights/lora.ts';
 import {
   BUNDLE_FORMAT,
@@ -43,7 +44,7 @@ export interface Bundle extends BundleState {
 }
 
 /** Folder of the bundles that the package carries. */
-export const EMBEDDED_BUNDLES = fileURLToPath(new URL('../../assets/bundles/', import.meta.url));
+export const EMBEDDED_BUNDLES = fileURLToPath(ownUrl('../../assets/bundles/', import.meta.url));
 
 /** Names of the bundles that the package carries. */
 export function listEmbeddedBundles(): Promise<string[]> {
@@ -64,9 +65,11 @@ async function listFolders(folder: string): Promise<string[]> {
  *
  * @param nameOrFolder - the name of an embedded bundle or of one in `store`, or a folder.
  * @param store - folder of the user's bundles.
+ * @throws {@link EnvironmentError} if the package's own files are missing.
  * @throws {@link ModelError} if there is no such bundle, or if it is incomplete or of another version.
  */
 export async function openBundle(nameOrFolder: string, store?: string): Promise<Bundle> {
+  ownFile(pathToFileURL(EMBEDDED_BUNDLES));
   const embedded = await listEmbeddedBundles();
   const stored = store === undefined ? [] : await listFolders(store);
   const folder = embedded.includes(nameOrFolder)

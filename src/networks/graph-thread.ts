@@ -1,4 +1,6 @@
 /** Makes graphs in a worker thread, so that the caller's event loop goes on. */
+
+import { ownUrl } from '../files/own-file.ts';
 import type { Bundle } from '../models/bundle.ts';
 import { ThreadClient } from '../runtime/thread-client.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
@@ -15,7 +17,7 @@ export class GraphThread<Name extends string = NetworkName> {
    * @param worker - the thread's script, which calls `serveGraphs` with makers of every `Name`. @defaultValue that of a
    *   clip's networks
    */
-  constructor(cacheFolder: string, worker = new URL('./graph-worker.ts', import.meta.url)) {
+  constructor(cacheFolder: string, worker = ownUrl('./graph-worker.ts', import.meta.url)) {
     this.#cacheFolder = cacheFolder;
     this.#client = new ThreadClient(worker);
   }

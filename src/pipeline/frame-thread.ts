@@ -2,6 +2,8 @@
  * Opens portraits, draws what the networks see and composes frames in a worker thread, so that the caller's event loop
  * goes on. Pictures move between the threads; nothing is copied.
  */
+
+import { ownUrl } from '../files/own-file.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { type CallOptions, ThreadClient } from '../runtime/thread-client.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
@@ -63,6 +65,8 @@ export interface ClipDriving {
     'parts' | 'mode'
   >;
   readonly head?: ThreadRecording;
+  /** A landmark video that the networks see. */
+  readonly poses?: ThreadRecording;
 }
 
 /** A clip's portrait on the thread; gets its motion by {@link ThreadPortrait.move}. */
@@ -93,10 +97,11 @@ export class ThreadPortrait<Info extends PortraitInfo = PortraitInfo> {
     options: Omit<MotionRequest, 'kind' | 'clip' | 'driving'>,
     signal?: AbortSignal,
   ): Promise<Scene> {
-    const { face, head } = this.#driving;
+    const { face, head, poses } = this.#driving;
     const driving: Driving = {
       ...(face !== undefined && { face: { ...face, recording: face.recording.id } }),
       ...(head !== undefined && { head: head.id }),
+      ...(poses !== undefined && { poses: poses.id }),
     };
     const request: MotionRequest = { ...options, driving, kind: 'add-motion', clip: this.#clip };
     await untilAborted(
@@ -113,6 +118,7 @@ export class ThreadPortrait<Info extends PortraitInfo = PortraitInfo> {
     await this.#client.request({ kind: 'close-clip', clip: this.#clip }).catch(() => undefined);
     await this.#driving.face?.recording.dispose();
     await this.#driving.head?.dispose();
+    await this.#driving.poses?.dispose();
   }
 }
 
@@ -159,7 +165,7 @@ export class FrameThread {
    *   {@link FrameThread.takeProfile}.
    */
   constructor(threads: number | undefined, cacheFolder: string, profileFolder?: string) {
-    this.#client = new ThreadClient(new URL('./frame-worker.ts', import.meta.url));
+    this.#client = new ThreadClient(ownUrl('./frame-worker.ts', import.meta.url));
     this.#started = this.#client.request({ kind: 'start', threads, cacheFolder, profileFolder });
     // Thrown when a portrait is opened.
     this.#started.catch(() => {});

@@ -1,7 +1,8 @@
 /** The head motions that the package carries. */
 import { fileURLToPath } from 'node:url';
+import { ownUrl } from '../files/own-file.ts';
 
-const FOLDER = new URL('../../assets/motion/', import.meta.url);
+const FOLDER = ownUrl('../../assets/motion/', import.meta.url);
 
 /** Names of the templates, from little motion to much. */
 export const HEAD_MOTIONS = ['calm', 'natural', 'lively'] as const;

@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { EnvironmentError } from '../errors.ts';
 import type { ExecutionProviderInfo } from './engine.ts';
 
 /** Characters that are kept of what drivers say. */
@@ -22,7 +23,10 @@ export async function probeDevices(): Promise<ExecutionProviderInfo[]> {
     said = (said + chunk.toString()).slice(-MAX_SAID);
   });
   return new Promise((resolve, reject) => {
-    child.once('message', (found) => resolve(found as ExecutionProviderInfo[]));
+    child.once('message', (found: ExecutionProviderInfo[] | { readonly failure: string }) => {
+      if ('failure' in found) reject(new EnvironmentError(found.failure));
+      else resolve(found);
+    });
     child.once('error', reject);
     child.once('close', (code, signal) => {
       reject(new Error(`trying the devices ended with ${signal ?? `status ${code}`}: ${said.trim()}`));

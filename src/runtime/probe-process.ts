@@ -1,4 +1,8 @@
 /** Started by {@link probeDevices}: tries every device and sends what it found. */
 import { listExecutionProviders } from './engine.ts';
 
-process.send?.(await listExecutionProviders());
+try {
+  process.send?.(await listExecutionProviders());
+} catch (error) {
+  process.send?.({ failure: error instanceof Error ? error.message : String(error) });
+}

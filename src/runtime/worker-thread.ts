@@ -1,5 +1,6 @@
 /** Starts worker threads from src, as TypeScript, and from dist, as JavaScript. */
 import { Worker } from 'node:worker_threads';
+import { ownFile } from '../files/own-file.ts';
 
 export type { Worker } from 'node:worker_threads';
 
@@ -11,7 +12,7 @@ export type { Worker } from 'node:worker_threads';
  */
 export function startWorkerThread(script: URL): Worker {
   if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL(script.href.replace(/\.ts$/, '.js')), { execArgv: [] });
+    return new Worker(ownFile(new URL(script.href.replace(/\.ts$/, '.js'))), { execArgv: [] });
   }
   const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
   const code = `import(${loader}).then(({ register }) => { register(); return import(${JSON.stringify(script.href)}); });`;

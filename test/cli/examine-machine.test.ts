@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -13,8 +13,13 @@ import {
   examineMachine,
   examineMemory,
   examineNode,
+  examinePlaces,
+  examineProcessor,
   examineWeightCache,
 } from '../../src/cli/examine-machine.ts';
+import { EnvironmentError } from '../../src/errors.ts';
+import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
+import { assertWritesIn } from '../../src/media/ffmpeg-places.ts';
 import { EMBEDDED_BUNDLES } from '../../src/models/bundle.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-test-'));
@@ -150,6 +155,44 @@ test('the cache of weights is shown with its place, empty or not', () => {
   assert.deepEqual(details, { folder: cache, entries: 1, bytes: 3_000_000 });
 });
 
+test('fewer cores than the machine has are told', () => {
+  assert.deepEqual(
+    [examineProcessor('model', 64, 1), examineProcessor('', 2, 2)].map(({ verdict, found }) => [
+      verdict,
+      found,
+    ]),
+    [
+      ['note', '1 core of 64, model'],
+      ['ok', '2 cores'],
+    ],
+  );
+});
+
+test('an ffmpeg that may not touch hidden files is found out, without a trace', {
+  skip: process.platform === 'win32' && 'a script that starts a program',
+}, async () => {
+  const ffmpeg = await locateFfmpeg({ env: process.env });
+  assert.deepEqual(await examinePlaces(ffmpeg, [folder]), []);
+  const confined = path.join(folder, 'confined');
+  writeFileSync(
+    confined,
+    `#!/bin/sh\nfor a in "$@"; do case "$a" in file:*/.*) echo "[error] $a: Permission denied" >&2; exit 1;; esac; done\nexec ${ffmpeg.path} "$@"\n`,
+    { mode: 0o755 },
+  );
+  const before = readdirSync(folder);
+  const [finding, ...others] = await examinePlaces({ ...ffmpeg, path: confined }, [folder, '/nonexistent']);
+  assert.equal(others.length, 0);
+  assert.equal(finding?.verdict, 'note');
+  assert.equal(finding?.found, `may not write hidden files in ${folder}, says "Permission denied"`);
+  assert.match(finding?.advice ?? '', /snap or flatpak.*set FFMPEG_PATH/);
+  await assert.rejects(
+    assertWritesIn({ ...ffmpeg, path: confined, source: 'PATH' }, folder),
+    (error) => error instanceof EnvironmentError && error.message.includes('Permission denied'),
+  );
+  await assertWritesIn({ ...ffmpeg, path: confined, source: '@ffmpeg-installer/ffmpeg' }, folder);
+  assert.deepEqual(readdirSync(folder), before);
+});
+
 test('a user without a home, or with one that is not there, is told where things are kept', async () => {
   const none = await examineHome(() => {
     throw new Error('uv_os_homedir');
@@ -157,6 +200,9 @@ test('a user without a home, or with one that is not there, is told where things
   assert.equal(none.verdict, 'note');
   assert.match(none.found, /^none: .*lcm-portrait-.* takes its place$/);
   const gone = await examineHome(() => '/nonexistent/home');
-  assert.deepEqual([gone.verdict, /^cannot be written: ENOENT/.test(gone.found)], ['note', true]);
+  assert.deepEqual(
+    [gone.verdict, gone.found],
+    ['note', 'cannot be written: /nonexistent/home, nothing at this path'],
+  );
   assert.match(gone.advice ?? '', /LCM_PORTRAIT_CACHE/);
 });

@@ -19,7 +19,7 @@ import {
   temporaryDirectory,
 } from '../helpers/media.ts';
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 const builds = await availableFfmpegs();
 const ffmpeg = builds[0]!;
 const directory = temporaryDirectory();
@@ -86,10 +86,10 @@ function level(pcm: Float32Array, from: number, to: number): number {
   return Math.sqrt(span.reduce((sum, value) => sum + value ** 2, 0) / span.length);
 }
 
-/** Where a part of the plain recording is found: seconds behind its place, 0 to 0.2, and how like it is there. */
+/** Where a part of the plain recording is found: seconds behind its place, −0.02 to 0.2, and how like it is there. */
 function find(pcm: Float32Array, from = 0, to = 1.4): { late: number; like: number } {
   let found = { late: 0, like: -1 };
-  for (let shift = 0; shift <= 0.2 * RATE; shift += 2) {
+  for (let shift = -0.02 * RATE; shift <= 0.2 * RATE; shift += 2) {
     let [ab, aa, bb] = [0, 0, 0];
     // The chirps stay below 700 Hz.
     for (let i = Math.round(from * RATE); i < to * RATE; i += 8) {
@@ -112,7 +112,7 @@ function assertSpeaks(heard: Heard, least = 0.98): void {
   assert.equal(heard.seconds, heard.frames / FPS);
 }
 
-// Joined pieces have a codec's run-in each: a few frames more, but no hole.
+// Joined pieces have a codec's run-in and padding each, which is neither heard nor counted.
 const a24 = make(
   'a.mp3',
   ...part(0, 0.7),
@@ -128,7 +128,21 @@ const a24 = make(
 const second = (name: string, ...format: string[]) =>
   make(name, ...part(0.7, 1.4), ...format, '-b:a', '64k', '-write_xing', '0', '-id3v2_version', '0');
 const JOINED: readonly (readonly [string, () => string])[] = [
-  ['an MP3 whose rate changes', () => join('rate.mp3', a24, second('b.mp3', '-ar', '44100'))],
+  ['an MP3 whose rate grows', () => join('rate.mp3', a24, second('b.mp3', '-ar', '44100'))],
+  [
+    'an MP3 whose rate shrinks',
+    () => {
+      const fast = make('fast.mp3', ...part(0, 0.7), '-ar', '44100', '-write_xing', '0');
+      return join('shrinks.mp3', fast, second('slow.mp3', '-ar', '24000'));
+    },
+  ],
+  [
+    'an MP3 of whole files with their tables of contents',
+    () => {
+      const first = make('first.mp3', ...part(0, 0.7), '-ar', '24000');
+      return join('tables.mp3', first, make('next.mp3', ...part(0.7, 1.4), '-ar', '44100'));
+    },
+  ],
   [
     'an MP3 that becomes stereo',
     () => join('channels.mp3', a24, second('c.mp3', '-ar', '24000', '-ac', '2')),
@@ -165,12 +179,12 @@ for (const build of builds) {
   for (const [what, file] of JOINED) {
     test(`${what} is one recording without holes, with ffmpeg ${build.version}`, LIMIT, async () => {
       const heard = await read(file(), build);
-      assert.ok(heard.duration >= 1.38 && heard.duration < 1.56, `${heard.duration} s`);
+      assert.ok(heard.duration > 1.37 && heard.duration < 1.44, `${heard.duration} s`);
       assert.equal(heard.seconds, heard.frames / FPS);
-      // The halves one after the other; each codec has its run-in.
+      // The halves one after the other.
       const [first, second] = [find(heard.pcm, 0.05, 0.65), find(heard.pcm, 0.75, 1.35)];
-      assert.ok(first.like > 0.9 && first.late < 0.06, `the first half: ${first.like}, ${first.late} s late`);
-      assert.ok(second.like > 0.9 && second.late < 0.13, `the second: ${second.like}, ${second.late} s late`);
+      assert.ok(first.like > 0.9 && first.late < 0.03, `the first half: ${first.like}, ${first.late} s late`);
+      assert.ok(second.like > 0.9 && second.late < 0.04, `the second: ${second.like}, ${second.late} s late`);
       const [before, after] = [level(heard.pcm, 0.05, 0.65), level(heard.pcm, 0.85, 1.4)];
       assert.ok(after > before / 2 && after < before * 2, `${before} and ${after}`);
       for (const [begin, end, half] of [

@@ -11,7 +11,7 @@ import { onCanvas, writeFilm } from '../helpers/drawn-film.ts';
 import { makeMedia, temporaryDirectory } from '../helpers/media.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 600_000 };
 const WIDTH = 320;
 const HEIGHT = 240;
 const FACE = 200;

@@ -4,12 +4,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Hono } from 'hono';
+import { ownUrl } from '../../files/own-file.ts';
 import { BASE_STYLE } from '../../html/style.ts';
 import type { Guard } from '../guard.ts';
 import { RequestError } from '../problem.ts';
 import type { ServeEnv } from '../server-state.ts';
 
-const FOLDER = fileURLToPath(new URL('../../../assets/page/', import.meta.url));
+const FOLDER = fileURLToPath(ownUrl('../../../assets/page/', import.meta.url));
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
