@@ -34,5 +34,5 @@ export function duration(seconds) {
 
 /** Says that the server cannot be reached, or no more. */
 export function showAway(isAway) {
-  show($('away'), isAway ? 'The server does not answer just now. What it has begun goes on, and this page tries again.' : undefined);
+  show($('away'), isAway ? 'The server does not answer just now. This page tries again, and what was begun goes on when it is back.' : undefined);
 }

@@ -267,19 +267,20 @@ class Card {
       'aria-label': isLive ? `${name}, while it is rendered` : name,
       'data-kind': wanted,
     });
-    if (!isLive) video.poster = links.preview;
+    video.poster = links.preview;
     // Where somebody watches, the complete video goes on at the same place.
     const at = before?.currentTime ?? 0;
     const isWatched = before && !before.paused && !before.ended;
     if (at > 0) video.addEventListener('loadedmetadata', () => (video.currentTime = Math.min(at, video.duration || at)), { once: true });
     if (isLive) {
       video.autoplay = true;
-      video.addEventListener('error', () => {
-        // The server was started anew, or the clip was begun anew: what was rendered is there again at once.
+      // The server was started anew, or the clip was begun anew: what was rendered is there again at once.
+      const again = () =>
         setTimeout(() => {
           if (this.#shown === 'live' && video.isConnected) video.src = links.live;
         }, 1000);
-      });
+      video.addEventListener('error', again);
+      video.addEventListener('ended', again);
     }
     video.src = isLive ? links.live : links.video;
     this.#media.replaceChildren(video);

@@ -7,11 +7,14 @@
  * `queue`: 500 clips ordered in a row, rendered by arithmetic. `uploads`: 20 files of 50 MB at the same time. All without names.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -215,21 +218,21 @@ async function measureLive(): Promise<string[]> {
 
 async function measureQueue(): Promise<string[]> {
   return withServer(true, async (server) => {
-    const memory = () => figure(server, 'process_resident_memory_bytes');
-    const before = await memory();
+    const memory = () => residentMegabytes(server);
+    const before = memory();
     const begin = performance.now();
     const ids: string[] = [];
     for (let seed = 0; seed < JOBS; seed++) {
       ids.push((await order(server, { audio: 'sample:short.wav', seed })).id);
     }
     const ordered = (performance.now() - begin) / 1000;
-    const queued = await memory();
+    const queued = memory();
     for (const id of ids) await endOf(server, id);
-    const after = await memory();
+    const after = memory();
     const clips: Json[] = [];
     for (const id of ids) clips.push(await (await fetch(`${server.url}/v1/clips/${id}`)).json());
     const inOrder = clips.every(({ startedAt }, i) => i === 0 || startedAt >= clips[i - 1].startedAt);
-    const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+    const megabytes = (size: number): string => `${size.toFixed(0)} MB`;
     return [
       ...['', `## ${JOBS} clips ordered in a row`, ''],
       `Ordered in ${ordered.toFixed(1)} s; rendered ${inOrder ? 'in their order' : 'NOT in their order'}. Resident memory ${megabytes(before)} before, ` +
@@ -238,35 +241,49 @@ async function measureQueue(): Promise<string[]> {
   });
 }
 
+/** Resident memory of the server, without asking it. Linux tells. */
+function residentMegabytes({ child }: ServerUnderTest): number {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1000;
+}
+
+/** Sends silence as a recording of so many bytes, piece by piece. */
+async function sendRecording({ url }: ServerUnderTest, bytes: number): Promise<void> {
+  const head = Buffer.from(encodeWav(new Float32Array(0), 48_000));
+  head.writeUInt32LE(bytes - 8, 4);
+  head.writeUInt32LE(bytes - head.length, head.length - 4);
+  const piece = Buffer.alloc(65_536);
+  function* body() {
+    yield '--x\r\ncontent-disposition: form-data; name="file"; filename="silence.wav"\r\n\r\n';
+    yield head;
+    for (let left = bytes - head.length; left > 0; left -= piece.length)
+      yield left < piece.length ? piece.subarray(0, left) : piece;
+    yield '\r\n--x--\r\n';
+  }
+  const headers = { 'content-type': 'multipart/form-data; boundary=x' };
+  const request = http.request(`${url}/v1/uploads`, { method: 'POST', headers });
+  const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
+  await pipeline(Readable.from(body()), request);
+  const [response] = await answered;
+  response.resume();
+  if (response.statusCode !== 201) throw new Error(`answered ${response.statusCode}`);
+}
+
 async function measureUploads(): Promise<string[]> {
   return withServer(true, async (server) => {
-    const rate = 48_000;
-    const file = Buffer.from(encodeWav(new Float32Array(UPLOAD_BYTES / 2), rate));
-    const memory = () => figure(server, 'process_resident_memory_bytes');
-    const send = async (bytes: Buffer): Promise<void> => {
-      const form = new FormData();
-      form.append('file', new Blob([new Uint8Array(bytes)]), 'silence.wav');
-      const response = await fetch(`${server.url}/v1/uploads`, { method: 'POST', body: form });
-      if (response.status !== 201) throw new Error(await response.text());
-    };
-    await send(Buffer.from(encodeWav(new Float32Array(rate), rate)));
-    const before = await memory();
+    await sendRecording(server, 100_000);
+    const before = residentMegabytes(server);
     let most = before;
-    const over = new AbortController();
-    const watching = (async () => {
-      while (!over.signal.aborted) {
-        most = Math.max(most, await memory());
-        await sleep(100);
-      }
-    })();
+    const watch = setInterval(() => {
+      most = Math.max(most, residentMegabytes(server));
+    }, 50);
     const begin = performance.now();
-    await Promise.all(Array.from({ length: UPLOADS }, () => send(file)));
+    await Promise.all(Array.from({ length: UPLOADS }, () => sendRecording(server, UPLOAD_BYTES)));
     const seconds = (performance.now() - begin) / 1000;
-    over.abort();
-    await watching;
+    clearInterval(watch);
     return [
       ...['', `## ${UPLOADS} uploads of ${UPLOAD_BYTES / 1e6} MB at the same time`, ''],
-      `All received and looked at in ${seconds.toFixed(1)} s. Resident memory of the server ${(before / 1e6).toFixed(0)} MB before, at most ${(most / 1e6).toFixed(0)} MB meanwhile.`,
+      `All received and looked at in ${seconds.toFixed(1)} s. Resident memory of the server ${before.toFixed(0)} MB before, at most ${most.toFixed(0)} MB meanwhile.`,
     ];
   });
 }

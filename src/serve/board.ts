@@ -44,6 +44,8 @@ export interface BoardParts {
   readonly clipWork: OrderWork<Clip>;
   readonly comparisonWork: OrderWork<Comparison>;
   readonly ordersPerClient: number;
+  /** An order whose disk is full is begun again after so long. */
+  readonly diskFullMs: number;
   readonly onEvent: (event: ServeEvent) => void;
   /** Called when an order has ended. */
   readonly onEnded: (order: Order) => void;
@@ -57,7 +59,7 @@ export interface Customer {
 }
 
 /** An order whose disk is full is begun again after this. */
-const DISK_FULL_MS = 30_000;
+export const DISK_FULL_MS = 30_000;
 
 /** Keeps every order in memory and on the disk. */
 export class Board {
@@ -133,12 +135,13 @@ export class Board {
     });
     order.add('state', 'queued');
     this.#orders.set(order.id, order);
+    const folder = orderFolder(data, order);
     try {
-      const folder = orderFolder(data, order);
       await mkdir(folder);
       await writeOrderRecord(folder, kind, order.record);
     } catch (error) {
       this.#orders.delete(order.id);
+      await rm(folder, { recursive: true, force: true });
       throw error;
     }
     this.#begin(order);
@@ -221,7 +224,7 @@ export class Board {
       await this.#enter(order, 'queued');
       order.add('notice', `the disk is full: the ${order.kind} goes on when there is space`);
       const wait = AbortSignal.any([order.stop.signal, this.#stopping.signal]);
-      await sleep(DISK_FULL_MS, undefined, { signal: wait }).catch(() => {});
+      await sleep(this.#parts.diskFullMs, undefined, { signal: wait }).catch(() => {});
     }
   }
 

@@ -11,7 +11,7 @@ import type { ClipRenderer } from '../jobs/clip-renderer.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import type { DeviceName } from '../pipeline/animate-options.ts';
-import { Board } from './board.ts';
+import { Board, DISK_FULL_MS } from './board.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import { Clip } from './clip.ts';
 import { ClipWork, type OrderEngine } from './clip-work.ts';
@@ -56,6 +56,8 @@ export interface ServeParts {
   readonly listBundles: () => Promise<readonly StoredBundle[]>;
   /** Waits between the times that a note is sent. @defaultValue {@link WEBHOOK_DELAYS_MS} */
   readonly webhookDelaysMs?: readonly number[];
+  /** Before an order whose disk is full is begun again. @defaultValue {@link DISK_FULL_MS} */
+  readonly diskFullMs?: number;
   /** Where ffmpeg is looked for. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -124,6 +126,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     };
     const board: Board = await Board.open({
       ...{ data, onEvent, ordersPerClient: limits.clipsPerClient },
+      diskFullMs: parts.diskFullMs ?? DISK_FULL_MS,
       clipWork: new ClipWork(work),
       comparisonWork: new ComparisonWork({ ...work, compare: parts.compare }),
       onEnded: (order) => {

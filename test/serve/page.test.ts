@@ -27,7 +27,10 @@ after(() => browser?.close());
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
 
-async function openPage(options: BrowserContextOptions = {}): Promise<{ page: Page; problems: string[] }> {
+async function openPage(
+  options: BrowserContextOptions = {},
+  url = server.url,
+): Promise<{ page: Page; problems: string[] }> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(120_000);
@@ -37,7 +40,7 @@ async function openPage(options: BrowserContextOptions = {}): Promise<{ page: Pa
     // What a look at an incomplete order is answered with is no mistake of the page.
     if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) problems.push(message.text());
   });
-  await page.goto(server.url);
+  await page.goto(url);
   await page.locator('#portrait-samples button').first().waitFor();
   return { page, problems };
 }
@@ -137,7 +140,53 @@ test('the keyboard is enough', { skip: noChromium }, async () => {
   await page.waitForFunction((count) => document.querySelectorAll('.clip').length > count, before);
   await press(/^Cancel/, 'Space');
   await stateOf(page, 'canceled').first().waitFor();
+  await press('Compare fast with original');
+  await page.locator('#compared article').first().waitFor();
+  await press(/^Cancel the comparison/, 'Space');
+  await page.locator('#compared [data-state="canceled"]').first().waitFor();
+  await press(/^Remove the comparison/);
+  await page.locator('#compared article').waitFor({ state: 'detached' });
   await page.context().close();
+});
+
+test('whatever state a clip is in, it is in it after a reload, and after a restart of the server', {
+  skip: noChromium,
+}, async () => {
+  const data = temporaryFolder();
+  const own = await ServerProcess.start(data, { frames: 30, stepMs: 60 });
+  const port = Number(new URL(own.url).port);
+  const ids = new Map<string, string>();
+  for (const [state, seed] of [
+    ['succeeded', 1],
+    ['failed', 13],
+    ['canceled', 2],
+    ['processing', 3],
+    ['queued', 4],
+  ] as const) {
+    const { id } = await own.order({ seed });
+    ids.set(state, id);
+    if (state === 'canceled') await own.fetch(`/v1/clips/${id}`, { method: 'DELETE' });
+    else if (state !== 'queued') await own.until(id, state);
+  }
+  const { page } = await openPage({}, own.url);
+  const card = (state: string) => page.locator(`[data-id="${ids.get(state)}"]`);
+  for (let load = 0; load < 2; load++) {
+    for (const state of ['succeeded', 'failed', 'canceled'])
+      await page.locator(`[data-id="${ids.get(state)}"][data-state="${state}"]`).waitFor();
+    await card('queued').waitFor();
+    if (load === 0) await page.reload();
+  }
+  assert.equal(await card('failed').locator('.facts').textContent(), 'Cannot animate it: expected a face');
+  await shoot(page, 'states');
+  await own.end('SIGKILL');
+  await page.getByText('The server does not answer just now.').waitFor();
+  await shoot(page, 'away');
+  const again = await ServerProcess.start(data, { frames: 30, stepMs: 30, port });
+  // Nobody touches the page: it finds the server again, and the clips go on.
+  await page.locator(`[data-id="${ids.get('queued')}"][data-state="succeeded"]`).waitFor();
+  await page.locator('#away').waitFor({ state: 'hidden' });
+  await page.context().close();
+  await again.end('SIGKILL');
 });
 
 test('on a phone nothing is wider than the screen, and light and dark can be read', {
@@ -342,6 +391,11 @@ test('a comparison is ordered, followed and read, with all that its report shows
   await page.context().close();
   for (const colorScheme of ['light', 'dark'] as const) {
     const phone = await openPage({ ...PHONE, colorScheme });
+    await phone.page.locator('#compared video').first().waitFor();
+    await phone.page.locator('#comparisons').scrollIntoViewIfNeeded();
+    const widths = await phone.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.equal(widths[0], widths[1]);
+    await shoot(phone.page, `compared-phone-${colorScheme}`);
     await phone.page.goto(where);
     await phone.page.locator('svg.bar').first().waitFor();
     const [wide, screen] = await phone.page.evaluate(() => [

@@ -29,6 +29,8 @@ export type StubOptions = Partial<ServeOptions> & {
   readonly frames?: number;
   /** Waits between the times that a note is sent. */
   readonly webhookDelaysMs?: readonly number[];
+  /** Before an order whose disk is full is begun again. */
+  readonly diskFullMs?: number;
 };
 
 /** A folder that goes when the tests have ended. */

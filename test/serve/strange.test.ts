@@ -331,8 +331,7 @@ test('tokens in wrong places open nothing', async () => {
   await locked.end('SIGKILL');
 });
 
-test('where the disk is full, orders wait and uploads are refused; both go on when there is room', async () => {
-  // A folder that is allowed as much as is in it: what is asked for more is a full disk's answer.
+test('a data folder that has all it may is told, and orders that need no room are taken', async () => {
   const data = temporaryFolder();
   const small = await ServerProcess.start(data, { limits: { dataBytes: 1_000_000 } });
   const form = new FormData();
@@ -341,7 +340,7 @@ test('where the disk is full, orders wait and uploads are refused; both go on wh
   assert.equal(refused.status, 507);
   assert.equal(refused.headers.get('retry-after'), '60');
   assert.deepEqual(readdirSync(path.join(data, 'uploads')), []);
-  const { id } = await small.order(); // of samples, which need no room
+  const { id } = await small.order(); // of samples
   assert.equal((await small.until(id, 'succeeded')).state, 'succeeded');
   await small.end('SIGKILL');
 });
