@@ -1,6 +1,6 @@
 /**
  * Runs after the packages are set up that this one needs, where it is installed as a package itself: onnxruntime-node carries
- * the libraries of five systems, 290 MB, and only those of this one are kept.
+ * the libraries of five systems, 290 MB, and only those of this one are kept; fluent-ffmpeg a report of its tests, 11 MB.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,9 +8,17 @@ import path from 'node:path';
 import { isDependency } from './is-dependency.mjs';
 
 try {
-  if (isDependency(import.meta.url)) removeOtherSystems();
+  if (isDependency(import.meta.url)) {
+    removeTestReport();
+    removeOtherSystems();
+  }
 } catch (error) {
   console.error(`lcm-portrait: libraries of other systems stay: ${error.message}`);
+}
+
+function removeTestReport() {
+  const report = path.join(path.dirname(createRequire(import.meta.url).resolve('fluent-ffmpeg')), 'coverage');
+  rmSync(report, { recursive: true, force: true });
 }
 
 function removeOtherSystems() {

@@ -72,6 +72,7 @@ export type {
   JobReport,
   JobState,
 } from './jobs/batch-events.ts';
+export type { RunBatchOptions } from './jobs/batch-options.ts';
 export type { FailureKind, JobFailure } from './jobs/job-failure.ts';
 export {
   type BatchManifest,
@@ -81,9 +82,9 @@ export {
 } from './jobs/manifest-schema.ts';
 export { type BatchPlan, type PlanBatchOptions, type PlannedJob, planBatch } from './jobs/plan-batch.ts';
 export { animateResumable, type ResumableOptions, type ResumableResult } from './jobs/render-resumable.ts';
-export type { BatchRun, RunBatchOptions } from './jobs/run-batch.ts';
-export type { RunWorkerOptions, WorkerEvent } from './jobs/run-worker.ts';
+export type { BatchRun } from './jobs/run-batch.ts';
 export { runBatch, runWorker } from './jobs/start-batch.ts';
+export type { RunWorkerOptions, WorkerEvent } from './jobs/worker-options.ts';
 export { type Bundle, openBundle, type VerifyOptions, verifyBundle } from './models/bundle.ts';
 export type { MeshSequence } from './motion/mesh-sequence.ts';
 export { readMotionFile, writeMotionFile } from './motion/motion-file.ts';

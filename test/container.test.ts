@@ -15,6 +15,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
 import ts from 'typescript';
 import { parse } from 'yaml';
 import { temporaryDirectory } from './helpers/media.ts';
@@ -204,11 +205,14 @@ test(
   },
 );
 
-test('the services are those of the program, and a worker works', {
+test('the services are those of the program: a worker renders what the server and batches put on the queue', {
   skip: noRedis || posix.skip,
 }, async () => {
   const { services } = parse(read('compose.yaml'), { merge: true }) as {
-    services: Record<string, Record<string, unknown> & { command: string[]; entrypoint: string[] }>;
+    services: Record<
+      string,
+      Record<string, unknown> & Record<'command' | 'entrypoint' | 'volumes', string[]>
+    >;
   };
   const { server, worker, batch } = services;
   for (const service of [server!, worker!, batch!]) {
@@ -216,14 +220,45 @@ test('the services are those of the program, and a worker works', {
     assert.deepEqual(service.tmpfs, ['/tmp']);
   }
   assert.deepEqual(worker!.deploy, { replicas: 2 });
+  // What one writes the other sees, by the same path.
+  assert.deepEqual(worker!.volumes, [...server!.volumes, ...batch!.volumes]);
   const redis = await RedisServer.start(folder);
+  const port = await freePort();
+  const shared = path.join(folder, 'shared');
   const here = (args: readonly string[]) =>
-    args.map((text) => text.replace('redis://redis:6379/0', redis.url).replace('/app', app));
+    args.map((text) =>
+      text
+        .replace('redis://redis:6379/0', redis.url)
+        .replace('/app', app)
+        .replace('/data', shared)
+        .replace('0.0.0.0', '127.0.0.1')
+        .replace('7860', String(port)),
+    );
   const work = path.join(folder, 'work');
   mkdirSync(work);
+  const serving = start(here(server!.command));
+  while (!serving.output().includes('serves http')) {
+    assert.equal(serving.child.exitCode, null, serving.output());
+    await sleep(50);
+  }
+  // A picture without a face: it takes the whole way there and back, and nothing is rendered.
+  const grey = { create: { width: 256, height: 256, channels: 3 as const, background: '#888' } };
+  const form = new FormData();
+  form.append('portrait', new Blob([new Uint8Array(await sharp(grey).png().toBuffer())]), 'wall.png');
+  form.append('audio', 'sample:short.wav');
+  const clips = `http://127.0.0.1:${port}/v1/clips`;
+  const ordered = await fetch(clips, { method: 'POST', body: form });
+  assert.equal(ordered.status, 202);
+  const { id } = (await ordered.json()) as { id: string };
   const working = start([...here(worker!.command), '--until-empty'], work);
   const status = await new Promise((resolve) => working.child.once('exit', resolve));
   assert.equal(status, 0, working.output());
+  await (await fetch(`${clips}/${id}/events`)).text(); // until its end
+  const { state, error } = (await (await fetch(`${clips}/${id}`)).json()) as Record<string, unknown>;
+  assert.equal(state, 'failed');
+  assert.match(JSON.stringify(error), /"FACE","message":"Cannot animate wall\.png: .*"field":"portrait"/);
+  serving.child.kill('SIGTERM');
+
   writeFileSync(path.join(work, 'jobs.csv'), 'portrait,audio\nnothing.jpg,nothing.wav\n');
   const [, , ...command] = here(batch!.entrypoint);
   const queued = start([...command, 'jobs.csv'], work);

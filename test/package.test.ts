@@ -94,6 +94,9 @@ function fakeProject(name: string, packages = 'node_modules'): string {
     mkdirSync(path.dirname(place), { recursive: true });
     writeFileSync(place, contents);
   }
+  const other = path.join(modules, 'fluent-ffmpeg');
+  mkdirSync(path.join(other, 'coverage'), { recursive: true });
+  for (const file of ['index.js', 'coverage/index.html']) writeFileSync(path.join(other, file), '');
   return modules;
 }
 
@@ -115,13 +118,14 @@ test('ONNX Runtime’s script fetches only when it is asked to, once this packag
   }
 });
 
-test('libraries of other systems go, and those of a layout that is not known stay', () => {
+test('libraries of other systems and a report of tests go, and those of a layout that is not known stay', () => {
   const modules = fakeProject('pruned');
   const bin = path.join(modules, 'onnxruntime-node/bin/napi-v6');
   const after = path.join(modules, 'lcm-portrait/install/after.mjs');
   run(after);
   assert.ok(existsSync(path.join(bin, own, 'onnxruntime_binding.node')));
   assert.ok(!existsSync(path.join(bin, 'other')) && !existsSync(path.join(bin, process.platform, 'other')));
+  assert.deepEqual(readdirSync(path.join(modules, 'fluent-ffmpeg')), ['index.js']);
   run(after);
 
   const unknown = fakeProject('unknown');
@@ -138,6 +142,7 @@ test('in a repository nothing is changed, and without ONNX Runtime nothing fails
   const runtime = path.join(modules, 'onnxruntime-node');
   assert.equal(readFileSync(path.join(runtime, 'script/install.js'), 'utf8'), "console.log('fetches');");
   assert.ok(existsSync(path.join(runtime, 'bin/napi-v6/other/x64')));
+  assert.ok(existsSync(path.join(modules, 'fluent-ffmpeg/coverage')));
 
   const alone = path.join(folder, 'alone/node_modules/lcm-portrait');
   cpSync(path.join(ROOT, 'install'), path.join(alone, 'install'), { recursive: true });

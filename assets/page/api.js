@@ -1,5 +1,7 @@
 /** The server, as the page asks it. */
 
+import { showAway } from './dom.js';
+
 /** An answer that says no: `fields` has what is wrong with each, by name. */
 export class Problem extends Error {
   constructor({ detail, title, errors = [] }, status) {
@@ -14,7 +16,12 @@ export async function ask(path, { method = 'GET', body, signal } = {}) {
     method,
     signal,
     ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  }).catch((error) => {
+    if (signal?.aborted) throw error;
+    showAway(true);
+    throw new Problem({ detail: 'the server cannot be reached' }, 0);
   });
+  showAway(false);
   if (response.status === 204) return undefined;
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Problem(answer, response.status);

@@ -31,3 +31,8 @@ export function duration(seconds) {
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;
 }
+
+/** Says that the server cannot be reached, or no more. */
+export function showAway(isAway) {
+  show($('away'), isAway ? 'The server does not answer just now. This page tries again, and what was begun goes on when it is back.' : undefined);
+}

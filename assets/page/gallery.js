@@ -1,9 +1,10 @@
 /** The clips: what is rendered is shown while it is, what is done stays. */
 import { ask } from './api.js';
 import { $, announce, duration, make } from './dom.js';
+import { shownAs } from './formats.js';
 
-const ENDED = new Set(['succeeded', 'failed', 'canceled']);
-const WORDS = {
+export const ENDED = new Set(['succeeded', 'failed', 'canceled']);
+export const WORDS = {
   queued: 'Waits',
   starting: 'Starts',
   processing: 'Renders',
@@ -12,6 +13,8 @@ const WORDS = {
   canceled: 'Cancelled',
 };
 const POLL_MS = 2500;
+/** Where nothing goes on here: what is ordered in another tab, or by a program, appears within. */
+const REST_MS = 15_000;
 
 export class Gallery {
   #cards = new Map();
@@ -39,9 +42,10 @@ export class Gallery {
   /** Shows what the server has, and keeps it up to date. */
   async open() {
     await this.#refresh();
-    setInterval(() => {
-      if (!document.hidden) this.#refresh().catch(() => {}); // a server that restarts is asked again
-    }, POLL_MS);
+    poll(
+      () => this.#refresh(),
+      () => [...this.#cards.values()].some(({ clip }) => !ENDED.has(clip.state)),
+    );
   }
 
   /** Shows a clip first. */
@@ -51,15 +55,16 @@ export class Gallery {
   }
 
   async #refresh() {
-    const isActive = [...this.#cards.values()].some(({ clip }) => !ENDED.has(clip.state));
     const isFirst = this.#cards.size === 0;
-    if (!isFirst && !isActive) return;
     const { clips, next } = await ask('/v1/clips?limit=24');
     if (isFirst) {
       this.#next = next;
       $('older').hidden = next === undefined;
     }
     for (const clip of [...clips].reverse()) this.#update(clip, true);
+    for (const id of goneOf([...this.#cards.values()].map((card) => card.clip), clips, next)) {
+      this.#take(this.#cards.get(id)); // somebody else has removed it
+    }
     this.#follow();
   }
 
@@ -114,13 +119,20 @@ export class Gallery {
       this.#update(answer, true);
       return;
     }
+    this.#take(card);
+  }
+
+  /** Takes a card away. */
+  #take(card) {
+    const { id } = card.clip;
+    const hadFocus = card.element.contains(document.activeElement);
     const neighbour = card.element.nextElementSibling ?? card.element.previousElementSibling;
     card.close();
     card.element.remove();
     this.#cards.delete(id);
     this.#choose(id, false);
     $('empty').hidden = this.#cards.size > 0;
-    (neighbour?.querySelector('button') ?? $('clips-title')).focus?.();
+    if (hadFocus) (neighbour?.querySelector('button, a') ?? $('render')).focus();
   }
 
   #choose(id, isChosen) {
@@ -136,7 +148,9 @@ export class Gallery {
         make(
           'figure',
           {},
-          make('video', { src: clip.links.video, controls: true, muted: i > 0, playsInline: true }),
+          shownAs(clip.format) === 'video'
+            ? make('video', { src: clip.links.video, controls: true, muted: i > 0, playsInline: true })
+            : make('img', { src: shownAs(clip.format) === 'picture' ? clip.links.video : clip.links.preview, alt: clip.name }),
           make('figcaption', {}, `${clip.name} · ${describe(clip)}`),
         ),
       ),
@@ -145,7 +159,31 @@ export class Gallery {
   }
 }
 
-function describe({ options, files }) {
+/** Asks now and then: often while something goes on, seldom otherwise, and at once when the page is looked at again. */
+export function poll(refresh, isActive) {
+  let askedAt = performance.now();
+  const look = () => {
+    askedAt = performance.now();
+    refresh().catch(() => {}); // a server that restarts is asked again
+  };
+  setInterval(() => {
+    if (document.hidden) return;
+    if (isActive() || performance.now() - askedAt > REST_MS) look();
+  }, POLL_MS);
+  document.addEventListener('visibilitychange', () => document.hidden || look());
+}
+
+/** Ids of what is shown and should be in a page of the list, but is not any more. */
+export function goneOf(shown, listed, next) {
+  const ids = new Set(listed.map(({ id }) => id));
+  const since = next === undefined ? '' : listed.at(-1)?.createdAt;
+  const until = listed[0]?.createdAt ?? ''; // what was ordered just now may not be in an answer that was asked for before
+  return shown
+    .filter(({ id, createdAt, state }) => !ids.has(id) && createdAt > since && (createdAt <= until || ENDED.has(state)))
+    .map(({ id }) => id);
+}
+
+export function describe({ options, files }) {
   const ids = new Set(files.map(({ id }) => id));
   const set = Object.entries(options).filter(([, value]) => !ids.has(value) && typeof value !== 'object');
   return set.map(([name, value]) => `${name} ${value}`).join(', ') || 'usual options';
@@ -186,7 +224,11 @@ class Card {
       queued: position ? `Waits, ${position} before it` : 'Waits for its turn',
       starting: 'Looks at the face and the sound',
       processing: `${Math.round((progress?.fraction ?? 0) * 100)} %${left === undefined ? '' : ` · about ${duration(left)} left`}`,
-      succeeded: result && `${(result.frames / result.fps).toFixed(1)} s, ${result.width}×${result.height} · ${describe(clip)}`,
+      succeeded:
+        result &&
+        [`${(result.frames / result.fps).toFixed(1)} s, ${result.width}×${result.height}`, clip.format !== 'mp4' && clip.format.toUpperCase(), describe(clip)]
+          .filter(Boolean)
+          .join(' · '),
       failed: error?.message,
       canceled: 'Cancelled',
     }[state];
@@ -200,12 +242,17 @@ class Card {
     for (const video of this.#media.querySelectorAll('video')) stop(video);
   }
 
-  #showMedia({ state, links, name }) {
-    const wanted = state === 'succeeded' ? 'video' : state === 'processing' ? 'live' : 'still';
+  #showMedia({ state, links, name, format }) {
+    const wanted = state === 'succeeded' ? shownAs(format) : state === 'processing' ? 'live' : 'waiting';
     if (wanted === this.#shown) return;
     this.#shown = wanted;
     const before = this.#media.querySelector('video');
-    if (wanted === 'still') {
+    if (wanted === 'picture') {
+      if (before) stop(before);
+      this.#media.replaceChildren(make('img', { className: 'moving', src: links.video, alt: name, 'data-kind': wanted }));
+      return;
+    }
+    if (wanted === 'still' || wanted === 'waiting') {
       if (before) stop(before);
       const still = make('img', { className: 'still', src: links.preview, alt: '' });
       still.addEventListener('error', () => still.remove());
@@ -220,19 +267,20 @@ class Card {
       'aria-label': isLive ? `${name}, while it is rendered` : name,
       'data-kind': wanted,
     });
-    if (!isLive) video.poster = links.preview;
+    video.poster = links.preview;
     // Where somebody watches, the complete video goes on at the same place.
     const at = before?.currentTime ?? 0;
     const isWatched = before && !before.paused && !before.ended;
     if (at > 0) video.addEventListener('loadedmetadata', () => (video.currentTime = Math.min(at, video.duration || at)), { once: true });
     if (isLive) {
       video.autoplay = true;
-      video.addEventListener('error', () => {
-        // The server was started anew, or the clip was begun anew: what was rendered is there again at once.
+      // The server was started anew, or the clip was begun anew: what was rendered is there again at once.
+      const again = () =>
         setTimeout(() => {
           if (this.#shown === 'live' && video.isConnected) video.src = links.live;
         }, 1000);
-      });
+      video.addEventListener('error', again);
+      video.addEventListener('ended', again);
     }
     video.src = isLive ? links.live : links.video;
     this.#media.replaceChildren(video);
@@ -262,11 +310,11 @@ class Card {
     if (!ENDED.has(state)) actions.push(button('Cancel', onRemove));
     else actions.push(button('Again…', onAgain, `Again, with other options: ${name}`), button('Remove', onRemove));
     if (state === 'succeeded') {
-      const choose = button('Compare', () => {
+      const choose = button('Choose', () => {
         const isChosen = choose.getAttribute('aria-pressed') !== 'true';
         choose.setAttribute('aria-pressed', String(isChosen));
         onChoose(isChosen);
-      });
+      }, `Choose for side by side: ${name}`);
       choose.setAttribute('aria-pressed', 'false');
       actions.push(choose);
     }

@@ -76,11 +76,12 @@ function acceptDrops(element, onFile) {
   });
 }
 
-export function portraitInput(files, samples) {
+/** @param onPicture - called when another picture is shown, before it is known what is in it. */
+export function portraitInput(files, samples, onPicture) {
   const shown = $('portrait-shown');
   const showPicture = (url, alt, sample) => {
     if (shown.src.startsWith('blob:')) URL.revokeObjectURL(shown.src);
-    $('face').hidden = true;
+    onPicture();
     shown.hidden = url === undefined;
     if (url !== undefined) shown.src = url;
     shown.alt = alt ?? '';

@@ -1,22 +1,36 @@
 /** The page: what is chosen is looked at by the server before anything is rendered. */
 import { ask } from './api.js';
+import { Comparisons } from './comparisons.js';
 import { $, announce, duration, make, show } from './dom.js';
+import { hideFaces, showFaces } from './faces.js';
+import { formatChoice } from './formats.js';
 import { Gallery } from './gallery.js';
 import { audioInput, ChosenFiles, portraitInput, problem } from './inputs.js';
 import { optionFields } from './options.js';
 
 /** After the last change, so that a number that is being typed is not looked at. */
 const LOOK_MS = 400;
+/** Before a page that nobody answered is loaded again. */
+const RELOAD_MS = 3000;
 
 const files = new ChosenFiles(() => lookSoon());
 let fields;
+let format;
+let compared;
 let gallery;
+let comparisons;
 let looking;
 let lookTimer;
 
 /** The order as it stands. */
 function order() {
-  return { ...fields.values(), ...files.ids() };
+  return { ...fields.values(), ...format.values(), ...files.ids() };
+}
+
+/** What a comparison takes of it: its variants have settings of their own, and it writes what it needs. */
+function comparisonOrder() {
+  const wanted = Object.entries({ ...fields.values(), ...files.ids() });
+  return { ...Object.fromEntries(wanted.filter(([name]) => compared.has(name))), repeats: 1 };
 }
 
 function clearProblems() {
@@ -41,12 +55,14 @@ function lookSoon() {
 /** Shows the face, what is wrong and what it takes, before anything is rendered. */
 async function look() {
   looking?.abort();
-  $('face').hidden = true;
   $('notes').replaceChildren();
   $('estimate').textContent = '';
   clearProblems();
   const wanted = order();
-  if (files.isSending || !(wanted.portrait ?? wanted.source)) return;
+  if (files.isSending || !(wanted.portrait ?? wanted.source)) {
+    hideFaces();
+    return;
+  }
   // The face can be looked at before there is any sound.
   const isPartial = ['audio', 'driving', 'motion', 'idle'].every((field) => wanted[field] === undefined);
   looking = new AbortController();
@@ -58,7 +74,10 @@ async function look() {
       body: isPartial ? { ...wanted, audio: 'sample:short.wav' } : wanted,
       signal,
     });
-    showFaces(plan.faces);
+    showFaces(plan.faces ?? [], fields.get('face'), (number) => {
+      fields.set('face', String(number));
+      lookSoon();
+    });
     $('notes').replaceChildren(...plan.notices.filter((text) => !/^device /.test(text)).map((text) => make('li', {}, text)));
     $('estimate').textContent = isPartial
       ? 'The face can be animated. What shall it say?'
@@ -70,39 +89,33 @@ async function look() {
   }
 }
 
-/** Marks the face that is animated: the largest that can be. */
-function showFaces(faces = []) {
-  const [face] = faces.filter(({ problem: why }) => why === undefined).sort((a, b) => b.size - a.size);
-  if (face === undefined) return;
-  const { naturalWidth, naturalHeight } = $('portrait-shown');
-  const percent = (pixels, whole) => `${((pixels / whole) * 100).toFixed(2)}%`;
-  const { style } = $('face');
-  style.left = percent(face.box.x, naturalWidth);
-  style.top = percent(face.box.y, naturalHeight);
-  style.width = percent(face.box.width, naturalWidth);
-  style.height = percent(face.box.height, naturalHeight);
-  $('face').hidden = $('portrait-shown').hidden || naturalWidth === 0;
-}
-
 async function render(event) {
   event.preventDefault();
+  await send('/v1/clips', order(), gallery);
+}
+
+/** Orders something, which then appears first in its list. */
+async function send(path, body, list) {
   clearTimeout(lookTimer);
   clearProblems();
   if (files.isSending) {
     show($('order-problem'), 'A file is still on its way: please wait a moment.');
     return;
   }
-  $('render').disabled = true;
+  const buttons = [$('render'), $('compare')];
+  for (const button of buttons) button.disabled = true;
+  const focused = document.activeElement;
   try {
-    const clip = await ask('/v1/clips', { method: 'POST', body: order() });
-    gallery.add(clip);
-    announce(`${clip.name} is ordered`);
-    document.querySelector(`[data-id="${clip.id}"]`)?.scrollIntoView({ block: 'nearest' });
+    const ordered = await ask(path, { method: 'POST', body });
+    list.add(ordered);
+    announce(`${ordered.name} is ordered`);
+    document.querySelector(`[data-id="${ordered.id}"]`)?.scrollIntoView({ block: 'nearest' });
   } catch (error) {
     showProblems(error, true);
     document.querySelector('.problem:not([hidden])')?.scrollIntoView({ block: 'center' });
   } finally {
-    $('render').disabled = false;
+    for (const button of buttons) button.disabled = false;
+    if (document.activeElement === document.body) focused?.focus({ preventScroll: true });
   }
 }
 
@@ -111,47 +124,71 @@ function again(clip, portrait, audio, samples) {
   const names = new Map(clip.files.map(({ id, name }) => [id, name]));
   const urlOf = (id) => samples.find((sample) => sample.id === id)?.url;
   fields.fill(clip.options);
-  for (const [field, value] of Object.entries(clip.options)) {
+  format.fill(clip);
+  for (const field of [...Object.keys(files.ids()), ...Object.keys(clip.options)]) {
+    const value = clip.options[field];
     if (names.has(value)) files.use(field, value, names.get(value));
+    else if (field in files.ids()) files.use(field, undefined); // of what was in the form before
   }
   const isSample = urlOf(clip.options.portrait) !== undefined;
   const shown = names.get(clip.options.portrait);
   portrait.show(urlOf(clip.options.portrait) ?? clip.links.preview, shown, isSample ? shown : undefined);
   audio.show(urlOf(clip.options.audio));
+  fields.set('face', clip.options.face ?? ''); // the picture was changed
   $('more').open = true;
   $('order-title').scrollIntoView();
   $('render').focus({ preventScroll: true });
   announce('The options of the clip are in the form');
 }
 
+/** Shows the token to the server, which answers with a cookie if it is the right one. */
+async function unlock(event) {
+  event.preventDefault();
+  show($('token-problem'), undefined);
+  try {
+    await fetch(`/?token=${encodeURIComponent($('token').value)}`);
+    await ask('/v1/samples');
+    location.replace('/');
+  } catch (error) {
+    show($('token-problem'), error.status === 401 ? 'This is not the token of this server.' : error.message);
+    $('token').select();
+  }
+}
+
 async function start() {
-  $('unlock').addEventListener('submit', (event) => {
-    event.preventDefault();
-    location.replace(`/?token=${encodeURIComponent($('token').value)}`);
-  });
+  $('unlock').addEventListener('submit', unlock);
   let known;
   try {
-    const [{ options }, { samples }] = await Promise.all([ask('/v1/options'), ask('/v1/samples')]);
-    known = { options, samples };
+    const [described, { samples }] = await Promise.all([ask('/v1/options'), ask('/v1/samples')]);
+    known = { ...described, samples };
   } catch (error) {
     $('locked').hidden = error.status !== 401;
     $('order').hidden = true;
     $('clips').hidden = true;
-    if (error.status !== 401) throw error;
+    $('comparisons').hidden = true;
+    // A server that restarts is there again in a moment.
+    if (error.status !== 401) setTimeout(() => location.reload(), RELOAD_MS);
     return;
   }
-  const { options, samples } = known;
+  const { options, formats, samples } = known;
+  compared = new Set(options.filter((option) => option.compared).map(({ name }) => name));
+  format = formatChoice(formats, lookSoon);
   fields = optionFields(options, {
     films: $('film-fields'),
     more: $('option-fields'),
     onFile: (field, file) => files.send(field, file),
     onChange: lookSoon,
   });
-  const portrait = portraitInput(files, samples);
+  const portrait = portraitInput(files, samples, () => {
+    hideFaces();
+    fields.set('face', ''); // that of another picture
+  });
   const audio = audioInput(files, samples);
   gallery = new Gallery((clip) => again(clip, portrait, audio, samples));
   $('order').addEventListener('submit', render);
-  await gallery.open();
+  comparisons = new Comparisons();
+  $('compare').addEventListener('click', () => send('/v1/compare', comparisonOrder(), comparisons));
+  await Promise.all([gallery.open(), comparisons.open()]);
 }
 
 await start();

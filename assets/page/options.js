@@ -6,6 +6,7 @@ const LABELS = {
   driving: 'Film that moves the portrait',
   source: 'Film that gets another voice (in place of a portrait)',
   motion: 'Motion file',
+  poseVideo: 'Video of drawn landmarks',
   headMotion: 'Head motion',
   soundtrack: 'Sound that is heard in place of the speech',
   loras: 'LoRAs',
@@ -17,10 +18,16 @@ const LABELS = {
   headPoseScale: 'Head',
   blinkScale: 'Blinks',
   idle: 'Idle clip, seconds',
+  face: 'Which face',
 };
+/** What may stand behind the person, beside a colour and a picture. */
+const BACKGROUNDS = { blurred: 'blurred', green: 'green, to be keyed out', white: 'white', grey: 'grey', black: 'black' };
+const OWN_COLOUR = 'colour';
+const OWN_PICTURE = 'picture';
+
 /** What most people want to see first. */
 const FIRST = ['style', 'emotion', 'preset', 'framing', 'still', 'seed'];
-const FILMS = ['driving', 'source', 'motion', 'headMotion', 'drivingParts', 'drivingMode', 'drivingGaps', 'drivingFace'];
+const FILMS = ['driving', 'source', 'motion', 'poseVideo', 'headMotion', 'drivingParts', 'drivingMode', 'drivingGaps', 'drivingFace'];
 const TEMPLATES = ['calm', 'natural', 'lively'];
 const ASKED_ELSEWHERE = ['portrait', 'audio'];
 
@@ -43,14 +50,14 @@ export function optionFields(options, { films, more, onFile, onChange }) {
     const id = `option-${option.name}`;
     const field = make('div', { 'data-field': option.name });
     const hint = make('p', { className: 'hint', id: `${id}-hint` }, hintOf(option));
-    const input = inputOf(option, id, onFile);
+    const { input, more: besides } = inputOf(option, id, onFile, onChange);
     input.setAttribute('aria-describedby', hint.id);
     input.addEventListener('change', onChange);
     if (input.type === 'checkbox') field.append(make('label', { for: id }, input, ` ${words(option.name)}`), hint);
-    else field.append(make('label', { for: id }, words(option.name)), hint, input);
+    else field.append(make('label', { for: id }, words(option.name)), hint, besides ?? input);
     field.append(make('p', { className: 'problem', role: 'alert', hidden: true }));
     (FILMS.includes(option.name) ? films : more).append(field);
-    if (!option.file || option.name === 'headMotion') inputs.set(option.name, { input, option });
+    if (!option.file || input.tagName === 'SELECT') inputs.set(option.name, { input, option });
   }
   return {
     /** The options that were changed. */
@@ -59,6 +66,9 @@ export function optionFields(options, { films, more, onFile, onChange }) {
       for (const [name, { input, option }] of inputs) {
         if (input.type === 'checkbox') {
           if (input.checked !== (option.default === true)) values[name] = input.checked;
+        } else if (name === 'background') {
+          if (input.value === OWN_COLOUR) values[name] = input.nextElementSibling.value;
+          else if (input.value !== '' && input.value !== OWN_PICTURE) values[name] = input.value;
         } else if (input.value !== '') {
           values[name] = input.type === 'number' ? Number(input.value) : input.value;
         }
@@ -70,8 +80,15 @@ export function optionFields(options, { films, more, onFile, onChange }) {
       for (const [name, { input, option }] of inputs) {
         const value = values[name];
         if (input.type === 'checkbox') input.checked = value ?? option.default === true;
+        else if (name === 'background') fillBackground(input, value);
         else input.value = value === undefined || typeof value === 'object' ? '' : String(value);
       }
+    },
+    /** The value of one, as it stands. */
+    get: (name) => inputs.get(name)?.input.value,
+    set: (name, value) => {
+      const { input } = inputs.get(name) ?? {};
+      if (input) input.value = value;
     },
   };
 }
@@ -81,13 +98,58 @@ function hintOf({ description, default: standard, otherwise }) {
   return otherwise === undefined ? description : `${description} Usually ${otherwise}.`;
 }
 
-function inputOf({ name, schema, file, default: standard }, id, onFile) {
-  if (name === 'headMotion') return choice(id, TEMPLATES, 'of the speech');
-  if (file) {
-    const input = make('input', { type: 'file', id, multiple: false });
-    input.addEventListener('change', () => onFile(name, input.files[0]));
-    return input;
-  }
+/** @returns the element with the value, and what it stands in where there is more to it. */
+function inputOf(option, id, onFile, onChange) {
+  const { name, file } = option;
+  if (name === 'headMotion') return { input: choice(id, TEMPLATES, 'of the speech') };
+  if (name === 'background') return backgroundInput(id, onFile, onChange);
+  return { input: file ? fileInput(name, id, onFile) : plainInput(option, id) };
+}
+
+function fileInput(name, id, onFile) {
+  const input = make('input', { type: 'file', id, multiple: false });
+  input.addEventListener('change', () => onFile(name, input.files[0]));
+  return input;
+}
+
+/** A word, a colour of one's own, or a picture. */
+function backgroundInput(id, onFile, onChange) {
+  const names = [
+    ...Object.entries(BACKGROUNDS),
+    [OWN_COLOUR, 'a colour …'],
+    [OWN_PICTURE, 'a picture …'],
+  ].map(([value, label]) => make('option', { value }, label));
+  const input = make('select', { id }, make('option', { value: '' }, 'its own (usual)'), ...names);
+  const colour = make('input', { type: 'color', value: '#4f8fba', hidden: true, 'aria-label': 'Colour of the background' });
+  const picture = fileInput('background', `${id}-file`, onFile);
+  picture.setAttribute('aria-label', 'Picture for the background');
+  picture.hidden = true;
+  input.addEventListener('change', () => {
+    if (input.value !== OWN_PICTURE) {
+      picture.value = '';
+      onFile('background', undefined);
+    }
+    showBesides(input);
+  });
+  colour.addEventListener('change', onChange);
+  return { input, more: make('div', { className: 'together' }, input, colour, picture) };
+}
+
+function showBesides(input) {
+  const [colour, picture] = [input.nextElementSibling, input.nextElementSibling.nextElementSibling];
+  colour.hidden = input.value !== OWN_COLOUR;
+  picture.hidden = input.value !== OWN_PICTURE;
+}
+
+/** `transparent` belongs to the format, and a picture to the files. */
+function fillBackground(input, value) {
+  const isColour = /^#[0-9a-f]{6}$/i.test(value ?? '');
+  input.value = isColour ? OWN_COLOUR : value in BACKGROUNDS ? value : '';
+  if (isColour) input.nextElementSibling.value = value;
+  showBesides(input);
+}
+
+function plainInput({ schema, default: standard }, id) {
   if (schema.enum) return choice(id, schema.enum, standard === undefined ? 'as it suits' : String(standard), standard);
   if (schema.type === 'boolean') return make('input', { type: 'checkbox', id, checked: standard === true });
   if (schema.type === 'number' || schema.type === 'integer') {

@@ -1,14 +1,16 @@
 /**
  * Measures how well films drive portraits: a film its own frame at rest, and other people's portraits. What is measured is the
- * moved portrait before the denoiser, which keeps its geometry; landmarks are measured in the pictures anew.
+ * moved portrait before the denoiser or, with `--whole`, finished clips; landmarks are measured in the pictures anew.
  *
- *     node --import=tsx scripts/bench/drive.ts FILMS FOLDER PORTRAIT…
+ *     node --import=tsx scripts/bench/drive.ts FILMS FOLDER [PORTRAIT…] [--whole] [--seconds 2] [--from 0] [--others]
  *
- * FILMS: films of people, a folder; FOLDER: for contact sheets and drive.md.
+ * FILMS: films of people, a folder; FOLDER: for contact sheets, clips and drive.md. `--seconds` takes so much of each film, `--from`
+ * on. `--others` leaves out films that drive themselves.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { RecordedSource } from '../../src/driving/recorded-source.ts';
 import { posesFromRest } from '../../src/driving/relative-pose.ts';
 import { FaceEmbedder } from '../../src/face/face-embedding.ts';
@@ -24,7 +26,10 @@ import { psnr } from '../../src/metrics/psnr.ts';
 import { correlation, deviation, mean } from '../../src/metrics/series.ts';
 import { structuralSimilarity } from '../../src/metrics/ssim.ts';
 import { type FaceMeasures, measureFace } from '../../src/motion/face-measures.ts';
+import { MeshSequence } from '../../src/motion/mesh-sequence.ts';
 import { MESH_VALUES, POSE_VALUES } from '../../src/motion/motion.ts';
+import { writeMotionFile } from '../../src/motion/motion-file.ts';
+import { Studio } from '../../src/pipeline/studio.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { AnimatedPortrait } from '../../src/scene/portrait.ts';
 import { FaceTracker } from '../../src/tracking/face-tracker.ts';
@@ -39,7 +44,16 @@ const CLOSED = 0.06;
 const CLOSED_RESULT = 0.12;
 const TILES = 12;
 
-const [films, folder, ...portraits] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    whole: { type: 'boolean', default: false },
+    others: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
+    from: { type: 'string', default: '0' },
+  },
+});
+const [films, folder, ...portraits] = positionals;
 if (films === undefined || folder === undefined) throw new Error('expected films and a folder');
 mkdirSync(folder, { recursive: true });
 const ffmpeg = await locateFfmpeg({ env: process.env });
@@ -48,6 +62,7 @@ const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
 /** For the identity; without its package that column stays empty. */
 const embedder = await FaceEmbedder.open(engine);
 const EMBED_EVERY = 5;
+const studio = values.whole ? new Studio({ device: 'cpu' }) : undefined;
 
 interface Row {
   readonly name: string;
@@ -86,6 +101,35 @@ function blinksOf(measures: readonly FaceMeasures[], open: number): [number, num
   return found;
 }
 
+/** The part of a film that is asked for, with the rest of the whole film. */
+function partOf(track: FaceTrack): { readonly track: FaceTrack; readonly first: number } {
+  if (values.seconds === undefined) return { track, first: 0 };
+  const first = Math.round(Number(values.from) * track.fps);
+  const frames = Math.min(track.frames - first, Math.round(Number(values.seconds) * track.fps));
+  const meshes = new MeshSequence();
+  for (let frame = first; frame < first + frames; frame++) meshes.appendUnits(track.meshes!.units(frame));
+  const poses = track.poses.slice(first * POSE_VALUES, (first + frames) * POSE_VALUES);
+  return { track: { ...track, frames, meshes, poses, rest: { ...track.rest, frame: 0 } }, first };
+}
+
+/** The frames of a finished clip of the square around the face. */
+async function* clipFrames(name: string, image: RgbImage, track: FaceTrack): AsyncGenerator<RgbImage> {
+  const still = path.join(folder!, `${name}.png`);
+  const output = path.join(folder!, `${name}.mp4`);
+  const motion = path.join(folder!, `${name}.motion`);
+  await saveImage(still, image);
+  await writeMotionFile(motion, track);
+  const clip = await studio!.prepare({
+    ...{ portrait: still, motion, output, fps: track.fps, framing: 'crop', overwrite: true, crf: 10 },
+  });
+  try {
+    await studio!.render(clip);
+  } finally {
+    await clip.dispose();
+  }
+  for await (const frame of readFrames(output, { ffmpeg })) yield { ...frame, data: frame.data.slice() };
+}
+
 async function drive(
   name: string,
   track: FaceTrack,
@@ -107,10 +151,16 @@ async function drive(
   const driven: FaceMeasures[] = [];
   const identities: number[] = [];
   const still = await embedder?.embed(image, face.landmarks);
+  const own = measureFace(face.mesh);
+  const crop = cropSquare(image, { x: square.x, y: square.y, size: square.side }, SIZE);
+  // As it is seen by what looks at the result.
+  const ownSeen = measureFace((await new FaceTracker(finder).next(crop))?.mesh ?? face.mesh);
+  const clip = values.whole ? clipFrames(name, image, track) : undefined;
   for (let frame = 0; frame < track.frames; frame++) {
     const motion = await source.at(frame);
     driven.push(measureFace(face.mesh.map((value, i) => value + motion.offsets[i]!)));
-    const picture = portrait.renderBase(motion);
+    const picture: RgbImage = clip === undefined ? portrait.renderBase(motion) : (await clip.next()).value;
+    if (picture === undefined) throw new Error(`${name}: the clip ends at frame ${frame} of ${track.frames}`);
     const found = await tracker.next(picture);
     if (found === undefined) throw new Error(`${name}: no face in frame ${frame} of the result`);
     seen.push({ ...measureFace(found.mesh), pose: found.pose });
@@ -138,23 +188,23 @@ async function drive(
     height: 2 * SIZE,
   });
 
-  const film = measuresOf(track);
-  const lips = { film: film.map((m) => m.lips), result: seen.map((m) => m.lips) };
+  await clip?.return(undefined);
+  const filmed = measuresOf(track);
+  const lips = { film: filmed.map((m) => m.lips), result: seen.map((m) => m.lips) };
   const relative = posesFromRest(track);
   const axes = [0, 1, 2].map((axis) => {
-    const wanted = film.map((_, i) => relative[i * POSE_VALUES + axis]!);
+    const wanted = filmed.map((_, i) => relative[i * POSE_VALUES + axis]!);
     const got = seen.map(({ pose }) => pose[axis]!);
     const shift = mean(got) - mean(wanted);
     return mean(got.map((value, i) => (value - wanted[i]! - shift) ** 2));
   });
   const rest = measureFace(track.rest.mesh!);
-  const own = measureFace(face.mesh);
-  const blinks = blinksOf(film, (rest.lids[0] + rest.lids[1]) / 2);
+  const blinks = blinksOf(filmed, (rest.lids[0] + rest.lids[1]) / 2);
   const kept = blinks.filter(([from, to]) => {
     const least = Math.min(
       ...seen.slice(Math.max(0, from - 1), to + 2).map(({ lids }) => (lids[0] + lids[1]) / 2),
     );
-    return least <= ((1 - BLINK) * (own.lids[0] + own.lids[1])) / 2;
+    return least <= ((1 - BLINK) * (ownSeen.lids[0] + ownSeen.lids[1])) / 2;
   });
   const blinksDriven = blinks.filter(([from, to]) =>
     driven
@@ -164,12 +214,15 @@ async function drive(
   const closed = lips.film.flatMap((gap, i) => (gap <= CLOSED ? [i] : []));
   const met = closed.filter((i) => lips.result[i]! <= CLOSED_RESULT);
   const metDriven = closed.filter((i) => driven[i]!.lips <= CLOSED);
-  const unit = own.mouthWidth / rest.mouthWidth;
+  // Of one person a mouth that is narrower in the portrait's frame is no narrower mouth.
+  const units = self
+    ? { own: 1, seen: 1 }
+    : { own: own.mouthWidth / rest.mouthWidth, seen: ownSeen.mouthWidth / rest.mouthWidth };
   return {
     name,
     opening: correlation(lips.film, lips.result),
-    amplitude: deviation(lips.result) / deviation(lips.film) / unit,
-    drivenAmplitude: deviation(driven.map((m) => m.lips)) / deviation(lips.film) / unit,
+    amplitude: deviation(lips.result) / deviation(lips.film) / units.seen,
+    drivenAmplitude: deviation(driven.map((m) => m.lips)) / deviation(lips.film) / units.own,
     drivenClosures: `${metDriven.length} of ${closed.length}`,
     drivenBlinks: `${blinksDriven.length} of ${blinks.length}`,
     rotation: Math.sqrt(axes.reduce((sum, value) => sum + value, 0)),
@@ -193,17 +246,23 @@ try {
   for (const file of readdirSync(films)) {
     const film = path.join(films, file);
     const name = path.basename(file, path.extname(file));
-    const track = await trackFilm(film, { ffmpeg, finder });
+    const whole = await trackFilm(film, { ffmpeg, finder });
+    const { track, first } = partOf(whole);
     const frames: RgbImage[] = [];
     for await (const frame of readFrames(film, { ffmpeg, fps: track.fps })) frames.push(frame);
-    rows.push(await drive(`${name} drives itself`, track, frames, frames[track.rest.frame]!, true));
+    const rest = frames[whole.rest.frame]!;
+    const shown = frames.slice(first);
+    if (!values.others) {
+      rows.push(await drive(`${name} drives itself`, track, shown, rest, true));
+    }
     for (const [i, picture] of pictures.entries()) {
       const other = path.basename(portraits[i]!, path.extname(portraits[i]!));
-      rows.push(await drive(`${name} drives ${other}`, track, frames, picture, false));
+      rows.push(await drive(`${name} drives ${other}`, track, shown, picture, false));
     }
     process.stdout.write(`${JSON.stringify(rows.at(-1))}\n`);
   }
 } finally {
+  await studio?.dispose();
   await finder.dispose();
   await engine.dispose();
 }
@@ -221,7 +280,7 @@ writeFileSync(
   path.join(folder, 'drive.md'),
   `# Films that drive portraits
 
-Made by scripts/bench/drive.ts at ${commit}; before the denoiser. Amplitude: deviation of the inner lips' gap against the film's, in units
+Made by scripts/bench/drive.ts at ${commit}; ${values.whole ? 'finished clips, preset fast' : 'before the denoiser'}. Amplitude: deviation of the inner lips' gap against the film's, in units
 of the mouth's width; opening: its correlation with the film's. Closures: frames whose lips touch (landmarks at most 0.6 mm apart) in
 the film, and that of those which touch in the result; blinks: lids shut by half. Of the mesh that moves the portrait, then of the
 moved portrait, whose landmarks are measured anew (1.2 mm). Rotation: root mean square of the error of the head's turn, degrees; PSNR

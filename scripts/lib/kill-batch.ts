@@ -25,8 +25,8 @@ import { RandomStream } from '../../src/tensor/random.ts';
 import { encodeWav } from './wav.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** How long a child of a killed process may take to notice. */
-const ORPHAN_MS = 5000;
+/** How long a child of a killed process may take to notice, on a machine that is busy with other work. */
+const ORPHAN_MS = 60_000;
 const SAMPLE_RATE = 16_000;
 /** Pixels: small pictures take less time to warp. */
 const PORTRAIT_SIDE = 288;

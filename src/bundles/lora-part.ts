@@ -15,7 +15,7 @@ import { describeLoraMismatch } from './lora-warning.ts';
 /** A LoRA that was found to fit. */
 interface CheckedLora {
   readonly path: string;
-  /** Settings beside the file that hold its scale. */
+  /** The adapter's settings file, which holds its scale. */
   readonly configPath: string | undefined;
   /** What the user should know. */
   noticesFor(description: BundleDescription): string[];
@@ -60,7 +60,7 @@ function namesOnly(specs: readonly WeightSpec[]): WeightSource {
 
 /**
  * Takes the file into the bundle: as it is if it is safetensors that say everything themselves; else written anew, without a
- * pickle, and with the settings that were beside it.
+ * pickle, and with the adapter's settings.
  */
 export async function writeLora(
   bundle: BundleFolder,

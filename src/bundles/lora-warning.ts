@@ -4,7 +4,7 @@ import { createNoiseSchedule } from '../schedulers/noise-schedule.ts';
 import type { LoraAdapter } from '../weights/lora.ts';
 
 /** Timesteps of four LCM steps after the first, for which the effect is reported. */
-const TOLD_TIMESTEPS = [759, 499, 259];
+const REPORTED_TIMESTEPS = [759, 499, 259];
 
 /**
  * What the file says that its network predicts; noise where it says nothing, as nearly all LoRAs for Stable Diffusion 1.5.
@@ -26,7 +26,7 @@ export function describeLoraMismatch(lora: LoraAdapter, { schedule }: BundleDesc
   if (schedule.predictionType !== 'v_prediction' || predictionTypeOf(lora) === 'v_prediction')
     return undefined;
   const { alphasCumprod } = createNoiseSchedule(schedule);
-  const effects = TOLD_TIMESTEPS.map(
+  const effects = REPORTED_TIMESTEPS.map(
     (timestep) => `${Math.sqrt(alphasCumprod[timestep]!).toFixed(2)} at ${timestep}`,
   );
   return (

@@ -2,15 +2,16 @@
 import { Command } from 'commander';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { BatchReport } from '../jobs/batch-events.ts';
+import { BATCH_OPTIONS, BATCH_RULES, type RunBatchOptions } from '../jobs/batch-options.ts';
 import { manifestJsonSchema } from '../jobs/manifest-json-schema.ts';
-import type { RunBatchOptions } from '../jobs/run-batch.ts';
+import { findWrongOptions } from '../pipeline/options/check-options.ts';
 import { findStrayArguments } from './animate-flags.ts';
 import { createBatchDisplay, SlowCount } from './batch-display.ts';
-import { type NumericFlags, readDevice, readNumbers } from './batch-flags.ts';
 import { formatBatchPlan, formatBatchReport } from './batch-format.ts';
 import type { CliContext } from './context.ts';
 import { PARTIAL_STATUS } from './exit-codes.ts';
 import { LiveLines } from './live-lines.ts';
+import { addTableFlags, readTableFlags } from './option-flags.ts';
 import { untilStopped } from './stop-signals.ts';
 
 interface BatchSwitches {
@@ -25,23 +26,9 @@ interface BatchSwitches {
  * @param setStatus - called with the exit status if jobs are not done.
  */
 export function createBatchCommand(context: CliContext, setStatus: (status: number) => void): Command {
-  const command = new Command('batch')
-    .description('make the videos of a manifest, and a report of what became of each')
-    .argument('[manifest]', 'YAML, JSON, JSON Lines or CSV file')
-    .option('--output-dir <folder>', "where relative outputs start (default: the manifest's folder)")
-    .option('--base <folder>', "where relative inputs start (default: the manifest's folder)")
-    .option('--state <folder>', 'records and checkpoints (default: .lcm-portrait next to the manifest)')
-    .option('--report <folder>', 'report.json and report.html (default: NAME-report next to the manifest)')
-    .option('--no-report', 'write no report')
-    .option('--device <name>', 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)')
-    .option('--threads <n>', 'threads of each engine, 1 to 256 (default: the cores, shared)')
-    .option('--concurrency <n>', 'clips at the same time, each with its own networks (default: 1)')
-    .option('--fail-fast', 'stop at the first job that fails')
+  const command = new Command('batch').argument('[manifest]', 'YAML, JSON, JSON Lines or CSV file');
+  addTableFlags(command, BATCH_OPTIONS)
     .option('--keep-going', 'go on when jobs fail (the default)')
-    .option('--retry-delay <s>', 'seconds before a second attempt, doubled for later ones (default: 1)')
-    .option('--force', 'replace outputs that are files from elsewhere')
-    .option('--queue <url>', 'Redis server of a queue that workers take the jobs from: redis://…')
-    .option('--shared <folder>', 'with --queue: the folder that workers see too (default: --base)')
     .option('--schema', 'print the JSON Schema of manifests, for editors, and end')
     .option('--quiet', 'print no progress and no notes')
     .option('--json', 'print events and report as JSON, one object a line')
@@ -69,7 +56,8 @@ checkpoints. Ctrl-C ends the batch within seconds and keeps checkpoints; again t
   return command.action(async (first: string | undefined) => {
     const manifest = first?.startsWith('-') ? undefined : first; // unknown flags come this way, too
     const values = command.opts<Record<string, string | boolean | undefined>>();
-    const { options, errors } = readOptions(values);
+    const options: RunBatchOptions = readTableFlags(values, BATCH_OPTIONS);
+    const errors = findWrongOptions(BATCH_OPTIONS, BATCH_RULES, options, 'run a batch');
     const { schema = false } = values;
     if (first === undefined && !schema) {
       const message = 'Cannot run a batch without a manifest: expected the path of a file, got nothing';
@@ -84,49 +72,6 @@ checkpoints. Ctrl-C ends the batch within seconds and keeps checkpoints; again t
     if (schema) context.stdout.write(`${JSON.stringify(manifestJsonSchema(), undefined, 2)}\n`);
     else await run(context, manifest!, options, values as BatchSwitches, setStatus);
   });
-}
-
-const NUMBERS: NumericFlags = {
-  threads: { flag: '--threads', min: 1, max: 256, integer: true },
-  concurrency: { flag: '--concurrency', min: 1, max: 64, integer: true },
-  retryDelay: { flag: '--retry-delay', min: 0, max: 3600, integer: false },
-};
-
-/** Flags that do nothing where others do the work. */
-const ONLY_HERE = { threads: '--threads', concurrency: '--concurrency', device: '--device' } as const;
-
-function readOptions(values: Readonly<Record<string, string | boolean | undefined>>): {
-  readonly options: RunBatchOptions;
-  readonly errors: InvalidOptionError[];
-} {
-  const errors: InvalidOptionError[] = [];
-  const numbers = readNumbers(values, NUMBERS, errors);
-  const { failFast, force, queue } = values;
-  const { outputDir, base, state, report, shared } = values;
-  const device = readDevice(values.device, errors);
-  for (const [key, flag] of Object.entries(ONLY_HERE)) {
-    if (queue === undefined || values[key] === undefined) continue;
-    const message = `Cannot use ${flag} with --queue: expected it where the work is done, give it to the workers`;
-    errors.push(new InvalidOptionError(message, flag, values[key]));
-  }
-  if (shared !== undefined && queue === undefined) {
-    const message = 'Cannot use --shared without --queue: expected both, got one';
-    errors.push(new InvalidOptionError(message, '--shared', shared));
-  }
-  const given = {
-    ...numbers,
-    device,
-    outputFolder: outputDir,
-    baseFolder: base,
-    stateFolder: state,
-    reportFolder: report === true ? undefined : report, // true unless --no-report, or a folder, is given
-    failFast,
-    overwrite: force,
-    queue,
-    sharedFolder: shared,
-  };
-  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { options, errors };
 }
 
 async function run(

@@ -1,39 +1,26 @@
 /** `lcm-portrait bench`: the engine by itself. */
 import { Command } from 'commander';
 import {
-  BENCH_NETWORKS,
+  BENCH_OPTIONS,
   type BenchEvent,
   type BenchOptions,
   type BenchReport,
-  checkBenchOptions,
 } from '../compare/bench-options.ts';
 import { figures, gigaFlops, percent, spreadText } from '../compare/number-format.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import { findWrongOptions } from '../pipeline/options/check-options.ts';
 import { findStrayArguments } from './animate-flags.ts';
 import { addProfileFlags, readProfileFlags, runProfile } from './bench-profile.ts';
 import type { CliContext } from './context.ts';
 import { formatRoofline } from './format-roofline.ts';
 import { formatTable } from './format-table.ts';
+import { addTableFlags, readTableFlags } from './option-flags.ts';
 import { type MeasuringSwitches, runMeasuring } from './run-measuring.ts';
 
 /** The command, ready to be added to the program. */
 export function createBenchCommand(context: CliContext): Command {
-  const command = addProfileFlags(new Command('bench'))
-    .description('measure how fast each network runs on this machine, in several settings')
-    .option('--bundle <name|folder>', 'networks to measure (default: tiny)')
-    .option('--networks <names>', `some of ${BENCH_NETWORKS.join(', ')} (default: all)`)
-    .option(
-      '--frames <list>',
-      'lengths of windows and batches, e.g. 4,12 (default: a third of a window, a window)',
-    )
-    .option('--devices <list>', 'e.g. cpu,cuda,webgpu (default: auto)')
-    .option(
-      '--precisions <list>',
-      'e.g. float32,int8 or float16 (default: auto, what the device computes in)',
-    )
-    .option('--threads <list>', 'threads of the engine, e.g. 1,2 (default: one for each core)')
-    .option('--seconds <s>', 'how long each network runs, 0.1 to 60 (default: 1)')
-    .option('--roofline', 'also count the bytes that networks go through, and measure the memory')
+  const command = addProfileFlags(new Command('bench'));
+  addTableFlags(command, BENCH_OPTIONS)
     .option('--quiet', 'print no progress and no notes')
     .option('--json', 'print rows as they come and the report as JSON, one object a line')
     .allowUnknownOption()
@@ -48,41 +35,18 @@ Example:
   return command.action(async () => {
     const stray = findStrayArguments(command);
     const profiled = readProfileFlags(command, stray);
-    const { options, quiet, json } = readFlags(command);
+    const values: Readonly<Record<string, unknown>> = command.opts();
+    const options: BenchOptions = readTableFlags(values, BENCH_OPTIONS);
+    const switches = { quiet: values.quiet === true, json: values.json === true };
     if (profiled !== undefined) {
       if (stray.length > 0) throw new InvalidOptionsError(stray);
-      await runProfile(context, profiled, { quiet, json });
+      await runProfile(context, profiled, switches);
       return;
     }
-    try {
-      checkBenchOptions(options);
-    } catch (error) {
-      if (!(error instanceof InvalidOptionsError)) throw error;
-      throw new InvalidOptionsError([...stray, ...error.errors]);
-    }
-    if (stray.length > 0) throw new InvalidOptionsError(stray);
-    await run(context, options, { quiet, json });
+    const errors = [...stray, ...findWrongOptions(BENCH_OPTIONS, [], options, 'measure')];
+    if (errors.length > 0) throw new InvalidOptionsError(errors);
+    await run(context, options, switches);
   });
-}
-
-function readFlags(command: Command): { options: BenchOptions; quiet: boolean; json: boolean } {
-  const values: Record<string, unknown> = command.opts();
-  const list = (key: keyof BenchOptions): string[] | undefined =>
-    typeof values[key] === 'string' ? values[key].split(',').map((part) => part.trim()) : undefined;
-  const numbers = (key: keyof BenchOptions): number[] | undefined =>
-    list(key)?.map((part) => (part === '' ? Number.NaN : Number(part)));
-  const given = {
-    bundle: values.bundle,
-    networks: list('networks'),
-    frames: numbers('frames'),
-    devices: list('devices'),
-    precisions: list('precisions'),
-    threads: numbers('threads'),
-    seconds: numbers('seconds')?.[0],
-    roofline: values.roofline,
-  };
-  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { options: options as BenchOptions, quiet: values.quiet === true, json: values.json === true };
 }
 
 /** The table of a benchmark. */

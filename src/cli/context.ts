@@ -4,15 +4,17 @@ import type { CalibrateOptions, CalibrateResult } from '../compare/calibrate.ts'
 import type { CompareOptions } from '../compare/compare-options.ts';
 import type { ProfileOptions, ProfileReport } from '../compare/profile-options.ts';
 import type { CompareReport } from '../compare/report.ts';
+import type { RunBatchOptions } from '../jobs/batch-options.ts';
 import type { BatchPlan, PlanBatchOptions } from '../jobs/plan-batch.ts';
 import type { ResumableOptions, ResumableResult } from '../jobs/render-resumable.ts';
-import type { BatchRun, RunBatchOptions } from '../jobs/run-batch.ts';
+import type { BatchRun } from '../jobs/run-batch.ts';
 import type { DeadLetter } from '../jobs/run-queued.ts';
-import type { RunWorkerOptions } from '../jobs/run-worker.ts';
+import type { RunWorkerOptions } from '../jobs/worker-options.ts';
 import type { AnimateOptions, AnimateResult, AnimationPlan } from '../pipeline/animate-options.ts';
 import type { ServeOptions } from '../serve/serve-options.ts';
 import type { RunningServer } from '../serve/server.ts';
 import type { DoctorReport } from './doctor-report.ts';
+import type { ExaminedBundle } from './examine-bundle.ts';
 import type { ProgressStream } from './live-lines.ts';
 
 /** The main job, as the command line needs it. */
@@ -59,6 +61,6 @@ export interface CliContext {
   readonly loadComparison: () => Promise<Measuring>;
   /** The same for the server. */
   readonly loadServer: () => Promise<Serving>;
-  /** Looks at the machine. */
-  readonly examine: () => Promise<DoctorReport>;
+  /** Looks at the machine, and at a bundle on it. */
+  readonly examine: (bundle?: ExaminedBundle) => Promise<DoctorReport>;
 }

@@ -13,9 +13,7 @@ const loadTools = () => import('../pipeline/motion-tools.ts');
 
 /** The command with its parts, ready to be added to the program. */
 export function createMotionCommand(context: CliContext): Command {
-  const command = new Command('motion').description(
-    'keep what a face does in a film as a file, and look at it',
-  );
+  const command = new Command('motion');
   const required = (name: string, value: string | undefined): string => {
     if (value !== undefined) return value;
     throw new InvalidOptionError({ expected: 'a file', got: 'nothing' }, name, undefined);
@@ -100,15 +98,21 @@ export function createMotionCommand(context: CliContext): Command {
   command
     .command('convert')
     .description(
-      "turn AniPortrait's head poses (.npy) into a motion file, or the head of a motion file into them",
+      "turn AniPortrait's head poses (.npy) into a motion file, and a motion file into them or into a landmark video (.mp4)",
     )
     .argument('<from>', 'motion file or .npy')
-    .argument('<to>', '.npy or motion file to write')
+    .argument('<to>', 'motion file, .npy or .mp4 to write')
     .option('--force', 'replace an existing file')
-    .addHelpText('after', '\nExample:\n  lcm-portrait motion convert pose_temp.npy pose_temp.motion')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  lcm-portrait motion convert pose_temp.npy pose_temp.motion\n  lcm-portrait motion convert talk.motion landmarks.mp4',
+    )
     .action(async (from: string, to: string, options: Record<string, string | boolean | undefined>) => {
       const { convertMotion } = await loadTools();
-      await convertMotion(from, to, { overwrite: options.force === true });
+      await convertMotion(from, to, {
+        overwrite: options.force === true,
+        ffmpegPath: context.env.FFMPEG_PATH,
+      });
       context.stdout.write(`${to}\n`);
     });
   return command;

@@ -1,8 +1,8 @@
 /** The options of a clip as flags: names, help, and the way from flags to options and back. */
 import { type Command, Option } from 'commander';
 import { type WriteOption, writeLibraryOption } from '../errors.ts';
-import { isNumeric, isOption, type OptionKey, specOf } from '../pipeline/options/clip-keys.ts';
-import type { OptionSpec } from '../pipeline/options/option-spec.ts';
+import { isOption, type OptionKey, specOf } from '../pipeline/options/clip-keys.ts';
+import type { OptionSpec, OptionTable } from '../pipeline/options/option-spec.ts';
 import {
   alternatives,
   kindOfType,
@@ -21,13 +21,19 @@ export interface Flag {
   readonly help: string;
   /** Another name that is understood, and not listed. */
   readonly alias?: string;
+  /** Help of the flag that turns it off. */
+  readonly off?: string;
 }
 
 const PLACEHOLDERS: Readonly<Record<string, string>> = { number: 'n', enum: 'name', string: 'file' };
 
-/** The flag of an option; undefined if only the library has it. */
+/** The flag of an option of a clip; undefined if only the library has it. */
 export function flagOf(key: OptionKey): Flag | undefined {
-  const spec = specOf(key);
+  return flagOfSpec(key, specOf(key));
+}
+
+/** The flag of an option of any table; undefined if only the library has it. */
+function flagOfSpec(key: string, spec: OptionSpec): Flag | undefined {
   const { flag, type, repeatable } = spec;
   if (flag === undefined) return undefined;
   const kind = kindOfType(type);
@@ -36,6 +42,7 @@ export function flagOf(key: OptionKey): Flag | undefined {
     ...(kind !== 'boolean' && { value: flag.value ?? PLACEHOLDERS[kind] ?? 'value' }),
     ...(repeatable && { repeatable }),
     ...(flag.alias !== undefined && { alias: flag.alias }),
+    ...(flag.off !== undefined && { off: flag.off }),
     help: `${flag.help ?? describe(spec)}${withoutFlag(spec)}`,
   };
 }
@@ -60,14 +67,27 @@ function withoutFlag({ required, default: standard, otherwise }: OptionSpec): st
 export function addFlags(command: Command, flags: Iterable<Flag | undefined>): Command {
   for (const flag of flags) {
     if (flag === undefined) continue;
-    const { name, value, repeatable, help, alias } = flag;
+    const { name, value, repeatable, help, alias, off } = flag;
     const withValue = (word: string) => (value === undefined ? word : `${word} <${value}>`);
     const text = withValue(name);
     if (alias !== undefined) command.addOption(new Option(withValue(alias), help).hideHelp());
     if (repeatable) command.option(text, help, collect);
     else command.option(text, help);
+    if (off !== undefined) command.option(name.replace('--', '--no-'), off);
   }
   return command;
+}
+
+/** Tables of the commands whose options are not those of a clip. */
+const TABLES = new WeakMap<Command, OptionTable>();
+
+/** Adds the flags of a table that is a command's own: see {@link readTableFlags} and {@link writeFlags}. */
+export function addTableFlags(command: Command, table: OptionTable): Command {
+  TABLES.set(command, table);
+  return addFlags(
+    command,
+    Object.entries(table).map(([key, spec]) => flagOfSpec(key, spec)),
+  );
 }
 
 /**
@@ -80,15 +100,25 @@ export function readOptionFlags(
   values: Readonly<Record<string, unknown>>,
   keys: readonly OptionKey[],
 ): Record<string, unknown> {
+  return readTableFlags(values, Object.fromEntries(keys.map((key) => [key, specOf(key)])));
+}
+
+/** The same for any table. */
+export function readTableFlags(
+  values: Readonly<Record<string, unknown>>,
+  table: OptionTable,
+): Record<string, unknown> {
   const options: Record<string, unknown> = {};
-  for (const key of keys) {
-    const flag = flagOf(key);
+  for (const [key, spec] of Object.entries(table)) {
+    const flag = flagOfSpec(key, spec);
     const given = flag && (values[propertyOf(flag.name)] ?? (flag.alias && values[propertyOf(flag.alias)]));
-    if (given === undefined) continue;
-    const { fromText, repeatable } = specOf(key);
+    // A flag that can be turned off is true unless it, or a value, is given.
+    if (given === undefined || (flag?.off !== undefined && given === true)) continue;
+    const { fromText, repeatable, type } = spec;
     if (repeatable) options[key] = (given as string[]).map((text) => fromText?.(text) ?? text);
-    else if (fromText !== undefined) options[key] = fromText(given as string);
-    else options[key] = isNumeric(key) ? parseNumber(given as string) : given;
+    else if (typeof given !== 'string') options[key] = given;
+    else if (fromText !== undefined) options[key] = fromText(given);
+    else options[key] = kindOfType(type) === 'number' ? parseNumber(given) : given;
   }
   return options;
 }
@@ -96,13 +126,16 @@ export function readOptionFlags(
 /**
  * Writes options as flags: `--seed`, `--device cpu`, `--force`.
  *
- * @param known - flags of the command: an option that has none of its own may be one of those by its name, or among several
- *   values, as `--devices`; without, all flags of `animate`.
+ * @param command - an option that has no flag of its own may be one of its flags by its name, or among several values, as
+ *   `--devices`; without, all flags of `animate`.
  */
-export function writeFlags(known?: ReadonlySet<string>): WriteOption {
+export function writeFlags(command?: Command): WriteOption {
+  const known = command && new Set(command.options.flatMap(({ long }) => long ?? []));
+  const table = command && TABLES.get(command);
   return (mention) => {
     const { option: name } = mention;
-    const own = isOption(name) ? flagOf(name)?.name : undefined;
+    const spec = table?.[name] ?? (isOption(name) ? specOf(name) : undefined);
+    const own = spec && flagOfSpec(name, spec)?.name;
     const likely = [own, nameOfFlag(name), `${nameOfFlag(name)}s`];
     const flag = known === undefined ? own : likely.find((each) => each !== undefined && known.has(each));
     if (flag === undefined) return writeLibraryOption(mention);

@@ -33,7 +33,6 @@ const WEBHOOK_SECRET_VARIABLE = 'LCM_PORTRAIT_WEBHOOK_SECRET';
 /** The command, ready to be added to the program. */
 export function createServeCommand(context: CliContext): Command {
   const command = new Command('serve')
-    .description('open a page in the browser, and an API, that render clips')
     .option('--host <name>', 'address to listen on (default: 127.0.0.1, this machine alone)')
     .option('--port <n>', 'port to listen on, 0 for any that is free (default: 7860)')
     .option('--data <folder>', "where uploads and results are kept (default: serve, in the user's data)")
@@ -46,6 +45,10 @@ export function createServeCommand(context: CliContext): Command {
       '--webhook-host <host>',
       `host that notes of clips' ends may go to, with a port unless it is the usual one; may be repeated`,
       collect,
+    )
+    .option(
+      '--queue <url>',
+      'redis://host:port/database: workers render, which see the data folder (default: this machine renders)',
     )
     .option('--concurrency <n>', 'clips that are rendered at the same time (default: 1)')
     .option('--device <name>', 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)')
@@ -116,6 +119,7 @@ finished are kept, and the next start goes on from them. Again to end at once.`,
         ...(values.allowHost !== undefined && { allowedHosts: values.allowHost }),
         ...(values.webhookHost !== undefined && { webhookHosts: values.webhookHost }),
         ...(webhookSecret && { webhookSecret }),
+        ...(values.queue !== undefined && { queue: String(values.queue) }),
         ...(device !== undefined && { device }),
         ...(context.env.FFMPEG_PATH && { ffmpegPath: context.env.FFMPEG_PATH }),
         limits: limitsOf(limits),
@@ -179,6 +183,8 @@ function describeEvent(event: ServeEvent): string {
       return `${event.method} ${event.route} ${event.status} ${event.ms} ms`;
     case 'clip':
       return `clip ${event.clip}: ${event.state}${event.message === undefined ? '' : ` (${event.message})`}`;
+    case 'comparison':
+      return `comparison ${event.comparison}: ${event.state}${event.message === undefined ? '' : ` (${event.message})`}`;
     case 'notice':
       return `note: ${event.message}`;
     case 'draining':

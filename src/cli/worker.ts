@@ -1,29 +1,17 @@
 /** `lcm-portrait worker`: takes jobs from a queue until it is stopped. */
 import { Command } from 'commander';
-import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
-import type { RunWorkerOptions, WorkerEvent } from '../jobs/run-worker.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { type RunWorkerOptions, WORKER_OPTIONS, type WorkerEvent } from '../jobs/worker-options.ts';
+import { findWrongOptions } from '../pipeline/options/check-options.ts';
 import { findStrayArguments } from './animate-flags.ts';
-import { type NumericFlags, readDevice, readNumbers } from './batch-flags.ts';
 import type { CliContext } from './context.ts';
+import { addTableFlags, readTableFlags } from './option-flags.ts';
 import { untilStopped } from './stop-signals.ts';
-
-const NUMBERS: NumericFlags = {
-  threads: { flag: '--threads', min: 1, max: 256, integer: true },
-  lockSeconds: { flag: '--lock', min: 1, max: 3600, integer: false },
-  drainSeconds: { flag: '--drain', min: 0, max: 86_400, integer: false },
-};
 
 /** The command, ready to be added to the program. */
 export function createWorkerCommand(context: CliContext): Command {
-  const command = new Command('worker')
-    .description('render jobs that batches have put on a queue')
-    .option('--queue <url>', 'redis://host:port/database or rediss://… (required)')
-    .option('--shared <folder>', 'where the shared folder is here (default: the same path as for the batch)')
-    .option('--device <name>', 'auto, cpu, cuda, webgpu, coreml or dml (default: auto)')
-    .option('--threads <n>', 'threads of the engine, 1 to 256 (default: one for each core)')
-    .option('--lock <s>', 'seconds after which the job of a silent worker goes to another (default: 30)')
-    .option('--drain <s>', 'seconds that a job may go on after a stop (default: 0)')
-    .option('--until-empty', 'end when the queue has been empty')
+  const command = new Command('worker');
+  addTableFlags(command, WORKER_OPTIONS)
     .option('--dead-letters', 'list jobs that failed for good, with their reasons, and end')
     .option('--quiet', 'print no progress and no notes')
     .option('--json', 'print events as JSON, one object a line')
@@ -38,25 +26,10 @@ goes to another after --lock.`,
     );
   return command.action(async () => {
     const values = command.opts<Record<string, string | boolean | undefined>>();
-    const errors: InvalidOptionError[] = findStrayArguments(command);
-    if (values.queue === undefined) {
-      const message = 'Cannot work without --queue: expected redis://host:port/database, got nothing';
-      errors.push(new InvalidOptionError(message, '--queue', undefined));
-    }
-    const numbers = readNumbers(
-      { threads: values.threads, lockSeconds: values.lock, drainSeconds: values.drain },
-      NUMBERS,
-      errors,
-    );
-    const device = readDevice(values.device, errors);
+    const options = readTableFlags(values, WORKER_OPTIONS) as unknown as RunWorkerOptions;
+    const errors = findWrongOptions(WORKER_OPTIONS, [], options, 'work');
+    errors.push(...findStrayArguments(command));
     if (errors.length > 0) throw new InvalidOptionsError(errors);
-    const options: RunWorkerOptions = {
-      ...numbers,
-      queue: String(values.queue),
-      ...(device !== undefined && { device }),
-      ...(values.shared !== undefined && { sharedFolder: String(values.shared) }),
-      ...(values.untilEmpty === true && { untilEmpty: true }),
-    };
     if (values.deadLetters === true) await listDeadLetters(context, options.queue, values.json === true);
     else await run(context, options, { quiet: values.quiet === true, json: values.json === true });
   });

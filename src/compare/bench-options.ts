@@ -1,9 +1,20 @@
 /** What a benchmark of the engine takes and returns. */
-import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { Spread } from '../metrics/series.ts';
-import { DEVICES, type DeviceChoice } from '../runtime/device.ts';
+import { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
+import { type OptionsOf, option } from '../pipeline/options/option-spec.ts';
+import {
+  boolean,
+  instance,
+  integer,
+  number,
+  oneOf,
+  parseNumber,
+  someOf,
+} from '../pipeline/options/option-types.ts';
+import { DEVICES } from '../runtime/device.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import type { MatrixLimit } from './matrix-limit.ts';
+import type { NodePlacement } from './operator-profile.ts';
 import type { Roofline } from './roofline.ts';
 
 /** Networks that can be measured. */
@@ -30,28 +41,88 @@ const BENCH_PRECISIONS = ['float32', 'float16', 'int8'] as const;
 /** One of {@link BENCH_PRECISIONS}. */
 export type BenchPrecision = (typeof BENCH_PRECISIONS)[number];
 
-/** Options of {@link bench}. */
-export interface BenchOptions {
-  /** Folder of a bundle, or the name of an embedded one. @defaultValue 'tiny' */
-  readonly bundle?: string;
-  /** @defaultValue all */
-  readonly networks?: readonly BenchNetwork[];
-  /** Frames of a window, and of a decoder's batch, 1 to 64. @defaultValue a third of a window, and a window */
-  readonly frames?: readonly number[];
-  /** Those that do not work here are left out with a note. @defaultValue ['auto'] */
-  readonly devices?: readonly DeviceChoice[];
-  /** Those that a device does not have are left out with a note. @defaultValue ['auto'] */
-  readonly precisions?: readonly (BenchPrecision | 'auto')[];
-  /** 1 to 256. @defaultValue one for each core */
-  readonly threads?: readonly number[];
-  /** Seconds of running for each figure, after one run that is not counted, 0.1 to 60. @defaultValue 1 */
-  readonly seconds?: number;
-  /** Also counts the bytes that networks go through, and measures the memory. @defaultValue false */
-  readonly roofline?: boolean;
-  readonly signal?: AbortSignal;
-  /** Called on the caller's thread, in order. */
-  readonly onProgress?: (event: BenchEvent) => void;
+const MAX_FRAMES = 64;
+const MAX_THREADS = 256;
+const DEVICE_NAMES = ['auto', ...DEVICES] as const;
+const PRECISION_NAMES = ['auto', ...BENCH_PRECISIONS] as const;
+
+/** Reads the items of a list between commas; what is no number where one belongs stays text, for the check of the type. */
+function readList(text: string): (number | string)[] {
+  return text.split(',').map((part) => parseNumber(part.trim()));
 }
+
+/** Every option by name, in the order of help and messages; types, checks and flags follow from this table. */
+export const BENCH_OPTIONS = {
+  /** Folder of a bundle, or the name of an embedded or installed one. @defaultValue 'tiny' */
+  bundle: option(CLIP_OPTIONS.bundle.type, {
+    description: 'Networks to measure.',
+    group: 'networks',
+    otherwise: 'tiny',
+    flag: { value: 'name|folder' },
+  }),
+  /** @defaultValue all */
+  networks: option(someOf(oneOf(BENCH_NETWORKS), BENCH_NETWORKS.join(', ')), {
+    description: 'Which networks are measured.',
+    group: 'networks',
+    otherwise: 'all',
+    fromText: readList,
+    flag: { value: 'names', help: `some of ${BENCH_NETWORKS.join(', ')}` },
+  }),
+  /** Frames of a window, and of a decoder's batch, 1 to 64. @defaultValue a third of a window, and a window */
+  frames: option(someOf(integer(1, MAX_FRAMES), `integers from 1 to ${MAX_FRAMES}`), {
+    description: 'Lengths of windows and batches.',
+    group: 'sampling',
+    otherwise: 'a third of a window, a window',
+    fromText: readList,
+    flag: { value: 'list', help: 'lengths of windows and batches, e.g. 4,12' },
+  }),
+  /** Those that do not work here are left out with a note. @defaultValue ['auto'] */
+  devices: option(someOf(oneOf(DEVICE_NAMES), DEVICE_NAMES.join(', ')), {
+    description: 'Where networks run.',
+    group: 'machine',
+    otherwise: 'auto',
+    fromText: readList,
+    flag: { value: 'list', help: 'e.g. cpu,cuda,webgpu' },
+  }),
+  /** Those that a device does not have are left out with a note. @defaultValue ['auto'] */
+  precisions: option(someOf(oneOf(PRECISION_NAMES), PRECISION_NAMES.join(', ')), {
+    description: 'What networks are computed in.',
+    group: 'sampling',
+    otherwise: 'auto, what the device computes in',
+    fromText: readList,
+    flag: { value: 'list', help: 'e.g. float32,int8 or float16' },
+  }),
+  /** 1 to 256. @defaultValue one for each core */
+  threads: option(someOf(integer(1, MAX_THREADS), `integers from 1 to ${MAX_THREADS}`), {
+    description: 'Threads of the engine.',
+    group: 'machine',
+    otherwise: 'one for each core',
+    fromText: readList,
+    flag: { value: 'list', help: 'threads of the engine, e.g. 1,2' },
+  }),
+  /** Seconds of running for each figure, after one run that is not counted, 0.1 to 60. @defaultValue 1 */
+  seconds: option(number(0.1, 60), {
+    description: 'How long each network runs.',
+    group: 'run',
+    otherwise: '1',
+    flag: { value: 's' },
+  }),
+  /** Also counts the bytes that networks go through, and measures the memory. @defaultValue false */
+  roofline: option(boolean(), {
+    description: 'Also count the bytes that networks go through, and measure the memory.',
+    group: 'run',
+    flag: {},
+  }),
+  signal: CLIP_OPTIONS.signal,
+  /** Called on the caller's thread, in order. */
+  onProgress: option(
+    instance<(event: BenchEvent) => void>('a function', (value) => typeof value === 'function'),
+    { description: 'Called with each row as it comes.', group: 'run' },
+  ),
+};
+
+/** Options of {@link bench}. */
+export type BenchOptions = OptionsOf<typeof BENCH_OPTIONS>;
 
 /** What {@link BenchOptions.onProgress} receives. */
 export type BenchEvent =
@@ -80,6 +151,8 @@ export interface BenchRow {
   readonly limitShare: number;
   /** Where it was asked for. */
   readonly roofline?: Roofline;
+  /** Where its nodes ran; with the roofline. */
+  readonly placements?: readonly NodePlacement[];
 }
 
 /** What `report.json` of a benchmark calls itself. */
@@ -103,45 +176,4 @@ export interface BenchReport {
     })[];
   readonly rows: readonly BenchRow[];
   readonly notes: readonly string[];
-}
-
-const MAX_FRAMES = 64;
-const MAX_THREADS = 256;
-const MIN_SECONDS = 0.1;
-const MAX_SECONDS = 60;
-
-/** @throws {@link InvalidOptionsError} that names all options that are wrong. */
-export function checkBenchOptions(options: BenchOptions): void {
-  const errors: InvalidOptionError[] = [];
-  const check = (
-    key: keyof BenchOptions,
-    values: readonly unknown[] | undefined,
-    expected: string,
-    accepts: (value: unknown) => boolean,
-  ): void => {
-    const wrong = values?.find((value) => !accepts(value));
-    if (values === undefined || (wrong === undefined && values.length > 0)) return;
-    const got = values.length === 0 ? 'none' : String(wrong);
-    errors.push(new InvalidOptionError({ expected, got }, key, values));
-  };
-  const isInteger = (max: number) => (value: unknown) =>
-    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= max;
-  const devices: readonly string[] = ['auto', ...DEVICES];
-  check('networks', options.networks, BENCH_NETWORKS.join(', '), (value) =>
-    (BENCH_NETWORKS as readonly unknown[]).includes(value),
-  );
-  check('frames', options.frames, `integers from 1 to ${MAX_FRAMES}`, isInteger(MAX_FRAMES));
-  check('devices', options.devices, devices.join(', '), (value) => devices.includes(value as string));
-  const precisions: readonly string[] = ['auto', ...BENCH_PRECISIONS];
-  check('precisions', options.precisions, precisions.join(', '), (value) =>
-    precisions.includes(value as string),
-  );
-  check('threads', options.threads, `integers from 1 to ${MAX_THREADS}`, isInteger(MAX_THREADS));
-  check(
-    'seconds',
-    options.seconds === undefined ? undefined : [options.seconds],
-    `a number from ${MIN_SECONDS} to ${MAX_SECONDS}`,
-    (value) => typeof value === 'number' && value >= MIN_SECONDS && value <= MAX_SECONDS,
-  );
-  if (errors.length > 0) throw new InvalidOptionsError(errors);
 }

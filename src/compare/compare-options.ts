@@ -28,6 +28,15 @@ export interface CompareOptions extends SharedClipOptions {
   readonly wholeJob?: boolean;
   /** Replaces a report that is in the folder. @defaultValue false */
   readonly overwrite?: boolean;
+  /**
+   * Whether the page is one file that needs nothing else. If not, its style, script and videos are files beside it, as a server
+   * wants them whose policy allows nothing inline. @defaultValue true
+   */
+  readonly selfContained?: boolean;
+  /** Whether a report is written of what was finished when `signal` aborts. @defaultValue true */
+  readonly keepStopped?: boolean;
+  /** What files are called in the report, by their paths. @defaultValue as `portrait` and `audio` name them */
+  readonly fileNames?: Readonly<Record<string, string>>;
   /** Called on the caller's thread, in order. */
   readonly onProgress?: (event: CompareEvent) => void;
 }
@@ -49,7 +58,19 @@ export type CompareEvent =
 
 /** Options with their defaults. */
 export type ResolvedCompareOptions = CompareOptions &
-  Required<Pick<CompareOptions, 'bundle' | 'variants' | 'sweeps' | 'repeats' | 'wholeJob' | 'overwrite'>>;
+  Required<
+    Pick<
+      CompareOptions,
+      | 'bundle'
+      | 'variants'
+      | 'sweeps'
+      | 'repeats'
+      | 'wholeJob'
+      | 'overwrite'
+      | 'selfContained'
+      | 'keepStopped'
+    >
+  >;
 
 const REPEATS = integer(1, 100);
 const FOLDER = path('the path of a folder for the report');
@@ -61,6 +82,9 @@ const OWN_KEYS: Record<Exclude<keyof CompareOptions, keyof SharedClipOptions>, t
   repeats: true,
   wholeJob: true,
   overwrite: true,
+  selfContained: true,
+  keepStopped: true,
+  fileNames: true,
   onProgress: true,
 };
 
@@ -124,6 +148,8 @@ export function resolveCompareOptions(options: CompareOptions): ResolvedCompareO
     repeats: 3,
     wholeJob: false,
     overwrite: false,
+    selfContained: true,
+    keepStopped: true,
     ...(given as unknown as CompareOptions),
   };
 }

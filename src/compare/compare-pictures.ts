@@ -41,6 +41,7 @@ export async function comparePictures(
   of: ComparedClip,
   against: ComparedClip,
   box: Box,
+  stop?: AbortSignal,
 ): Promise<PictureFindings> {
   const newSums = (): Sums => ({ error: 0, ssim: 0, msSsim: 0, msSsimCount: 0 });
   const [whole, face] = [newSums(), newSums()];
@@ -49,6 +50,7 @@ export async function comparePictures(
   const count = Math.min(of.frames.count, against.frames.count);
   let largest = 0;
   for (let frame = 0; frame < count; frame++) {
+    stop?.throwIfAborted();
     const [a, b] = [await of.frames.read(frame), await against.frames.read(frame)];
     const measure = (sums: Sums, [x, y]: [typeof a, typeof b]) => {
       const error = meanSquaredError(x, y);

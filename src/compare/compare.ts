@@ -31,7 +31,7 @@ import { writeReport } from './write-report.ts';
  * `report.json`, `report.html`, `side-by-side.mp4` and a video of each variant.
  *
  * Ctrl-C, that is `signal`: if a variant has finished a repeat by then, the report is written with what was finished, and only
- * then does the promise reject; the last notice says so.
+ * then does the promise reject; the last notice says so. Without `keepStopped` it rejects at once, and nothing is written.
  *
  * @throws {@link InvalidOptionsError} that names all options that are wrong.
  * @throws {@link MediaError} if a file cannot be read or written, or the folder is in use or holds a report.
@@ -80,6 +80,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     const expected = await warmAll(clip, variantRuns, resolved);
     rounds = new RenderRounds({ clip, variantRuns, folder, options: resolved, expectedSeconds: expected });
     await rounds.run();
+    if (!resolved.keepStopped) signal?.throwIfAborted();
     const report = await writeReport({
       clip,
       variantRuns,

@@ -41,7 +41,11 @@ export interface ClipFindings {
 }
 
 /** Looks at every frame. */
-export async function findInClip(frames: FrameSpool, measuring: ClipMeasuring): Promise<ClipFindings> {
+export async function findInClip(
+  frames: FrameSpool,
+  measuring: ClipMeasuring,
+  stop?: AbortSignal,
+): Promise<ClipFindings> {
   const { finder, embedder, embedding, driven, face } = measuring;
   const landmarks: (Float64Array | undefined)[] = [];
   const openings: number[] = [];
@@ -54,6 +58,7 @@ export async function findInClip(frames: FrameSpool, measuring: ClipMeasuring): 
     ),
   );
   for (let frame = 0; frame < frames.count; frame++) {
+    stop?.throwIfAborted();
     const picture = await frames.read(frame);
     flicker.add(picture);
     const found = (await finder.findPortrait(picture))[0]?.landmarks;

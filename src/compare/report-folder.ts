@@ -14,6 +14,9 @@ const DRAFTS = '.unfinished';
 export const REPORT_FILES = {
   json: 'report.json',
   html: 'report.html',
+  /** Of a page that does not hold them itself. */
+  style: 'report.css',
+  script: 'report.js',
   sideBySide: 'side-by-side.mp4',
   videos: 'videos',
 } as const;

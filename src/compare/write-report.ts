@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { FaceEmbedder } from '../face/face-embedding.ts';
 import { FaceFinder } from '../face/face-finder.ts';
+import { pageStyle } from '../html/page.ts';
 import { loadImage } from '../image/load-image.ts';
 import { type Box, boxAround, unionOf } from '../metrics/picture.ts';
 import { spreadOf } from '../metrics/series.ts';
@@ -21,6 +22,7 @@ import { examineMachine } from './machine-facts.ts';
 import type { MatrixLimit } from './matrix-limit.ts';
 import { type ClipFindings, findInClip } from './measure-clip.ts';
 import { type PageVideo, reportPage } from './page/report-page.ts';
+import { SCRIPT, STYLE } from './page/style.ts';
 import {
   type CompareReport,
   type Comparison,
@@ -148,12 +150,14 @@ async function compareTwo(
   of: Measured,
   against: Measured,
   face: Box,
+  stop: AbortSignal | undefined,
 ): Promise<Comparison> {
   const [a, b] = [of.variantRun, against.variantRun];
   const pictures = await comparePictures(
     { frames: a.frames!, landmarks: of.findings.landmarks },
     { frames: b.frames!, landmarks: against.findings.landmarks },
     face,
+    stop,
   );
   // Ratios of what was measured side by side, and then their middle.
   const ratios = (left: readonly number[], right: readonly number[]) =>
@@ -188,6 +192,7 @@ async function look(
   finished: readonly VariantRun[],
   driven: readonly DrivenFace[],
   face: Box,
+  stop: AbortSignal | undefined,
 ) {
   const { options } = parts;
   const { threads } = options;
@@ -200,7 +205,11 @@ async function look(
     const embedding = found === undefined ? undefined : await embedder?.embed(portrait, found.landmarks);
     const measured: Measured[] = [];
     for (const variantRun of finished) {
-      const findings = await findInClip(variantRun.frames!, { finder, embedder, embedding, driven, face });
+      const findings = await findInClip(
+        variantRun.frames!,
+        { finder, embedder, embedding, driven, face },
+        stop,
+      );
       measured.push({ variantRun, findings });
     }
     return measured;
@@ -209,7 +218,11 @@ async function look(
   }
 }
 
-async function readVideos(folder: ReportFolder, measured: readonly Measured[]): Promise<PageVideo[]> {
+async function readVideos(
+  folder: ReportFolder,
+  measured: readonly Measured[],
+  selfContained: boolean,
+): Promise<PageVideo[]> {
   const files = await Promise.all(
     measured
       .filter(({ variantRun }) => variantRun.variant.form === 'lean')
@@ -219,7 +232,7 @@ async function readVideos(folder: ReportFolder, measured: readonly Measured[]): 
         return { id, file, bytes: (await stat(file)).size };
       }),
   );
-  const embed = files.reduce((sum, { bytes }) => sum + bytes, 0) <= MAX_EMBEDDED_BYTES;
+  const embed = selfContained && files.reduce((sum, { bytes }) => sum + bytes, 0) <= MAX_EMBEDDED_BYTES;
   // The original first: it is what the others are looked at against.
   files.sort((a, b) => Number(b.id === ORIGINAL) - Number(a.id === ORIGINAL));
   return Promise.all(
@@ -242,7 +255,10 @@ function toJson(report: CompareReport): string {
 export async function writeReport(parts: ReportParts): Promise<CompareReport> {
   const { clip, variantRuns, folder, limit, notes, options, studio } = parts;
   const { job, scene } = clip;
-  const { onProgress, repeats } = options;
+  const { onProgress, repeats, fileNames = {} } = options;
+  // What was finished before an abort is still looked at, unless nobody wants it then.
+  const stop = options.keepStopped ? undefined : options.signal;
+  const nameOf = (file: string): string => fileNames[file] ?? file;
   const finished = variantRuns.filter(({ frames }) => frames !== undefined);
   onProgress?.({ type: 'stage', stage: 'look' });
   const driven: DrivenFace[] = [];
@@ -250,7 +266,7 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     for (let frame = 0; frame < job.frames; frame++) driven.push(await scene.drivenFace(frame));
   }
   const face = finished.length > 0 ? faceBox(driven, scene) : { left: 0, top: 0, right: 0, bottom: 0 };
-  const measured = finished.length > 0 ? await look(parts, finished, driven, face) : [];
+  const measured = finished.length > 0 ? await look(parts, finished, driven, face, stop) : [];
   const findMeasured = (id: string): Measured | undefined =>
     measured.find(({ variantRun }) => variantRun.variant.id === id);
   const [original, published, fast] = [ORIGINAL, PUBLISHED, FAST].map(findMeasured);
@@ -258,12 +274,12 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
   if (original !== undefined) {
     for (const one of measured) {
       if (one === original || one === published) continue;
-      comparisons.push(await compareTwo(parts, one, original, face));
+      comparisons.push(await compareTwo(parts, one, original, face, stop));
     }
-    if (published !== undefined) comparisons.push(await compareTwo(parts, original, published, face));
+    if (published !== undefined) comparisons.push(await compareTwo(parts, original, published, face, stop));
   }
   if (fast !== undefined && published !== undefined) {
-    comparisons.push(await compareTwo(parts, fast, published, face));
+    comparisons.push(await compareTwo(parts, fast, published, face, stop));
   }
 
   const { device } = await studio.denoisingEngine();
@@ -275,8 +291,8 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
     machine: examineMachine(device, options.threads, job.ffmpeg),
     limit,
     clip: {
-      portrait: shownFile(options),
-      audio: voiceOf(options),
+      portrait: nameOf(shownFile(options)),
+      audio: nameOf(voiceOf(options)),
       bundle: job.bundle.description.name,
       seed: job.options.seed,
       frames: job.frames,
@@ -334,9 +350,14 @@ export async function writeReport(parts: ReportParts): Promise<CompareReport> {
   const page = reportPage({
     report,
     strip,
-    videos: await readVideos(folder, measured),
+    videos: await readVideos(folder, measured, options.selfContained),
     sideBySide: REPORT_FILES.sideBySide,
+    ...(!options.selfContained && { style: REPORT_FILES.style, script: REPORT_FILES.script }),
   });
+  if (!options.selfContained) {
+    await folder.write(REPORT_FILES.style, pageStyle(STYLE));
+    await folder.write(REPORT_FILES.script, SCRIPT);
+  }
   await folder.write(REPORT_FILES.html, page);
   await folder.write(REPORT_FILES.json, toJson(report));
   return report;

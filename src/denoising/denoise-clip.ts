@@ -38,7 +38,7 @@ export interface DenoiseClipOptions {
   readonly noise?: ((purpose: NoisePurpose, step: number, frame: number) => Tensor) | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told the windows that will be asked for soonest: before the first step, and while the denoiser runs on each. What it needs
+   * Called with the windows that come next: before the first step, and while the denoiser runs on each. What it needs
    * for them can be made meanwhile.
    */
   readonly onUpcoming?: ((windows: readonly ContextWindow[]) => void) | undefined;
@@ -91,7 +91,7 @@ function beginDenoising(steps: number): DenoiseState {
 }
 
 /**
- * A moment that a clip may be gone on from: after a window's last step, and where those are long in coming (at the beginning, or
+ * A moment from which a clip can be resumed: after a window's last step, and where those are long in coming (at the beginning, or
  * when windows wrap around) after some steps of others. The same clip has the same save points in every run.
  */
 export interface SavePoint {

@@ -48,7 +48,7 @@ export class BusyOutputs {
     this.#now = now;
   }
 
-  /** Whether whoever has the output may still make it. */
+  /** Whether the holder of the output's lock may still make it. */
   mayWait({ path: output, owner, lock }: OutputBusyError): boolean {
     const modified = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const before = this.#seen.get(output);

@@ -5,7 +5,7 @@ import PQueue from 'p-queue';
 import { describeOwner } from '../files/thread-owner.ts';
 import type { AnimateResult } from '../pipeline/animate-options.ts';
 import type { ProgressEvent } from '../pipeline/progress-event.ts';
-import type { JobState } from './batch-events.ts';
+import type { FailedAttempt, JobState } from './batch-events.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 import { FileHashes } from './content-key.ts';
 import { examineJobs } from './examine-jobs.ts';
@@ -15,6 +15,7 @@ import type { RecordedClip } from './job-folder.ts';
 import { BusyOutputs, OutputBusyError } from './job-lock.ts';
 import { CLIPS_PER_LANE, Lanes } from './lanes.ts';
 import type { BatchJob } from './manifest.ts';
+import { SharedTurns } from './shared-turns.ts';
 
 /** What became of a job that succeeded. */
 export interface JobSuccess {
@@ -29,7 +30,7 @@ export interface JobSuccess {
   readonly denoiseSeconds?: number | undefined;
 }
 
-/** Is told what happens to one job. */
+/** Observes what happens to one job. */
 export interface JobObserver {
   /** An attempt begins. */
   begin(): void;
@@ -40,6 +41,8 @@ export interface JobObserver {
   done(success: JobSuccess): void;
   /** @returns the number of attempts so far. */
   failedAttempt(failure: JobFailure): number;
+  /** All failures so far, where others attempt it. */
+  setFailures?(failures: readonly FailedAttempt[]): void;
   /** @param why - a sentence, where it is not what the user asked for just now. */
   cancelled(why?: string): void;
   /** The attempt did not begin after all: another program renders the output, which is looked for again and again. */
@@ -49,6 +52,11 @@ export interface JobObserver {
 /** Why jobs are cancelled when another has failed. */
 export class FailFastError extends Error {
   override readonly name = 'FailFastError';
+}
+
+/** Why a job ends that nobody wants any more; also one that others have in hand. */
+export class CancelJobError extends Error {
+  override readonly name = 'CancelJobError';
 }
 
 /** How a job ended. `paused`: the disk is full. */
@@ -94,6 +102,7 @@ export class JobRunner {
   readonly #lanes: Lanes;
   readonly #queue: PQueue;
   readonly #busy = new BusyOutputs();
+  readonly #turns = new SharedTurns();
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -113,17 +122,30 @@ export class JobRunner {
       ? AbortSignal.any([this.#options.signal, options.signal])
       : this.#options.signal;
     for (;;) {
-      const next = await this.#queue.add(() => this.#attempt(job, observer, signal), { priority });
+      const next = await this.#queue.add(
+        () => this.#turns.together(() => this.#attempt(job, observer, signal)),
+        { priority },
+      );
       if (typeof next === 'string') return next;
       priority = next.priority;
       await sleep(next.delay * 1000, undefined, { signal }).catch(() => {}); // the next attempt sees that it is over
     }
   }
 
+  /** Does something in its turn, when what was begun before has ended and before anything else begins; no engine is kept meanwhile. */
+  runAlone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#queue.add(() =>
+      this.#turns.alone(async () => {
+        await this.#lanes.rest();
+        return work();
+      }),
+    );
+  }
+
   /**
    * Looks at the portraits of jobs before any of them is run.
    *
-   * @param observe - who is told of a job that cannot be done.
+   * @param observe - gives the observer of a job that cannot be done.
    * @returns the jobs that are left.
    */
   async examine(

@@ -31,7 +31,7 @@ interface Entry {
   /** Share of the clip that is rendered, 0 to 1, and the part of it that came from checkpoints. */
   fraction: number;
   fractionBefore: number;
-  /** Whether it was told that another program renders it. */
+  /** Whether another program was found to render it. */
   postponed: boolean;
 }
 
@@ -93,6 +93,7 @@ export class JobTracker {
       resumed: (frames) => this.resumed(index, frames),
       done: (success) => this.done(index, success),
       failedAttempt: (failure) => this.failedAttempt(index, failure),
+      setFailures: (failures) => this.setFailures(index, failures),
       cancelled: (why) => this.cancelled(index, why),
       postponed: (why) => this.postponed(index, why),
     };

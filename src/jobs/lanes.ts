@@ -76,6 +76,14 @@ export class Lanes {
     }
   }
 
+  /** Ends renderers that nobody has; the next lease opens another. */
+  async rest(): Promise<void> {
+    const idle = this.#lanes.filter(({ engine }) => engine?.users === 0);
+    const engines = idle.map(({ engine }) => engine!);
+    for (const lane of idle) lane.engine = undefined;
+    await Promise.all([...engines.map(dispose), ...this.#closing]);
+  }
+
   /** Ends all renderers; to be called when nobody has a lane. */
   async dispose(): Promise<void> {
     const engines = this.#lanes.flatMap(({ engine }) =>

@@ -11,12 +11,13 @@ import { estimateJob } from '../pipeline/estimate-job.ts';
 import { countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
 import { planFrames } from '../pipeline/resolve-sampling.ts';
 import { Studio } from '../pipeline/studio.ts';
+import type { RunBatchOptions } from './batch-options.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
 import { contentKey, FileHashes } from './content-key.ts';
 import { JobFolder } from './job-folder.ts';
 import { type BatchJob, loadManifest } from './manifest.ts';
 import type { BatchManifest } from './manifest-schema.ts';
-import { placesOf, type RunBatchOptions } from './run-batch.ts';
+import { placesOf } from './run-batch.ts';
 
 /** Of H.264 at the quality that is written, and AAC; measured on the sample portraits. */
 const VIDEO_BYTES_PER_PIXEL = 0.01;

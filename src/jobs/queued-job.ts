@@ -26,6 +26,8 @@ export interface QueuedJob {
   /** Of the video that can be played meanwhile. */
   readonly livePath?: string;
   readonly attempts: number;
+  /** Nobody wants it any more: the worker that has it ends it. */
+  readonly unwanted?: true;
 }
 
 /** What a worker tells while it has a job; kept with the job. */
@@ -36,6 +38,8 @@ export interface QueuedProgress {
   readonly resumedFrames: number;
   readonly clip?: Partial<RecordedClip>;
   readonly frames?: RenderingProgress;
+  /** What was noticed on the way, files named as in the process that queued the job. */
+  readonly notices?: readonly string[];
 }
 
 /** What a worker gives back. */
@@ -44,6 +48,11 @@ export interface QueuedResult {
   readonly clip: RecordedClip;
   readonly worker: string;
   readonly denoiseSeconds?: number;
+}
+
+/** Whether a job's progress is what workers write. */
+export function isProgress(progress: unknown): progress is QueuedProgress {
+  return typeof progress === 'object' && progress !== null && 'failures' in progress && 'state' in progress;
 }
 
 /** Puts a job into the form that travels. */
@@ -93,6 +102,15 @@ export function unpackJob(
     },
     stateFolder: local(queued.stateFolder),
   };
+}
+
+/** A message with the paths of the process that queued the job in place of those of this machine. */
+export function inQueuedWords(
+  message: string,
+  { root }: QueuedJob,
+  sharedFolder: string | undefined,
+): string {
+  return sharedFolder === undefined ? message : message.replaceAll(path.resolve(sharedFolder), root);
 }
 
 /** A path as it is called within the shared folder; one outside of it, or the name of a bundle, stays as it is. */

@@ -1,9 +1,10 @@
 /** Many clips from a manifest: what is there already stays, what is left is rendered, and a report says what became of each. */
 import os from 'node:os';
 import path from 'node:path';
-import { assertIntegerInRange, assertNumberInRange } from '../errors.ts';
 import type { DeviceName } from '../pipeline/animate-options.ts';
+import { checkOptions } from '../pipeline/options/check-options.ts';
 import type { BatchEvent, BatchReport } from './batch-events.ts';
+import { BATCH_OPTIONS, BATCH_RULES, type RunBatchOptions } from './batch-options.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 import { EventStream } from './event-stream.ts';
 import { STATE_FOLDER } from './job-folder.ts';
@@ -13,37 +14,6 @@ import type { BatchManifest } from './manifest-schema.ts';
 import { ReportFiles } from './report-files.ts';
 import { runJobs } from './run-jobs.ts';
 import { Thumbnails } from './thumbnail.ts';
-
-/** Options of {@link runBatch}. */
-export interface RunBatchOptions {
-  /** Where relative inputs start. @defaultValue the manifest's folder; the working folder for a manifest that is no file */
-  readonly baseFolder?: string;
-  /** Where relative outputs start. @defaultValue `baseFolder` */
-  readonly outputFolder?: string;
-  /** Records and checkpoints. @defaultValue `.lcm-portrait` in `baseFolder` */
-  readonly stateFolder?: string;
-  /** Of report.json and report.html; false for none. @defaultValue named after the manifest, next to it */
-  readonly reportFolder?: string | false;
-  /** Where networks run. @defaultValue 'auto' */
-  readonly device?: DeviceName;
-  /** Threads of each engine. @defaultValue the cores, shared between the clips that are rendered at the same time */
-  readonly threads?: number;
-  /** Clips that are rendered at the same time, each with networks of its own, 1 to 64. @defaultValue 1 */
-  readonly concurrency?: number;
-  /** Ends the batch at the first job that fails for good. @defaultValue false */
-  readonly failFast?: boolean;
-  /** Seconds before the second attempt at a job, doubled for each one after it, 0 to 3600. @defaultValue 1 */
-  readonly retryDelay?: number;
-  /** Replaces outputs that are files from elsewhere. @defaultValue false */
-  readonly overwrite?: boolean;
-  readonly ffmpegPath?: string;
-  /** Ends the batch and keeps what is finished, checkpoints included. */
-  readonly signal?: AbortSignal;
-  /** Redis server of a queue that workers take the jobs from, `redis://…`; without it they run here. */
-  readonly queue?: string;
-  /** With `queue`: the folder that workers see as well. @defaultValue `baseFolder` */
-  readonly sharedFolder?: string;
-}
 
 /** A batch that runs; it does so whether or not anybody reads its events. */
 export interface BatchRun extends AsyncIterable<BatchEvent> {
@@ -97,9 +67,8 @@ async function run(
   parts: BatchParts,
   emit: (event: BatchEvent) => void,
 ): Promise<BatchReport> {
+  checkOptions(BATCH_OPTIONS, BATCH_RULES, options, 'run a batch');
   const { concurrency = 1, retryDelay = 1, device = 'auto', failFast = false } = options;
-  assertIntegerInRange('concurrency', concurrency, 1, 64);
-  assertNumberInRange('retryDelay', retryDelay, 0, 3600);
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
   const checked = await loadManifest(manifest, options);

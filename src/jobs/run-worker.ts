@@ -1,56 +1,40 @@
 /** A worker: takes jobs from a queue, one after another, and renders them. */
 import os from 'node:os';
 import path from 'node:path';
-import type { DeviceName, ProgressEvent } from '../pipeline/animate-options.ts';
+import type { ProgressEvent } from '../pipeline/animate-options.ts';
+import { checkOptions } from '../pipeline/options/check-options.ts';
 import type { FailedAttempt } from './batch-events.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
 import { FileHashes } from './content-key.ts';
 import { executeJob } from './execute-job.ts';
 import { describeFailure } from './job-failure.ts';
+import { CancelJobError } from './job-runner.ts';
 import { Lanes } from './lanes.ts';
-import { assertQueueUrl, type BullErrors, type Job, openQueue, openWorker } from './queue-connection.ts';
 import {
+  assertQueueUrl,
+  type BullErrors,
+  type Job,
+  openQueue,
+  openWorker,
+  type Queue,
+} from './queue-connection.ts';
+import {
+  inQueuedWords,
+  isProgress,
   QUEUED_FORMAT,
   type QueuedJob,
   type QueuedProgress,
   type QueuedResult,
   unpackJob,
 } from './queued-job.ts';
-
-/** Options of {@link runWorker}. */
-export interface RunWorkerOptions {
-  /** `redis://host:port/database`. */
-  readonly queue: string;
-  /** Where the shared folder is on this machine. @defaultValue the path that the batch has it under */
-  readonly sharedFolder?: string;
-  readonly device?: DeviceName;
-  readonly threads?: number;
-  /** Seconds after which the jobs of a worker that says nothing go to others, 1 to 3600. @defaultValue 30 */
-  readonly lockSeconds?: number;
-  /** Seconds that a job may go on after a stop before it is handed back. @defaultValue 0 */
-  readonly drainSeconds?: number;
-  /** Ends when the queue has been empty. @defaultValue false */
-  readonly untilEmpty?: boolean;
-  readonly ffmpegPath?: string;
-  /** Stops the worker: it takes no more, and hands back what it has, with its checkpoints. */
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: WorkerEvent) => void;
-}
-
-/** What a worker tells. */
-export type WorkerEvent =
-  | { readonly type: 'ready'; readonly worker: string }
-  | { readonly type: 'begin'; readonly job: string }
-  | { readonly type: 'done'; readonly job: string; readonly output: string; readonly reused: boolean }
-  /** `final`: it is not tried again. */
-  | { readonly type: 'failed'; readonly job: string; readonly final: boolean; readonly message: string }
-  /** Checkpoints are kept; another worker goes on. */
-  | { readonly type: 'handed-back'; readonly job: string; readonly reason: string }
-  | { readonly type: 'notice'; readonly message: string };
+import { type RunWorkerOptions, WORKER_OPTIONS } from './worker-options.ts';
 
 /** A job that a machine goes down with this often is what brings it down. */
 const MAX_STALLS = 10;
 const PROGRESS_MS = 500;
+/** How soon it is seen that nobody wants a job any more. */
+const WANTED_MS = 1000;
+const MAX_NOTICES = 20;
 
 /** Somebody else has the job by now. */
 class LostLockError extends Error {
@@ -71,6 +55,7 @@ export async function runWorker(
   options: RunWorkerOptions,
   openRenderer: () => Promise<ClipRenderer>,
 ): Promise<void> {
+  checkOptions(WORKER_OPTIONS, [], options, 'work');
   const { queue: url, lockSeconds = 30, drainSeconds = 0, signal, onEvent } = options;
   assertQueueUrl('queue', url);
   signal?.throwIfAborted();
@@ -79,7 +64,7 @@ export async function runWorker(
   const queue = await openQueue<QueuedJob>(url); // tells a server that is not there at once
   const lanes = new Lanes(1, openRenderer);
   const hashes = new FileHashes();
-  const parts = { lanes, hashes, name, lockSeconds, stop: stop.signal, options };
+  const parts = { queue, lanes, hashes, name, lockSeconds, stop: stop.signal, options };
   const worker = await openWorker<QueuedJob>(
     url,
     { name, concurrency: 1, lockSeconds, maxStalls: MAX_STALLS },
@@ -108,6 +93,7 @@ export async function runWorker(
 }
 
 interface AttemptParts {
+  readonly queue: Queue<QueuedJob>;
   readonly lanes: Lanes;
   readonly hashes: FileHashes;
   readonly name: string;
@@ -145,7 +131,9 @@ class QueueAttempt {
     options.onEvent?.({ type: 'begin', job: name });
     const lost = new AbortController();
     const renewal = this.#renewLock(() => lost.abort(new LostLockError(`another worker has ${name}`)));
-    const signal = AbortSignal.any([stop, lost.signal]);
+    const unwanted = new AbortController();
+    const watch = this.#watchWanted(() => unwanted.abort(new CancelJobError(`nobody wants ${name}`)));
+    const signal = AbortSignal.any([stop, lost.signal, unwanted.signal]);
     try {
       const result = await this.#render(signal);
       options.onEvent?.({ type: 'done', job: name, output: this.#job.data.output, reused: result.reused });
@@ -155,6 +143,7 @@ class QueueAttempt {
       return await this.#fail(error);
     } finally {
       clearInterval(renewal);
+      clearInterval(watch);
     }
   }
 
@@ -201,11 +190,19 @@ class QueueAttempt {
 
   #onProgress(event: ProgressEvent): void {
     const { onEvent } = this.#parts.options;
-    if (event.type === 'notice')
+    if (event.type === 'notice') {
       onEvent?.({ type: 'notice', message: `${this.#job.data.name}: ${event.message}` });
+      const { notices = [] } = this.#progress;
+      if (notices.length < MAX_NOTICES)
+        void this.#tell({ notices: [...notices, this.#inQueuedWords(event.message)] }, true);
+    }
     if (event.type !== 'frames') return;
     const { type: _, ...frames } = event;
     void this.#tell({ frames }, false);
+  }
+
+  #inQueuedWords(message: string): string {
+    return inQueuedWords(message, this.#job.data, this.#parts.options.sharedFolder);
   }
 
   /** Keeps progress with the job. While the server is away, jobs go on. */
@@ -233,6 +230,17 @@ class QueueAttempt {
     );
   }
 
+  /** Looks now and then whether the job is still wanted. */
+  #watchWanted(onUnwanted: () => void): NodeJS.Timeout {
+    if (this.#job.data.unwanted) onUnwanted();
+    return setInterval(() => {
+      this.#parts.queue.getJob(this.#job.id!).then(
+        (job) => job?.data.unwanted && onUnwanted(),
+        () => {}, // the server is away
+      );
+    }, WANTED_MS);
+  }
+
   async #handBack(reason: Error): Promise<never> {
     const { onEvent } = this.#parts.options;
     onEvent?.({ type: 'handed-back', job: this.#job.data.name, reason: reason.message });
@@ -241,6 +249,7 @@ class QueueAttempt {
       await this.#job.moveToWait(this.#token);
       throw new this.#errors.WaitingError();
     }
+    if (reason instanceof CancelJobError) throw new this.#errors.UnrecoverableError(reason.message);
     throw reason; // the queue does not take it from this worker any more
   }
 
@@ -248,7 +257,8 @@ class QueueAttempt {
     const { name, attempts, output, root } = this.#job.data;
     const { sharedFolder, onEvent } = this.#parts.options;
     const folder = path.dirname(path.resolve(sharedFolder ?? root, output));
-    const failure = await describeFailure(error, folder);
+    const described = await describeFailure(error, folder);
+    const failure = { ...described, message: this.#inQueuedWords(described.message) };
     const attempt = this.#progress.failures.length + 1;
     const failures: FailedAttempt[] = [...this.#progress.failures, { attempt, ...failure }];
     const final = failure.kind === 'permanent' || attempt >= attempts;
@@ -264,9 +274,4 @@ function shortly(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, 1000).unref();
   });
-}
-
-/** Whether a job's progress is what workers write. */
-export function isProgress(progress: unknown): progress is QueuedProgress {
-  return typeof progress === 'object' && progress !== null && 'failures' in progress && 'state' in progress;
 }

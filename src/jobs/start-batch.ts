@@ -1,8 +1,10 @@
 /** Batches and workers in studios, as the command line and the library start them. */
+
+import type { RunBatchOptions } from './batch-options.ts';
 import type { BatchManifest } from './manifest-schema.ts';
-import { type BatchRun, type RunBatchOptions, startBatch } from './run-batch.ts';
-import type { RunWorkerOptions } from './run-worker.ts';
+import { type BatchRun, startBatch } from './run-batch.ts';
 import { studioRenderer } from './studio-renderer.ts';
+import type { RunWorkerOptions } from './worker-options.ts';
 
 /**
  * Renders the clips of a manifest. Finished ones are recognised by the contents of their inputs and their options, and

@@ -89,7 +89,7 @@ interface OpenWithFallbackOptions {
   readonly name: string;
   readonly precision: NetworkPrecision;
   readonly open: (precision: NetworkPrecision) => Promise<Network>;
-  /** Told when the network goes over from half precision to float32. */
+  /** Called when the network falls back from half precision to float32. */
   readonly onNotice?: ((message: string) => void) | undefined;
 }
 

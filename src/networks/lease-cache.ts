@@ -71,7 +71,7 @@ export class LeaseCache<T> {
     signal?.addEventListener('abort', stop, { once: true });
     try {
       const value = await entry.value;
-      // The abort may come when the last check of whoever opened it is past.
+      // The abort may come after the opener's last check.
       if (entry.controller.signal.aborted) await this.#options.dispose(value);
       signal?.throwIfAborted();
       const release = async (): Promise<void> => {

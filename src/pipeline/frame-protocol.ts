@@ -38,6 +38,8 @@ export interface PortraitRequest {
   readonly face?: FaceChoice | undefined;
   readonly shape?: VideoShape | undefined;
   readonly background?: string | undefined;
+  /** Takes the largest square in the middle of the picture, wherever the face is. @defaultValue false */
+  readonly centred?: boolean | undefined;
 }
 
 /** Opens a clip with a film whose face gets another voice. */
@@ -67,6 +69,13 @@ export type RecordingSource =
       readonly gaps: GapChoice;
       /** Seconds after which the film is not looked at. */
       readonly duration: number | undefined;
+    }
+  | {
+      readonly type: 'pose-video';
+      readonly path: string;
+      readonly ffmpeg: FfmpegInfo;
+      /** Of the clip. @defaultValue the video's own rate */
+      readonly fps: number | undefined;
     };
 
 /** What is known of a recording. */
@@ -88,6 +97,8 @@ export interface Driving {
   };
   /** What moves the head alone, whatever else does. */
   readonly head?: number;
+  /** Drawings that the networks see; nothing else moves the clip then. */
+  readonly poses?: number;
 }
 
 /** Gives an open clip its motion, and makes the first part of it. */

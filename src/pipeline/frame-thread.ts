@@ -65,6 +65,8 @@ export interface ClipDriving {
     'parts' | 'mode'
   >;
   readonly head?: ThreadRecording;
+  /** A landmark video that the networks see. */
+  readonly poses?: ThreadRecording;
 }
 
 /** A clip's portrait on the thread; gets its motion by {@link ThreadPortrait.move}. */
@@ -95,10 +97,11 @@ export class ThreadPortrait<Info extends PortraitInfo = PortraitInfo> {
     options: Omit<MotionRequest, 'kind' | 'clip' | 'driving'>,
     signal?: AbortSignal,
   ): Promise<Scene> {
-    const { face, head } = this.#driving;
+    const { face, head, poses } = this.#driving;
     const driving: Driving = {
       ...(face !== undefined && { face: { ...face, recording: face.recording.id } }),
       ...(head !== undefined && { head: head.id }),
+      ...(poses !== undefined && { poses: poses.id }),
     };
     const request: MotionRequest = { ...options, driving, kind: 'add-motion', clip: this.#clip };
     await untilAborted(
@@ -115,6 +118,7 @@ export class ThreadPortrait<Info extends PortraitInfo = PortraitInfo> {
     await this.#client.request({ kind: 'close-clip', clip: this.#clip }).catch(() => undefined);
     await this.#driving.face?.recording.dispose();
     await this.#driving.head?.dispose();
+    await this.#driving.poses?.dispose();
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { drivenMotion } from '../driving/driven-motion.ts';
 import { readRecording } from '../driving/head-pose-file.ts';
+import { PoseVideo } from '../driving/pose-video.ts';
 import { FaceFinder } from '../face/face-finder.ts';
 import { PersonMatter } from '../face/person-matte.ts';
 import type { SeenFace } from '../face/portrait-face.ts';
@@ -18,8 +19,10 @@ import { loadWritten, writeGraph } from '../networks/write-graph.ts';
 import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread, type ThreadReports } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
+import type { DrawingView } from '../scene/drawn-scene.ts';
 import { FilmPortrait, openFilm } from '../scene/open-film.ts';
 import { openPortrait } from '../scene/open-portrait.ts';
+import { posedByVideo } from '../scene/posed-by-video.ts';
 import type { Scene, ScenePortrait } from '../scene/scene.ts';
 import { trackFilm } from '../tracking/track-film.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
@@ -39,6 +42,8 @@ const SPEECH_RATE = 16_000;
 /** A clip on this thread. */
 interface Clip {
   readonly controller: AbortController;
+  /** What the networks see of a portrait. */
+  readonly view?: DrawingView;
   portrait?: ScenePortrait | FilmPortrait;
   /** Held until the clip is closed. */
   motion?: Lease<LoadedMotion>;
@@ -49,6 +54,7 @@ interface Clip {
 interface Recording {
   readonly controller: AbortController;
   motion?: RecordedMotion;
+  poses?: PoseVideo;
 }
 
 /** What makes the motion of a bundle's clips. */
@@ -139,14 +145,15 @@ async function makeWhole(source: MotionSource, frames: number): Promise<MotionSo
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
-  const { path, resolution, framing, view, face, shape, background } = request;
-  const clip: Clip = { controller: new AbortController() };
+  const { path, resolution, framing, view, face, shape, background, centred } = request;
+  const drawn = view.type === 'drawing' ? { view: { resolution, pixelDivisor: view.pixelDivisor } } : {};
+  const clip: Clip = { controller: new AbortController(), ...drawn };
   clips.set(request.clip, clip);
   const { finder, matter } = await smallNetworks();
   const { signal } = clip.controller;
   let faces: readonly SeenFace[] = [];
   clip.portrait = await openPortrait({
-    ...{ path, resolution, framing, view, face, shape, background, finder, matter, signal },
+    ...{ path, resolution, framing, view, face, shape, background, centred, finder, matter, signal },
     onNotice: notice,
     onFaces: (seen) => {
       faces = seen;
@@ -203,6 +210,13 @@ async function openRecording(
   const recording: Recording = { controller: new AbortController() };
   recordings.set(id, recording);
   let hasSound = false;
+  if (source.type === 'pose-video') {
+    const { path, ffmpeg, fps } = source;
+    const poses = await PoseVideo.open(path, { ffmpeg, fps, signal: recording.controller.signal });
+    recording.poses = poses;
+    const info = { frames: poses.frames, fps: poses.fps, hasFace: true, hasSound: poses.hasSound };
+    return { result: info satisfies RecordingInfo };
+  }
   if (source.type === 'motion-file') recording.motion = await readRecording(source.path);
   else {
     const { finder } = await smallNetworks();
@@ -241,6 +255,14 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
   const clip = clipOf(id);
   const { portrait, controller } = clip;
   if (portrait === undefined) throw new Error(`clip ${id} has no portrait yet`);
+  if (driving.poses !== undefined) {
+    const { poses } = recordings.get(driving.poses) ?? {};
+    if (poses === undefined || clip.view === undefined || portrait instanceof FilmPortrait) {
+      throw new Error(`clip ${id} cannot be moved by drawings`);
+    }
+    clip.scene = posedByVideo(portrait, poses, clip.view);
+    return { result: undefined };
+  }
   const { signal } = controller;
   const { mesh, transform } = portrait;
   const takesTurns = networksTakeTurns(await reopenBundle(bundle), 'cpu', lowMemory);
@@ -292,10 +314,13 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
       return openFilmClip(request, tell);
     case 'open-recording':
       return openRecording(request, tell);
-    case 'close-recording':
-      recordings.get(request.recording)?.controller.abort();
+    case 'close-recording': {
+      const recording = recordings.get(request.recording);
       recordings.delete(request.recording);
+      recording?.controller.abort();
+      await recording?.poses?.dispose().catch(() => {});
       return { result: undefined };
+    }
     case 'add-motion':
       return addMotion(request);
     case 'conditions': {

@@ -27,6 +27,8 @@ export interface MotionInputs {
   /** What is heard; undefined for a clip without sound. */
   readonly sound: SoundTrack | undefined;
   readonly driving: ClipDriving;
+  /** Frames a second of what moves the clip, where they decide. */
+  readonly fps?: number;
 }
 
 /** The file that a clip's voice or, without one, its motion comes from: names the clip to people. */
@@ -34,8 +36,9 @@ export function voiceOf({
   audio,
   driving,
   motion,
-}: Pick<AnimateOptions, 'audio' | 'driving' | 'motion'>): string {
-  return audio ?? driving ?? motion ?? '';
+  poseVideo,
+}: Pick<AnimateOptions, 'audio' | 'driving' | 'motion' | 'poseVideo'>): string {
+  return audio ?? driving ?? motion ?? poseVideo ?? '';
 }
 
 /**
@@ -79,16 +82,28 @@ export async function openMotionInputs(
         ? undefined
         : await open({ type: 'motion-file', path: locateHeadMotion(headMotion) });
     const speech = audio === undefined ? undefined : await read(audio, audioTrack);
-    const heardTrack = async (voice: {
+    const heardTrack = async <Own extends SoundTrack | undefined>(voice: {
       readonly duration: number;
-      readonly track: SoundTrack;
-    }): Promise<SoundTrack> => {
+      readonly track: Own;
+    }): Promise<SoundTrack | Own> => {
       if (soundtrack === undefined) return voice.track;
       const { duration: heard, track } = await read(soundtrack);
       if (Math.abs(heard - voice.duration) > SOUNDTRACK_TOLERANCE)
         throw wrongLength(soundtrack, heard, voice.duration);
       return track;
     };
+    const { poseVideo } = options;
+    if (poseVideo !== undefined) {
+      const poses = await open({ type: 'pose-video', path: poseVideo, ffmpeg, fps: options.fps });
+      const { frames, fps, hasSound } = poses.info;
+      const duration = frames / fps;
+      const track = hasSound ? (await read(poseVideo, audioTrack)).track : undefined;
+      const sound = await heardTrack({ duration, track });
+      if (sound === undefined)
+        notice(`${poseVideo} has no sound: the clip will be silent; give it one as soundtrack`);
+      const pcm = new Float32Array(Math.round(duration * SAMPLE_RATE));
+      return { pcm, duration, sound, driving: { poses }, fps };
+    }
     const duration = speech?.duration;
     const face =
       driving !== undefined
@@ -160,7 +175,8 @@ function partsOf(
 }
 
 /** Frees all recordings. */
-export async function disposeDriving({ face, head }: ClipDriving): Promise<void> {
+export async function disposeDriving({ face, head, poses }: ClipDriving): Promise<void> {
   await face?.recording.dispose();
   await head?.dispose();
+  await poses?.dispose();
 }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { curvesOf, drawCurves } from '../driving/draw-curves.ts';
 import { encodeHeadPoses, readRecording } from '../driving/head-pose-file.ts';
+import { swapped } from '../driving/pose-video.ts';
 import { InvalidOptionError, MediaError } from '../errors.ts';
 import { FaceFinder } from '../face/face-finder.ts';
 import { projectMesh } from '../face/geometry.ts';
@@ -138,7 +139,7 @@ export async function showMotion(
       meshes.read(frame, mesh);
       const pose = poses.subarray(frame * POSE_VALUES, (frame + 1) * POSE_VALUES);
       const points = projectMesh(mesh, poseToMatrix(pose), size.width, size.height);
-      await video.write(inRgb(drawPoseImage(points, size)));
+      await video.write(swapped(drawPoseImage(points, size)));
     }
     await video.finish();
   } finally {
@@ -146,33 +147,40 @@ export async function showMotion(
   }
 }
 
-/** The drawing's channels are blue, green and red; pictures' are the other way round. */
-function inRgb({ data, width, height }: RgbImage): RgbImage {
-  const swapped = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i += 3) {
-    swapped[i] = data[i + 2]!;
-    swapped[i + 1] = data[i + 1]!;
-    swapped[i + 2] = data[i]!;
-  }
-  return { data: swapped, width, height };
-}
+/** Endings of landmark videos. */
+const VIDEO = /^\.(mp4|mov|m4v|mkv|webm|avi)$/;
 
 /**
- * Turns AniPortrait's head poses (`.npy`) into a motion file, or the head of a motion file into them.
+ * Turns AniPortrait's head poses (`.npy`) into a motion file, the head of a motion file into them, or a motion file into a landmark
+ * video (`.mp4`) for `poseVideo`, here and in AniPortrait.
  *
- * @throws {@link InvalidOptionError} if `to` ends neither in .motion nor in .npy.
+ * @throws {@link InvalidOptionError} if `to` ends otherwise, or `from` is a landmark video.
  */
 export async function convertMotion(
   from: string,
   to: string,
-  { overwrite }: Pick<MotionOutputOptions, 'overwrite'> = {},
+  { overwrite, ffmpegPath }: MotionOutputOptions = {},
 ): Promise<void> {
+  if (VIDEO.test(path.extname(from).toLowerCase())) {
+    throw new InvalidOptionError(
+      {
+        refusal: `Cannot convert ${from}`,
+        expected: 'a motion file or head poses (.npy)',
+        got:
+          'a video; of a person, "motion extract" makes a motion file, and a landmark video, whose lines do not say where the points of ' +
+          'a mesh are, moves a portrait as it is, with the networks of AniPortrait (animate --pose-video)',
+      },
+      'from',
+      from,
+    );
+  }
   const extension = path.extname(to).toLowerCase();
+  if (extension === '.mp4') return showMotion(from, { output: to, overwrite, ffmpegPath });
   if (extension !== '.motion' && extension !== '.npy') {
     throw new InvalidOptionError(
       {
         refusal: `Cannot write ${to}`,
-        expected: 'a name that ends in .motion or .npy',
+        expected: 'a name that ends in .motion, .npy or .mp4',
         got: extension || 'no ending',
       },
       'to',

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
 import { checkLora } from '../bundles/lora-part.ts';
 import { countWindowSteps } from '../denoising/context-windows.ts';
+import { InvalidOptionError } from '../errors.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { userHome } from '../files/user-home.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
@@ -152,12 +153,15 @@ interface Opening {
 /** The face is found while the sound is read; if both fail, the face is reported. */
 async function openStill(opening: Opening): Promise<OpenedJob> {
   const { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg } = opening;
-  const { framing, signal } = resolved;
+  const { signal, poseVideo } = resolved;
+  const view = sceneViewOf(bundle.description);
+  if (poseVideo !== undefined && view.type !== 'drawing') throw seesNoDrawings(bundle, poseVideo);
   const finding = frameThread().openPortrait({
     path: shownFile(resolved),
     resolution: bundle.description.resolution,
-    framing,
-    view: sceneViewOf(bundle.description),
+    // What is drawn lies in the whole picture, wherever the portrait's face is in it.
+    ...(poseVideo === undefined ? { framing: resolved.framing } : { framing: 'crop', centred: true }),
+    view,
     ...{ face: resolved.face, shape: readShape(resolved), background: resolved.background },
     onNotice: notice,
     signal,
@@ -167,7 +171,7 @@ async function openStill(opening: Opening): Promise<OpenedJob> {
   const reading = { ffmpeg, frameThread, signal: either, notice, tracking };
   const planning = openMotionInputs(resolved, reading).then((inputs) => ({
     ...inputs,
-    job: plan(inputs, resolved.fps ?? bundle.description.fps),
+    job: plan(inputs, resolved.fps ?? inputs.fps ?? bundle.description.fps),
   }));
   planning.catch(() => {}); // awaited below
   const portrait = await finding.catch(async (error) => {
@@ -186,6 +190,17 @@ async function openStill(opening: Opening): Promise<OpenedJob> {
     await portrait.dispose();
     throw error;
   }
+}
+
+function seesNoDrawings({ description }: Bundle, poseVideo: string): InvalidOptionError {
+  return new InvalidOptionError(
+    {
+      expected: 'a bundle whose networks look at drawn landmarks, as those of AniPortrait do',
+      got: `${description.name}, which needs the points themselves; use the film that they were drawn from, or its motion file`,
+    },
+    'poseVideo',
+    poseVideo,
+  );
 }
 
 /** Seconds of film beyond the sound's end that are looked at: the last frame begins before and ends after it. */

@@ -2,10 +2,12 @@
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import { closestName } from './closest-name.ts';
+import { findWrongValues } from './options/check-options.ts';
 import { isOption, OPTION_NAMES, specOf } from './options/clip-keys.ts';
-import { type CLIP_OPTIONS, CLIP_RULES } from './options/clip-options.ts';
+import { CLIP_OPTIONS } from './options/clip-options.ts';
+import { CLIP_RULES } from './options/clip-rules.ts';
 import type { DefaultedKeys } from './options/option-spec.ts';
-import { refusalOf, showValue } from './options/option-types.ts';
+import { showValue } from './options/option-types.ts';
 
 /** Checked options; what is still optional comes from the bundle, its preset or the machine. */
 export type ResolvedOptions = AnimateOptions &
@@ -70,25 +72,7 @@ export function findInvalidOptions(
   { partial = false }: FindInvalidOptions = {},
 ): InvalidOptionError[] {
   const values = options as Readonly<Record<string, unknown>>;
-  const errors: InvalidOptionError[] = [];
-  const right: Record<string, unknown> = {};
-  for (const key of OPTION_NAMES) {
-    const { type, required } = specOf(key);
-    const value = values[key];
-    if (value === undefined) {
-      if (!required || partial) continue;
-      const problem = {
-        refusal: ['Cannot animate without ', { option: key }],
-        expected: refusalOf(type, value)!.expected,
-        got: 'nothing',
-      };
-      errors.push(new InvalidOptionError(problem, key, value));
-      continue;
-    }
-    const refusal = refusalOf(type, value);
-    if (refusal === undefined) right[key] = value;
-    else errors.push(new InvalidOptionError(refusal, key, value));
-  }
+  const { errors, right } = findWrongValues(CLIP_OPTIONS, values, { task: partial ? undefined : 'animate' });
   for (const { find, whole } of CLIP_RULES) {
     if (partial && whole) continue;
     const broken = find(withoutDefaults(whole ? values : right));

@@ -1,4 +1,4 @@
-/** What the CUDA device needs beside ONNX Runtime's package, and what of it is here; looks for files, loads nothing. */
+/** What the CUDA device needs besides ONNX Runtime's package, and what of it is here; looks for files, loads nothing. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';

@@ -20,12 +20,16 @@ import { PicturePaster } from './paste-picture.ts';
 import type { FrameMaker, FrameParts, PosableFace } from './posable-face.ts';
 import { PosablePortrait } from './posable-portrait.ts';
 
-/** How a bundle's networks see drawings. */
-interface DrawnView {
+/** How networks see drawings. */
+export interface DrawingView {
   /** Side of the square that the networks see. */
   readonly resolution: number;
   /** What the drawing's bytes are divided by to be handed to the networks as 2v − 1: 255, or 1 in the original. */
   readonly pixelDivisor: 1 | 255;
+}
+
+/** How a bundle's networks see drawings and the picture. */
+interface DrawnView extends DrawingView {
   /** Side of the image encoder's picture; null without one. */
   readonly imageSize: number | null;
   readonly framing: Framing;
@@ -77,16 +81,9 @@ export class DrawnFace implements PosableFace {
 
   /** [3, S, S]: the landmarks of one frame as a drawing. */
   draw(motion: FrameMotion): Float32Array {
-    const { resolution: size, pixelDivisor } = this.view;
+    const { resolution: size } = this.view;
     const points = this.framed.posedPoints(motion, size);
-    const { data } = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
-    const pixels = size * size;
-    const out = new Float32Array(CHANNELS * pixels);
-    const scale = 2 / pixelDivisor;
-    for (let c = 0; c < CHANNELS; c++) {
-      for (let i = 0; i < pixels; i++) out[c * pixels + i] = scale * data[CHANNELS * i + c]! - 1;
-    }
-    return out;
+    return drawingConditions(drawPoseImage(points, { width: size, height: size }), this.view);
   }
 
   conditions(motion: FrameMotion): FrameConditions {
@@ -106,6 +103,21 @@ export class DrawnFace implements PosableFace {
       strength,
     });
   }
+}
+
+/** [3, S, S]: a drawing as the networks see it. */
+export function drawingConditions(
+  drawing: RgbImage,
+  { resolution: size, pixelDivisor }: DrawingView,
+): Float32Array {
+  const { data } = resizePoseImage(drawing, size, size);
+  const pixels = size * size;
+  const out = new Float32Array(CHANNELS * pixels);
+  const scale = 2 / pixelDivisor;
+  for (let c = 0; c < CHANNELS; c++) {
+    for (let i = 0; i < pixels; i++) out[c * pixels + i] = scale * data[CHANNELS * i + c]! - 1;
+  }
+  return out;
 }
 
 /** The faces of a source that can be drawn. */

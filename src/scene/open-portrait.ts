@@ -1,5 +1,6 @@
 /** From a picture file to a portrait that can be posed. */
 import { FaceError, InvalidOptionError } from '../errors.ts';
+import type { Square } from '../face/crop.ts';
 import { type FaceChoice, placeOf } from '../face/face-choice.ts';
 import type { FaceFinder } from '../face/face-finder.ts';
 import type { PersonMatter } from '../face/person-matte.ts';
@@ -39,6 +40,8 @@ interface OpenPortraitOptions {
   readonly shape?: VideoShape | undefined;
   /** As {@link isBackgroundWord} knows it, or the path of a picture. @defaultValue the picture's own */
   readonly background?: string | undefined;
+  /** Animates the largest square in the middle of the picture, wherever the face is; of a view of drawings alone. */
+  readonly centred?: boolean | undefined;
   readonly onNotice: (message: string) => void;
   /** Receives all faces of the picture, from the left, in pixels of the file. */
   readonly onFaces?: (faces: readonly SeenFace[]) => void;
@@ -182,6 +185,12 @@ function moveLandmarks(landmarks: Float64Array, { x, y }: Rectangle, scale: numb
   return landmarks.map((value, i) => (i % 3 === 0 ? value - x : i % 3 === 1 ? value - y : value) * scale);
 }
 
+/** The largest square in the middle of a picture. */
+function middleSquare({ width, height }: RgbImage): Square {
+  const side = Math.min(width, height);
+  return { x: (width - side) >> 1, y: (height - side) >> 1, side };
+}
+
 /** The part of the file's picture that the video shows, where another shape is asked for. */
 function reshape({ image, face }: Framed, original: RgbImage, shape: VideoShape | undefined): Framed {
   if (shape === undefined) return { image, face };
@@ -222,7 +231,8 @@ export async function openPortrait(options: OpenPortraitOptions): Promise<SceneP
         background,
       );
     }
-    return drawnStill({ image, face, resolution, framing, ...view });
+    const square = options.centred ? { square: middleSquare(image) } : {};
+    return drawnStill({ image, face, resolution, framing, ...view, ...square });
   }
   if (background === undefined) return warpStill({ image, face, resolution, framing });
   if (matter === undefined) throw new Error('a background needs the network that cuts people out');

@@ -9,7 +9,7 @@ import type { RgbImage } from '../image/rgb-image.ts';
 /** How a picture gets another shape: the part around the head, or the whole picture with an edge. */
 export const FITS = ['crop', 'pad'] as const;
 /** One of {@link FITS}. */
-export type Fit = (typeof FITS)[number];
+type Fit = (typeof FITS)[number];
 
 /** Longest side of a video in pixels. */
 const MAX_SIDE = 3840;
@@ -88,7 +88,7 @@ const HEAD = { above: 0.55, beside: 0.2, below: 0.3 };
 const HEAD_HEIGHT = 0.42;
 
 /** The head around a face. */
-export function headAround({ x, y, width, height }: Rectangle): Rectangle {
+function headAround({ x, y, width, height }: Rectangle): Rectangle {
   return {
     x: x - HEAD.beside * width,
     y: y - HEAD.above * height,

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import type { BatchJob } from '../jobs/manifest.ts';
 import { withPaths } from '../pipeline/options/clip-keys.ts';
+import { type ClipFormat, DEFAULT_FORMAT } from './clip-format.ts';
 import type { ClipRequest } from './clip-request.ts';
-import { findSample } from './samples.ts';
 import type { UploadStore } from './upload-store.ts';
 
 /** How often a clip is begun when it fails for a reason that can pass. */
@@ -19,8 +19,8 @@ export interface JobPlaces {
 }
 
 /** The video of a clip. */
-export function videoOf(folder: string): string {
-  return path.join(folder, 'video.mp4');
+export function videoOf(folder: string, format: ClipFormat): string {
+  return path.join(folder, `video.${format}`);
 }
 
 /** The video of a clip that is being rendered. */
@@ -28,28 +28,27 @@ export function liveOf(folder: string): string {
   return path.join(folder, 'live.mp4');
 }
 
-/** Where a file of a request lies; undefined if it was removed meanwhile. */
-export function locateFile(id: string, uploads: UploadStore): string | undefined {
-  const upload = uploads.get(id);
-  return upload === undefined ? findSample(id)?.path : uploads.pathOf(upload);
-}
-
-/** The options of a clip with paths in place of ids. A file that is gone keeps a name that leads nowhere. */
-export function clipOptions(
+/** The options of a request with paths in place of ids. A file that is gone keeps a name that leads nowhere. */
+export function withLocations(
   { options }: ClipRequest,
   { uploads, folder, bundleStore, ffmpegPath }: JobPlaces,
-): BatchJob['options'] {
+): Record<string, unknown> {
   const missing = path.join(folder, 'removed');
   const located = withPaths(options, (id, { to }) => {
-    if (to === 'name') return locateFile(id, uploads) ?? id; // a name, of a bundle or a template
-    return locateFile(id, uploads) ?? missing;
+    if (to === 'name') return uploads.locate(id) ?? id; // a name, of a bundle or a template
+    return uploads.locate(id) ?? missing;
   });
   return {
     ...located,
-    output: videoOf(folder),
     ...(bundleStore !== undefined && { bundleStore }),
     ...(ffmpegPath !== undefined && { ffmpegPath }),
   };
+}
+
+/** The options of a clip, as the library takes them. */
+export function clipOptions(request: ClipRequest, places: JobPlaces): BatchJob['options'] {
+  const output = videoOf(places.folder, request.format ?? DEFAULT_FORMAT);
+  return { ...withLocations(request, places), output };
 }
 
 /** The job of a clip. */
@@ -65,13 +64,21 @@ export function clipJob(id: string, index: number, request: ClipRequest, places:
 export function forClient(
   message: string,
   { files }: ClipRequest,
-  uploads: UploadStore,
-  folder: string,
+  { uploads, folder }: Pick<JobPlaces, 'uploads' | 'folder'>,
 ): string {
   let text = message;
   for (const { id, name } of files) {
-    const file = locateFile(id, uploads);
+    const file = uploads.locate(id);
     if (file !== undefined) text = text.replaceAll(file, name);
   }
   return text.replaceAll(`${folder}${path.sep}`, '');
+}
+
+/** The field whose file a message names. */
+export function fieldOf(message: string, request: ClipRequest, places: JobPlaces): string | undefined {
+  const located = withLocations(request, places);
+  return Object.keys(request.options).find((key) => {
+    const value = located[key];
+    return typeof value === 'string' && path.isAbsolute(value) && message.includes(value);
+  });
 }

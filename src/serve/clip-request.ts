@@ -1,4 +1,5 @@
 /** From the fields of a request to the options of a clip: everything that is wrong is told at once, and no path is taken. */
+import { InvalidOptionError } from '../errors.ts';
 import { HEAD_MOTIONS } from '../pipeline/head-motions.ts';
 import {
   isNumeric,
@@ -13,9 +14,12 @@ import type { FileContent } from '../pipeline/options/option-spec.ts';
 import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { isBackgroundWord } from '../scene/background-words.ts';
+import { parseVideoSize } from '../scene/video-shape.ts';
+import { CLIP_FORMATS, type ClipFormat, DEFAULT_FORMAT, isClipFormat, outputOf } from './clip-format.ts';
 import { type FieldProblem, fieldError } from './problem.ts';
 import { type FormValues, ReceivedFile } from './receive-form.ts';
 import { findSample } from './samples.ts';
+import type { ServeLimits } from './serve-options.ts';
 import type { UploadFacts, UploadStore } from './upload-store.ts';
 
 /** Where results go is the server's to say. */
@@ -28,6 +32,8 @@ export const CLIENT_KEYS: readonly JobOptionKey[] = JOB_OPTION_KEYS.filter(
 
 /** Fields beside those of the clip. */
 const EXTRA_FIELDS = ['name', 'webhook'] as const;
+/** What a clip is written as. */
+const FORMAT_FIELD = 'format';
 /** Characters of the texts beside the options. */
 export const MAX_NAME_LENGTH = 200;
 
@@ -67,6 +73,8 @@ export interface FileReference {
 export interface ClipRequest {
   readonly name?: string;
   readonly webhook?: string;
+  /** What a clip is written as. @defaultValue 'mp4' */
+  readonly format?: ClipFormat;
   /** Options with ids in place of paths. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Every file that `options` name. */
@@ -78,40 +86,90 @@ export interface RequestSurroundings {
   readonly uploads: UploadStore;
   /** Names of bundles that can be used. */
   readonly bundles: readonly string[];
+  /** Of files it is known what they hold; of what else makes a clip long or large, the request says it. */
+  readonly limits: Pick<ServeLimits, 'seconds' | 'pixels'>;
   /** Whether notes may go to a URL; a sentence about what is wrong with it otherwise. */
   readonly refuseWebhook: (url: string) => string | undefined;
 }
+
+/** What may be in a form, and how it is checked as a whole. */
+export interface FormKind {
+  /** Options of a clip that may be set. */
+  readonly keys: readonly OptionKey[];
+  /** Fields that are read by what `read` does. */
+  readonly own: readonly string[];
+  /** Whether it says what it is written as. */
+  readonly hasFormat: boolean;
+  /** @throws {@link InvalidOptionError} if a value cannot be read. */
+  readonly read?: (field: string, values: readonly unknown[]) => unknown;
+  readonly check: (
+    options: Readonly<Record<string, unknown>>,
+    format: ClipFormat,
+  ) => readonly Pick<InvalidOptionError, 'option' | 'message'>[];
+}
+
+/** The form of a clip. */
+export const CLIP_FORM: FormKind = {
+  keys: CLIENT_KEYS,
+  own: [],
+  hasFormat: true,
+  check: (options, format) => {
+    const output = `clip.${format}`;
+    const transparent = CLIP_FORMATS.filter((name) => outputOf(name).transparent !== undefined);
+    return findInvalidOptions({ ...options, output }).map(({ option, message }) => ({
+      option,
+      // The output's name is the server's: clients say what it is written as.
+      message:
+        option === 'background' && message.includes(output)
+          ? `Cannot use background: expected transparent with ${FORMAT_FIELD} ${alternatives(transparent)}, got it with ${format}`
+          : message.replaceAll(`output ${output}`, `${FORMAT_FIELD} ${format}`),
+    }));
+  },
+};
 
 /**
  * Reads and checks a form.
  *
  * @throws {@link RequestError} with all fields that are wrong.
  */
-export function readClipRequest(form: FormValues, surroundings: RequestSurroundings): ClipRequest {
-  const reader = new RequestReader(surroundings);
+export function readClipRequest(
+  form: FormValues,
+  surroundings: RequestSurroundings,
+  kind: FormKind = CLIP_FORM,
+): ClipRequest {
+  const reader = new RequestReader(surroundings, kind);
   return reader.read(form);
 }
 
 class RequestReader {
   readonly #surroundings: RequestSurroundings;
+  readonly #kind: FormKind;
   readonly #problems: FieldProblem[] = [];
   readonly #files = new Map<string, FileReference>();
 
-  constructor(surroundings: RequestSurroundings) {
+  constructor(surroundings: RequestSurroundings, kind: FormKind) {
     this.#surroundings = surroundings;
+    this.#kind = kind;
   }
 
   read(form: FormValues): ClipRequest {
     const given: [string, unknown][] = [];
     const extra: Record<string, string> = {};
+    const { keys, own, hasFormat, check } = this.#kind;
+    let format: ClipFormat | undefined;
     for (const [field, values] of form) {
       if ((EXTRA_FIELDS as readonly string[]).includes(field)) {
         const text = this.#only(field, values);
         if (text !== undefined) extra[field] = this.#readExtra(field, text) ?? '';
-      } else if (isOption(field) && (CLIENT_KEYS as readonly string[]).includes(field)) {
+      } else if (field === FORMAT_FIELD && hasFormat) {
+        format = this.#readFormat(values);
+      } else if (own.includes(field)) {
+        const value = this.#readOwn(field, values);
+        if (value !== undefined) given.push([field, value]);
+      } else if (isOption(field) && (keys as readonly string[]).includes(field)) {
         const value = this.#readOption(field, values);
         if (value !== undefined) given.push([field, value]);
-      } else if (isOption(field)) {
+      } else if (isOption(field) && !(CLIENT_KEYS as readonly string[]).includes(field)) {
         this.#refuse(field, 'expected an option of the clip, got one that the server sets itself');
       } else if (values.length > 0) {
         given.push([field, values[0]]); // unknown: told with a suggestion by the check below
@@ -119,16 +177,27 @@ class RequestReader {
     }
     const options = Object.fromEntries(given); // also of a name such as __proto__
     const told = new Set(this.#problems.map(({ field }) => field));
-    for (const { option, message } of findInvalidOptions({ ...options, output: 'clip.mp4' })) {
+    for (const { option, message } of check(options, format ?? DEFAULT_FORMAT)) {
       if (!told.has(option)) this.#problems.push({ field: option, detail: message });
     }
+    this.#checkLimits(options);
     if (this.#problems.length > 0) throw fieldError(this.#problems);
     return {
       ...(extra.name && { name: extra.name }),
       ...(extra.webhook && { webhook: extra.webhook }),
+      ...(format !== undefined && { format }),
       options,
       files: [...this.#files.values()],
     };
+  }
+
+  #checkLimits({ idle, size }: Readonly<Record<string, unknown>>): void {
+    const { seconds, pixels } = this.#surroundings.limits;
+    if (typeof idle === 'number' && idle > seconds)
+      this.#refuse('idle', `expected at most ${seconds} s, got ${idle}`);
+    const { width = 0, height = 0 } = (typeof size === 'string' && parseVideoSize(size)) || {};
+    const [most, got] = [pixels, width * height].map((each) => (each / 1e6).toFixed(1));
+    if (width * height > pixels) this.#refuse('size', `expected at most ${most} megapixels, got ${got}`);
   }
 
   #refuse(field: string, what: string): void {
@@ -143,13 +212,33 @@ class RequestReader {
   }
 
   #readExtra(field: string, value: unknown): string | undefined {
-    if (typeof value !== 'string' || value.length > MAX_NAME_LENGTH || /\p{Cc}/u.test(value)) {
+    if (typeof value !== 'string' || value.length > MAX_NAME_LENGTH || /[\p{Cc}\p{Cs}]/u.test(value)) {
       this.#refuse(field, `expected at most ${MAX_NAME_LENGTH} characters of text`);
       return undefined;
     }
     const refusal = field === 'webhook' ? this.#surroundings.refuseWebhook(value) : undefined;
     if (refusal !== undefined) this.#refuse(field, refusal);
     return value.trim();
+  }
+
+  #readFormat(values: readonly unknown[]): ClipFormat | undefined {
+    const value = this.#only(FORMAT_FIELD, values);
+    if (value === undefined || isClipFormat(value)) return value;
+    this.#refuse(FORMAT_FIELD, `expected ${alternatives(CLIP_FORMATS)}, got ${show(value)}`);
+    return undefined;
+  }
+
+  #readOwn(field: string, values: readonly unknown[]): unknown {
+    try {
+      return this.#kind.read?.(
+        field,
+        values.filter((value) => value !== '' && value !== null),
+      );
+    } catch (error) {
+      if (!(error instanceof InvalidOptionError)) throw error;
+      this.#problems.push({ field, detail: error.message });
+      return undefined;
+    }
   }
 
   #readOption(key: OptionKey, values: readonly unknown[]): unknown {

@@ -64,6 +64,11 @@ export class DataFolder {
     return path.join(this.path, 'state');
   }
 
+  /** Of copies of the samples, for workers. */
+  get samples(): string {
+    return path.join(this.path, 'samples');
+  }
+
   /** Of comparisons, each in a folder named by its id. */
   get comparisons(): string {
     return path.join(this.path, 'comparisons');

@@ -1,17 +1,17 @@
-/** Server-sent events of a clip: never more than four a second, and none of its entries lost. Source: WHATWG HTML, 9.2. */
+/** Server-sent events of an order: never more than four a second, and none of its entries lost. Source: WHATWG HTML, 9.2. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Clip } from './clip.ts';
+import type { Order } from './order.ts';
 
 const LEAST_MS = 250;
 const HEARTBEAT_MS = 15_000;
 
 /**
- * Each event has the clip as it is then, with the entries of its log that the reader has not seen; its id is the number of
- * the last of them. The stream ends with the clip.
+ * Each event has the order as it is then, with the entries of its log that the reader has not seen; its id is the number of
+ * the last of them. Its type is the order's kind. The stream ends with the order.
  *
  * @param lastSeen - the id that the reader has seen last, 0 for none.
  */
-export function eventFeed(clip: Clip, lastSeen: number): Response {
+export function eventFeed(order: Order, lastSeen: number): Response {
   const over = new AbortController();
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
@@ -21,12 +21,14 @@ export function eventFeed(clip: Clip, lastSeen: number): Response {
       try {
         send(`retry: 1000\n\n`);
         while (!over.signal.aborted) {
-          const changed = nextChange(clip, over.signal);
-          const { log } = clip.record;
+          const changed = nextChange(order, over.signal);
+          const { log } = order.record;
           const entries = log.filter(({ seq }) => seq > seen);
           seen = log.at(-1)?.seq ?? seen;
-          send(`id: ${seen}\nevent: clip\ndata: ${JSON.stringify({ ...clip.view(), entries })}\n\n`);
-          if (clip.hasEnded) break;
+          send(
+            `id: ${seen}\nevent: ${order.kind}\ndata: ${JSON.stringify({ ...order.view(), entries })}\n\n`,
+          );
+          if (order.hasEnded) break;
           await sleep(LEAST_MS, undefined, { signal: over.signal });
           while (!(await changed.within(HEARTBEAT_MS))) send(': still here\n\n');
         }
@@ -47,8 +49,8 @@ export function eventFeed(clip: Clip, lastSeen: number): Response {
 }
 
 /** Notes a change from now on, also one that comes before anybody waits for it. */
-function nextChange(clip: Clip, signal: AbortSignal) {
-  const changed = clip.change(signal).then(() => true);
+function nextChange(order: Order, signal: AbortSignal) {
+  const changed = order.change(signal).then(() => true);
   return {
     within: async (ms: number): Promise<boolean> => {
       const late = new AbortController();

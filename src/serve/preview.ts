@@ -3,9 +3,9 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { writeDurably } from '../files/write-durably.ts';
 import { Thumbnails } from '../jobs/thumbnail.ts';
+import { orderFolder } from './board.ts';
 import type { Clip } from './clip.ts';
-import { locateFile, videoOf } from './clip-job.ts';
-import { clipFolder } from './clip-record.ts';
+import { videoOf } from './clip-job.ts';
 import type { ServerState } from './server-state.ts';
 
 /** Longer side, in pixels. */
@@ -16,7 +16,7 @@ const making = new Map<string, Promise<string | undefined>>();
 /** The picture's file; undefined where there is nothing to show. */
 export function previewOf(clip: Clip, state: ServerState): Promise<string | undefined> {
   const isDone = clip.state === 'succeeded';
-  const target = path.join(clipFolder(state.data.clips, clip.id), isDone ? 'preview.jpg' : 'portrait.jpg');
+  const target = path.join(orderFolder(state.data, clip), isDone ? 'preview.jpg' : 'portrait.jpg');
   let made = making.get(target);
   if (made === undefined) {
     made = makePreview(target, clip, state).finally(() => making.delete(target));
@@ -34,15 +34,25 @@ async function makePreview(target: string, clip: Clip, state: ServerState): Prom
   const { ffmpegPath } = state.options;
   const thumbnails = new Thumbnails(ffmpegPath === undefined ? {} : { FFMPEG_PATH: ffmpegPath }, SIDE);
   const { portrait, source } = clip.record.request.options as { portrait?: string; source?: string };
-  const picture = locateFile(portrait ?? '', state.uploads);
-  const film = locateFile(source ?? '', state.uploads);
+  const picture = state.uploads.locate(portrait ?? '');
+  const film = state.uploads.locate(source ?? '');
   const bytes =
     clip.state === 'succeeded'
-      ? await thumbnails.ofVideo(videoOf(path.dirname(target)))
+      ? await pictureOf(clip, path.dirname(target), thumbnails)
       : picture !== undefined
         ? await thumbnails.ofPortrait(picture)
         : film && (await thumbnails.ofVideo(film));
   if (bytes === undefined) return undefined;
   await writeDurably(target, bytes);
   return target;
+}
+
+/** ffmpeg cannot read animated WebP; the library of pictures reads the first picture of it. */
+function pictureOf(
+  { format }: Clip,
+  folder: string,
+  thumbnails: Thumbnails,
+): Promise<Uint8Array | undefined> {
+  const video = videoOf(folder, format);
+  return format === 'webp' ? thumbnails.ofPortrait(video) : thumbnails.ofVideo(video);
 }

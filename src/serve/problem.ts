@@ -7,6 +7,7 @@ import {
   MediaError,
   PipelineError,
 } from '../errors.ts';
+import { isDiskFull } from '../jobs/job-failure.ts';
 
 /** Something that is wrong with one field. */
 export interface FieldProblem {
@@ -70,6 +71,12 @@ export function fieldError(
 /** The error of the library as that of a request; a bug stays one. */
 export function asRequestError(error: unknown): RequestError {
   if (error instanceof RequestError) return error;
+  if (isDiskFull(error)) {
+    return new RequestError('storage-full', 'Cannot take more: the disk is full', {
+      cause: error,
+      headers: { 'retry-after': '60' },
+    });
+  }
   if (error instanceof InvalidOptionsError) {
     return fieldError(error.errors.map(({ option, message }) => ({ field: option, detail: message })));
   }

@@ -1,12 +1,12 @@
 /** Keeps the data folder within its limit: the oldest results go when there is no room. */
 import { statfs } from 'node:fs/promises';
-import type { Clip } from './clip.ts';
-import type { ClipBoard } from './clip-board.ts';
+import type { Board } from './board.ts';
 import { type DataFolder, folderBytes } from './data-folder.ts';
+import type { Order } from './order.ts';
 import { RequestError } from './problem.ts';
 import type { UploadStore } from './upload-store.ts';
 
-/** Uploads that no clip is made of may be asked for again within this. */
+/** Uploads that no order is made of may be asked for again within this. */
 const UPLOAD_MS = 3600_000;
 /** Walking the folder takes time: what was counted holds for so long. */
 const COUNT_MS = 5000;
@@ -17,7 +17,7 @@ const FREE_BYTES = 200e6;
 export class Quota {
   readonly #data: DataFolder;
   readonly #limit: number;
-  #stores: { readonly uploads: UploadStore; readonly board: ClipBoard } | undefined;
+  #stores: { readonly uploads: UploadStore; readonly board: Board } | undefined;
   #used = 0;
   #countedAt = Number.NEGATIVE_INFINITY;
   #turn: Promise<unknown> = Promise.resolve();
@@ -28,7 +28,7 @@ export class Quota {
   }
 
   /** What may go; given when all is open. */
-  watch(stores: { readonly uploads: UploadStore; readonly board: ClipBoard }): void {
+  watch(stores: { readonly uploads: UploadStore; readonly board: Board }): void {
     this.#stores = stores;
   }
 
@@ -60,7 +60,7 @@ export class Quota {
     while (this.#used > this.#limit) {
       if (!(await this.#evict())) {
         this.#used -= bytes;
-        throw noRoom('the data folder is full of clips that are not finished');
+        throw noRoom('the data folder is full of orders that are not finished');
       }
       await this.#count();
       this.#used += bytes;
@@ -86,18 +86,18 @@ export class Quota {
       await uploads.remove(unused[0].id);
       return true;
     }
-    const oldest = board.all.findLast((clip) => clip.hasEnded);
+    const oldest = board.all.findLast((order) => order.hasEnded);
     if (oldest === undefined) return false;
     await removeWithFiles(oldest, uploads, board);
     return true;
   }
 }
 
-/** Removes a clip and the files that only it is made of. */
-async function removeWithFiles(clip: Clip, uploads: UploadStore, board: ClipBoard): Promise<void> {
-  await board.remove(clip);
+/** Removes an order and the files that only it is made of. */
+async function removeWithFiles(order: Order, uploads: UploadStore, board: Board): Promise<void> {
+  await board.remove(order);
   const inUse = board.filesInUse();
-  for (const { id } of clip.record.request.files) if (!inUse.has(id)) await uploads.remove(id);
+  for (const { id } of order.record.request.files) if (!inUse.has(id)) await uploads.remove(id);
 }
 
 function noRoom(why: string): RequestError {

@@ -1,15 +1,17 @@
 /** Portraits and speech that the package carries, to try it with. */
 import { readdirSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ownUrl } from '../files/own-file.ts';
-import type { UploadFacts } from './upload-store.ts';
+import { replaceDurably } from '../files/write-durably.ts';
 
 const ASSETS = fileURLToPath(ownUrl('../../assets/', import.meta.url));
 const PREFIX = 'sample:';
 
 /** A file of the package, used as an upload is. */
-export interface Sample extends Pick<UploadFacts, 'kind'> {
+export interface Sample {
+  readonly kind: 'picture' | 'sound';
   /** `sample:ada.jpg` */
   readonly id: string;
   readonly name: string;
@@ -37,4 +39,16 @@ export function listSamples(): readonly Sample[] {
 /** The sample of an id. */
 export function findSample(id: string): Sample | undefined {
   return listSamples().find((sample) => sample.id === id);
+}
+
+/** Copies all samples into a folder, for those who do not see the package. */
+export async function copySamples(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const { name, path: file } of listSamples()) {
+    const target = path.join(folder, name);
+    const [wanted, found] = [await readFile(file), await readFile(target).catch(() => undefined)];
+    if (found === undefined || !wanted.equals(found)) {
+      await replaceDurably(target, (handle) => handle.writeFile(wanted));
+    }
+  }
 }

@@ -93,7 +93,8 @@ export function parseRange(text: string, size: number): ByteRange | 'outside' | 
 }
 
 /** Source: RFC 6266. */
-function dispositionOf(name: string): string {
+function dispositionOf(given: string): string {
+  const name = given.replace(/[/\\]/g, '_'); // no folders
   const plain = name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
   const encoded = encodeURIComponent(name).replace(
     /['()*]/g,

@@ -13,6 +13,12 @@ export type ServeEvent =
     }
   /** `clip` is the beginning of its id, enough to tell clips apart. */
   | { readonly type: 'clip'; readonly clip: string; readonly state: string; readonly message?: string }
+  | {
+      readonly type: 'comparison';
+      readonly comparison: string;
+      readonly state: string;
+      readonly message?: string;
+    }
   | { readonly type: 'notice'; readonly message: string }
   | { readonly type: 'draining'; readonly seconds: number }
   | { readonly type: 'closed' };

@@ -47,6 +47,8 @@ export interface ServeOptions {
   readonly limits?: Partial<ServeLimits>;
   /** Seconds that a clip may go on after a stop before its checkpoints are all that is kept, 0 to 3600. @defaultValue 5 */
   readonly graceSeconds?: number;
+  /** Clips go to workers on this queue, `redis://host:port/database`, which see the data folder. @defaultValue rendered here */
+  readonly queue?: string;
   readonly onEvent?: (event: ServeEvent) => void;
 }
 
@@ -84,6 +86,13 @@ export function checkServeOptions(options: ServeOptions): void {
   assertIntegerInRange('clipsPerClient', clipsPerClient, 1, 1e6);
   assertIntegerInRange('dataBytes', dataBytes, 1e6, 1e15);
   assertNumberInRange('stallSeconds', stallSeconds, 0.1, 3600);
+  if (options.queue !== undefined && options.concurrency !== undefined) {
+    const problem = {
+      expected: ['none with ', { option: 'queue' }, ', whose workers render'],
+      got: `${concurrency}`,
+    };
+    throw new InvalidOptionError(problem, 'concurrency', concurrency);
+  }
   if (token !== undefined && token.length < MIN_TOKEN_LENGTH) {
     const problem = { expected: `at least ${MIN_TOKEN_LENGTH} characters`, got: `${token.length}` };
     throw new InvalidOptionError(problem, 'token', showValue('…'));

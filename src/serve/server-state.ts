@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context, Env } from 'hono';
 import type { StoredBundle } from '../bundles/bundle-store.ts';
 import type { AnimateOptions, AnimationPlan } from '../pipeline/animate-options.ts';
-import type { ClipBoard } from './clip-board.ts';
+import type { Board } from './board.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Metrics } from './metrics.ts';
 import type { Quota } from './quota.ts';
@@ -25,7 +25,7 @@ export interface ServerState {
   readonly version: string;
   readonly data: DataFolder;
   readonly uploads: UploadStore;
-  readonly board: ClipBoard;
+  readonly board: Board;
   readonly quota: Quota;
   readonly metrics: Metrics;
   readonly webhooks: Webhooks;

@@ -11,19 +11,25 @@ import type { ClipRenderer } from '../jobs/clip-renderer.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import type { DeviceName } from '../pipeline/animate-options.ts';
+import { Board, DISK_FULL_MS } from './board.ts';
 import { answerBrokenRequest } from './broken-request.ts';
-import { ClipBoard } from './clip-board.ts';
+import { Clip } from './clip.ts';
+import { ClipWork, type OrderEngine } from './clip-work.ts';
+import { type Compare, ComparisonWork } from './comparison-work.ts';
 import { DataFolder } from './data-folder.ts';
 import { Guard } from './guard.ts';
+import { shortId } from './ids.ts';
 import { Metrics } from './metrics.ts';
 import { OPERATIONS } from './openapi/operations.ts';
 import { asRequestError, problemResponse, RequestError } from './problem.ts';
 import { Quota } from './quota.ts';
 import { addClipRoutes } from './routes/clip-routes.ts';
+import { addComparisonRoutes } from './routes/comparison-routes.ts';
 import { addDocsRoutes } from './routes/docs-routes.ts';
 import { addPageRoutes } from './routes/page-routes.ts';
 import { addSystemRoutes } from './routes/system-routes.ts';
 import { addUploadRoutes } from './routes/upload-routes.ts';
+import { copySamples } from './samples.ts';
 import {
   checkServeOptions,
   DEFAULT_HOST,
@@ -46,9 +52,12 @@ export interface ServeParts {
     readonly onNotice: (message: string) => void;
   }) => Promise<ClipRenderer>;
   readonly planner: Planner;
+  readonly compare: Compare;
   readonly listBundles: () => Promise<readonly StoredBundle[]>;
   /** Waits between the times that a note is sent. @defaultValue {@link WEBHOOK_DELAYS_MS} */
   readonly webhookDelaysMs?: readonly number[];
+  /** Before an order whose disk is full is begun again. @defaultValue {@link DISK_FULL_MS} */
+  readonly diskFullMs?: number;
   /** Where ffmpeg is looked for. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -84,11 +93,15 @@ const RETRY_SECONDS = 1;
  */
 export async function startServer(options: ServeOptions, parts: ServeParts): Promise<RunningServer> {
   checkServeOptions(options);
-  const { host = DEFAULT_HOST, port = DEFAULT_PORT, concurrency = 1, graceSeconds = 5 } = options;
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, graceSeconds = 5 } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const onEvent = options.onEvent ?? (() => {});
   const data = await DataFolder.open(options.dataFolder);
+  const over = new AbortController();
+  let engine: OrderEngine | undefined;
   try {
+    engine = await openEngine(options, parts, data, over.signal);
+    const runner = engine;
     const token = options.token ?? (isLoopback(host) ? undefined : await data.token());
     const quota = new Quota(data, limits.dataBytes);
     const metrics = new Metrics();
@@ -100,32 +113,28 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
           env: { ...parts.env, ...(options.ffmpegPath && { FFMPEG_PATH: options.ffmpegPath }) },
         }),
       makeRoom: (bytes) => quota.makeRoom(bytes),
-    });
-    const over = new AbortController();
-    const engine = new JobRunner({
-      stateFolder: data.state,
-      concurrency,
-      retryDelay: RETRY_SECONDS,
-      signal: over.signal,
-      openRenderer: () =>
-        parts.openRenderer({
-          device: options.device ?? 'auto',
-          threads: options.threads,
-          onNotice: (message) => onEvent({ type: 'notice', message }),
-        }),
+      ...(options.queue !== undefined && { sampleFolder: data.samples }),
     });
     const webhooks = new Webhooks({
       ...{ hosts: options.webhookHosts ?? [], delaysMs: parts.webhookDelaysMs, onEvent },
       secret: options.webhookSecret ?? (await data.webhookSecret()),
-      onDone: (clip, outcome) => board.note(clip, outcome),
+      onDone: (order, outcome) => board.note(order, outcome),
     });
-    const board: ClipBoard = await ClipBoard.open({
-      ...{ data, uploads, engine, onEvent, clipsPerClient: limits.clipsPerClient },
+    const work = {
+      ...{ data, uploads, engine: runner },
       ...{ bundleStore: options.bundleStore, ffmpegPath: options.ffmpegPath },
-      onEnded: (clip) => {
-        const { state, result } = clip.record;
-        webhooks.send(clip);
-        metrics.clipEnded(state, result?.frames ?? 0, result?.seconds ?? 0);
+    };
+    const board: Board = await Board.open({
+      ...{ data, onEvent, ordersPerClient: limits.clipsPerClient },
+      diskFullMs: parts.diskFullMs ?? DISK_FULL_MS,
+      clipWork: new ClipWork(work),
+      comparisonWork: new ComparisonWork({ ...work, compare: parts.compare }),
+      onEnded: (order) => {
+        webhooks.send(order);
+        if (order instanceof Clip) {
+          const { state, result } = order.record;
+          metrics.clipEnded(state, result?.frames ?? 0, result?.seconds ?? 0);
+        }
         void quota.settle();
       },
     });
@@ -151,8 +160,8 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     const url = urlOf(host, server);
     const link = token === undefined ? url : `${url}/?token=${encodeURIComponent(token)}`;
     onEvent({ type: 'listening', url, link, data: data.path });
-    engine.start();
-    for (const clip of board.all) if (clip.hasEnded) webhooks.send(clip);
+    runner.start();
+    for (const order of board.all) if (order.hasEnded) webhooks.send(order);
     let stopping: Promise<void> | undefined;
     const stop = async (now: AbortSignal): Promise<void> => {
       state.stopping.abort(new Error('the server stops'));
@@ -160,7 +169,7 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
       await board.stop(graceSeconds, now);
       await webhooks.stop();
       over.abort(new Error('the server stops'));
-      await Promise.all([engine.dispose(), parts.planner.dispose()]);
+      await Promise.all([runner.dispose(), parts.planner.dispose()]);
       await close(server);
       data.release();
       onEvent({ type: 'closed' });
@@ -174,9 +183,34 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
       },
     };
   } catch (error) {
+    over.abort(error);
+    await engine?.dispose();
     data.release();
     throw error;
   }
+}
+
+/** What renders: this machine, or the workers of a queue. */
+async function openEngine(
+  { queue, concurrency = 1, device = 'auto', threads, onEvent }: ServeOptions,
+  { openRenderer }: ServeParts,
+  data: DataFolder,
+  signal: AbortSignal,
+): Promise<OrderEngine> {
+  const onNotice = (message: string): void => onEvent?.({ type: 'notice', message });
+  const shared = { stateFolder: data.state, retryDelay: RETRY_SECONDS };
+  if (queue === undefined) {
+    const open = () => openRenderer({ device, threads, onNotice });
+    return new JobRunner({ ...shared, concurrency, signal, openRenderer: open });
+  }
+  await copySamples(data.samples);
+  // Loaded only here, like the packages behind it.
+  const { QueueEngine } = await import('../jobs/queue-engine.ts');
+  return QueueEngine.open({
+    ...{ ...shared, url: queue, sharedFolder: data.path },
+    onNotice: (message, job) =>
+      onNotice(job === undefined ? message : `clip ${shortId(job.name)}: ${message}`),
+  });
 }
 
 /** The page, and what the document of the API says is answered without the token. */
@@ -232,6 +266,7 @@ export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
   addSystemRoutes(app, state);
   addUploadRoutes(app, state);
   addClipRoutes(app, state);
+  addComparisonRoutes(app, state);
   app.notFound((context) => {
     const { path, method } = context.req;
     const others = app.routes.filter((route) => route.method !== 'ALL' && fits(route.path, path));
@@ -258,7 +293,9 @@ export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
 
 function fits(pattern: string, path: string): boolean {
   const [a, b] = [pattern, path].map((text) => text.split('/'));
-  return a!.length === b!.length && a!.every((part, i) => part.startsWith(':') || part === b![i]);
+  return (
+    a!.length === b!.length && a!.every((part, i) => (part.startsWith(':') && b![i] !== '') || part === b![i])
+  );
 }
 
 async function listen(app: Hono<ServeEnv>, host: string, port: number): Promise<Server> {

@@ -2,6 +2,7 @@
 import { listBundles } from '../bundles/bundle-store.ts';
 import { studioRenderer } from '../jobs/studio-renderer.ts';
 import { defaultBundleStore } from '../pipeline/open-job.ts';
+import { compareInThread } from './compare-thread.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { type RunningServer, type ServeParts, startServer } from './server.ts';
 import { StudioPlanner } from './studio-planner.ts';
@@ -29,6 +30,12 @@ export function serveStudio(
       ...(threads !== undefined && { threads }),
       onNotice: (message) => onEvent?.({ type: 'notice', message }),
     }),
+    compare: (compareOptions) =>
+      compareInThread({
+        ...compareOptions,
+        ...(device !== undefined && { device }),
+        ...(threads !== undefined && { threads }),
+      }),
     listBundles: () => listBundles(bundleStore ?? defaultBundleStore()),
   });
 }

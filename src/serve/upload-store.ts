@@ -10,6 +10,7 @@ import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { measureMedia } from '../media/probe.ts';
 import { isId, newId } from './ids.ts';
 import { RequestError } from './problem.ts';
+import { findSample } from './samples.ts';
 import type { ServeLimits } from './serve-options.ts';
 import { SNIFF_BYTES, type SniffedContent, sniffContent } from './sniff-content.ts';
 
@@ -52,6 +53,8 @@ export interface UploadStoreOptions {
   readonly ffmpeg: () => Promise<FfmpegInfo>;
   /** Makes room for so many bytes more, or throws. */
   readonly makeRoom: (bytes: number) => Promise<void>;
+  /** Where copies of the samples lie, for workers that do not see the package. @defaultValue the package's own */
+  readonly sampleFolder?: string | undefined;
 }
 
 /** All uploads. */
@@ -85,6 +88,15 @@ export class UploadStore {
   /** Where the file lies. */
   pathOf({ id, fileName }: Upload): string {
     return path.join(this.#options.folder, id, fileName);
+  }
+
+  /** Where the file of an id lies, of an upload or of a sample; undefined if there is none any more. */
+  locate(id: string): string | undefined {
+    const upload = this.get(id);
+    if (upload !== undefined) return this.pathOf(upload);
+    const sample = findSample(id);
+    const { sampleFolder } = this.#options;
+    return sample && sampleFolder ? path.join(sampleFolder, sample.name) : sample?.path;
   }
 
   async remove(id: string): Promise<void> {

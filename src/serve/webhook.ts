@@ -1,5 +1,5 @@
 /**
- * Notes to other servers when a clip has ended: signed, sent again until they are taken, and only to hosts that are allowed.
+ * Notes to other servers when an order has ended: signed, sent again until they are taken, and only to hosts that are allowed.
  *
  * Source: Standard Webhooks 1.0 (standardwebhooks.com), symmetric signatures.
  */
@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import { InvalidOptionError } from '../errors.ts';
 import { alternatives, showValue } from '../pipeline/options/option-types.ts';
-import type { Clip } from './clip.ts';
 import { shortId } from './ids.ts';
+import type { Order } from './order.ts';
 import type { ServeEvent } from './serve-event.ts';
 
 /** How long to wait before each time but the first: some 75 minutes in all. */
@@ -32,8 +32,8 @@ export interface WebhookOptions {
   readonly secret: string;
   readonly delaysMs?: readonly number[] | undefined;
   readonly onEvent: (event: ServeEvent) => void;
-  /** Remembers that there is no more to be sent for a clip. */
-  readonly onDone: (clip: Clip, outcome: WebhookOutcome) => Promise<void>;
+  /** Remembers that there is no more to be sent for an order. */
+  readonly onDone: (order: Order, outcome: WebhookOutcome) => Promise<void>;
 }
 
 /** @throws {@link InvalidOptionError} if it is no secret of Standard Webhooks. */
@@ -63,7 +63,7 @@ export function signWebhook(key: Uint8Array, id: string, timestamp: number, body
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 }
 
-/** Sends notes of clips that have ended. */
+/** Sends notes of orders that have ended. */
 export class Webhooks {
   readonly #options: WebhookOptions;
   readonly #key: Buffer;
@@ -92,12 +92,12 @@ export class Webhooks {
     return `expected an address of ${alternatives(hosts)}, got one of ${showValue(url.host)}`;
   }
 
-  /** Begins to send the note of a clip that has ended, if one was asked for and is still to be sent. */
-  send(clip: Clip): void {
-    const { request, noted } = clip.record;
+  /** Begins to send the note of an order that has ended, if one was asked for and is still to be sent. */
+  send(order: Order): void {
+    const { request, noted } = order.record;
     if (request.webhook === undefined || noted !== undefined || this.#stopping.signal.aborted) return;
-    const sending = this.#send(clip, request.webhook).catch((error: unknown) =>
-      this.#tell(clip, String(error)),
+    const sending = this.#send(order, request.webhook).catch((error: unknown) =>
+      this.#tell(order, String(error)),
     );
     this.#sending.add(sending);
     void sending.finally(() => this.#sending.delete(sending));
@@ -109,30 +109,30 @@ export class Webhooks {
     await Promise.all(this.#sending);
   }
 
-  async #send(clip: Clip, address: string): Promise<void> {
+  async #send(order: Order, address: string): Promise<void> {
     const { delaysMs = WEBHOOK_DELAYS_MS, onDone } = this.#options;
     const { signal } = this.#stopping;
     // Remembered from an earlier start, which may have allowed more.
     const refusal = this.refusalOf(address);
     if (refusal !== undefined) {
-      this.#tell(clip, `is not sent: ${refusal}`);
-      return onDone(clip, 'failed');
+      this.#tell(order, `is not sent: ${refusal}`);
+      return onDone(order, 'failed');
     }
     const body = JSON.stringify({
-      ...{ type: `clip.${clip.state}`, timestamp: clip.record.finishedAt },
-      data: clip.view(),
+      ...{ type: `${order.kind}.${order.state}`, timestamp: order.record.finishedAt },
+      data: order.view(),
     });
     for (const delay of [0, ...delaysMs]) {
       if (delay > 0) await sleep(delay, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
-      const answer = await this.#turns.add(() => this.#post(address, `clip_${clip.id}`, body));
+      const answer = await this.#turns.add(() => this.#post(address, `${order.kind}_${order.id}`, body));
       if (signal.aborted && answer !== 'taken') return;
-      if (answer === 'taken') return onDone(clip, 'delivered');
-      this.#tell(clip, `was not taken by ${new URL(address).host}: expected a status of 2xx, got ${answer}`);
+      if (answer === 'taken') return onDone(order, 'delivered');
+      this.#tell(order, `was not taken by ${new URL(address).host}: expected a status of 2xx, got ${answer}`);
       if (answer === 410 || (typeof answer === 'number' && answer >= 300 && answer < 400)) break;
     }
-    this.#tell(clip, 'is given up');
-    return onDone(clip, 'failed');
+    this.#tell(order, 'is given up');
+    return onDone(order, 'failed');
   }
 
   /** @returns `taken`, or the status or the error that it was answered with. */
@@ -159,7 +159,10 @@ export class Webhooks {
     }
   }
 
-  #tell(clip: Clip, what: string): void {
-    this.#options.onEvent({ type: 'notice', message: `the note of clip ${shortId(clip.id)} ${what}` });
+  #tell(order: Order, what: string): void {
+    this.#options.onEvent({
+      type: 'notice',
+      message: `the note of ${order.kind} ${shortId(order.id)} ${what}`,
+    });
   }
 }

@@ -84,7 +84,7 @@ test('everything that is wrong with a command line is reported at once, a line e
     'lcm-portrait: error: Cannot use --stps: expected an option of animate, got an unknown name; did you mean --steps?',
     'lcm-portrait: error: Cannot use "stray": expected options, got a word that belongs to none',
     'lcm-portrait: error: Cannot animate without --portrait: expected the path of a picture with one clear face, got nothing; or give --source',
-    'lcm-portrait: error: Cannot animate without --audio: expected the path of a speech recording, got nothing; or give --driving, --motion or --idle',
+    'lcm-portrait: error: Cannot animate without --audio: expected the path of a speech recording, got nothing; or give --driving, --motion, --pose-video or --idle',
     'lcm-portrait: error: Cannot use --output: expected the path of the video to write, ending in .mp4, .m4v, .mov, .webm, .gif, .webp, or in / for a folder of PNGs, or - for standard output, got "a.avi"',
     'lcm-portrait: error: Cannot use --steps: expected an integer from 1 to 100, got "abc"',
     'lcm-portrait: error: Cannot use --seed: expected an integer from 0 to 2^53 − 1, got -1',

@@ -82,10 +82,10 @@ test('options that are wrong are reported at once', async () => {
   );
   assert.equal(status, 2);
   for (const wanted of [
-    /--threads: expected an integer from 1 to 256, got "0"/,
+    /--threads: expected an integer from 1 to 256, got 0/,
     /--concurrency: expected an integer from 1 to 64, got "x"/,
     /--device: expected auto, cpu.* got "gpu"/,
-    /--shared without --queue/,
+    /--shared: expected it together with --queue, got it alone/,
     /--fail-fast: expected it without --keep-going/,
     /--retry-dely.*did you mean --retry-delay/,
   ]) {

@@ -5,7 +5,7 @@ import { expandHomes } from '../../src/cli/home-arguments.ts';
 const home = () => '/home/ada';
 
 test('a ~ that a value begins with is the home, in every place and of every command', {
-  timeout: 10_000,
+  timeout: 120_000,
 }, () => {
   const args = [
     'animate',
@@ -21,13 +21,13 @@ test('a ~ that a value begins with is the home, in every place and of every comm
   ]);
 });
 
-test('what is no home stays: folders called so, secrets, a ~ in the middle', { timeout: 10_000 }, () => {
+test('what is no home stays: folders called so, secrets, a ~ in the middle', { timeout: 120_000 }, () => {
   const args = ['./~/a.jpg', '--token=~/abc', '--token', '~/abc', 'a~/b', '--title=a ~/b', '--', '-'];
   assert.deepEqual(expandHomes(args, home), args);
 });
 
 test('homes of others, and of users without one, are refused by the name of the flag', {
-  timeout: 10_000,
+  timeout: 120_000,
 }, () => {
   assert.throws(
     () => expandHomes(['--output=~bob/a.mp4', '--audio', '~eve/b.wav'], home),

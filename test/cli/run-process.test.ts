@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { LOADER, MAIN, ROOT } from '../helpers/run-program.ts';
 
-const LIMIT = { timeout: 60_000, skip: process.platform !== 'linux' && 'names of Linux’s devices' };
+const LIMIT = { timeout: 600_000, skip: process.platform !== 'linux' && 'names of Linux’s devices' };
 const program = [process.execPath, ...LOADER, MAIN].map((word) => `'${word}'`).join(' ');
 
 /** Runs a line of bash in which `$program` is the program. */

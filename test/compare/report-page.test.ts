@@ -46,6 +46,20 @@ test('the page needs nothing outside of itself, but for the videos that are too 
   assert.ok(!/https?:\/\/|url\(|@import|<link/.test(page));
 });
 
+test('for a server that allows nothing inline, style, script and videos are files beside it', () => {
+  const linked = reportPage({
+    report: EXAMPLE_REPORT,
+    strip: undefined,
+    videos: [{ id: 'fast', path: 'videos/fast.mp4', bytes: undefined }],
+    sideBySide: 'side-by-side.mp4',
+    ...{ style: 'report.css', script: 'report.js' },
+  });
+  assert.ok(linked.includes('<link rel="stylesheet" href="report.css">'));
+  assert.ok(linked.includes('<script src="report.js"></script>'));
+  for (const each of [linked, page]) assert.ok(!/\sstyle=|\son\w+=/.test(each));
+  assert.ok(!/<style|<script>|src="data:video/.test(linked));
+});
+
 test('tags are closed in order', () => {
   const open: string[] = [];
   const markup = page.replace(/<(style|script)>[\s\S]*?<\/\1>/g, '');

@@ -31,9 +31,12 @@ if (!skip) {
   writeFileSync(shortSpeech, encodeWav(pcm.slice(0, DURATION * SAMPLE_RATE), SAMPLE_RATE));
   writeFileSync(silence, encodeWav(new Float32Array(DURATION * SAMPLE_RATE), SAMPLE_RATE));
   // Long enough that rendering is not over before a signal arrives.
-  const long = Float32Array.from({ length: 60 * SAMPLE_RATE }, (_, i) => pcm[i % pcm.length]!);
+  const long = Float32Array.from({ length: 20 * SAMPLE_RATE }, (_, i) => pcm[i % pcm.length]!);
   writeFileSync(longSpeech, encodeWav(long, SAMPLE_RATE));
 }
+
+/** For tests of the program's ways, whatever the picture: the whole preset is rendered by the first. */
+const QUICK = ['--steps', '1', '--framing', 'crop'];
 
 /** An empty folder for one test's output. */
 function outputFolder(name: string): string {
@@ -70,7 +73,7 @@ test('a short clip renders: H.264 and AAC, as large as the photo, as long as the
 
 test('--json events come in order, and end with the result', { skip }, async () => {
   const output = path.join(outputFolder('json'), 'talk.mp4');
-  const { stdout, stderr, status } = await runProgram([...job(output), '--json', '--framing', 'crop']);
+  const { stdout, stderr, status } = await runProgram([...job(output), ...QUICK, '--json']);
   assert.deepEqual([status, stderr], [0, '']);
   const events = stdout
     .trimEnd()
@@ -95,7 +98,7 @@ test('--json events come in order, and end with the result', { skip }, async () 
 
 test('silence is animated too', { skip }, async () => {
   const output = path.join(outputFolder('silence'), 'talk.mp4');
-  const { stderr, status } = await runProgram([...job(output, { audio: silence }), '--still']);
+  const { stderr, status } = await runProgram([...job(output, { audio: silence }), ...QUICK, '--still']);
   assert.equal(status, 0, stderr);
   assert.ok(existsSync(output));
 });
@@ -120,7 +123,7 @@ test('an output that exists is kept, unless --force', { skip }, async () => {
   assert.equal(readFileSync(output, 'utf8'), 'mine');
   assert.deepEqual(readdirSync(made), ['talk.mp4']);
 
-  const forced = await runProgram([...job(output), '--quiet', '--force']);
+  const forced = await runProgram([...job(output), ...QUICK, '--quiet', '--force']);
   assert.equal(forced.status, 0, forced.stderr);
   assert.equal((await probeMedia(output, { ffmpeg })).video?.codec, 'h264');
 });
@@ -165,7 +168,7 @@ test('a folder that does not exist is an error before any work', { skip }, async
 
 /** Starts a long job and waits until its first frames are out. */
 async function startRendering(output: string) {
-  const { child, result } = startProgram([...job(output, { audio: longSpeech }), '--json']);
+  const { child, result } = startProgram([...job(output, { audio: longSpeech }), ...QUICK, '--json']);
   let text = '';
   child.stdout!.on('data', (chunk: string) => {
     text += chunk;
@@ -220,7 +223,7 @@ for (const presses of [1, 2]) {
 test('the caller’s event loop turns in every stage, and between any two frames', { skip }, async () => {
   const { animate } = await import('../../src/index.ts');
   const output = path.join(outputFolder('loop'), 'talk.mp4');
-  const options = { portrait: PORTRAIT, audio: shortSpeech, overwrite: true, output };
+  const options = { portrait: PORTRAIT, audio: shortSpeech, overwrite: true, output, steps: 1 };
   const turns = await watchTurns((onProgress) => animate({ ...options, onProgress }));
   const stages = ['prepare', 'motion', 'load', 'render', 'finish'];
   assert.deepEqual([...new Set(turns.map(({ before }) => before))], ['begin', ...stages]);
@@ -296,6 +299,7 @@ test('a job can be cancelled by its caller, with the reason that the caller gave
     portrait: PORTRAIT,
     audio: longSpeech,
     output: path.join(made, 'talk.mp4'),
+    ...{ steps: 1, framing: 'crop' },
     signal: controller.signal,
     onProgress: (event) => {
       if (event.type === 'frames' && event.framesDone > 0) controller.abort(reason);

@@ -11,12 +11,16 @@ import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { probeMedia } from '../../src/media/probe.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
 import { openBundle, verifyBundle } from '../../src/models/bundle.ts';
+import { writeMotionFile } from '../../src/motion/motion-file.ts';
+import type { ProgressEvent } from '../../src/pipeline/animate-options.ts';
+import { showMotion } from '../../src/pipeline/motion-tools.ts';
 import { planAnimation } from '../../src/pipeline/plan-animation.ts';
 import type { ClipOptions } from '../../src/pipeline/prepare-clip.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { integersAreFaster } from '../../src/runtime/integer-instructions.ts';
 import { SMALL_RESOLUTION, writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
 import { chirps, encodeWav, makeMedia, temporaryDirectory } from '../helpers/media.ts';
+import { record } from '../helpers/recorded-face.ts';
 import { ROOT } from '../helpers/run-program.ts';
 
 const SAMPLE_RATE = 16_000;
@@ -40,7 +44,7 @@ async function render(name: string, options: Partial<ClipOptions>) {
   const output = path.join(folder, `${name}.mp4`);
   const clip = await studio.prepare({
     ...(options.source === undefined && { portrait: PORTRAIT }),
-    ...(options.driving === undefined && { audio }),
+    ...(options.driving === undefined && options.poseVideo === undefined && { audio }),
     ...{ output, bundle, ...options },
   } as ClipOptions);
   try {
@@ -109,11 +113,11 @@ for (const variant of ['P0', 'P2'] as const) {
   test(`moving windows, poses as ${variant}: what a window's features depend on is made anew, or gathered`, async () => {
     const posed = path.join(folder, variant);
     writeAniPortraitBundle(posed, { variant });
-    const options = { bundle: posed, preset: 'original', steps: 2, framing: 'crop' } as const;
+    const options = { bundle: posed, steps: 2, framing: 'crop' } as const;
     const moving = await render(`moving-${variant}`, { ...options, windows: 'moving' });
     assert.equal(moving.result.windowLayout, 'moving');
-    // Two windows of 8 over 11 frames, two steps, two branches.
-    assert.equal(moving.result.denoiserEvaluations, 8);
+    // Two windows of 8 over 11 frames, two steps.
+    assert.equal(moving.result.denoiserEvaluations, 4);
     assert.equal(moving.frames.length, FRAMES);
     const overlapping = await render(`overlapping-${variant}`, { ...options, windows: 'overlapping' });
     const difference = meanDifference(moving.frames[4]!, overlapping.frames[4]!);
@@ -140,13 +144,18 @@ test('with little memory, one network at a time and weights in half precision sh
   }
 });
 
-test('a film drives the portrait, and gets another voice', { timeout: 240_000 }, async () => {
-  const film = makeMedia(
+/** A film of the portrait, which moves. */
+function makeFilm(): string {
+  return makeMedia(
     ffmpeg,
     path.join(folder, 'film.mkv'),
     ...['-loop', '1', '-framerate', '30', '-i', PORTRAIT, '-t', String(FRAMES / 30)],
     ...['-vf', "scale=400:400,crop=360:360:x='8+2*n':y='16-n'", '-c:v', 'ffv1'],
   );
+}
+
+test('a film drives the portrait, and gets another voice', { timeout: 600_000 }, async () => {
+  const film = makeFilm();
   for (const drivingMode of ['relative', 'absolute'] as const) {
     const { result, frames } = await render(`driven-${drivingMode}`, {
       ...{ driving: film, drivingMode, framing: 'crop', steps: 1 },
@@ -169,6 +178,42 @@ test('a film drives the portrait, and gets another voice', { timeout: 240_000 },
   assert.equal(frame, FRAMES);
 });
 
+test('drawn landmarks of a video move the portrait, and are seen as they are', {
+  timeout: 120_000,
+}, async () => {
+  const drawn = async (name: string, pose: (frame: number) => number[]): Promise<string> => {
+    const motion = path.join(folder, `${name}.motion`);
+    const landmarks = path.join(folder, `${name}.mp4`);
+    const states = Array.from({ length: FRAMES }, (_, frame) => ({ lips: frame / 10, pose: pose(frame) }));
+    await writeMotionFile(motion, record(states, 20));
+    await showMotion(motion, { output: landmarks });
+    return landmarks;
+  };
+  const turning = await drawn('turning', (frame) => [0, 2 * frame, 0, 0, 0, -40]);
+  const notices: string[] = [];
+  const onProgress = (event: ProgressEvent): void => {
+    if (event.type === 'notice') notices.push(event.message);
+  };
+  const { result, frames, media } = await render('posed', { poseVideo: turning, steps: 1, onProgress });
+  // The video's own rate, the square of the networks, and silence that is told.
+  assert.deepEqual(
+    [result.frames, result.fps, result.width, result.height],
+    [FRAMES, 20, SMALL_RESOLUTION, SMALL_RESOLUTION],
+  );
+  assert.equal(media.audio, undefined);
+  assert.ok(notices.some((notice) => /has no sound: the clip will be silent/.test(notice)));
+  assert.ok(meanDifference(frames[0]!, frames[9]!) > 0.5, 'frames differ');
+  const still = await drawn('still', () => [0, 0, 0, 0, 0, -40]);
+  const other = await render('posed-still', { poseVideo: still, steps: 1 });
+  assert.ok(meanDifference(frames[9]!, other.frames[9]!) > 0.3, 'what is drawn decides');
+
+  await assert.rejects(
+    render('posed-tiny', { poseVideo: turning, bundle: 'tiny' }),
+    /whose networks look at drawn landmarks, as those of AniPortrait do, got tiny, which needs the points/,
+  );
+  await assert.rejects(render('posed-spoken', { poseVideo: turning, audio }), /none together with poseVideo/);
+});
+
 test('at another resolution, the same networks make a larger picture', async () => {
   const { result, frames } = await render('larger', { framing: 'crop', steps: 1, resolution: 256 });
   assert.deepEqual([result.width, result.height, frames.length], [256, 256, FRAMES]);
@@ -189,9 +234,19 @@ test('guidance that the denoiser takes as an input costs one evaluation, and cou
   assert.ok(meanDifference(mild.frames[3]!, strong.frames[3]!) > 0.1);
 });
 
-test('compared with itself as published: both branches at once give the same clip', async () => {
+test('a driven clip compared with itself as published: both branches at once give the same clip', async () => {
+  const quick = path.join(folder, 'quick');
+  writeAniPortraitBundle(quick);
+  const file = path.join(quick, 'bundle.json');
+  const description = JSON.parse(readFileSync(file, 'utf8'));
+  description.presets.fast.steps = 1;
+  description.presets.original.steps = 2;
+  writeFileSync(file, JSON.stringify(description));
   const output = path.join(folder, 'report');
-  const report = await compare({ portrait: PORTRAIT, audio, output, bundle, device: 'cpu', repeats: 1 });
+  const driving = makeFilm();
+  const options = { portrait: PORTRAIT, driving, output, bundle: quick } as const;
+  const report = await compare({ ...options, device: 'cpu', repeats: 1 });
+  assert.equal(report.clip.audio, driving, 'what moves it names the clip');
   const ids = report.variants.map(({ id }) => id);
   assert.deepEqual(ids, ['fast', 'original', 'original-as-published']);
   const savings = report.comparisons.find((item) => item.against === 'original-as-published')!;

@@ -67,7 +67,7 @@ test('killed at random moments, a batch ends with the bytes of an undisturbed on
     windows: __,
     ...wrong
   } = await runKillTest({
-    kills: 3,
+    kills: 2,
     seed: 7,
     log: (line) => t.diagnostic(line),
     program: [...LOADER, MAIN],
@@ -79,7 +79,7 @@ test('killed at random moments, a batch ends with the bytes of an undisturbed on
 });
 
 test('animate --resume: killed by SIGKILL, it goes on to the same bytes, and ffmpeg does not stay', async () => {
-  const made = newFolder('resume', 2);
+  const made = newFolder('resume', 1.4);
   const job = (output: string) => [
     ...['animate', '--portrait', path.join(made, 'ada.jpg'), '--audio', path.join(made, 'speech.wav')],
     ...['--output', path.join(made, output), '--steps', '2', '--framing', 'crop', '--json'],
@@ -111,7 +111,7 @@ test('animate --resume: killed by SIGKILL, it goes on to the same bytes, and ffm
 });
 
 test('SIGTERM ends a batch within seconds and keeps checkpoints; the next run goes on from them', async (t) => {
-  const made = newFolder('stop', 5);
+  const made = newFolder('stop', 2);
   const manifest = path.join(made, 'jobs.yaml');
   writeFileSync(
     manifest,
@@ -173,7 +173,8 @@ test('two workers on the same cores keep their locks while both denoise', { skip
   mkdirSync(path.join(made, 'redis'));
   const server = await RedisServer.start(path.join(made, 'redis'));
   const jobs = ['a', 'b'].map(
-    (name, seed) => `- {portrait: ada.jpg, audio: speech.wav, seed: ${seed}, output: ${name}.mp4}\n`,
+    (name, seed) =>
+      `- {portrait: ada.jpg, audio: speech.wav, steps: 2, framing: crop, seed: ${seed}, output: ${name}.mp4}\n`,
   );
   writeFileSync(path.join(made, 'jobs.yaml'), jobs.join(''));
   const workers = [1, 2].map(() => startProgram(['worker', '--queue', server.url, '--lock', '10', '--json']));

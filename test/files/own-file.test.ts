@@ -12,7 +12,7 @@ import { ROOT } from '../helpers/run-program.ts';
 
 const directory = temporaryDirectory();
 
-test('a file that is there is found, one that is not is named', { timeout: 10_000 }, () => {
+test('a file that is there is found, one that is not is named', { timeout: 120_000 }, () => {
   writeFileSync(path.join(directory, 'a.txt'), '');
   const module = pathToFileURL(path.join(directory, 'code.js')).href;
   assert.equal(ownFile(ownUrl('./a.txt', module)).href, pathToFileURL(path.join(directory, 'a.txt')).href);
@@ -27,7 +27,7 @@ for (const [format, ending] of [
   ['cjs', 'cjs'],
 ] as const satisfies readonly (readonly [BuildOptions['format'], string])[]) {
   test(`an application that has the library inside one ${format} file is told what is missing`, {
-    timeout: 60_000,
+    timeout: 600_000,
   }, async () => {
     const application = path.join(directory, `application-${format}.ts`);
     const clip = { portrait: 'a.jpg', audio: 'a.wav', output: path.join(directory, 'a.mp4') };

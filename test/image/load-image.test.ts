@@ -10,7 +10,7 @@ import { loadImage } from '../../src/image/load-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { psnr, temporaryDirectory } from '../helpers/media.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 600_000 };
 const directory = temporaryDirectory();
 const at = (name: string) => path.join(directory, name);
 

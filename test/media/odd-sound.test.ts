@@ -19,7 +19,7 @@ import {
   temporaryDirectory,
 } from '../helpers/media.ts';
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 const builds = await availableFfmpegs();
 const ffmpeg = builds[0]!;
 const directory = temporaryDirectory();

@@ -4,7 +4,7 @@ import { Yuv420Packer } from '../../src/media/pack-frame.ts';
 import type { FrameRegion, VideoFrame } from '../../src/media/video-frame.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 120_000 };
 const [WIDTH, HEIGHT] = [22, 14];
 
 function noise(seed: number): Uint8Array {

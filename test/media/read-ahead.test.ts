@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readAhead, readWhole } from '../../src/media/read-ahead.ts';
 
-const LIMIT = { timeout: 10_000 };
+const LIMIT = { timeout: 120_000 };
 
 interface Item {
   readonly value: number;
@@ -91,7 +91,7 @@ test('a reader that came to the end abandons nothing', LIMIT, async () => {
   for await (const _ of readAhead(counted(3).source, { size: 2, onAbandoned: () => assert.fail() }));
 });
 
-test('what is read whole comes when the source has ended, in order', { timeout: 10_000 }, async () => {
+test('what is read whole comes when the source has ended, in order', { timeout: 120_000 }, async () => {
   const made: number[] = [];
   async function* source() {
     for (let item = 0; item < 3; item++) {

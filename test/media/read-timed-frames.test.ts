@@ -9,7 +9,7 @@ import { type FfmpegInfo, locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
 import { readTimedFrames } from '../../src/media/read-timed-frames.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 600_000 };
 const run = promisify(execFile);
 let folder: string;
 let ffmpeg: FfmpegInfo;

@@ -31,7 +31,7 @@ function meshOf({ meshes }: RecordedMotion, frame: number): Float32Array {
   return mesh;
 }
 
-test('a file holds the motion to a few hundredths of a millimetre', { timeout: 60_000 }, async () => {
+test('a file holds the motion to a few hundredths of a millimetre', { timeout: 600_000 }, async () => {
   const file = path.join(directory, 'a.motion');
   await writeMotionFile(file, recording);
   const read = await readMotionFile(file);

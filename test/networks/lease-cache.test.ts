@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LeaseCache } from '../../src/networks/lease-cache.ts';
 
-const LIMIT = { timeout: 10_000 };
+const LIMIT = { timeout: 120_000 };
 const reason = new Error('enough');
 const isReason = (error: unknown) => error === reason;
 

@@ -11,7 +11,7 @@ function ask(scheduler: ClipScheduler, ...names: string[]) {
 }
 
 test('two clips hold networks, one denoises, and a third gets its last frames', {
-  timeout: 10_000,
+  timeout: 120_000,
 }, async () => {
   const scheduler = new ClipScheduler();
   const turns = ask(scheduler, 'a', 'b', 'c', 'd');
@@ -42,7 +42,7 @@ test('two clips hold networks, one denoises, and a third gets its last frames', 
   assert.deepEqual([...turns.keys()], ['a', 'b', 'c', 'd']);
 });
 
-test('what is given back twice is given back once', { timeout: 10_000 }, async () => {
+test('what is given back twice is given back once', { timeout: 120_000 }, async () => {
   const scheduler = new ClipScheduler();
   const turns = ask(scheduler, 'a', 'b', 'c');
   await nextTurn();
@@ -65,7 +65,7 @@ test('what is given back twice is given back once', { timeout: 10_000 }, async (
   assert.deepEqual(denoised, ['b'], 'b still denoises');
 });
 
-test('a clip that is stopped while it waits leaves its place to the next', { timeout: 10_000 }, async () => {
+test('a clip that is stopped while it waits leaves its place to the next', { timeout: 120_000 }, async () => {
   const scheduler = new ClipScheduler();
   const turns = ask(scheduler, 'a', 'b');
   const stop = new AbortController();
@@ -87,7 +87,7 @@ test('a clip that is stopped while it waits leaves its place to the next', { tim
 });
 
 test('a clip that needs the memory for itself waits for all others, and lets none begin', {
-  timeout: 10_000,
+  timeout: 120_000,
 }, async () => {
   const scheduler = new ClipScheduler();
   const turns = ask(scheduler, 'a');

@@ -16,7 +16,7 @@ import { convertMotion, showMotion } from '../../src/pipeline/motion-tools.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 import { record } from '../helpers/recorded-face.ts';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 600_000 };
 const directory = temporaryDirectory();
 const face = path.join(directory, 'face.motion');
 

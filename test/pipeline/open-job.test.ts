@@ -21,7 +21,7 @@ import { onCanvas, writeFilm } from '../helpers/drawn-film.ts';
 import { makeMedia, temporaryDirectory } from '../helpers/media.ts';
 import { record } from '../helpers/recorded-face.ts';
 
-const TIME_LIMIT = { timeout: 180_000 };
+const TIME_LIMIT = { timeout: 600_000 };
 const ADA = 'assets/portraits/ada.jpg';
 const SPEECH = 'assets/speech/short.wav';
 const folder = temporaryDirectory();

@@ -57,7 +57,7 @@ test('given values win over defaults, undefined ones do not', () => {
 test('missing required options are reported together, with what they are', () => {
   assert.deepEqual(messages({}), [
     'Cannot animate without portrait: expected the path of a picture with one clear face, got nothing; or give source',
-    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving, motion or idle',
+    'Cannot animate without audio: expected the path of a speech recording, got nothing; or give driving, motion, poseVideo or idle',
     'Cannot animate without output: expected the path of the video to write, ending in .mp4, .m4v, .mov, .webm, .gif, .webp, or in / for a folder of PNGs, or - for standard output, got nothing',
   ]);
 });
@@ -67,10 +67,10 @@ test('every wrong option of a call is reported at once, under the name that the 
     `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const bad = { ...REQUIRED, steps: Number.NaN, headPoseScale: 9, device: 'gpu', fps: 'fast' };
   assert.deepEqual(messages(bad, flags), [
-    'Cannot use --steps: expected an integer from 1 to 100, got NaN',
     'Cannot use --fps: expected a number from 1 to 120, got "fast"',
-    'Cannot use --device: expected auto, cpu, cuda, webgpu, coreml or dml, got "gpu"',
+    'Cannot use --steps: expected an integer from 1 to 100, got NaN',
     'Cannot use --head-pose-scale: expected a number from 0 to 3, got 9',
+    'Cannot use --device: expected auto, cpu, cuda, webgpu, coreml or dml, got "gpu"',
   ]);
 });
 
@@ -190,7 +190,27 @@ test('what an output cannot have is refused with it', () => {
   assert.match(refusal({ idle: 8 })[0]!, /idle: expected none together with audio/);
   assert.deepEqual(refusal({ idle: 8, audio: undefined }), []);
   const mixed = refusal({ idle: 8, audio: undefined, soundtrack: 'mix.wav' });
-  assert.match(mixed[0]!, /soundtrack: expected it together with audio or driving/);
+  assert.match(mixed[0]!, /soundtrack: expected it together with audio, driving or poseVideo/);
+});
+
+test('drawn landmarks move all of a face, and leave nothing for others to move', () => {
+  const drawn = { portrait: 'a.jpg', output: 'b.mp4', poseVideo: 'landmarks.mp4' };
+  const refusal = (options: object) =>
+    findInvalidOptions({ ...drawn, ...options }).map(({ message }) => message)[0] ?? '';
+  assert.equal(refusal({}), '');
+  assert.equal(refusal({ soundtrack: 'mix.wav' }), '');
+  const others = {
+    audio: 'a.wav',
+    driving: 'a.mp4',
+    motion: 'a.motion',
+    idle: 8,
+    headMotion: 'calm',
+    loop: true,
+  };
+  for (const [key, value] of Object.entries({ ...others, size: '64x64', aspect: '1:1' })) {
+    assert.match(refusal({ [key]: value }), /expected none together with poseVideo, got both/, key);
+  }
+  assert.match(refusal({ portrait: undefined, source: 'a.mp4' }), /expected none together with source/);
 });
 
 test('backgrounds, faces and shapes are checked before anything is read', () => {

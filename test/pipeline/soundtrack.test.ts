@@ -7,7 +7,7 @@ import { openMotionInputs } from '../../src/pipeline/motion-inputs.ts';
 import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
 import { chirps, encodeWav, temporaryDirectory } from '../helpers/media.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 600_000 };
 const directory = temporaryDirectory();
 const ffmpeg = await locateFfmpeg({ env: process.env });
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { PixelKernels } from '../../src/pixels/pixel-kernels.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 120_000 };
 
 function randomBytes(count: number, seed: number): Uint8Array {
   const random = new RandomStream([seed]);

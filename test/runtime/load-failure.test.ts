@@ -20,7 +20,7 @@ function brokenLibrary(): unknown {
 }
 
 test('a library that does not load is told with the loader’s words and a way out', {
-  timeout: 10_000,
+  timeout: 120_000,
 }, () => {
   const error = loadFailure(brokenLibrary(), () => false);
   assert.ok(error instanceof EnvironmentError);
@@ -31,7 +31,7 @@ test('a library that does not load is told with the loader’s words and a way o
   assert.match(error.message, /Install lcm-portrait again on this machine/);
 });
 
-test('musl is known by what Node.js says of glibc, and told', { timeout: 10_000 }, () => {
+test('musl is known by what Node.js says of glibc, and told', { timeout: 120_000 }, () => {
   assert.equal(hasMusl('linux', '2.36'), false);
   assert.equal(hasMusl('linux', null), true);
   assert.equal(hasMusl('darwin', null), false);

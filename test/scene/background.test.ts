@@ -9,7 +9,7 @@ import { cutOut, placeInFront } from '../../src/scene/background.ts';
 import { isBackgroundWord } from '../../src/scene/background-words.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 let matter: PersonMatter;
 let image: RgbImage;
 let face: ReturnType<typeof boxOf>;

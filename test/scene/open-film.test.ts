@@ -55,7 +55,7 @@ async function withFilm(use: (portrait: FilmPortrait) => Promise<void>): Promise
   }
 }
 
-test('a film with another voice keeps every pixel but those around its mouth', { timeout: 240_000 }, () =>
+test('a film with another voice keeps every pixel but those around its mouth', { timeout: 600_000 }, () =>
   withFilm(async (portrait) => {
     const scene = portrait.withMotion(speech);
     assert.deepEqual([scene.width, scene.height], [360, 360]);
@@ -79,7 +79,7 @@ test('a film with another voice keeps every pixel but those around its mouth', {
   }),
 );
 
-test('frames without a face are shown as they are', { timeout: 240_000 }, () =>
+test('frames without a face are shown as they are', { timeout: 600_000 }, () =>
   withFilm(async (portrait) => {
     assert.equal(portrait.track.seen[10], 0);
     const { data } = await portrait.withMotion(speech).compose(10, NO_CHANGE());

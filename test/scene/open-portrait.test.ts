@@ -9,7 +9,7 @@ import { readShape } from '../../src/scene/video-shape.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const directory = temporaryDirectory();
 let finder: FaceFinder;
 before(async () => {

@@ -12,7 +12,7 @@ import { AnimatedPortrait } from '../../src/scene/portrait.ts';
 import { refineFace } from '../../src/scene/refine-face.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 let finder: FaceFinder;
 let image: RgbImage;
 before(async () => {

@@ -7,7 +7,7 @@ import { tensor } from '../../src/tensor/tensor.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 600_000 };
 /** The graph computes in float32. */
 const FLOAT32 = { rtol: 1e-4, atol: 2e-4 };
 const SUBSET = [3, 7, 20, 41, 100, 300];

@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../helpers/media.ts';
 const folder = temporaryDirectory();
 
 test('damaged sounds, pictures and motion files are read or refused with a typed error', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   const ffmpeg = await locateFfmpeg({ env: process.env });
   const seeds = await mediaSeeds(ffmpeg, path.join(folder, 'seeds'));

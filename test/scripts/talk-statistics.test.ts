@@ -17,7 +17,7 @@ import {
 } from '../../scripts/lib/talk-statistics.ts';
 import { loadFaceMesh } from '../../src/face/face-mesh.ts';
 
-const TIMEOUT = { timeout: 20_000 };
+const TIMEOUT = { timeout: 120_000 };
 const close = (a: number, b: number, by = 1e-9): boolean => Math.abs(a - b) <= by;
 
 test('a follower that is late and half as large is reported as such', TIMEOUT, () => {

@@ -20,7 +20,7 @@ test('every example with curl is one that is run here', () => {
     blocks.filter(([, language, text]) => language !== 'sh' && /\bcurl\b/.test(text!)),
     [],
   );
-  assert.equal(examples.length, 3);
+  assert.equal(examples.length, 4);
 });
 
 test('the examples do what is said of them', { skip: cannotRun }, async () => {
@@ -31,7 +31,7 @@ test('the examples do what is said of them', { skip: cannotRun }, async () => {
   // One shell for all: later ones use what earlier ones have found.
   const script = ['set -eu', ...examples].join('\n').replaceAll('http://127.0.0.1:7860', server.url);
   assert.ok(script.split(server.url).length > 2);
-  const shell = spawnSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8', timeout: 120_000 });
+  const shell = spawnSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8', timeout: 600_000 });
   assert.equal(shell.status, 0, `${shell.stdout}\n${shell.stderr}`);
 
   const { clips } = await server.json('/v1/clips');
@@ -42,6 +42,15 @@ test('the examples do what is said of them', { skip: cannotRun }, async () => {
   assert.ok(clips.some(({ options }: { options: { style?: string } }) => options.style === 'lively'));
   assert.ok(shell.stdout.includes('event: clip'));
   assert.ok(shell.stdout.includes('"estimatedSeconds"'));
+  const { comparisons } = await server.json('/v1/comparisons');
+  assert.deepEqual(
+    comparisons.map(({ state, options }: { state: string; options: { repeats: number } }) => [
+      state,
+      options.repeats,
+    ]),
+    [['succeeded', 1]],
+  );
+  assert.ok(shell.stdout.includes('event: comparison') && shell.stdout.includes('lcm-portrait/compare'));
   // Ordered twice with one key, and then cancelled or, if it was done by then, removed.
   const others = clips.filter(({ options }: { options: { seed?: number } }) => options.seed === 7);
   assert.ok(others.length <= 1 && others.every(({ state }: { state: string }) => state === 'canceled'));

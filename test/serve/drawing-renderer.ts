@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
+import { FaceError } from '../../src/errors.ts';
 import type { ClipRenderer, PreparedRender } from '../../src/jobs/clip-renderer.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { LiveWriter } from '../../src/media/live-writer.ts';
@@ -30,6 +31,8 @@ export function drawingRenderer(frames: number, frameMs: number): ClipRenderer {
     async prepare({ options, beforePublish, livePath }): Promise<PreparedRender> {
       const { output, signal, onProgress, audio, overwrite = false } = options;
       const ffmpeg = await locateFfmpeg({ env: process.env });
+      if (options.seed === 13)
+        throw new FaceError('Cannot animate it: expected a face', options.portrait!, 'no-face');
       onProgress?.({ type: 'notice', message: `the portrait ${options.portrait} is looked at` });
       const render = async () => {
         onProgress?.({ type: 'stage', stage: 'render' });

@@ -27,7 +27,10 @@ after(() => browser?.close());
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
 
-async function openPage(options: BrowserContextOptions = {}): Promise<{ page: Page; problems: string[] }> {
+async function openPage(
+  options: BrowserContextOptions = {},
+  url = server.url,
+): Promise<{ page: Page; problems: string[] }> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(120_000);
@@ -37,7 +40,7 @@ async function openPage(options: BrowserContextOptions = {}): Promise<{ page: Pa
     // What a look at an incomplete order is answered with is no mistake of the page.
     if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) problems.push(message.text());
   });
-  await page.goto(server.url);
+  await page.goto(url);
   await page.locator('#portrait-samples button').first().waitFor();
   return { page, problems };
 }
@@ -55,7 +58,7 @@ test('a clip is ordered, watched while it is rendered, and done', { skip: noChro
   await page.setInputFiles('#portrait-file', PORTRAIT);
   await page.setInputFiles('#audio-file', SPEECH);
   await page.getByText('about 7 s').waitFor();
-  assert.ok(await page.locator('#face').isVisible());
+  assert.ok(await page.locator('#faces .face.taken').isVisible());
   assert.equal(await page.locator('#notes li').first().textContent(), 'ada.jpg is larger than needed');
   await shoot(page, 'chosen');
   await page.click('#render');
@@ -137,7 +140,53 @@ test('the keyboard is enough', { skip: noChromium }, async () => {
   await page.waitForFunction((count) => document.querySelectorAll('.clip').length > count, before);
   await press(/^Cancel/, 'Space');
   await stateOf(page, 'canceled').first().waitFor();
+  await press('Compare fast with original');
+  await page.locator('#compared article').first().waitFor();
+  await press(/^Cancel the comparison/, 'Space');
+  await page.locator('#compared [data-state="canceled"]').first().waitFor();
+  await press(/^Remove the comparison/);
+  await page.locator('#compared article').waitFor({ state: 'detached' });
   await page.context().close();
+});
+
+test('whatever state a clip is in, it is in it after a reload, and after a restart of the server', {
+  skip: noChromium,
+}, async () => {
+  const data = temporaryFolder();
+  const own = await ServerProcess.start(data, { frames: 30, stepMs: 60 });
+  const port = Number(new URL(own.url).port);
+  const ids = new Map<string, string>();
+  for (const [state, seed] of [
+    ['succeeded', 1],
+    ['failed', 13],
+    ['canceled', 2],
+    ['processing', 3],
+    ['queued', 4],
+  ] as const) {
+    const { id } = await own.order({ seed });
+    ids.set(state, id);
+    if (state === 'canceled') await own.fetch(`/v1/clips/${id}`, { method: 'DELETE' });
+    else if (state !== 'queued') await own.until(id, state);
+  }
+  const { page } = await openPage({}, own.url);
+  const card = (state: string) => page.locator(`[data-id="${ids.get(state)}"]`);
+  for (let load = 0; load < 2; load++) {
+    for (const state of ['succeeded', 'failed', 'canceled'])
+      await page.locator(`[data-id="${ids.get(state)}"][data-state="${state}"]`).waitFor();
+    await card('queued').waitFor();
+    if (load === 0) await page.reload();
+  }
+  assert.equal(await card('failed').locator('.facts').textContent(), 'Cannot animate it: expected a face');
+  await shoot(page, 'states');
+  await own.end('SIGKILL');
+  await page.getByText('The server does not answer just now.').waitFor();
+  await shoot(page, 'away');
+  const again = await ServerProcess.start(data, { frames: 30, stepMs: 30, port });
+  // Nobody touches the page: it finds the server again, and the clips go on.
+  await page.locator(`[data-id="${ids.get('queued')}"][data-state="succeeded"]`).waitFor();
+  await page.locator('#away').waitFor({ state: 'hidden' });
+  await page.context().close();
+  await again.end('SIGKILL');
 });
 
 test('on a phone nothing is wider than the screen, and light and dark can be read', {
@@ -219,7 +268,7 @@ test('two results are shown side by side', { skip: noChromium }, async () => {
   for (const id of ids)
     await page
       .locator(`[data-id="${id}"]`)
-      .getByRole('button', { name: /^Compare/ })
+      .getByRole('button', { name: /^Choose for side by side/ })
       .click();
   await page.click('#beside');
   await page.click('#pair-play');
@@ -230,6 +279,136 @@ test('two results are shown side by side', { skip: noChromium }, async () => {
   await page.context().close();
 });
 
+test('a face of several is chosen by a click or the keyboard, and is in the order', {
+  skip: noChromium,
+}, async () => {
+  const { page, problems } = await openPage();
+  await page.locator('#portrait-samples button').nth(1).click();
+  const face = (number: number) => page.locator(`#faces [data-face="${number}"]`);
+  await face(2).waitFor();
+  const pressed = (number: number) => face(number).getAttribute('aria-pressed');
+  assert.deepEqual([await pressed(1), await pressed(2)], ['false', 'true']); // the largest
+  assert.ok(await face(3).isDisabled());
+  assert.equal(await face(3).getAttribute('aria-label'), 'Face 3 of 3, turned away too far');
+  await page.getByText('There are 3 faces: face 2 speaks').waitFor();
+  await shoot(page, 'faces');
+  // By the keyboard, and the focus stays where it was when the picture has been looked at again.
+  await face(1).focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('There are 3 faces: face 1 speaks').waitFor();
+  assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.face), '1');
+  await page.click('#audio-sample');
+  await page.getByText('about 7 s').waitFor();
+  await Promise.all([
+    page.waitForResponse((response) => response.url().endsWith('/v1/clips') && response.status() === 202),
+    page.click('#render'),
+  ]);
+  const { clips } = await server.json('/v1/clips?limit=1');
+  assert.equal(clips[0].options.face, 1);
+  // Of another picture it is another face.
+  await page.locator('#portrait-samples button').first().click();
+  await page.locator('#faces div.face').waitFor();
+  assert.equal(await page.inputValue('#option-face'), '');
+  await server.fetch(`/v1/clips/${clips[0].id}`, { method: 'DELETE' });
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test('a clip is written as what was chosen, shown as browsers can, and removed in every tab', {
+  skip: noChromium,
+}, async () => {
+  const { page, problems } = await openPage();
+  await page.locator('#portrait-samples button').first().click();
+  await page.click('#audio-sample');
+  await page.selectOption('#format', 'gif');
+  await page.click('#render');
+  await page.locator('#gallery [data-state="processing"]').first().waitFor();
+  const [clip] = (await server.json('/v1/clips?limit=1')).clips;
+  assert.equal(clip.format, 'gif');
+  const other = await page.context().newPage();
+  await other.goto(server.url);
+  await other.locator(`[data-id="${clip.id}"] video[data-kind="live"]`).waitFor();
+  const card = page.locator(`[data-id="${clip.id}"]`);
+  await card.locator('img[data-kind="picture"]').waitFor();
+  assert.ok(
+    await card.locator('img').evaluate(async (image: HTMLImageElement) => {
+      await image.decode();
+      return image.naturalWidth > 0;
+    }),
+  );
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    card.getByRole('link', { name: /^Download/ }).click(),
+  ]);
+  assert.equal(download.suggestedFilename(), 'ada · welcome.gif');
+  await card.getByRole('button', { name: /^Remove/ }).click();
+  await other.evaluate(() => document.dispatchEvent(new Event('visibilitychange'))); // as when it is looked at
+  await other.locator(`[data-id="${clip.id}"]`).waitFor({ state: 'detached' });
+
+  await page.selectOption('#format', 'webm:transparent');
+  await page.locator('#more summary').click();
+  await page.selectOption('#option-background', 'green'); // a comparison is never transparent
+  await page.click('#compare');
+  const compared = page.locator('#compared article').first();
+  await compared.waitFor();
+  const [comparison] = (await server.json('/v1/comparisons?limit=1')).comparisons;
+  assert.deepEqual(comparison.options, {
+    ...{ portrait: 'sample:ada.jpg', audio: 'sample:welcome.wav', background: 'green', repeats: 1 },
+  });
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test('a comparison is ordered, followed and read, with all that its report shows', {
+  skip: noChromium,
+}, async () => {
+  const { page, problems } = await openPage();
+  await page.locator('#portrait-samples button').first().click();
+  await page.click('#audio-sample');
+  await page.click('#compare');
+  await page.locator('#compared [data-state="processing"]').first().waitFor();
+  await page.reload();
+  const card = page.locator('#compared [data-state="succeeded"]').first();
+  await card.waitFor();
+  await card.locator('video').waitFor();
+  await page.locator('#comparisons').scrollIntoViewIfNeeded();
+  await shoot(page, 'compared');
+  await card.getByRole('link', { name: /^Report/ }).click();
+  await page.locator('h1').waitFor();
+  await page.click('#play');
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('video')].every((video) => video.currentTime > 0.1),
+  );
+  // The bars have the widths that the policy would not let a style give them, in the colours of the style sheet.
+  const bars = await page.$$eval('svg.bar rect', (all) =>
+    all.map((rect) => ({ width: rect.getBoundingClientRect().width, fill: getComputedStyle(rect).fill })),
+  );
+  assert.ok(Math.max(...bars.map(({ width }) => width)) > 200);
+  assert.ok(new Set(bars.map(({ fill }) => fill)).size > 4);
+  await shoot(page, 'report');
+  const where = page.url();
+  assert.deepEqual(problems, []);
+  await page.context().close();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const phone = await openPage({ ...PHONE, colorScheme });
+    await phone.page.locator('#compared video').first().waitFor();
+    await phone.page.locator('#comparisons').scrollIntoViewIfNeeded();
+    const widths = await phone.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.equal(widths[0], widths[1]);
+    await shoot(phone.page, `compared-phone-${colorScheme}`);
+    await phone.page.goto(where);
+    await phone.page.locator('svg.bar').first().waitFor();
+    const [wide, screen] = await phone.page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      innerWidth,
+    ]);
+    assert.equal(wide, screen);
+    await shoot(phone.page, `report-phone-${colorScheme}`);
+    assert.deepEqual(phone.problems, []);
+    await phone.page.context().close();
+  }
+});
+
 test('a server with a token opens by its link, and says so without', { skip: noChromium }, async () => {
   const locked = await ServerProcess.start(temporaryFolder(), { token: 'a token of this test' });
   const context = await browser.newContext();
@@ -237,6 +416,9 @@ test('a server with a token opens by its link, and says so without', { skip: noC
   await page.goto(locked.url);
   await page.locator('#locked').waitFor();
   assert.ok(await page.locator('#order').isHidden());
+  await page.fill('#token', 'not the token');
+  await page.keyboard.press('Enter');
+  await page.getByText('This is not the token of this server.').waitFor();
   await page.fill('#token', 'a token of this test');
   await page.keyboard.press('Enter');
   await page.locator('#portrait-samples button').first().waitFor();

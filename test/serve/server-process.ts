@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after } from 'node:test';
 import type { ServeEvent } from '../../src/serve/serve-event.ts';
 import type { ServeOptions } from '../../src/serve/serve-options.ts';
-import { LOADER, moduleFile, ROOT } from '../helpers/run-program.ts';
+import { LOADER, moduleFile, ROOT, startProgram } from '../helpers/run-program.ts';
 
 const ENTRY = moduleFile('test/serve/fixtures/stub-server.ts');
 export const PORTRAIT = `${ROOT}assets/portraits/ada.jpg`;
@@ -29,6 +29,8 @@ export type StubOptions = Partial<ServeOptions> & {
   readonly frames?: number;
   /** Waits between the times that a note is sent. */
   readonly webhookDelaysMs?: readonly number[];
+  /** Before an order whose disk is full is begun again. */
+  readonly diskFullMs?: number;
 };
 
 /** A folder that goes when the tests have ended. */
@@ -80,6 +82,20 @@ export class ServerProcess {
     return new ServerProcess(child);
   }
 
+  /** Starts the program itself, with its networks, and waits until it listens. */
+  static async program(
+    dataFolder: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
+    const own = ['serve', '--log', 'json', '--port', '0', '--data', dataFolder];
+    const { child } = startProgram([...own, ...args], { env });
+    after(() => child.kill('SIGKILL'));
+    const server = new ServerProcess(child);
+    await server.listening();
+    return server;
+  }
+
   /** @throws Error with what it said if it ends instead. */
   async listening(): Promise<void> {
     for (;;) {
@@ -121,18 +137,39 @@ export class ServerProcess {
     return response.json();
   }
 
-  /** Follows a clip until its state is one of these, or it has ended. */
+  /** Orders a comparison of samples. */
+  async orderComparison(options: Record<string, unknown> = {}): Promise<Json> {
+    const response = await this.post('/v1/compare', {
+      portrait: 'sample:ada.jpg',
+      audio: 'sample:short.wav',
+      ...options,
+    });
+    if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+    return response.json();
+  }
+
+  /** Follows an order until its state is one of these, or it has ended. */
   async until(id: string, ...states: readonly string[]): Promise<Json> {
-    for await (const { data } of this.follow(id)) {
+    return this.untilOf(`/v1/clips/${id}`, ...states);
+  }
+
+  /** The same for any order, by its address. */
+  async untilOf(self: string, ...states: readonly string[]): Promise<Json> {
+    for await (const { data } of this.followOf(self)) {
       if (states.includes(data.state)) return data;
     }
-    return this.json(`/v1/clips/${id}`);
+    return this.json(self);
   }
 
   /** The events of a clip. */
-  async *follow(id: string, lastEventId?: string): AsyncGenerator<{ id: string; data: Json }> {
+  follow(id: string, lastEventId?: string): AsyncGenerator<{ id: string; data: Json }> {
+    return this.followOf(`/v1/clips/${id}`, lastEventId);
+  }
+
+  /** The events of an order. */
+  async *followOf(self: string, lastEventId?: string): AsyncGenerator<{ id: string; data: Json }> {
     const stop = new AbortController();
-    const response = await this.fetch(`/v1/clips/${id}/events`, {
+    const response = await this.fetch(`${self}/events`, {
       signal: stop.signal,
       headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
     });

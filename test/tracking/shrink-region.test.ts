@@ -4,7 +4,7 @@ import { type FaceRegion, sampleRegion } from '../../src/face/region.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { shrinkRegion } from '../../src/tracking/shrink-region.ts';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 600_000 };
 const SIZE = 24;
 const SAMPLING = { size: SIZE, scale: 1, offset: 0, border: 'replicate' } as const;
 

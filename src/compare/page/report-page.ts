@@ -44,11 +44,14 @@ interface PageParts {
   readonly videos: readonly PageVideo[];
   /** Video with the variants side by side, relative to the page. */
   readonly sideBySide: string | undefined;
+  /** Files with the page's style and script, relative to it. @defaultValue they are in the page */
+  readonly style?: string;
+  readonly script?: string;
 }
 
 /** The page's HTML. */
 export function reportPage(parts: PageParts): string {
-  const { report } = parts;
+  const { report, style, script } = parts;
   const sections = [
     head(report),
     timeSection(report),
@@ -65,6 +68,7 @@ export function reportPage(parts: PageParts): string {
     style: STYLE,
     body: sections.filter((section) => section !== '').join('\n'),
     script: SCRIPT,
+    files: style === undefined || script === undefined ? undefined : { style, script },
   });
 }
 

@@ -10,7 +10,6 @@ export const STYLE = `
 .scroll { overflow-x: auto; }
 .bars { display: grid; gap: .15rem; } .bar-name { font-size: .85rem; margin-top: .5rem; overflow-wrap: anywhere; }
 .bar-line { display: grid; grid-template-columns: 1fr 4.5rem; gap: .5rem; align-items: center; font-size: .8rem; font-variant-numeric: tabular-nums; }
-.bar { display: flex; height: 1.5rem; } .bar i { display: block; font-style: normal; text-align: center; line-height: 1.5rem; color: var(--on-bar); overflow: hidden; }
 th, td { text-align: right; white-space: nowrap; }
 th:first-child { text-align: left; padding-left: 0; } thead th { color: var(--faint); font-weight: 500; } tbody th { font-weight: 600; }
 .facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
@@ -26,6 +25,7 @@ th:first-child { text-align: left; padding-left: 0; } thead th { color: var(--fa
 tbody tr:last-child > * { border-bottom: 0; } td small, th small { color: var(--faint); font-weight: 400; }
 svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--text); } 
 svg .faint { fill: var(--faint); } svg .grid { stroke: var(--line); } svg .sweep { fill: none; stroke: var(--accent); stroke-width: 2; }
+svg.bar { height: 1.5rem; } svg.bar text { font-size: .8rem !important; fill: var(--on-bar); text-anchor: middle; dominant-baseline: central; }
 svg .swept { fill: var(--accent); } svg .point { fill: var(--pose); }
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .85rem; color: var(--faint); } .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
 ${['prepare', 'load', 'reference', 'pose', 'denoise', 'decode', 'encode'].map((stage) => `.stage-${stage} { fill: var(--${stage}); background: var(--${stage}); }`).join('\n')}

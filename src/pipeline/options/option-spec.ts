@@ -41,6 +41,8 @@ interface OptionFlag {
   readonly alias?: `--${string}`;
   /** In place of the description; what it is without the flag is added to it. */
   readonly help?: string;
+  /** For an option that takes false, which `--no-` and its flag set: the help of that. */
+  readonly off?: string;
 }
 
 /** An option. */

@@ -57,9 +57,24 @@ export function path(expected: string): z.ZodType<string> {
     .refine((value) => !value.includes('\0'), expected);
 }
 
+/** A folder that may not be there. */
+export function folder(): z.ZodType<string> {
+  return path('the path of a folder');
+}
+
+/** A folder, or false for none. */
+export function folderOrNone(): z.ZodType<string | false> {
+  return z.union([folder(), z.literal(false)], 'the path of a folder');
+}
+
 /** A list; `expected` stands for whatever is wrong in it, so that a message need not say where. */
 export function listOf<Item>(item: z.ZodType<Item>, expected: string): z.ZodType<readonly Item[]> {
   return z.array(item, expected);
+}
+
+/** A list that is not empty; `expected` is said of one that is. */
+export function someOf<Item>(item: z.ZodType<Item>, expected: string): z.ZodType<readonly Item[]> {
+  return z.array(item, expected).min(1, expected);
 }
 
 /** What has no form in JSON: a function, a signal. */

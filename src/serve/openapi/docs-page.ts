@@ -4,7 +4,7 @@ import type { JsonSchema } from '../../pipeline/options/option-types.ts';
 import { PROBLEM_KINDS } from '../problem.ts';
 import { problemsOf } from './document.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
-import { orderSchema } from './order-schema.ts';
+import { comparisonSchema, orderSchema } from './order-schema.ts';
 import { ANSWERS, type AnswerName, answerSchemas } from './schemas.ts';
 
 /** The page. */
@@ -28,7 +28,8 @@ export function docsPage(version: string): string {
 <p class="faint">Version ${escapeHtml(version)}. <a href="/openapi.json">OpenAPI document</a> · <a href="/">Page</a></p>
 <nav aria-label="Contents"><ul>
 ${tags.map((tag) => `<li><a href="#${anchorOf(tag)}">${capital(tag)}</a></li>`).join('\n')}
-<li><a href="#fields">Fields of an order</a></li>
+<li><a href="#fields">Fields of a clip</a></li>
+<li><a href="#comparison-fields">Fields of a comparison</a></li>
 <li><a href="#answers">Answers</a></li>
 <li><a href="#problems">Problems</a></li>
 </ul></nav>
@@ -43,7 +44,8 @@ ${tags
     ),
   )
   .join('\n')}
-${section('fields', 'Fields of an order', `<p>Files are sent in the form, or before, and named by their ids.</p>${propertiesMarkup(orderSchema('multipart'))}`)}
+${section('fields', 'Fields of a clip', `<p>Files are sent in the form, or before, and named by their ids.</p>${propertiesMarkup(orderSchema('multipart'))}`)}
+${section('comparison-fields', 'Fields of a comparison', propertiesMarkup(comparisonSchema('multipart')))}
 ${section(
   'answers',
   'Answers',
@@ -85,7 +87,9 @@ function operationMarkup(operation: Operation): string {
     ]),
   ];
   const said = [
-    body === 'order' && 'The body has the <a href="#fields">fields of an order</a>, as a form or as JSON.',
+    body === 'order' && 'The body has the <a href="#fields">fields of a clip</a>, as a form or as JSON.',
+    body === 'comparison' &&
+      'The body has the <a href="#comparison-fields">fields of a comparison</a>, as a form or as JSON.',
     body === 'upload' && 'The body is a form with one <code>file</code>.',
     isPublic && 'Needs no token.',
   ].filter((text) => typeof text === 'string');

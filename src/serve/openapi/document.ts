@@ -2,7 +2,7 @@
 import type { JsonSchema } from '../../pipeline/options/option-types.ts';
 import { PROBLEM_KINDS, type ProblemKind } from '../problem.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
-import { orderSchema, UPLOAD_SCHEMA } from './order-schema.ts';
+import { comparisonSchema, orderSchema, UPLOAD_SCHEMA } from './order-schema.ts';
 import { answerSchemas } from './schemas.ts';
 
 /** Problems that any request may have; those without a token have one less. */
@@ -41,12 +41,14 @@ export function openapiDocument(version: string): JsonSchema {
     security: [{ token: [] }, {}],
     tags: [...new Set(OPERATIONS.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
-    webhooks: { clipEnded: { post: NOTE } },
+    webhooks: { orderEnded: { post: NOTE } },
     components: {
       schemas: {
         ...answerSchemas(),
         ClipForm: orderSchema('multipart'),
         ClipOrder: orderSchema('json'),
+        ComparisonForm: comparisonSchema('multipart'),
+        ComparisonOrder: comparisonSchema('json'),
         UploadForm: UPLOAD_SCHEMA,
       },
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
@@ -56,13 +58,13 @@ export function openapiDocument(version: string): JsonSchema {
 
 /** What a server does that receives notes. Source: Standard Webhooks 1.0. */
 const NOTE: JsonSchema = {
-  operationId: 'clipEnded',
-  summary: 'Sent to the address of an order when its clip has ended, until it is taken.',
+  operationId: 'orderEnded',
+  summary: 'Sent to the address of an order when its clip or comparison has ended, until it is taken.',
   parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
     ...{ name, in: 'header', required: true, schema: { type: 'string' } },
     description: 'As Standard Webhooks have it.',
   })),
-  requestBody: { required: true, content: { 'application/json': contentObject('ClipNote') } },
+  requestBody: { required: true, content: { 'application/json': contentObject('OrderNote') } },
   responses: {
     '2XX': { description: 'It is taken.' },
     410: { description: 'No more of it is wanted.' },
@@ -95,7 +97,11 @@ function operationObject(operation: Operation): JsonSchema {
 
 function bodyContent(body: NonNullable<Operation['body']>): JsonSchema {
   if (body === 'upload') return { 'multipart/form-data': contentObject('UploadForm') };
-  return { 'multipart/form-data': contentObject('ClipForm'), 'application/json': contentObject('ClipOrder') };
+  const name = body === 'order' ? 'Clip' : 'Comparison';
+  return {
+    'multipart/form-data': contentObject(`${name}Form`),
+    'application/json': contentObject(`${name}Order`),
+  };
 }
 
 function contentObject(schema: string | undefined): JsonSchema {

@@ -1,5 +1,6 @@
 /** What may be asked of the server: a test holds this against the routes that there are. */
 import type { JsonSchema } from '../../pipeline/options/option-types.ts';
+import { ORDER_STATES } from '../order-record.ts';
 import { MAX_PAGE_SIZE, PAGE_SIZE } from '../page-size.ts';
 import type { ProblemKind } from '../problem.ts';
 import type { AnswerName } from './schemas.ts';
@@ -26,13 +27,13 @@ export interface Operation {
   /** As OpenAPI has it: `/v1/clips/{id}`. */
   readonly path: string;
   readonly name: string;
-  readonly tag: 'clips' | 'files' | 'what there is' | 'the server';
+  readonly tag: 'clips' | 'comparisons' | 'files' | 'what there is' | 'the server';
   /** A sentence. */
   readonly summary: string;
   /** Whether it is answered without the token. */
   readonly isPublic?: true;
   readonly parameters?: readonly Parameter[];
-  readonly body?: 'order' | 'upload';
+  readonly body?: 'order' | 'comparison' | 'upload';
   readonly answers: Readonly<Record<number, Answer>>;
   /** Problems beside those that any request may have. */
   readonly problems?: readonly ProblemKind[];
@@ -66,32 +67,55 @@ const FORM_PROBLEMS = [
   ...['stopping', 'storage-full'],
 ] as ProblemKind[];
 
+const KEY: Parameter = {
+  ...{ name: 'Idempotency-Key', in: 'header' },
+  description: 'The same key with the same order is taken once, however often it is sent.',
+  schema: { ...text, pattern: '^[!-~]{1,200}$' },
+};
+const pageOf = (things: string): readonly Parameter[] => [
+  {
+    ...{ name: 'limit', in: 'query', description: `${things} of a page.` },
+    schema: { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE, default: PAGE_SIZE },
+  },
+  { name: 'after', in: 'query', description: 'The last one of the page before.', schema: ID.schema },
+  { name: 'state', in: 'query', description: 'Only those of this state.', schema: { enum: ORDER_STATES } },
+];
+const LAST_EVENT: Parameter = {
+  ...{ name: 'Last-Event-ID', in: 'header', schema: text },
+  description: 'Goes on after the event of this id.',
+};
+const eventsOf = (schema: AnswerName, type: string): Operation['answers'] => ({
+  200: { description: `Events of the type ${type}.`, content: { type: 'text/event-stream', schema } },
+  204: { description: 'There is nothing more to come.' },
+});
+const ORDER_PROBLEMS: readonly ProblemKind[] = [...FORM_PROBLEMS, 'conflict', 'key-reused', 'too-many-clips'];
+/** A file of a report, with the parameters of its path. */
+const reportFile = (
+  name: string,
+  place: string,
+  type: string,
+  summary: string,
+  inPath: readonly Parameter[] = [ID],
+): Operation => ({
+  ...{ method: 'get', path: `/v1/comparisons/{id}/${place}`, name, tag: 'comparisons', summary },
+  parameters: [...inPath, RANGE, CACHED],
+  answers: file(type),
+  problems: ['not-found', 'conflict', 'range-not-satisfiable'],
+});
+
 /** All of them, in the order of the page. */
 export const OPERATIONS: readonly Operation[] = [
   {
     ...{ method: 'post', path: '/v1/clips', name: 'orderClip', tag: 'clips', body: 'order' },
     summary: 'Orders a clip.',
-    parameters: [
-      {
-        ...{ name: 'Idempotency-Key', in: 'header' },
-        description: 'The same key with the same order is taken once, however often it is sent.',
-        schema: { ...text, pattern: '^[!-~]{1,200}$' },
-      },
-    ],
+    parameters: [KEY],
     answers: { 202: json('Clip', 'It is queued; Location has its address.') },
-    problems: [...FORM_PROBLEMS, 'conflict', 'key-reused', 'too-many-clips'],
+    problems: ORDER_PROBLEMS,
   },
   {
     ...{ method: 'get', path: '/v1/clips', name: 'listClips', tag: 'clips' },
     summary: 'The clips, newest first, in pages.',
-    parameters: [
-      {
-        ...{ name: 'limit', in: 'query', description: 'Clips of a page.' },
-        schema: { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE, default: PAGE_SIZE },
-      },
-      { name: 'after', in: 'query', description: 'The last clip of the page before.', schema: ID.schema },
-      { name: 'state', in: 'query', description: 'Only clips of this state.', schema: text },
-    ],
+    parameters: pageOf('Clips'),
     answers: { 200: json('ClipPage', 'A page.') },
     problems: ['invalid-field'],
   },
@@ -110,20 +134,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     ...{ method: 'get', path: '/v1/clips/{id}/events', name: 'followClip', tag: 'clips' },
     summary: 'Server-sent events until the end of the clip, at most four a second.',
-    parameters: [
-      ID,
-      {
-        ...{ name: 'Last-Event-ID', in: 'header', schema: text },
-        description: 'Goes on after the event of this id.',
-      },
-    ],
-    answers: {
-      200: {
-        description: 'Events of the type clip.',
-        content: { type: 'text/event-stream', schema: 'ClipEvent' },
-      },
-      204: { description: 'There is nothing more to come.' },
-    },
+    parameters: [ID, LAST_EVENT],
+    answers: eventsOf('ClipEvent', 'clip'),
     problems: ['not-found'],
   },
   {
@@ -144,7 +156,7 @@ export const OPERATIONS: readonly Operation[] = [
       CACHED,
       { name: 'download', in: 'query', description: 'Gives it a name to be saved by.', schema: text },
     ],
-    answers: file('video/mp4'),
+    answers: file('video/*'),
     problems: ['not-found', 'conflict', 'range-not-satisfiable'],
   },
   {
@@ -160,6 +172,51 @@ export const OPERATIONS: readonly Operation[] = [
     answers: { 200: json('Plan', 'What it would be and take.') },
     problems: FORM_PROBLEMS,
   },
+  {
+    ...{ method: 'post', path: '/v1/compare', name: 'orderComparison', tag: 'comparisons' },
+    summary: 'Orders a comparison of the fast sampler with the original one, in time and in quality.',
+    body: 'comparison',
+    parameters: [KEY],
+    answers: { 202: json('Comparison', 'It is queued; Location has its address.') },
+    problems: ORDER_PROBLEMS,
+  },
+  {
+    ...{ method: 'get', path: '/v1/comparisons', name: 'listComparisons', tag: 'comparisons' },
+    summary: 'The comparisons, newest first, in pages.',
+    parameters: pageOf('Comparisons'),
+    answers: { 200: json('ComparisonPage', 'A page.') },
+    problems: ['invalid-field'],
+  },
+  {
+    ...{ method: 'get', path: '/v1/comparisons/{id}', name: 'getComparison', tag: 'comparisons' },
+    summary: 'One comparison.',
+    parameters: [ID],
+    answers: { 200: json('Comparison', 'The comparison.') },
+    problems: ['not-found'],
+  },
+  {
+    ...{ method: 'delete', path: '/v1/comparisons/{id}', name: 'removeComparison', tag: 'comparisons' },
+    summary: 'Cancels a comparison, or removes it if it has ended.',
+    parameters: [ID],
+    answers: { 200: json('Comparison', 'It is canceled.'), 204: { description: 'It is removed.' } },
+    problems: ['not-found'],
+  },
+  {
+    ...{ method: 'get', path: '/v1/comparisons/{id}/events', name: 'followComparison', tag: 'comparisons' },
+    summary: 'Server-sent events until the end of the comparison, at most four a second.',
+    parameters: [ID, LAST_EVENT],
+    answers: eventsOf('ComparisonEvent', 'comparison'),
+    problems: ['not-found'],
+  },
+  reportFile('readReport', 'report.html', 'text/html', 'The report as a page.'),
+  reportFile('getReport', 'report.json', 'application/json', 'The report with all its figures.'),
+  reportFile('getReportStyle', 'report.css', 'text/css', 'The style of its page.'),
+  reportFile('getReportScript', 'report.js', 'text/javascript', 'The script of its page.'),
+  reportFile('watchReport', 'side-by-side.mp4', 'video/mp4', 'Original and fast side by side.'),
+  reportFile('getReportVideo', 'videos/{name}', 'video/mp4', 'The video of a variant.', [
+    ID,
+    { name: 'name', in: 'path', required: true, description: 'As the report has it.', schema: text },
+  ]),
   {
     ...{ method: 'post', path: '/v1/uploads', name: 'sendFile', tag: 'files', body: 'upload' },
     summary: 'Sends a file that clips are then made of by its id.',

@@ -1,11 +1,9 @@
 /** What the server answers with, as schemas: the document of the API is made of these, and tests hold real answers against them. */
 import { z } from 'zod';
 import { type JsonSchema, jsonSchemaOf } from '../../pipeline/options/option-types.ts';
-import { ENDED } from '../clip-record.ts';
+import { CLIP_FORMATS } from '../clip-format.ts';
+import { ENDED, ORDER_STATES } from '../order-record.ts';
 import { PROBLEM_KINDS, type ProblemKind } from '../problem.ts';
-
-/** Every state that a clip may have, in the order in which they come. */
-const STATES = ['queued', 'starting', 'processing', ...ENDED] as const;
 
 const count = z.int().min(0);
 const amount = z.number().min(0);
@@ -13,17 +11,32 @@ const id = z.string().describe('22 characters that nobody can guess');
 const time = z.iso.datetime();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** What every order says of itself. */
+const order = {
+  id,
+  name: z.string().describe('The one that was given, or those of the files.'),
+  state: z.enum(ORDER_STATES),
+  position: count.optional().describe('Orders before it, while it is queued.'),
+  createdAt: time,
+  startedAt: time.optional(),
+  finishedAt: time.optional(),
+  options: z.record(z.string(), z.unknown()).describe('As they were ordered; files by their ids.'),
+  files: z.array(z.object({ id: z.string(), name: z.string() })),
+  notices: z.array(z.string()),
+  error: z
+    .object({
+      code: z.string().describe('As the errors of the library have it, for example FACE.'),
+      message: z.string(),
+      field: z.string().optional().describe('The field to change, where that is known.'),
+    })
+    .optional()
+    .describe('Why it failed.'),
+};
+
 const clip = z
   .object({
-    id,
-    name: z.string().describe('The one that was given, or those of the files.'),
-    state: z.enum(STATES),
-    position: count.optional().describe('Clips before it, while it is queued.'),
-    createdAt: time,
-    startedAt: time.optional(),
-    finishedAt: time.optional(),
-    options: z.record(z.string(), z.unknown()).describe('As they were ordered; files by their ids.'),
-    files: z.array(z.object({ id: z.string(), name: z.string() })),
+    ...order,
+    format: z.enum(CLIP_FORMATS),
     progress: z
       .object({
         framesDone: count,
@@ -37,15 +50,6 @@ const clip = z
       .optional()
       .describe('While it is rendered.'),
     resumedFrames: count.optional().describe('Frames from checkpoints of an earlier start of the server.'),
-    notices: z.array(z.string()),
-    error: z
-      .object({
-        code: z.string().describe('As the errors of the library have it, for example FACE.'),
-        message: z.string(),
-        field: z.string().optional().describe('The field to change, where that is known.'),
-      })
-      .optional()
-      .describe('Why it failed.'),
     result: z
       .object({
         frames: count,
@@ -63,6 +67,43 @@ const clip = z
       .describe('Where more of it is: self, events, preview, live or video.'),
   })
   .describe('A clip as it is now.');
+
+const comparison = z
+  .object({
+    ...order,
+    progress: z
+      .object({
+        stage: z.enum(['prepare', 'load', 'render', 'whole-job', 'look', 'write']),
+        evaluationsDone: count,
+        evaluationsTotal: count,
+        fraction: z.number().min(0).max(1).describe('Share of the evaluations that are done.'),
+        remaining: amount.optional().describe('Seconds until all are.'),
+      })
+      .optional()
+      .describe('While it is made.'),
+    result: z
+      .object({
+        summary: z.string().describe('In a sentence or two.'),
+        speedUp: z
+          .object({ denoise: amount, total: amount })
+          .optional()
+          .describe('How many times faster the fast sampler is than the original one.'),
+        face: z
+          .object({ psnr: z.number().nullable(), ssim: z.number() })
+          .optional()
+          .describe('Faces of the fast sampler against those of the original one; null for equal ones.'),
+        variants: z.array(
+          z.object({ id: z.string(), title: z.string(), seconds: z.record(z.string(), amount) }),
+        ),
+        ...{ frames: count, fps: z.number().positive(), width: count, height: count },
+      })
+      .optional()
+      .describe('What was found, in short.'),
+    links: z
+      .record(z.string(), z.string())
+      .describe('Where more of it is: self, events, and once it has succeeded report, data and video.'),
+  })
+  .describe('A comparison as it is now.');
 
 const upload = z
   .object({
@@ -111,10 +152,19 @@ const option = z.object({
   description: z.string(),
   group: z.string(),
   file: z.boolean().describe('Whether a file, or the id of one, is its value.'),
+  compared: z.boolean().describe('Whether a comparison takes it, too.'),
   default: z.unknown().optional(),
   otherwise: z.string().optional().describe('What takes its place if it is left out.'),
   onCommandLine: z.boolean().optional(),
   schema: z.record(z.string(), z.unknown()).describe('JSON Schema of its values in the library.'),
+});
+
+const format = z.object({
+  name: z.enum(CLIP_FORMATS),
+  label: z.string(),
+  type: z.string().describe('The media type of its files.'),
+  transparent: z.boolean().describe('Whether it can be transparent.'),
+  sound: z.boolean(),
 });
 
 const bundle = z.object({
@@ -141,23 +191,33 @@ const problem = z
   })
   .describe('Problem details, RFC 9457.');
 
+const entries = z
+  .array(z.object({ seq: count, at: time, type: z.enum(['state', 'notice']), text: z.string() }))
+  .describe('What has happened since the last event; the id of the event is the last number.');
+const next = z.string().optional().describe('The next page.');
+
 /** Answers by the names that the document gives them. */
 export const ANSWERS = {
   Clip: clip,
-  ClipEvent: clip
-    .extend({
-      entries: z
-        .array(z.object({ seq: count, at: time, type: z.enum(['state', 'notice']), text: z.string() }))
-        .describe('What has happened since the last event; the id of the event is the last number.'),
+  ClipEvent: clip.extend({ entries }).describe('The data of an event.'),
+  ClipPage: z.object({ clips: z.array(clip), next }),
+  Comparison: comparison,
+  ComparisonEvent: comparison.extend({ entries }).describe('The data of an event.'),
+  ComparisonPage: z.object({ comparisons: z.array(comparison), next }),
+  OrderNote: z
+    .object({
+      type: z.enum(['clip', 'comparison'].flatMap((kind) => [...ENDED].map((state) => `${kind}.${state}`))),
+      timestamp: time,
+      data: z.union([clip, comparison]),
     })
-    .describe('The data of an event.'),
-  ClipNote: z
-    .object({ type: z.enum([...ENDED].map((state) => `clip.${state}`)), timestamp: time, data: clip })
-    .describe('The body of a note that is sent when a clip has ended.'),
-  ClipPage: z.object({ clips: z.array(clip), next: z.string().optional().describe('The next page.') }),
+    .describe('The body of a note that is sent when a clip or a comparison has ended.'),
   Upload: upload,
   Plan: plan,
-  Options: z.object({ limits: z.record(z.string(), z.number()), options: z.array(option) }),
+  Options: z.object({
+    limits: z.record(z.string(), z.number()),
+    options: z.array(option),
+    formats: z.array(format),
+  }),
   Bundles: z.object({ bundles: z.array(bundle) }),
   Samples: z.object({
     samples: z.array(z.object({ id: z.string(), name: z.string(), kind: z.string(), url: z.string() })),
@@ -169,12 +229,20 @@ export const ANSWERS = {
 
 export type AnswerName = keyof typeof ANSWERS;
 
-/** The answers as JSON Schema, draft 2020-12; a clip inside a page is a reference. */
+/** The answers as JSON Schema, draft 2020-12; an order inside a page or a note is a reference. */
 export function answerSchemas(): Readonly<Record<AnswerName, JsonSchema>> {
   const schemas = Object.fromEntries(
     Object.entries(ANSWERS).map(([name, type]) => [name, jsonSchemaOf(type, 'input')]),
   ) as Record<AnswerName, JsonSchema>;
-  const page = schemas.ClipPage as { properties: JsonSchema };
-  const clips = { type: 'array', items: { $ref: '#/components/schemas/Clip' } };
-  return { ...schemas, ClipPage: { ...page, properties: { ...page.properties, clips } } };
+  const reference = (name: AnswerName): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
+  const put = (name: AnswerName, property: string, schema: JsonSchema): JsonSchema => {
+    const whole = schemas[name] as { properties: JsonSchema };
+    return { ...whole, properties: { ...whole.properties, [property]: schema } };
+  };
+  return {
+    ...schemas,
+    ClipPage: put('ClipPage', 'clips', { type: 'array', items: reference('Clip') }),
+    ComparisonPage: put('ComparisonPage', 'comparisons', { type: 'array', items: reference('Comparison') }),
+    OrderNote: put('OrderNote', 'data', { anyOf: [reference('Clip'), reference('Comparison')] }),
+  };
 }

@@ -2,12 +2,15 @@
 import type { Hono } from 'hono';
 import { specOf } from '../../pipeline/options/clip-keys.ts';
 import { jsonSchemaOf } from '../../pipeline/options/option-types.ts';
+import { CLIP_FORMATS, MEDIA_TYPES, outputOf } from '../clip-format.ts';
 import { clipOptions, forClient } from '../clip-job.ts';
-import { CLIENT_KEYS, FILE_KEYS } from '../clip-request.ts';
+import { CLIENT_KEYS, CLIP_FORM, FILE_KEYS } from '../clip-request.ts';
+import { COMPARE_KEYS } from '../compare-request.ts';
+import { ORDER_STATES, type OrderKind, type OrderState } from '../order-record.ts';
 import { asRequestError, RequestError } from '../problem.ts';
 import { discardFiles } from '../receive-form.ts';
 import type { ServeEnv, ServerState } from '../server-state.ts';
-import { receiveRequest } from './clip-routes.ts';
+import { receiveRequest } from './take-order.ts';
 
 /** Adds the routes. */
 export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
@@ -22,16 +25,18 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
   );
 
   app.get('/metrics', (context) => {
-    const states = ['queued', 'starting', 'processing', 'succeeded', 'failed', 'canceled'] as const;
+    const count = (kind: OrderKind, each: OrderState): number =>
+      board.all.filter((order) => order.kind === kind && order.state === each).length;
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     const text = metrics.text({
       lcm_portrait_clips: {
         help: 'Clips by their state.',
-        values: states.map((each) => [
-          { state: each },
-          board.all.filter((clip) => clip.state === each).length,
-        ]),
+        values: ORDER_STATES.map((each) => [{ state: each }, count('clip', each)]),
+      },
+      lcm_portrait_comparisons: {
+        help: 'Comparisons by their state.',
+        values: ORDER_STATES.map((each) => [{ state: each }, count('comparison', each)]),
       },
       lcm_portrait_data_bytes: {
         help: 'Bytes in the data folder, as counted last.',
@@ -63,11 +68,19 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
   });
 
   app.get('/v1/options', (context) =>
-    context.json({ limits: state.limits, options: CLIENT_KEYS.map(describeOption) }),
+    context.json({
+      limits: state.limits,
+      options: CLIENT_KEYS.map(describeOption),
+      formats: CLIP_FORMATS.map((name) => ({
+        ...{ name, label: outputOf(name).label, type: MEDIA_TYPES[name] },
+        transparent: outputOf(name).transparent !== undefined,
+        sound: outputOf(name).opaque.audio.length > 0,
+      })),
+    }),
   );
 
   app.post('/v1/plan', async (context) => {
-    const { form, request } = await receiveRequest(context, state);
+    const { form, request } = await receiveRequest(context, state, CLIP_FORM);
     const folder = `${state.data.path}/plan`;
     const places = {
       uploads: state.uploads,
@@ -75,7 +88,7 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
       bundleStore: state.options.bundleStore,
       ffmpegPath: state.options.ffmpegPath,
     };
-    const told = (text: string) => forClient(text, request, state.uploads, folder);
+    const told = (text: string) => forClient(text, request, places);
     try {
       const plan = await state.planner.plan({ ...clipOptions(request, places), overwrite: true });
       return context.json({ ...plan, notices: plan.notices.map(told) });
@@ -102,6 +115,7 @@ function describeOption(key: (typeof CLIENT_KEYS)[number]) {
     description,
     group,
     file: FILE_KEYS.includes(key),
+    compared: COMPARE_KEYS.includes(key),
     ...(standard !== undefined && { default: standard }),
     ...(otherwise !== undefined && { otherwise }),
     ...(flag !== undefined && { onCommandLine: true }),

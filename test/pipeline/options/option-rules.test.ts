@@ -21,7 +21,7 @@ function messageOf(rule: OptionRule<Options>, values: Options): string | undefin
   return broken && new InvalidOptionError(broken.problem, broken.option, undefined).message;
 }
 
-test('one of several must be there', { timeout: 10_000 }, () => {
+test('one of several must be there', { timeout: 120_000 }, () => {
   const rule = atLeastOneOf<Options>(['portrait', 'source', 'film'], 'a picture');
   assert.equal(
     messageOf(rule, { parts: 'x' }),
@@ -31,7 +31,7 @@ test('one of several must be there', { timeout: 10_000 }, () => {
   assert.equal(rule.whole, true);
 });
 
-test('no two of several may be there', { timeout: 10_000 }, () => {
+test('no two of several may be there', { timeout: 120_000 }, () => {
   const rule = atMostOneOf<Options>(['portrait', 'source']);
   assert.equal(
     messageOf(rule, { portrait: 'a', source: 'b' }),
@@ -41,7 +41,7 @@ test('no two of several may be there', { timeout: 10_000 }, () => {
     assert.equal(messageOf(rule, values), undefined);
 });
 
-test('an option means nothing without one of those that it belongs to', { timeout: 10_000 }, () => {
+test('an option means nothing without one of those that it belongs to', { timeout: 120_000 }, () => {
   const rule = needsOneOf<Options>('parts', ['film', 'source']);
   assert.equal(
     messageOf(rule, { parts: 'x' }),

@@ -91,7 +91,7 @@ test('an order takes every option of the server, and files in forms alone', asyn
   const server = await ServerProcess.start(temporaryFolder(), { token: TOKEN });
   const headers = { authorization: `Bearer ${TOKEN}` };
   const { options } = await server.json('/v1/options', { headers });
-  const names = [...options.map(({ name }: Json) => name), 'name', 'webhook'].sort();
+  const names = [...options.map(({ name }: Json) => name), 'format', 'name', 'webhook'].sort();
   const { ClipForm, ClipOrder } = document.components.schemas;
   assert.deepEqual(Object.keys(ClipForm.properties).sort(), names);
   assert.deepEqual(Object.keys(ClipOrder.properties).sort(), names);
@@ -99,6 +99,11 @@ test('an order takes every option of the server, and files in forms alone', asyn
   const files = (schema: Json) => names.filter((name) => isFile(schema.properties[name]));
   assert.deepEqual(files(ClipOrder), []);
   assert.deepEqual(files(ClipForm), options.flatMap(({ name, file }: Json) => (file ? [name] : [])).sort());
+
+  const compared = options.flatMap(({ name, compared }: Json) => (compared ? [name] : []));
+  const own = ['repeats', 'wholeJob', 'variants', 'sweeps', 'name', 'webhook'];
+  const { ComparisonForm } = document.components.schemas;
+  assert.deepEqual(Object.keys(ComparisonForm.properties).sort(), [...compared, ...own].sort());
 
   // What needs the token is what the document says so of; `/docs` and the document tell everybody.
   for (const { path, method, operation } of operations) {
@@ -120,6 +125,13 @@ test('answers are what the document says of them', async () => {
   const page = await server.json('/v1/clips?limit=1');
   assert.ok('next' in page);
   assertAnswer('ClipPage', page);
+  const comparison = await server.orderComparison({ repeats: 1 });
+  assertAnswer('Comparison', comparison);
+  for await (const { data } of server.followOf(comparison.links.self)) assertAnswer('ComparisonEvent', data);
+  const compared = await server.json(comparison.links.self);
+  assert.ok(compared.result !== undefined);
+  assertAnswer('Comparison', compared);
+  assertAnswer('ComparisonPage', await server.json('/v1/comparisons'));
   const form = new FormData();
   form.append('file', await (await server.fetch('/v1/samples/ada.jpg')).blob(), 'ada.jpg');
   const upload = await server.json('/v1/uploads', { method: 'POST', body: form });

@@ -1,0 +1,70 @@
+/** Checks of values by the table that describes them, for commands and calls of any table. */
+import { InvalidOptionError, InvalidOptionsError } from '../../errors.ts';
+import type { OptionRule } from './option-rules.ts';
+import type { OptionSpec, OptionTable } from './option-spec.ts';
+import { refusalOf } from './option-types.ts';
+
+/** What {@link findWrongValues} has found. */
+interface CheckedValues {
+  readonly errors: InvalidOptionError[];
+  /** The values that are right by themselves. */
+  readonly right: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Values that their types refuse, and options that must be given and are not, in the order of the table.
+ *
+ * @param values - a value of undefined counts as not given.
+ * @param options - `task` says what cannot be done without a required option: `animate`; without it nothing is missing.
+ */
+export function findWrongValues(
+  table: OptionTable,
+  values: Readonly<Record<string, unknown>>,
+  { task }: { readonly task?: string | undefined } = {},
+): CheckedValues {
+  const errors: InvalidOptionError[] = [];
+  const right: Record<string, unknown> = {};
+  for (const [key, { type, required }] of Object.entries(table) as [string, OptionSpec][]) {
+    const value = values[key];
+    if (value === undefined) {
+      if (!required || task === undefined) continue;
+      const problem = {
+        refusal: [`Cannot ${task} without `, { option: key }],
+        expected: refusalOf(type, value)!.expected,
+        got: 'nothing',
+      };
+      errors.push(new InvalidOptionError(problem, key, value));
+      continue;
+    }
+    const refusal = refusalOf(type, value);
+    if (refusal === undefined) right[key] = value;
+    else errors.push(new InvalidOptionError(refusal, key, value));
+  }
+  return { errors, right };
+}
+
+/** Everything that is wrong with `values` by a table and its rules. */
+export function findWrongOptions<Options extends object>(
+  table: OptionTable,
+  rules: readonly OptionRule<Options>[],
+  values: Options,
+  task: string,
+): InvalidOptionError[] {
+  const all = values as Readonly<Record<string, unknown>>;
+  const { errors, right } = findWrongValues(table, all, { task });
+  for (const { find, whole } of rules) {
+    const broken = find((whole ? values : right) as Partial<Options>);
+    if (broken !== undefined) {
+      errors.push(new InvalidOptionError(broken.problem, broken.option, all[broken.option]));
+    }
+  }
+  return errors;
+}
+
+/** @throws {@link InvalidOptionsError} with everything that {@link findWrongOptions} finds. */
+export function checkOptions<Options extends object>(
+  ...args: Parameters<typeof findWrongOptions<Options>>
+): void {
+  const errors = findWrongOptions(...args);
+  if (errors.length > 0) throw new InvalidOptionsError(errors);
+}
