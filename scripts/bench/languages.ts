@@ -122,7 +122,11 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     const duration = pcm.length / SAMPLE_RATE;
     const frames = Math.floor(duration * FPS);
     const motion = await generateMotion({
-      ...{ network, config, basis, pcm, frames },
+      network,
+      config,
+      basis,
+      pcm,
+      frames,
       fps: FPS,
     });
     // Of a mouth that is closed at rest; its lips do not pass through each other.

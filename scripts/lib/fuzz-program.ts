@@ -37,7 +37,10 @@ function run(command: readonly string[], args: readonly string[], cwd: string): 
   return new Promise((resolve, reject) => {
     const [file = '', ...before] = command;
     const child = spawn(file, [...before, ...args], {
-      ...{ cwd, stdio: ['ignore', 'ignore', 'pipe'], timeout: HANG_MS, killSignal: 'SIGKILL' },
+      cwd,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: HANG_MS,
+      killSignal: 'SIGKILL',
       env: { ...process.env, NODE_OPTIONS: '', LCM_PORTRAIT_DEBUG: '' },
     });
     let stderr = '';

@@ -79,7 +79,13 @@ export async function generateMotion({
   const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + MARGIN;
   const count = last - first + 1;
   const { coefficients: data, closures } = await predictExpression({
-    ...{ network, config, pcm, gain, first, count, signal },
+    network,
+    config,
+    pcm,
+    gain,
+    first,
+    count,
+    signal,
   });
 
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
