@@ -26,7 +26,8 @@ try {
   ];
   const numbers = Array.from({ length: Number(values.count) }, (_, i) => from + i);
   const result = await fuzzProgram(seeds, numbers, {
-    command: [process.execPath, ...process.execArgv, main],
+    // Found from any working folder.
+    command: [process.execPath, `--import=${import.meta.resolve('tsx')}`, main],
     folder: path.join(folder, 'inputs'),
   });
   console.log(JSON.stringify(result, null, 2));

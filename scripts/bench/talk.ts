@@ -1,6 +1,6 @@
 /**
- * How well a face talks: clips are compared with films of the same words, of people whom no training step has seen, by the project's
- * own landmarker; the motion network by itself with blendshape takes and with the phones of emotional speech.
+ * How well a face talks: clips are compared with films of the same words, of people whom no training step has seen, by the attention
+ * mesh; the motion network by itself with blendshape takes and with the phones of emotional speech.
  *
  *   node --import=tsx scripts/bench/talk.ts --data FOLDER [--triples FOLDER] [--motion-only] [--only NAME] [--films-step 3] [--speech-step 2]
  *       [--bundle NAME] [--preset fast|faster|original] [--threads N] [--work FOLDER] [--output scripts/results/talk.md]
@@ -389,8 +389,8 @@ try {
     ...(values.data === undefined ? [] : await takesTable(values.data)),
     ...(values.data === undefined ? [] : await labelledTable(values.data)),
     '- **r**: correlation with the film, frame by frame, mean over clips; **lag** in frames at which it is highest: above 0, ours comes later.',
-    "  **Size**: mean over clips of the standard deviation, ours over the film's. **Driven** is the mesh before anything is drawn: its",
-    '  openings are true, those that the landmarker finds in pictures, also of films, are smaller where the mouth is hardly open.',
+    "  **Size**: mean over clips of the standard deviation, ours over the film's. **Driven** is the mesh before anything is drawn. Films",
+    '  and clips are seen by the attention mesh.',
     '- **Opening, width, brows**: standard deviation within a clip in mm, median over clips; **pitch yaw roll** likewise in degrees; **speed**:',
     '  mean in degrees a second; **< 1 < 3 > 3 Hz**: shares of the variance of pitch; **blinks** a minute.',
     "- The takes' truth is a weighted sum of jaw, lips and funnel. Phones: 1 in vowels, 0 at P, B, M and in pauses; others do not count.",
