@@ -120,7 +120,13 @@ async function* clipFrames(name: string, image: RgbImage, track: FaceTrack): Asy
   await saveImage(still, image);
   await writeMotionFile(motion, track);
   const clip = await studio!.prepare({
-    ...{ portrait: still, motion, output, fps: track.fps, framing: 'crop', overwrite: true, crf: 10 },
+    portrait: still,
+    motion,
+    output,
+    fps: track.fps,
+    framing: 'crop',
+    overwrite: true,
+    crf: 10,
   });
   try {
     await studio!.render(clip);
@@ -140,7 +146,11 @@ async function drive(
   const face = choosePortraitFace(image, await finder.findPortrait(image), { path: name });
   const portrait = await AnimatedPortrait.create({ image, face, resolution: SIZE, framing: 'crop' });
   const source = new RecordedSource({
-    ...{ recording: track, mode: 'relative', fps: track.fps, mesh: face.mesh, transform: face.transform },
+    recording: track,
+    mode: 'relative',
+    fps: track.fps,
+    mesh: face.mesh,
+    transform: face.transform,
     scales: SCALES,
   });
   const tracker = new FaceTracker(finder);

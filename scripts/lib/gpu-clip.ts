@@ -181,8 +181,18 @@ export async function timeClip(options: TimeClipOptions): Promise<GpuClip> {
     const pose = (spent.pose / measured) * evaluations;
     const all = spent.reference + pose + denoise + decode;
     return {
-      ...{ frames, fps: networks.fps, open: spent.open, reference: spent.reference, pose, denoise, decode },
-      ...{ evaluations, measured, rtf: (all * networks.fps) / frames, copies, copiesWithoutKeeping: without },
+      frames,
+      fps: networks.fps,
+      open: spent.open,
+      reference: spent.reference,
+      pose,
+      denoise,
+      decode,
+      evaluations,
+      measured,
+      rtf: (all * networks.fps) / frames,
+      copies,
+      copiesWithoutKeeping: without,
     };
   } finally {
     for (const network of opened) await network.dispose();

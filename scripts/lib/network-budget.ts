@@ -54,8 +54,12 @@ export async function measureNetworks(
     perFrame: number,
   ): Promise<number> => {
     const { graph, dispose } = openGraph(bundle, MEASURED_MAKERS[name], {
-      ...{ windowFrames: contextFrames, decodeFrames: DECODE_FRAMES, decodesParts: parts },
-      ...{ loras: loraFilesOf(bundle, preset), device: 'cpu', precision: 'float32' },
+      windowFrames: contextFrames,
+      decodeFrames: DECODE_FRAMES,
+      decodesParts: parts,
+      loras: loraFilesOf(bundle, preset),
+      device: 'cpu',
+      precision: 'float32',
     });
     const network: Network = await engine.load(name, graph.toBytes(), { transfer: true });
     dispose();

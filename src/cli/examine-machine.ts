@@ -291,7 +291,9 @@ export async function examineHome(home: () => string = os.homedir): Promise<Find
   return access(folder, constants.W_OK).then(
     (): Finding => ({ topic, verdict: 'ok', found: folder }),
     (error: unknown): Finding => ({
-      ...{ topic, verdict: 'note', advice },
+      topic,
+      verdict: 'note',
+      advice,
       found: `cannot be written: ${folder}, ${problemOf(error)}`,
     }),
   );

@@ -89,12 +89,11 @@ finished are kept, and the next start goes on from them. Again to end at once.`,
     );
     const limits = readNumbers(
       {
-        ...{
-          uploadMegabytes: values.maxUpload,
-          seconds: values.maxSeconds,
-          megapixels: values.maxMegapixels,
-        },
-        ...{ clipsPerClient: values.maxClips, dataGigabytes: values.quota },
+        uploadMegabytes: values.maxUpload,
+        seconds: values.maxSeconds,
+        megapixels: values.maxMegapixels,
+        clipsPerClient: values.maxClips,
+        dataGigabytes: values.quota,
       },
       LIMITS,
       errors,

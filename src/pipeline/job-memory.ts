@@ -10,8 +10,8 @@ import { availableMemory } from '../runtime/available-memory.ts';
 import type { Device } from '../runtime/device.ts';
 import type { Job } from './open-job.ts';
 
-/** Networks and threads of small bundles; measured with the embedded one. */
-const BASE_BYTES = 800e6;
+/** Networks and threads of small bundles; measured with the embedded one, see scripts/results/memory.md. */
+const BASE_BYTES = 630e6;
 /** Threads, small networks and the graph thread, where a bundle's networks take turns. */
 const TURN_BASE_BYTES = 900e6;
 /** Weights of small bundles, as the engine arranges them, against their size in the file. */

@@ -378,17 +378,15 @@ export class Engine {
     try {
       const info = await this.#client.request(
         {
-          ...{
-            kind: 'load',
-            network: id,
-            device: this.device,
-            threads,
-            graph: own,
-            dataFolder,
-            asStored,
-            keepsConstants,
-            beside,
-          },
+          kind: 'load',
+          network: id,
+          device: this.device,
+          threads,
+          graph: own,
+          dataFolder,
+          asStored,
+          keepsConstants,
+          beside,
           profile: this.#profilePrefix(id, name),
         },
         { transfer: buffers },

@@ -138,7 +138,12 @@ try {
   const networks = gpuNetworks(size, cacheFolder);
   const clip = (seconds: number, budget: number, how: 'lcm' | 'original') =>
     timeClip({
-      ...{ networks, engine, precision, seconds, budget, moving: false },
+      networks,
+      engine,
+      precision,
+      seconds,
+      budget,
+      moving: false,
       sampling:
         how === 'lcm'
           ? { sampler: 'lcm', steps: 4, guidance: 1 }
@@ -149,8 +154,13 @@ try {
     const step = found.denoise / found.evaluations;
     const flops = networks.flops('conditional') / step;
     return {
-      ...{ frames: found.frames, secondsOfStep: step, flops, share: peak && flops / peak.flops },
-      ...{ copies: found.copies, copiesWithoutKeeping: found.copiesWithoutKeeping, steps: found.measured },
+      frames: found.frames,
+      secondsOfStep: step,
+      flops,
+      share: peak && flops / peak.flops,
+      copies: found.copies,
+      copiesWithoutKeeping: found.copiesWithoutKeeping,
+      steps: found.measured,
       deviceMemory: nvidia('memory.used') ?? null,
     };
   });
@@ -160,7 +170,11 @@ try {
   await part('tiny', () =>
     timeClip({
       networks: gpuNetworks('tiny', cacheFolder),
-      ...{ engine, precision, seconds: 2, budget: left() / 2, moving: true },
+      engine,
+      precision,
+      seconds: 2,
+      budget: left() / 2,
+      moving: true,
       sampling: { sampler: 'lcm', steps: 4, guidance: 1 },
     }),
   );
