@@ -6,6 +6,7 @@ const LABELS = {
   driving: 'Film that moves the portrait',
   source: 'Film that gets another voice (in place of a portrait)',
   motion: 'Motion file',
+  poseVideo: 'Video of drawn landmarks',
   headMotion: 'Head motion',
   soundtrack: 'Sound that is heard in place of the speech',
   loras: 'LoRAs',
@@ -26,7 +27,7 @@ const OWN_PICTURE = 'picture';
 
 /** What most people want to see first. */
 const FIRST = ['style', 'emotion', 'preset', 'framing', 'still', 'seed'];
-const FILMS = ['driving', 'source', 'motion', 'headMotion', 'drivingParts', 'drivingMode', 'drivingGaps', 'drivingFace'];
+const FILMS = ['driving', 'source', 'motion', 'poseVideo', 'headMotion', 'drivingParts', 'drivingMode', 'drivingGaps', 'drivingFace'];
 const TEMPLATES = ['calm', 'natural', 'lively'];
 const ASKED_ELSEWHERE = ['portrait', 'audio'];
 

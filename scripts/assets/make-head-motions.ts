@@ -82,7 +82,10 @@ try {
     mkdirSync(OUTPUT, { recursive: true });
     const { sha256 } = await hashFile(path.join(data, films[0]!), {});
     const head: RecordedMotion = {
-      ...{ fps: FPS, frames, poses, meshes: null },
+      fps: FPS,
+      frames,
+      poses,
+      meshes: null,
       rest: { frame: 0, pose: new Float32Array(POSE_VALUES), mesh: null },
       origin: { name: path.basename(films[0]!), sha256 },
     };

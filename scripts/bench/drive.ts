@@ -26,7 +26,9 @@ import { psnr } from '../../src/metrics/psnr.ts';
 import { correlation, deviation, mean } from '../../src/metrics/series.ts';
 import { structuralSimilarity } from '../../src/metrics/ssim.ts';
 import { type FaceMeasures, measureFace } from '../../src/motion/face-measures.ts';
+import { MeshSequence } from '../../src/motion/mesh-sequence.ts';
 import { MESH_VALUES, POSE_VALUES } from '../../src/motion/motion.ts';
+import { writeMotionFile } from '../../src/motion/motion-file.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { AnimatedPortrait } from '../../src/scene/portrait.ts';
@@ -99,22 +101,32 @@ function blinksOf(measures: readonly FaceMeasures[], open: number): [number, num
   return found;
 }
 
-/** The part of a film that is asked for, without loss. */
-async function cutFilm(film: string): Promise<string> {
-  if (values.seconds === undefined) return film;
-  const part = path.join(folder!, `${path.basename(film, path.extname(film))}.part.mkv`);
-  const cut = ['-ss', values.from, '-i', film, '-t', values.seconds, '-c:v', 'ffv1', '-an', part];
-  execFileSync(ffmpeg.path, ['-v', 'error', '-y', '-nostdin', ...cut]);
-  return part;
+/** The part of a film that is asked for, with the rest of the whole film. */
+function partOf(track: FaceTrack): { readonly track: FaceTrack; readonly first: number } {
+  if (values.seconds === undefined) return { track, first: 0 };
+  const first = Math.round(Number(values.from) * track.fps);
+  const frames = Math.min(track.frames - first, Math.round(Number(values.seconds) * track.fps));
+  const meshes = new MeshSequence();
+  for (let frame = first; frame < first + frames; frame++) meshes.appendUnits(track.meshes!.units(frame));
+  const poses = track.poses.slice(first * POSE_VALUES, (first + frames) * POSE_VALUES);
+  return { track: { ...track, frames, meshes, poses, rest: { ...track.rest, frame: 0 } }, first };
 }
 
 /** The frames of a finished clip of the square around the face. */
-async function* clipFrames(name: string, image: RgbImage, film: string): AsyncGenerator<RgbImage> {
+async function* clipFrames(name: string, image: RgbImage, track: FaceTrack): AsyncGenerator<RgbImage> {
   const still = path.join(folder!, `${name}.png`);
   const output = path.join(folder!, `${name}.mp4`);
+  const motion = path.join(folder!, `${name}.motion`);
   await saveImage(still, image);
+  await writeMotionFile(motion, track);
   const clip = await studio!.prepare({
-    ...{ portrait: still, driving: film, output, framing: 'crop', overwrite: true, crf: 10 },
+    portrait: still,
+    motion,
+    output,
+    fps: track.fps,
+    framing: 'crop',
+    overwrite: true,
+    crf: 10,
   });
   try {
     await studio!.render(clip);
@@ -126,7 +138,6 @@ async function* clipFrames(name: string, image: RgbImage, film: string): AsyncGe
 
 async function drive(
   name: string,
-  film: string,
   track: FaceTrack,
   frames: readonly RgbImage[],
   image: RgbImage,
@@ -135,7 +146,11 @@ async function drive(
   const face = choosePortraitFace(image, await finder.findPortrait(image), { path: name });
   const portrait = await AnimatedPortrait.create({ image, face, resolution: SIZE, framing: 'crop' });
   const source = new RecordedSource({
-    ...{ recording: track, mode: 'relative', fps: track.fps, mesh: face.mesh, transform: face.transform },
+    recording: track,
+    mode: 'relative',
+    fps: track.fps,
+    mesh: face.mesh,
+    transform: face.transform,
     scales: SCALES,
   });
   const tracker = new FaceTracker(finder);
@@ -150,7 +165,7 @@ async function drive(
   const crop = cropSquare(image, { x: square.x, y: square.y, size: square.side }, SIZE);
   // As it is seen by what looks at the result.
   const ownSeen = measureFace((await new FaceTracker(finder).next(crop))?.mesh ?? face.mesh);
-  const clip = values.whole ? clipFrames(name, image, film) : undefined;
+  const clip = values.whole ? clipFrames(name, image, track) : undefined;
   for (let frame = 0; frame < track.frames; frame++) {
     const motion = await source.at(frame);
     driven.push(measureFace(face.mesh.map((value, i) => value + motion.offsets[i]!)));
@@ -209,7 +224,10 @@ async function drive(
   const closed = lips.film.flatMap((gap, i) => (gap <= CLOSED ? [i] : []));
   const met = closed.filter((i) => lips.result[i]! <= CLOSED_RESULT);
   const metDriven = closed.filter((i) => driven[i]!.lips <= CLOSED);
-  const units = { own: own.mouthWidth / rest.mouthWidth, seen: ownSeen.mouthWidth / rest.mouthWidth };
+  // Of one person a mouth that is narrower in the portrait's frame is no narrower mouth.
+  const units = self
+    ? { own: 1, seen: 1 }
+    : { own: own.mouthWidth / rest.mouthWidth, seen: ownSeen.mouthWidth / rest.mouthWidth };
   return {
     name,
     opening: correlation(lips.film, lips.result),
@@ -236,17 +254,20 @@ const rows: Row[] = [];
 try {
   const pictures = await Promise.all(portraits.map((file) => loadImage(file, {})));
   for (const file of readdirSync(films)) {
-    const film = await cutFilm(path.join(films, file));
+    const film = path.join(films, file);
     const name = path.basename(file, path.extname(file));
-    const track = await trackFilm(film, { ffmpeg, finder });
+    const whole = await trackFilm(film, { ffmpeg, finder });
+    const { track, first } = partOf(whole);
     const frames: RgbImage[] = [];
     for await (const frame of readFrames(film, { ffmpeg, fps: track.fps })) frames.push(frame);
+    const rest = frames[whole.rest.frame]!;
+    const shown = frames.slice(first);
     if (!values.others) {
-      rows.push(await drive(`${name} drives itself`, film, track, frames, frames[track.rest.frame]!, true));
+      rows.push(await drive(`${name} drives itself`, track, shown, rest, true));
     }
     for (const [i, picture] of pictures.entries()) {
       const other = path.basename(portraits[i]!, path.extname(portraits[i]!));
-      rows.push(await drive(`${name} drives ${other}`, film, track, frames, picture, false));
+      rows.push(await drive(`${name} drives ${other}`, track, shown, picture, false));
     }
     process.stdout.write(`${JSON.stringify(rows.at(-1))}\n`);
   }

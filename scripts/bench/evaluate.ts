@@ -1,6 +1,6 @@
 /**
  * How well held-out people speak held-out speech: renders them, with the networks and by the warp alone, and looks at the
- * result with the project's own landmarker. The sheet has two rows for each person: whole, and warp alone.
+ * result with the attention mesh. The sheet has two rows for each person: whole, and warp alone.
  *
  *   node --import=tsx scripts/bench/evaluate.ts --data FOLDER [--people 10] [--split test] [--seconds 3] [--preset fast|faster|original]
  *       [--steps N] [--bundle NAME] [--threads N] [--sheet OUT.png] [--work FOLDER] [--output scripts/results/evaluation.md]
@@ -81,9 +81,8 @@ ${summaryTable(measures, warps)}
 ${peopleTable(measures)}
 
 - **Opening**: distance of the inner lips' middles (landmarks 13 and 14) in the metric face space. *Driving* is that of the
-  mesh which the motion network poses, *found* is what the project's landmarker sees in the decoded video. Lag above 0: the
-  video comes later. Amplitude compares their standard deviations; the landmarker reads small: on five filmed test clips it
-  finds 0.57 (0.44 to 0.71) of the amplitude that the data's own landmarks have, with r = 0.93. The columns silence, P B M and vowels give driving → found in mm, where the speech is labelled.
+  mesh which the motion network poses, *found* is what the attention mesh sees in the decoded video. Lag above 0: the
+  video comes later. Amplitude compares their standard deviations. The columns silence, P B M and vowels give driving → found in mm, where the speech is labelled.
 - **Warp alone**: the same clips with the portrait moved by its mesh and nothing generated; the denoiser's own part is the
   difference.
 - **Identity**: cosine of the faceres embeddings of the portrait and of six frames.${

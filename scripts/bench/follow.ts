@@ -53,8 +53,12 @@ const ffmpeg = await locateFfmpeg({ env: process.env });
 const folder = await mkdtemp(path.join(tmpdir(), 'follow-'));
 try {
   const setup: FollowSetup = {
-    ...{ engine, finder, ffmpeg, folder },
-    ...{ bundle: values.bundle, precise: !values.plain },
+    engine,
+    finder,
+    ffmpeg,
+    folder,
+    bundle: values.bundle,
+    precise: !values.plain,
   };
   const rows: Followed[] = [];
   if (values.films !== undefined) {

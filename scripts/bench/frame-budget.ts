@@ -1,5 +1,5 @@
 /**
- * Processor milliseconds that a frame of a still takes beside the networks, by step and by size of the picture; both cores
+ * Processor milliseconds that a frame of a still takes, by step and by size of the picture, and in the networks; both cores
  * count, and waiting does not. Needs Linux, which tells what child processes have computed.
  *
  *   node --import=tsx scripts/bench/frame-budget.ts [--frames 25] [--output scripts/results/frame-budget.md]
@@ -23,10 +23,12 @@ import { FrameComposer } from '../../src/scene/compose-frame.ts';
 import { pictureOfSize } from '../../src/scene/picture-of-size.ts';
 import { AnimatedPortrait } from '../../src/scene/portrait.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
+import { measureNetworks } from '../lib/network-budget.ts';
 import { writeReport } from '../lib/write-report.ts';
 
 const RESOLUTION = 256;
 const FPS = 25;
+const NETWORK_RUNS = 5;
 const SIZES = [
   [512, 512],
   [1080, 1350],
@@ -49,13 +51,30 @@ try {
   for (const [width, height] of SIZES) {
     rows.push([`${width} × ${height}`, ...(await measure(coverSize(original, width, height), finder))]);
   }
+  const shown = [26 / 32, 27 / 32] as const;
+  const cores = os.availableParallelism();
+  const alone = await measureNetworks(1, NETWORK_RUNS, shown);
+  const together = await measureNetworks(cores, NETWORK_RUNS, shown);
   const steps = ['conditions', 'warp', 'mask and composing', 'conversion', 'encoder', 'sum'];
   await writeReport(values.output, [
-    '# What a frame takes beside the networks',
+    '# What a frame takes',
     '',
     `Processor milliseconds a frame, mean of ${frames} frames of the sample portrait with a moving head, in ${os.cpus()[0]?.model}. Conditions: pose drawing and warp as the networks see them; conversion: of the square that moves, to the encoder's planes.`,
     '',
     markdownTable(['picture', ...steps], rows),
+    '',
+    '## In the networks',
+    '',
+    `The embedded bundle’s, preset fast, in float32, medians of ${NETWORK_RUNS} runs. Of the sample portrait’s square, 26 of 32 cells across and 27 down are decoded.`,
+    '',
+    markdownTable(
+      ['network', '1 thread', `${cores} threads`],
+      alone.map(({ name, milliseconds }, i) => [
+        name,
+        milliseconds.toFixed(1),
+        together[i]!.milliseconds.toFixed(1),
+      ]),
+    ),
   ]);
 } finally {
   await engine.dispose();

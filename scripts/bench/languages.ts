@@ -69,8 +69,9 @@ interface Measures {
   /** At other consonants. */
   readonly parted: number[];
   readonly vowels: number[];
-  /** In the middle of each vowel. */
+  /** In the middle of each vowel, and of those that stand beside no P, B or M. */
   readonly vowelMiddles: number[];
+  readonly freeVowels: number[];
 }
 
 async function listSynthetic(folder: string): Promise<Voice[]> {
@@ -112,6 +113,7 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     parted: [],
     vowels: [],
     vowelMiddles: [],
+    freeVowels: [],
   };
   for (const { path: file, phones } of utterances) {
     const { pcm: speech } = await readAudio(file, { ffmpeg, sampleRate: SAMPLE_RATE });
@@ -120,7 +122,11 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     const duration = pcm.length / SAMPLE_RATE;
     const frames = Math.floor(duration * FPS);
     const motion = await generateMotion({
-      ...{ network, config, basis, pcm, frames },
+      network,
+      config,
+      basis,
+      pcm,
+      frames,
       fps: FPS,
     });
     // Of a mouth that is closed at rest; its lips do not pass through each other.
@@ -135,7 +141,9 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     all.closed.push(...closures(openings, FPS, spoken));
     all.parted.push(...partedOpenings(openings, FPS, spoken));
     all.vowels.push(measured.vowels);
-    all.vowelMiddles.push(...vowelOpenings(openings, FPS, spoken));
+    const vowels = vowelOpenings(openings, FPS, spoken);
+    all.vowelMiddles.push(...vowels.map(({ opening }) => opening));
+    all.freeVowels.push(...vowels.filter(({ besideClosed }) => !besideClosed).map(({ opening }) => opening));
   }
   return all;
 }
@@ -177,9 +185,11 @@ try {
       closed: [],
       parted: [],
       vowelMiddles: [],
+      freeVowels: [],
     };
     languages.set(voice.language.slice(0, 2), all);
-    for (const kind of ['closed', 'parted', 'vowelMiddles'] as const) all[kind].push(...found[kind]);
+    for (const kind of ['closed', 'parted', 'vowelMiddles', 'freeVowels'] as const)
+      all[kind].push(...found[kind]);
     console.error(rows.at(-1)!.join('  '));
   }
   const table = markdownTable(
@@ -199,12 +209,19 @@ try {
     rows,
   );
   const byLanguage = markdownTable(
-    ['Language', 'P B M closed', '', 'other consonants closed', 'vowels closed'],
-    [...languages].map(([language, { closed, parted, vowelMiddles }]) => {
+    ['Language', 'P B M closed', '', 'other consonants closed', 'vowels closed', 'of these away from P B M'],
+    [...languages].map(([language, { closed, parted, vowelMiddles, freeVowels }]) => {
       const known = closed.filter(Number.isFinite);
       const share = (gaps: readonly number[]): string =>
         `${formatNumber((100 * gaps.filter((gap) => gap < LOOKS_CLOSED).length) / gaps.length, 1)} %`;
-      return [language, shareClosed(known), share(known), share(parted), share(vowelMiddles)];
+      return [
+        language,
+        shareClosed(known),
+        share(known),
+        share(parted),
+        share(vowelMiddles),
+        share(freeVowels),
+      ];
     }),
   );
   const text = `# Other voices and languages
@@ -224,7 +241,8 @@ ${byLanguage}
 - **Silence, P B M, vowels**: mean opening in mm; at sounds with closed lips the least within 40 ms of the sound. **Closed**: how many
   of these sounds come nearer than ${10 * LOOKS_CLOSED} mm, where lips look closed. **Others closed**: the same of the middles of
   other consonants that stand beside none of these and no pause; few are wanted. **Vowels closed**: the same of the middles of vowels; at most
-  3 % are wanted.
+  3 % are wanted. Espeak-ng ends a vowel where a stop is released, so that the middle of a short one before P or B may lie in the
+  closure: those that stand beside none of the three are counted by themselves, too.
 - Half a second of silence is put before and after each recording.
 `;
   await writeReport(values.output, text.trimEnd().split('\n'));

@@ -1,6 +1,6 @@
 /**
- * How well a face talks: clips are compared with films of the same words, of people whom no training step has seen, by the project's
- * own landmarker; the motion network by itself with blendshape takes and with the phones of emotional speech.
+ * How well a face talks: clips are compared with films of the same words, of people whom no training step has seen, by the attention
+ * mesh; the motion network by itself with blendshape takes and with the phones of emotional speech.
  *
  *   node --import=tsx scripts/bench/talk.ts --data FOLDER [--triples FOLDER] [--motion-only] [--only NAME] [--films-step 3] [--speech-step 2]
  *       [--bundle NAME] [--preset fast|faster|original] [--threads N] [--work FOLDER] [--output scripts/results/talk.md]
@@ -21,13 +21,18 @@ import { readAudio } from '../../src/media/read-audio.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
 import { correlation, deviation, mean, median } from '../../src/metrics/series.ts';
 import { openBundle } from '../../src/models/bundle.ts';
-import { lipGap } from '../../src/motion/expression-basis.ts';
+import { lipGap, loadExpressionBasis } from '../../src/motion/expression-basis.ts';
+import { generateMotion } from '../../src/motion/generate-motion.ts';
 import { loadMotion } from '../../src/motion/load-motion.ts';
+import { MESH_VALUES } from '../../src/motion/motion.ts';
+import { parseMotionConfig } from '../../src/motion/motion-config.ts';
+import { buildMotionNetwork } from '../../src/motion/motion-network.ts';
 import { animate } from '../../src/pipeline/animate.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
 import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { openPortrait } from '../../src/scene/open-portrait.ts';
+import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
 import { closures, phoneTargets } from '../lib/phone-openings.ts';
 import { type FilmCase, listEmotional, listFilms, listTakes, listTriples } from '../lib/talk-cases.ts';
@@ -99,6 +104,18 @@ const engine = await Engine.open({
 const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
 const bundle = await openBundle(values.bundle);
 const motionOf = await loadMotion(bundle, (name, graph) => engine.load(name, graph.toBytes()));
+
+/** What moves the mouth alone. */
+const mouth = await (async () => {
+  const config = parseMotionConfig(bundle.description.motion, bundle.folder);
+  const weights = openSafetensors(bundle.pathOf('motion'));
+  try {
+    const network = await engine.load('motion', buildMotionNetwork({ config, weights }).toBytes());
+    return { config, network, basis: loadExpressionBasis(weights) };
+  } finally {
+    weights.dispose();
+  }
+})();
 
 function optionsOf(
   portrait: string,
@@ -187,19 +204,10 @@ async function measureFilm({ group, name, portrait, audio, film }: FilmCase): Pr
 
 /** Openings in mm of a mouth that is closed at rest. */
 async function openingsOf(pcm: Float32Array, fps: number, frames: number): Promise<number[]> {
-  const scales = resolveOptions(optionsOf('none.png', 'none.wav', 'none.mp4'));
-  const closed = new Float64Array(468 * 3);
-  const motion = motionOf({
-    pcm,
-    fps,
-    frames,
-    mesh: closed,
-    scales: { ...scales, blinkScale: 0, headPoseScale: 0 },
-  });
+  const { offsets } = await generateMotion({ ...mouth, pcm, fps, frames });
   const openings: number[] = [];
   for (let frame = 0; frame < frames; frame++) {
-    const { offsets } = await motion.at(frame);
-    openings.push(Math.max(0, MM * lipGap(offsets)));
+    openings.push(Math.max(0, MM * lipGap(offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES))));
   }
   return openings;
 }
@@ -381,8 +389,8 @@ try {
     ...(values.data === undefined ? [] : await takesTable(values.data)),
     ...(values.data === undefined ? [] : await labelledTable(values.data)),
     '- **r**: correlation with the film, frame by frame, mean over clips; **lag** in frames at which it is highest: above 0, ours comes later.',
-    "  **Size**: mean over clips of the standard deviation, ours over the film's. **Driven** is the mesh before anything is drawn: its",
-    '  openings are true, those that the landmarker finds in pictures, also of films, are smaller where the mouth is hardly open.',
+    "  **Size**: mean over clips of the standard deviation, ours over the film's. **Driven** is the mesh before anything is drawn. Films",
+    '  and clips are seen by the attention mesh.',
     '- **Opening, width, brows**: standard deviation within a clip in mm, median over clips; **pitch yaw roll** likewise in degrees; **speed**:',
     '  mean in degrees a second; **< 1 < 3 > 3 Hz**: shares of the variance of pitch; **blinks** a minute.',
     "- The takes' truth is a weighted sum of jaw, lips and funnel. Phones: 1 in vowels, 0 at P, B, M and in pauses; others do not count.",

@@ -30,7 +30,8 @@ const SLOW: readonly string[] = [
   ...['models/denoising-unet.test.ts', 'models/reference-unet.test.ts', 'models/exact-savings.test.ts'],
   ...['models/flops.test.ts', 'denoising/aniportrait-loop.test.ts', 'pipeline/studio.test.ts'],
   ...['pipeline/replaced-bundle.test.ts', 'container.test.ts'],
-  ...['media/video-writer.test.ts', 'runtime/webgpu.test.ts'],
+  ...['media/video-writer.test.ts', 'media/odd-sound.test.ts', 'runtime/webgpu.test.ts'],
+  ...['networks/half-precision-network.test.ts'],
 ];
 
 /** Started before all others, the longest first, so that no core waits for the last of them. */

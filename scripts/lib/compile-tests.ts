@@ -39,9 +39,15 @@ export async function compileTests(root: string): Promise<string> {
     else mirror(path.join(root, name), path.join(tree, name), modules);
   }
   const { outputFiles } = await build({
-    ...{ entryPoints: modules, outbase: root, outdir: tree, write: false },
-    ...{ format: 'esm', platform: 'node', target: 'node20' },
-    ...{ sourcemap: 'inline', sourcesContent: false },
+    entryPoints: modules,
+    outbase: root,
+    outdir: tree,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    sourcemap: 'inline',
+    sourcesContent: false,
   });
   for (const { path: file, text } of outputFiles) writeFileSync(file, text.replace(IMPORT, '$1"$2.js"'));
   return tree;

@@ -81,12 +81,20 @@ export function partedOpenings(openings: readonly number[], fps: number, phones:
     .filter(Number.isFinite);
 }
 
-/** The opening in the middle of each vowel: what comes near 0 is closed where it never should be. */
-export function vowelOpenings(openings: readonly number[], fps: number, phones: readonly Phone[]): number[] {
+/** The opening in the middle of each vowel, and whether it stands beside closed lips: what comes near 0 is closed and should not be. */
+export function vowelOpenings(
+  openings: readonly number[],
+  fps: number,
+  phones: readonly Phone[],
+): { readonly opening: number; readonly besideClosed: boolean }[] {
+  const isClosed = (phone: Phone | undefined): boolean => phone !== undefined && CLOSED.has(phone.name);
   return phones
-    .filter(({ name }) => VOWELS.has(name))
-    .map(({ start, end }) => openings[Math.round(((start + end) / 2) * fps)] ?? Number.NaN)
-    .filter(Number.isFinite);
+    .map(({ name, start, end }, i) => ({
+      isVowel: VOWELS.has(name),
+      opening: openings[Math.round(((start + end) / 2) * fps)] ?? Number.NaN,
+      besideClosed: isClosed(phones[i - 1]) || isClosed(phones[i + 1]),
+    }))
+    .filter(({ isVowel, opening }) => isVowel && Number.isFinite(opening));
 }
 
 /** Openings at the phones of a clip whose frame `i` is at `i / fps` seconds. */

@@ -62,8 +62,11 @@ export async function listFilms(data: string, step: number): Promise<FilmCase[]>
     .map(({ file }) => path.join(data, 'talking', file!))
     .map((film) => ({ group: 'trained speaker', film }));
   return [...people, ...talking].map(({ group, film }) => ({
-    ...{ group, film, name: path.parse(film).name },
-    ...{ portrait: undefined, audio: film },
+    group,
+    film,
+    name: path.parse(film).name,
+    portrait: undefined,
+    audio: film,
   }));
 }
 
@@ -81,8 +84,11 @@ export async function listTriples(folder: string): Promise<FilmCase[]> {
         return path.join(folder, found);
       };
       return {
-        ...{ group: 'triples', name },
-        ...{ portrait: path.join(folder, reference), audio: find('_aud.'), film: find('_gt.') },
+        group: 'triples',
+        name,
+        portrait: path.join(folder, reference),
+        audio: find('_aud.'),
+        film: find('_gt.'),
       };
     });
 }

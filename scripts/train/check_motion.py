@@ -5,7 +5,7 @@
 
 WORK/phn is of align_speech.py. Prints a line for each kind of sound: the correlation of the lip opening with what phones say (1 in
 vowels, 0 in pauses and at P, B and M), mean over voices and least; P, B and M that come under 1 mm, and their mean least
-opening; other consonants under 1 mm in their middle; vowels, silence (mean, 95th percentile) in mm; shaking (mean second
+opening; other consonants under 1 mm in their middle; vowels (mean, and those under 1 mm in their middle), silence (mean, 95th percentile) in mm; shaking (mean second
 difference). All at 25 frames a second of a mouth that is closed at rest, with half a second of silence before and after.
 """
 import argparse
@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 import safetensors_file
-from motion_data import LIP_BOTTOM, LIP_TOP, read_audio, read_table
-from motion_network import CONFIG, MotionNetwork, config_of, predict
+from motion_data import LIP_BOTTOM, LIP_TOP, read_audio, read_table, smoothstep
+from motion_network import CONFIG, MotionNetwork, config_of, predict, predict_closures
 from motion_recordings import VAL_SPEAKERS, find_phones
 from phone_teacher import BILABIAL, VOWELS
 
@@ -28,6 +28,8 @@ SHUT = (*BILABIAL, 'SIL', 'SP')
 # Kind of noise and how far beneath the speech it is, in decibels.
 NOISES = [('white', 10), ('pink', 10), ('pink', 3), ('brown', 5), ('hum', 3), ('room', 15), ('knocks', 6), ('swells', 6)]
 PAUSE = 0.25
+# How what is likely becomes a closure, as src/motion/shut-lips.ts does it.
+PEAK, RISE, PEAK_REACH = (0.15, 0.25), (0.8, 1.0), 2
 
 
 def load(path):
@@ -113,10 +115,35 @@ def padded(voice, audio, phones):
     return voice, audio, [(0, phones[0][0], 'SIL'), *phones, (phones[-1][1], len(audio) / RATE, 'SIL')]
 
 
-def openings(network, gap, audio):
-    """[frames] at FPS, in mm."""
+def shut_share(closures):
+    """[outputs] how far lips have come together, 0 to 1, where closures are this likely."""
+    padded = np.pad(closures, PEAK_REACH)
+    peaks = np.max([padded[i:i + len(closures)] for i in range(2 * PEAK_REACH + 1)], 0)
+    depth = smoothstep((peaks - PEAK[0]) / (PEAK[1] - PEAK[0]))
+    return depth * smoothstep((closures / np.maximum(peaks, 1e-6) - RISE[0]) / (RISE[1] - RISE[0]))
+
+
+def opening_curve(network, gap, audio):
+    """[outputs] in mm, and how likely the lips are shut or None."""
     curve = np.maximum(0, predict(network, audio) @ gap)
-    return np.interp(np.arange(int(len(audio) / RATE * FPS)) / FPS * CONFIG['outputRate'], np.arange(len(curve)), curve)
+    if network.closures is None:
+        return curve, None
+    closures = predict_closures(network, audio)
+    return curve * (1 - shut_share(closures)), closures
+
+
+def openings(network, gap, audio):
+    """[frames] at FPS, in mm; a closure that falls between two frames is whole in the nearer one."""
+    curve, closures = opening_curve(network, gap, audio)
+    count, rate = int(len(audio) / RATE * FPS), CONFIG['outputRate'] / FPS
+    opening = np.interp(np.arange(count) * rate, np.arange(len(curve)), curve)
+    for i in range(1, len(curve) - 1 if closures is not None else 0):
+        peak = closures[i]
+        if peak > PEAK[0] and peak >= closures[max(0, i - PEAK_REACH):i + PEAK_REACH + 1].max():
+            bend = closures[i - 1] - 2 * peak + closures[i + 1]
+            top = i + ((closures[i - 1] - closures[i + 1]) / (2 * bend) if bend < 0 else 0)
+            opening[min(round(top / rate), count - 1)] *= 1 - smoothstep((peak - PEAK[0]) / (PEAK[1] - PEAK[0]))
+    return opening
 
 
 def wanted(phones, count):
@@ -130,7 +157,7 @@ def wanted(phones, count):
 
 
 def measure(network, gap, items):
-    voices, closed, others, vowels, silence, shaking = {}, [], [], [], [], []
+    voices, closed, others, vowels, middles, silence, shaking = {}, [], [], [], [], [], []
     for voice, audio, phones in items:
         opening = openings(network, gap, audio)
         voices.setdefault(voice, []).append((wanted(phones, len(opening)), opening))
@@ -143,6 +170,7 @@ def measure(network, gap, items):
             if phone in BILABIAL:
                 closed.append(within(start - 0.04, end + 0.04).min())
             elif phone in VOWELS:
+                middles.append(opening[min(round((start + end) / 2 * FPS), len(opening) - 1)])
                 vowels.extend([within(start, end).mean()] if len(within(start, end)) else [])
             elif phone in SHUT:
                 silence.extend(within(start + 0.1, end - 0.1) if end - start > 0.3 else [])
@@ -156,7 +184,7 @@ def measure(network, gap, items):
     closed, others = np.array(closed), np.array(others)
     return (f'r {np.mean(follows):.3f}, least {min(follows):.2f}; closed {(closed < 1).sum()} of {len(closed)} '
             f'({np.mean(closed < 1):.1%}), at {closed.mean():.2f}; others {np.mean(others < 1):.1%} of {len(others)}; '
-            f'vowels {np.mean(vowels):.2f}; silence {np.mean(silence):.2f}, {np.quantile(silence, 0.95):.2f}; '
+            f'vowels {np.mean(vowels):.2f}, closed {np.mean(np.array(middles) < 1):.1%}; silence {np.mean(silence):.2f}, {np.quantile(silence, 0.95):.2f}; '
             f'shaking {np.mean(shaking):.2f}')
 
 
@@ -173,7 +201,7 @@ def measure_pauses(network, gap, items, noise=None):
             whole = np.concatenate([first, np.zeros(int(PAUSE * RATE)), second]).astype(np.float32)
             if noise:
                 whole = with_noise(whole, [(0, start, 'AA')], *noise)
-            curve = np.maximum(0, predict(network, whole) @ gap)
+            curve, _ = opening_curve(network, gap, whole)
             t = np.arange(len(curve)) / CONFIG['outputRate']
             least.append(curve[(t > end + PAUSE / 2 - 0.05) & (t < end + PAUSE / 2 + 0.07)].min())
             before.append(curve[(t > start - 0.02) & (t < end)].max())

@@ -6,8 +6,7 @@
 Needs WORK/motion-data.npz of motion_data.py. Writes WORK/people-data.npz: coefficients of all clips and takes with their frame rate,
 speaker and split.
 
-The project's own landmarker sees small openings smaller than the one that labelled talking/ (1.8 times, of the same film), and people
-differ in how far they open: all are brought to one size. In flat delivery the mouth narrows as it opens, in lively delivery its
+People differ in how far they open (deviations of 2.6 to 6.6 mm, as the attention mesh sees them): all are brought to one size. In flat delivery the mouth narrows as it opens, in lively delivery its
 corners go outwards; those who are not filmed lively are given that, too. Blendshape weights have names and no geometry: their directions are learnt through the sound, by
 regression of what a speech-to-expression network says on the weights that go with it; what that network cannot know, that lips
 round and meet, is put in by name.

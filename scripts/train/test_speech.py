@@ -7,6 +7,7 @@ import unittest
 import numpy as np
 import torch
 
+from check_motion import shut_share
 from motion_batches import OUTPUTS, Batch, insert_pause, shares_of
 from more_speech import read_sampa
 from motion_network import CONFIG, MotionNetwork, config_of, load_grown, samples_before, samples_for
@@ -178,6 +179,14 @@ class Growth(unittest.TestCase):
             self.assertEqual(tuple(odds.shape), (1, 7))
             later = network.both(network.features(pcm[:, 320:]))[1]
             torch.testing.assert_close(odds[:, 1:], later, rtol=1e-4, atol=1e-5)
+
+    def test_a_likely_closure_is_a_whole_one_and_an_unlikely_one_is_none(self):
+        bump = np.exp(-0.5 * ((np.arange(41) - 20) / 3) ** 2)
+        self.assertEqual(shut_share(bump * 0.14).max(), 0)
+        for peak in (0.25, 1):
+            share = shut_share(bump * peak)
+            self.assertAlmostEqual(share[20], 1)
+            self.assertEqual((share[10], share[30]), (0, 0))
 
     def test_labels_of_closures_count_where_they_are_known(self):
         classes = torch.tensor([[PHONES.index("AA"), PHONES.index("P"), PHONES.index("S"), -1]])

@@ -12,9 +12,7 @@ import { untilStopped } from './stop-signals.ts';
 
 /** The command, ready to be added to the program. */
 export function createAnimateCommand(context: CliContext): Command {
-  const command = new Command('animate').description(
-    'make a talking video of a portrait and a speech recording',
-  );
+  const command = new Command('animate');
   addAnimateFlags(command).addHelpText(
     'after',
     `

@@ -26,9 +26,7 @@ interface BatchSwitches {
  * @param setStatus - called with the exit status if jobs are not done.
  */
 export function createBatchCommand(context: CliContext, setStatus: (status: number) => void): Command {
-  const command = new Command('batch')
-    .description('make the videos of a manifest, and a report of what became of each')
-    .argument('[manifest]', 'YAML, JSON, JSON Lines or CSV file');
+  const command = new Command('batch').argument('[manifest]', 'YAML, JSON, JSON Lines or CSV file');
   addTableFlags(command, BATCH_OPTIONS)
     .option('--keep-going', 'go on when jobs fail (the default)')
     .option('--schema', 'print the JSON Schema of manifests, for editors, and end')

@@ -21,7 +21,6 @@ import { type MeasuringSwitches, runMeasuring } from './run-measuring.ts';
 export function createBenchCommand(context: CliContext): Command {
   const command = addProfileFlags(new Command('bench'));
   addTableFlags(command, BENCH_OPTIONS)
-    .description('measure how fast each network runs on this machine, in several settings')
     .option('--quiet', 'print no progress and no notes')
     .option('--json', 'print rows as they come and the report as JSON, one object a line')
     .allowUnknownOption()

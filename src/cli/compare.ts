@@ -24,9 +24,7 @@ const STAGE_NAMES: Record<CompareStage, string> = {
 
 /** The command, ready to be added to the program. */
 export function createCompareCommand(context: CliContext): Command {
-  const command = new Command('compare').description(
-    'compare the fast sampler with the original one on your own clip, in time and in quality',
-  );
+  const command = new Command('compare');
   addCompareFlags(command).addHelpText(
     'after',
     `

@@ -14,6 +14,7 @@ import type { AnimateOptions, AnimateResult, AnimationPlan } from '../pipeline/a
 import type { ServeOptions } from '../serve/serve-options.ts';
 import type { RunningServer } from '../serve/server.ts';
 import type { DoctorReport } from './doctor-report.ts';
+import type { ExaminedBundle } from './examine-bundle.ts';
 import type { ProgressStream } from './live-lines.ts';
 
 /** The main job, as the command line needs it. */
@@ -60,6 +61,6 @@ export interface CliContext {
   readonly loadComparison: () => Promise<Measuring>;
   /** The same for the server. */
   readonly loadServer: () => Promise<Serving>;
-  /** Looks at the machine. */
-  readonly examine: () => Promise<DoctorReport>;
+  /** Looks at the machine, and at a bundle on it. */
+  readonly examine: (bundle?: ExaminedBundle) => Promise<DoctorReport>;
 }

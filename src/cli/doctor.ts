@@ -1,7 +1,9 @@
 /** `lcm-portrait doctor`: what is here, and what to do about what is missing. */
 import { Command } from 'commander';
-import { InvalidOptionsError } from '../errors.ts';
+import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
+import { DEVICE_CHOICES } from '../runtime/device.ts';
 import { findStrayArguments } from './animate-flags.ts';
+import { readDevice } from './batch-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatReport, isReady } from './doctor-report.ts';
 import { EXIT_STATUSES } from './exit-codes.ts';
@@ -13,14 +15,23 @@ import { EXIT_STATUSES } from './exit-codes.ts';
  */
 export function createDoctorCommand(context: CliContext, setStatus: (status: number) => void): Command {
   const command = new Command('doctor')
-    .description('check this machine and say what to do about what is missing')
+    .option('--bundle <name|folder>', 'also run its networks: where their nodes compute, what a clip takes')
+    .option('--device <name>', `device for them: ${DEVICE_CHOICES.join(', ')} (default: auto)`)
     .option('--json', 'print the report as one JSON object')
     .allowUnknownOption()
     .allowExcessArguments();
-  return command.action(async (flags: { json?: true }) => {
+  return command.action(async (flags: { json?: true; bundle?: string; device?: string }) => {
     const errors = findStrayArguments(command);
+    const device = readDevice(flags.device, errors);
+    if (flags.device !== undefined && flags.bundle === undefined) {
+      const problem = { expected: '--bundle with it, whose networks run there', got: 'none' };
+      errors.push(new InvalidOptionError(problem, '--device', flags.device));
+    }
     if (errors.length > 0) throw new InvalidOptionsError(errors);
-    const report = await context.examine();
+    const { bundle } = flags;
+    const report = await context.examine(
+      bundle === undefined ? undefined : { bundle, device: device ?? 'auto' },
+    );
     const ready = isReady(report);
     context.stdout.write(
       flags.json ? `${JSON.stringify({ type: 'doctor', ready, ...report })}\n` : formatReport(report),

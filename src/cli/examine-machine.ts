@@ -19,6 +19,7 @@ import type { ExecutionProviderInfo } from '../runtime/engine.ts';
 import { probeDevices } from '../runtime/probe-devices.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
 import type { DoctorReport, Finding } from './doctor-report.ts';
+import type { ExaminedBundle } from './examine-bundle.ts';
 import { formatBytes } from './format.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,8 +36,12 @@ const INSTALL_RUNTIME =
   'install lcm-portrait again on this machine: of ONNX Runtime, only the libraries for the system that it was installed on are kept';
 const REINSTALL = 'install lcm-portrait again: the file belongs to the package';
 
-/** Everything that the main job needs or could use, from Node.js down to free disk space. */
-export async function examineMachine(env: Environment): Promise<DoctorReport> {
+/**
+ * Everything that the main job needs or could use, from Node.js down to free disk space.
+ *
+ * @param bundle - what is also looked at, see {@link examineBundleUse}.
+ */
+export async function examineMachine(env: Environment, bundle?: ExaminedBundle): Promise<DoctorReport> {
   const parts = await Promise.all([
     examineNode(process.versions.node, process.platform, process.arch),
     examineProcessor(os.cpus()[0]?.model.trim() ?? '', os.cpus().length, os.availableParallelism()),
@@ -50,7 +55,9 @@ export async function examineMachine(env: Environment): Promise<DoctorReport> {
     examineFolder('this folder', process.cwd(), 'write the output to another folder'),
     examineWeightCache(path.join(cacheFolder(env, process.platform, userHome()), 'weights')),
   ]);
-  return { findings: parts.flat() };
+  const used =
+    bundle === undefined ? [] : await (await import('./examine-bundle.ts')).examineBundleUse(bundle, env);
+  return { findings: [...parts.flat(), ...used] };
 }
 
 /** Version and platform; the packages with native code decide which platforms work. */
@@ -284,7 +291,9 @@ export async function examineHome(home: () => string = os.homedir): Promise<Find
   return access(folder, constants.W_OK).then(
     (): Finding => ({ topic, verdict: 'ok', found: folder }),
     (error: unknown): Finding => ({
-      ...{ topic, verdict: 'note', advice },
+      topic,
+      verdict: 'note',
+      advice,
       found: `cannot be written: ${folder}, ${problemOf(error)}`,
     }),
   );

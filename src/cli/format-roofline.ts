@@ -1,6 +1,7 @@
 /** The roofline of a benchmark as text for the terminal. */
 import type { BenchReport } from '../compare/bench-options.ts';
 import { figures, percent } from '../compare/number-format.ts';
+import { describePlacements } from './describe-placements.ts';
 import { formatTable } from './format-table.ts';
 
 /** A table and the memory's limit; nothing where the roofline was not asked for. */
@@ -27,5 +28,8 @@ export function formatRoofline({ rows, limits }: BenchReport): string {
   const memory = limits.flatMap(({ device, memory: limit }) =>
     limit === undefined ? [] : [`${figures(limit / 1e9)} GB/s on ${device}`],
   );
-  return `${table}\nlimit of memory: ${memory.join('; ')}; above 100 % of it, caches hold what operators hand on\n`;
+  const nodes = placed
+    .map(({ network, placements = [] }) => `${network}: ${describePlacements(placements)}\n`)
+    .join('');
+  return `${table}\n${nodes}limit of memory: ${memory.join('; ')}; above 100 % of it, caches hold what operators hand on\n`;
 }

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 /** The program's entry. Starts fast: what is heavy is loaded by the commands that need it. */
-import { runThisProcess } from './run-process.ts';
+import module from 'node:module';
+
+// Node.js 22 keeps compiled modules for the next start: of those that are loaded from here on.
+(module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
+const { runThisProcess } = await import('./run-process.ts');
 
 await runThisProcess({
   loadPipeline: async () => ({
@@ -20,5 +24,5 @@ await runThisProcess({
     ...(await import('../compare/calibrate.ts')),
   }),
   loadServer: async () => import('../serve/start-server.ts'),
-  examine: async () => (await import('./examine-machine.ts')).examineMachine(process.env),
+  examine: async (bundle) => (await import('./examine-machine.ts')).examineMachine(process.env, bundle),
 });

@@ -11,9 +11,7 @@ import { createFuseCommand, createImportCommand, printMade } from './models-make
 
 /** The command with its own commands, ready to be added to the program. */
 export function createModelsCommand(context: CliContext): Command {
-  const command = new Command('models').description(
-    'list, import, verify, fetch, fuse, calibrate and remove bundles',
-  );
+  const command = new Command('models');
   const commands = [
     createListCommand(context),
     createImportCommand(context),

@@ -13,9 +13,7 @@ const loadTools = () => import('../pipeline/motion-tools.ts');
 
 /** The command with its parts, ready to be added to the program. */
 export function createMotionCommand(context: CliContext): Command {
-  const command = new Command('motion').description(
-    'keep what a face does in a film as a file, and look at it',
-  );
+  const command = new Command('motion');
   const required = (name: string, value: string | undefined): string => {
     if (value !== undefined) return value;
     throw new InvalidOptionError({ expected: 'a file', got: 'nothing' }, name, undefined);

@@ -1,20 +1,11 @@
 /** The program: parses the command line, runs one command, and turns what happens into an exit status. */
 import { Command, CommanderError } from 'commander';
 import { InvalidOptionError, PipelineError } from '../errors.ts';
-import { createAnimateCommand } from './animate.ts';
-import { createBatchCommand } from './batch.ts';
-import { createBenchCommand } from './bench.ts';
-import { createCompareCommand } from './compare.ts';
+import { COMMANDS, type CommandEntry, commandName } from './commands.ts';
 import type { CliContext } from './context.ts';
-import { createDoctorCommand } from './doctor.ts';
 import { describeExitStatuses, exitStatusOf } from './exit-codes.ts';
 import { expandHomes } from './home-arguments.ts';
-import { createModelsCommand } from './models.ts';
-import { createMotionCommand } from './motion.ts';
-import { writeFlags } from './option-flags.ts';
 import { reportError } from './report-error.ts';
-import { createServeCommand } from './serve.ts';
-import { createWorkerCommand } from './worker.ts';
 
 /**
  * Runs one command line.
@@ -26,7 +17,7 @@ export async function runProgram(args: readonly string[], context: CliContext): 
   let status = 0;
   let running: Command | undefined;
   try {
-    const program = createProgram(context, (commandStatus) => {
+    const program = await createProgram(args, context, (commandStatus) => {
       status = commandStatus;
     });
     program.hook('preAction', (_, command) => {
@@ -41,27 +32,37 @@ export async function runProgram(args: readonly string[], context: CliContext): 
       return reportError(invalidUsage(error.message), context, args.includes('--json'));
     }
     // Below the command line nobody knows its flags: errors speak of options, which this command has names for.
-    const written = error instanceof PipelineError ? error.writtenAs(writeFlags(running)) : error;
+    const written =
+      error instanceof PipelineError
+        ? error.writtenAs((await import('./option-flags.ts')).writeFlags(running))
+        : error;
     return reportError(written, context, args.includes('--json'));
   }
 }
 
-function createProgram(context: CliContext, setStatus: (status: number) => void): Command {
+/** The program with the command that `args` name; of the others, it knows the names. */
+async function createProgram(
+  args: readonly string[],
+  context: CliContext,
+  setStatus: (status: number) => void,
+): Promise<Command> {
   const program = new Command('lcm-portrait')
     .description('A portrait and a speech recording in, a talking video out.')
     .version(context.version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command');
-  const commands = [
-    createAnimateCommand(context),
-    createBatchCommand(context, setStatus),
-    createWorkerCommand(context),
-    createServeCommand(context),
-    createMotionCommand(context),
-    createModelsCommand(context),
-    createCompareCommand(context),
-    createBenchCommand(context),
-    createDoctorCommand(context, setStatus),
-  ];
+  // The first of them, as in `help batch`: words before it are no commands, and an error.
+  const called = args.find((arg) => COMMANDS.some((entry) => commandName(entry) === arg));
+  const commands = await Promise.all(
+    COMMANDS.map((entry) =>
+      commandName(entry) === called ? entry.load(context, setStatus) : nameAlone(entry),
+    ),
+  );
+  const usages = new Map<Command, string>();
+  for (const [i, { usage, description }] of COMMANDS.entries()) {
+    usages.set(commands[i]!.description(description), usage);
+  }
+  const help = program.createHelp();
+  program.configureHelp({ subcommandTerm: (command) => usages.get(command) ?? help.subcommandTerm(command) });
   for (const command of [program, ...commands, ...commands.flatMap((each) => each.commands)]) {
     command
       .exitOverride()
@@ -77,6 +78,10 @@ function createProgram(context: CliContext, setStatus: (status: number) => void)
   }
   for (const command of commands) program.addCommand(command);
   return program;
+}
+
+function nameAlone(entry: CommandEntry): Command {
+  return new Command(commandName(entry));
 }
 
 /** A commander message in this program's words; commander's may have a suggestion on a second line. */

@@ -1,7 +1,6 @@
 /** Errors as people and programs read them: a line for each, no stack. */
 
 import { InvalidOptionError, InvalidOptionsError, ModelError, PipelineError } from '../errors.ts';
-import { ManifestError } from '../jobs/manifest-schema.ts';
 import type { CliContext } from './context.ts';
 import { exitStatusOf, SIGNAL_STATUSES } from './exit-codes.ts';
 import { StoppedBySignal } from './stop-signals.ts';
@@ -37,7 +36,7 @@ export function reportError(error: unknown, context: CliContext, json: boolean):
 
 function messagesOf(error: unknown): string[] {
   if (error instanceof InvalidOptionsError) return error.errors.map((each) => oneLine(each.message));
-  if (error instanceof ManifestError) return error.message.split('\n');
+  if (error instanceof PipelineError && error.code === 'MANIFEST') return error.message.split('\n');
   if (error instanceof ModelError)
     return error.problems.length > 0 ? error.message.split('\n').map(oneLine) : [oneLine(error.message)];
   if (error instanceof PipelineError || error instanceof StoppedBySignal) return [oneLine(error.message)];

@@ -33,7 +33,6 @@ const WEBHOOK_SECRET_VARIABLE = 'LCM_PORTRAIT_WEBHOOK_SECRET';
 /** The command, ready to be added to the program. */
 export function createServeCommand(context: CliContext): Command {
   const command = new Command('serve')
-    .description('open a page in the browser, and an API, that render clips')
     .option('--host <name>', 'address to listen on (default: 127.0.0.1, this machine alone)')
     .option('--port <n>', 'port to listen on, 0 for any that is free (default: 7860)')
     .option('--data <folder>', "where uploads and results are kept (default: serve, in the user's data)")
@@ -90,12 +89,11 @@ finished are kept, and the next start goes on from them. Again to end at once.`,
     );
     const limits = readNumbers(
       {
-        ...{
-          uploadMegabytes: values.maxUpload,
-          seconds: values.maxSeconds,
-          megapixels: values.maxMegapixels,
-        },
-        ...{ clipsPerClient: values.maxClips, dataGigabytes: values.quota },
+        uploadMegabytes: values.maxUpload,
+        seconds: values.maxSeconds,
+        megapixels: values.maxMegapixels,
+        clipsPerClient: values.maxClips,
+        dataGigabytes: values.quota,
       },
       LIMITS,
       errors,

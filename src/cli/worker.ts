@@ -10,7 +10,7 @@ import { untilStopped } from './stop-signals.ts';
 
 /** The command, ready to be added to the program. */
 export function createWorkerCommand(context: CliContext): Command {
-  const command = new Command('worker').description('render jobs that batches have put on a queue');
+  const command = new Command('worker');
   addTableFlags(command, WORKER_OPTIONS)
     .option('--dead-letters', 'list jobs that failed for good, with their reasons, and end')
     .option('--quiet', 'print no progress and no notes')

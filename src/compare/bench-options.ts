@@ -14,6 +14,7 @@ import {
 import { DEVICES } from '../runtime/device.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import type { MatrixLimit } from './matrix-limit.ts';
+import type { NodePlacement } from './operator-profile.ts';
 import type { Roofline } from './roofline.ts';
 
 /** Networks that can be measured. */
@@ -150,6 +151,8 @@ export interface BenchRow {
   readonly limitShare: number;
   /** Where it was asked for. */
   readonly roofline?: Roofline;
+  /** Where its nodes ran; with the roofline. */
+  readonly placements?: readonly NodePlacement[];
 }
 
 /** What `report.json` of a benchmark calls itself. */

@@ -28,7 +28,7 @@ import { secondsSince } from './clock.ts';
 import { examineMachine } from './machine-facts.ts';
 import { measureMatrixLimit } from './matrix-limit.ts';
 import { type MeasuredNetworkName, openGraphThread } from './published-graphs.ts';
-import { placeUnderRoof, TrafficCounter } from './roofline.ts';
+import { placeUnderRoof, type Traffic, TrafficCounter } from './roofline.ts';
 import { networkWork } from './work.ts';
 
 /** Fewer runs give no middle. */
@@ -172,7 +172,7 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
 }
 
 /** Values of unit deviation for every input: what they are does not change the time, denormal numbers would. */
-function randomInputs({ inputs }: Network): NamedTensors {
+export function randomInputs({ inputs }: Network): NamedTensors {
   return Object.fromEntries(
     inputs.map(({ name, dims }, index) => {
       const data = new RandomStream([index, 7]).fillNormal(new Float32Array(elementCount(dims)));
@@ -198,12 +198,12 @@ function graphOptions({ device }: Engine, frames: number, precision: BenchPrecis
   return { windowFrames: frames, decodeFrames: frames, loras: [], device, precision };
 }
 
-async function countBytes(
+async function countTraffic(
   traffic: TrafficCounter,
   { bundle, graphs, engine }: EngineParts,
   { network, frames }: Setting,
   asked: BenchPrecision,
-): Promise<number> {
+): Promise<Traffic> {
   const graph = await graphs.build(bundle, network, graphOptions(engine, frames, asked));
   return traffic.count(network, graph, randomInputs);
 }
@@ -238,11 +238,13 @@ async function* measureEngine(
         const run = await timeRuns(network, parts.seconds, signal);
         const flops = flopsOf(parts.bundle, setting);
         const achieved = flops / run.median;
-        const roofline = traffic && {
+        const counted = traffic && (await countTraffic(traffic, parts, setting, asked));
+        const roofline = counted && {
           roofline: placeUnderRoof(
-            { flops, bytes: await countBytes(traffic, parts, setting, asked), seconds: run.median },
+            { flops, bytes: counted.bytes, seconds: run.median },
             { flops: limit, memory: traffic.memoryLimit },
           ),
+          placements: counted.placements,
         };
         yield {
           network: setting.network,

@@ -87,7 +87,9 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
   };
   let generating = 0;
   const denoised = denoiseFrames({
-    ...{ job: { ...job, sampling }, networks, signal },
+    job: { ...job, sampling },
+    networks,
+    signal,
     denoiser: { conditional: branch('conditional'), unconditional: branch('unconditional') },
     onStep: (step) => {
       conditions.stepDone(step);

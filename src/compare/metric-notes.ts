@@ -62,12 +62,12 @@ export const METRIC_NOTES: readonly MetricNote[] = [
   {
     name: 'Mouth: correlation, lag, amplitude',
     meaning:
-      'The opening between the inner lips that the landmarker finds in the frames, against that of the motion which drives ' +
+      'The opening between the inner lips that the attention mesh finds in the frames, against that of the motion which drives ' +
       'them: Pearson’s correlation, the shift in frames with the best correlation (above 0, the picture comes later), and ' +
       'the standard deviation found over the driving one.',
     caution:
-      'It is about following the motion, not about the motion fitting the speech. The landmarker reads small openings too ' +
-      'small and fails on mouths it has not seen; clips of a second or two have too few openings for a firm number.',
+      'It is about following the motion, not about the motion fitting the speech. The attention mesh, which looks at the lips a ' +
+      'second time, fails on mouths it has not seen; clips of a second or two have too few openings for a firm number.',
   },
   {
     name: 'Landmark distance',

@@ -44,6 +44,14 @@ export interface OperatorGroup {
   readonly bytes: number;
 }
 
+/** Nodes of one operator that run in one place. */
+export interface NodePlacement {
+  /** The runtime's provider without its ending, in small letters: `cpu`, `cuda`, `webgpu`. */
+  readonly provider: string;
+  readonly operator: string;
+  readonly nodes: number;
+}
+
 /** A session's profile. */
 export interface SessionOperators {
   /** Milliseconds since the session's start. */
@@ -52,6 +60,8 @@ export interface SessionOperators {
   readonly groups: readonly OperatorGroup[];
   /** In their order, at most as many as were asked for. */
   readonly operators: readonly OperatorRun[];
+  /** By provider and operator, the most nodes first. */
+  readonly placements: readonly NodePlacement[];
 }
 
 /** Operators that hand their input on as it is. */
@@ -145,12 +155,23 @@ export async function readOperatorProfile(prefix: string, maxOperators: number):
   const runs: TimeSpan[] = [];
   const operators: OperatorRun[] = [];
   const groups = new Map<string, { -readonly [K in keyof OperatorGroup]: OperatorGroup[K] }>();
+  const placed = new Map<
+    string,
+    { readonly provider: string; readonly operator: string; readonly names: Set<string> }
+  >();
   for await (const { cat, name, ts, dur, args } of readEvents(await findFile(prefix))) {
     if (cat === 'Session' && name === 'model_run') runs.push({ begin: ts / 1e3, end: (ts + dur) / 1e3 });
     if (cat !== 'Node' || !name.endsWith('_kernel_time')) continue;
     const operator = String(args.op_name);
     const [inputs, outputs] = [dimsOf(args.input_type_shape), dimsOf(args.output_type_shape)];
     const shapes = `${text(inputs)} → ${text(outputs)}`;
+    const provider = String(args.provider)
+      .replace(/ExecutionProvider$/, '')
+      .toLowerCase();
+    const place = placed.get(`${provider} ${operator}`) ?? { provider, operator, names: new Set() };
+    placed.set(`${provider} ${operator}`, place);
+    // Every run has all nodes.
+    place.names.add(name);
     if (operators.length < maxOperators) {
       const label = name.slice(0, -'_kernel_time'.length);
       operators.push({ name: label, operator, begin: ts / 1e3, duration: dur / 1e3, shapes });
@@ -164,7 +185,13 @@ export async function readOperatorProfile(prefix: string, maxOperators: number):
     group.flops += operatorFlops(operator, inputs, outputs);
     group.bytes += operatorBytes(operator, inputs, outputs, reported);
   }
-  return { runs, groups: [...groups.values()].sort((a, b) => b.seconds - a.seconds), operators };
+  const placements = Array.from(placed.values(), ({ names, ...place }) => ({ ...place, nodes: names.size }));
+  return {
+    runs,
+    groups: [...groups.values()].sort((a, b) => b.seconds - a.seconds),
+    operators,
+    placements: placements.sort((a, b) => b.nodes - a.nodes),
+  };
 }
 
 /**

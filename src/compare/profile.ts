@@ -100,7 +100,8 @@ export async function profile(options: ProfileOptions): Promise<ProfileReport> {
         created: new Date().toISOString(),
         trace: output,
         bundle: result.bundle,
-        ...{ machine, limit },
+        machine,
+        limit,
         frames: result.frames,
         fps: result.fps,
         sampler: result.sampler,
@@ -226,7 +227,10 @@ function runSpans({ name, runs }: NetworkProfile, { runs: noted, operators }: Se
     // The runtime rounds to microseconds: an operator may seem to end just after its run.
     const within = (time: number): number => Math.min(run.end, Math.max(run.begin, time + offset));
     spans.push({
-      ...{ name: operator, category: 'operator', begin: within(begin), end: within(begin + duration) },
+      name: operator,
+      category: 'operator',
+      begin: within(begin),
+      end: within(begin + duration),
       args: { node, shapes },
     });
   }
@@ -244,7 +248,10 @@ function summarise(
   const seconds = secondsOf(runs.slice(0, noted.length));
   const inOperators = groups.reduce((sum, group) => sum + group.seconds, 0);
   return {
-    ...{ engine, network: name, runs: noted.length, seconds },
+    engine,
+    network: name,
+    runs: noted.length,
+    seconds,
     between: seconds - inOperators,
     operators: groups,
   };

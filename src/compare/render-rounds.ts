@@ -72,7 +72,10 @@ export class RenderRounds {
         this.#begun.push(spool);
         const { branches } = sampling;
         finished[index] = await measureRender({
-          ...{ job, scene, pass, signal },
+          job,
+          scene,
+          pass,
+          signal,
           networks: loaded.networks,
           sampling,
           onStep: () => {

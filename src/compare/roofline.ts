@@ -3,10 +3,10 @@
  *
  * Source: Williams, Waterman and Patterson 2009, Roofline: an insightful visual performance model.
  */
-import { Engine, type NamedTensors, type Network } from '../runtime/engine.ts';
+import type { Engine } from '../runtime/engine.ts';
 import { measureMemoryLimit } from './memory-limit.ts';
-import { readOperatorProfile } from './operator-profile.ts';
-import { openTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
+import type { NodePlacement } from './operator-profile.ts';
+import { RunProfiler } from './run-profiler.ts';
 
 /** Where a network stands. */
 export interface Roofline {
@@ -22,61 +22,42 @@ export interface Roofline {
   readonly bound: 'arithmetic' | 'memory';
 }
 
-/** Counts the bytes of networks in an engine of its own, which runs each once with the runtime's profiler. */
+/** What a run of a network goes through, and where. */
+export interface Traffic {
+  readonly bytes: number;
+  readonly placements: readonly NodePlacement[];
+}
+
+/** Counts the bytes of networks, each of which runs once with the runtime's profiler. */
 export class TrafficCounter {
-  readonly #folder: TemporaryFolder;
-  readonly #engine: Engine;
+  readonly #profiler: RunProfiler;
   /** Bytes a second to memory. */
   readonly memoryLimit: number;
 
-  private constructor(folder: TemporaryFolder, engine: Engine, memoryLimit: number) {
-    this.#folder = folder;
-    this.#engine = engine;
+  private constructor(profiler: RunProfiler, memoryLimit: number) {
+    this.#profiler = profiler;
     this.memoryLimit = memoryLimit;
   }
 
-  /** Opens the engine, and measures the memory with `like`, on whose device it runs. */
+  /** Opens an engine, and measures the memory with `like`, on whose device it runs. */
   static async open(
     like: Engine,
     threads: number | undefined,
     signal?: AbortSignal,
   ): Promise<TrafficCounter> {
     const memoryLimit = await measureMemoryLimit(like, signal);
-    const folder = await openTemporaryFolder('traffic');
-    try {
-      const engine = await Engine.open({ device: like.device, threads, profileFolder: folder.path });
-      return new TrafficCounter(folder, engine, memoryLimit);
-    } catch (error) {
-      await folder.remove();
-      throw error;
-    }
+    return new TrafficCounter(await RunProfiler.open({ device: like.device, threads }), memoryLimit);
   }
 
-  /**
-   * Bytes of one run of a network.
-   *
-   * @param model - moved away, empty afterwards.
-   */
-  async count(
-    name: string,
-    { model, dataFolder }: { readonly model: Uint8Array; readonly dataFolder?: string },
-    inputsOf: (network: Network) => NamedTensors,
-  ): Promise<number> {
-    const network = await this.#engine.load(name, model, { transfer: true, dataFolder });
-    try {
-      await network.run(inputsOf(network), { transfer: true });
-    } finally {
-      await network.dispose();
-    }
-    const profiles = await this.#engine.takeProfiles();
-    const { groups } = await readOperatorProfile(profiles.at(-1)!.prefix, 0);
-    return groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  /** One run of a network, see {@link RunProfiler.profile}. */
+  async count(...[name, graph, inputsOf]: Parameters<RunProfiler['profile']>): Promise<Traffic> {
+    const { groups, placements } = await this.#profiler.profile(name, graph, inputsOf);
+    return { bytes: groups.reduce((sum, { bytes }) => sum + bytes, 0), placements };
   }
 
-  /** Ends the engine and removes its files; may be called twice. */
+  /** Ends the engine; may be called twice. */
   async dispose(): Promise<void> {
-    await this.#engine.dispose();
-    await this.#folder.remove();
+    await this.#profiler.dispose();
   }
 }
 

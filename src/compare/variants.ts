@@ -196,7 +196,10 @@ function settingsOf(name: PresetName, preset: BundlePreset, spec: VariantSpec = 
     denoiseEvery: spec.every,
   });
   return {
-    ...{ ...settings, every: denoiseEvery, loras: preset.loras, preset: name },
+    ...settings,
+    every: denoiseEvery,
+    loras: preset.loras,
+    preset: name,
     ...(precision !== 'auto' && { precision }),
   };
 }

@@ -130,7 +130,10 @@ function variantReport(parts: ReportParts, { variantRun, findings }: Measured): 
     denoiserFlops,
     limitShare: denoiserFlops / limit.flops,
     ...(wholeJobs.length > 0 && { wholeJob: spreadOf(wholeJobs) }),
-    ...{ flicker, mouth, drivingLandmarkDistance, missingFaces },
+    flicker,
+    mouth,
+    drivingLandmarkDistance,
+    missingFaces,
     ...(identity !== undefined && { identity }),
     video: videoOf(variant.id),
   };

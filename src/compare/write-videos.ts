@@ -31,7 +31,13 @@ async function writeVideo(
   let reading = 0;
   const begin = performance.now();
   const writer = await VideoWriter.open({
-    ...{ ffmpeg, outputPath, ...size, fps, frames, sound, signal },
+    ffmpeg,
+    outputPath,
+    ...size,
+    fps,
+    frames,
+    sound,
+    signal,
     force: true,
     metadata: { comment },
   });

@@ -54,3 +54,22 @@ export function faceMask(points: ArrayLike<number>, size: number, cellSize: numb
   }
   return { cells, data: pool(pool(touched, cells, false), cells, true) };
 }
+
+/** Cells that are not zero, the last included; `right` is less than `left` where there are none. */
+export function boxOfMask({ cells, data }: CellMask): {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+} {
+  const box = { left: cells, right: -1, top: cells, bottom: -1 };
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] === 0) continue;
+    const [x, y] = [i % cells, Math.floor(i / cells)];
+    box.left = Math.min(box.left, x);
+    box.right = Math.max(box.right, x);
+    box.top = Math.min(box.top, y);
+    box.bottom = Math.max(box.bottom, y);
+  }
+  return box;
+}

@@ -263,7 +263,8 @@ export class PortraitWarp {
     return {
       kernels,
       source,
-      ...{ sourceWidth: size.width, sourceHeight: size.height },
+      sourceWidth: size.width,
+      sourceHeight: size.height,
       target,
       image: { data, width, height },
     };

@@ -187,7 +187,10 @@ async function prepareUnlessDone(
         seconds: (prepareMs + performance.now() - renderBegin) / 1000,
       };
       await folder.writeRecord({
-        ...{ key, sha256, bytes, summary: clip },
+        key,
+        sha256,
+        bytes,
+        summary: clip,
         ...(replaced && { replaces: replaced.sha256 }),
       });
       published.clip = clip;

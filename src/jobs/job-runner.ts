@@ -155,7 +155,11 @@ export class JobRunner {
   ): Promise<readonly BatchJob[]> {
     const { stateFolder, signal, onFailed } = this.#options;
     return examineJobs(jobs, {
-      ...{ stateFolder, hashes: this.#hashes, lanes: this.#lanes, signal, onProgress },
+      stateFolder,
+      hashes: this.#hashes,
+      lanes: this.#lanes,
+      signal,
+      onProgress,
       onFailed: (job, failure) => {
         const observer = observe(job);
         observer.begin();

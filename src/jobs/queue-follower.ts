@@ -100,8 +100,14 @@ export class QueueFollower {
     const { id, data } = prepared;
     const outcome = await new Promise<JobOutcome>((settle) => {
       const entry: Entry = {
-        ...{ job, id, data, observer, settle },
-        ...{ isQueued: false, isUnwanted: false, reported: undefined },
+        job,
+        id,
+        data,
+        observer,
+        settle,
+        isQueued: false,
+        isUnwanted: false,
+        reported: undefined,
       };
       this.#left.set(id, entry);
       const onAbort = (): void => {

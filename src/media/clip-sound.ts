@@ -35,9 +35,14 @@ export async function* readClipSound(
   const blockers = Array.from({ length: DECODED_CHANNELS }, () => new DcBlocker(CLIP_SAMPLE_RATE));
   let done = 0;
   const decoding = decodeSound(track.path, {
-    ...{ ffmpeg, track: track.track, sanitise: track.sanitise, signal },
-    ...{ cuts: track.cuts, log: new SoundLog(track.track) },
-    ...{ sampleRate: CLIP_SAMPLE_RATE, ...(niceness !== undefined && { niceness }) },
+    ffmpeg,
+    track: track.track,
+    sanitise: track.sanitise,
+    signal,
+    cuts: track.cuts,
+    log: new SoundLog(track.track),
+    sampleRate: CLIP_SAMPLE_RATE,
+    ...(niceness !== undefined && { niceness }),
   });
   try {
     for await (const { samples, stretch } of decoding) {

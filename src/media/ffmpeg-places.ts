@@ -31,7 +31,8 @@ export async function findRefusal(
         output: fileUrl(trial),
       },
       {
-        ...{ purpose: `write in ${folder}`, signal },
+        purpose: `write in ${folder}`,
+        signal,
         onStderrLine: (line) => {
           complaint ||= parseComplaint(line) ?? '';
         },

@@ -90,9 +90,17 @@ export class PartMeter {
     const index = this.#counter.next(line, samples.length / DECODED_CHANNELS);
     if (index >= this.#parts.length) {
       this.#parts.push({
-        ...{ framing: undefined, sourceRate: 1, lastFrame: 0, tailBefore: 0 },
-        ...{ wrongSeconds: 0, wrongSamples: 0, sourceSamples: 0 },
-        ...{ empty: 0, head: 0, tail: 0, length: 0 },
+        framing: undefined,
+        sourceRate: 1,
+        lastFrame: 0,
+        tailBefore: 0,
+        wrongSeconds: 0,
+        wrongSamples: 0,
+        sourceSamples: 0,
+        empty: 0,
+        head: 0,
+        tail: 0,
+        length: 0,
       });
     }
     const part = this.#parts[index]!;

@@ -39,7 +39,10 @@ export class LiveWriter {
     await writer.#attempt(async () => {
       writer.#video = await VideoWriter.open({
         ...video,
-        ...{ outputPath: '-', stream: file, crf: LIVE_CRF, live: true },
+        outputPath: '-',
+        stream: file,
+        crf: LIVE_CRF,
+        live: true,
       });
     });
     return writer;

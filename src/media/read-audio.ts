@@ -104,8 +104,10 @@ export async function readAudio(audioPath: string, options: ReadAudioOptions): P
     for (let i = 0; i < pcm.length; i++) pcm[i]! *= louder;
   } else if (peak < SILENCE_PEAK) onNotice(`${audioPath} is silent: the mouth will stay closed`);
   return {
-    ...{ pcm, sampleRate, duration },
-    track: { ...{ path: audioPath, track, sanitise, gain, blocksDc, mixes, cuts, duration } },
+    pcm,
+    sampleRate,
+    duration,
+    track: { path: audioPath, track, sanitise, gain, blocksDc, mixes, cuts, duration },
   };
 }
 

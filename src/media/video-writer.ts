@@ -289,7 +289,9 @@ export class VideoWriter {
     this.#run.done.then(stop, stop);
     try {
       const pieces = readClipSound(sound, {
-        ...{ ffmpeg, duration: frames / fps, niceness: ENCODER_NICENESS },
+        ffmpeg,
+        duration: frames / fps,
+        niceness: ENCODER_NICENESS,
         signal: AbortSignal.any([ending.signal, ...(signal ? [signal] : [])]),
       });
       for await (const piece of pieces) {

@@ -1,5 +1,13 @@
 /** What a bundle's networks are given of a clip: pictures of the portrait, and the conditions of each frame. */
 
+/** Pixels of the square that the networks see: from `left` and `top` to before `right` and `bottom`. */
+export interface PixelBox {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
 /** One frame's conditions for the networks. */
 export interface FrameConditions {
   /** [C, S, S]: what the pose guider sees. */
@@ -9,6 +17,8 @@ export interface FrameConditions {
    * part of the conditions.
    */
   readonly base?: Float32Array;
+  /** Where the decoded difference is looked at. @defaultValue everywhere */
+  readonly shown?: PixelBox;
 }
 
 /** What the reference networks see of the portrait. */

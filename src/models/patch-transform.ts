@@ -91,12 +91,19 @@ interface PatchDecoderOptions {
   readonly frames: number;
   readonly height: number;
   readonly width: number;
+  /** Takes any part of such pictures that is whole patches, too; see {@link patchDecoderReach}. @defaultValue false */
+  readonly parts?: boolean | undefined;
   /** Measures activations, or computes the refiner's layers in integers. */
   readonly activations?: Activations | undefined;
 }
 
+/** Pixels that a decoded pixel looks at on every side: those nearer to a part's edge differ from the whole picture's. */
+export function patchDecoderReach({ refiner }: PatchTransformConfig): number {
+  return REFINER_BLOCK * ((REFINER_KERNEL - 1) / 2) * (refiner.layers + 2);
+}
+
 /**
- * Graph that decodes `frames` frames: `latents` [1, latentChannels, frames, h, w] and `base`, the warped portraits
+ * Graph that decodes `frames` frames: `latents` [frames, latentChannels, h, w] and `base`, the warped portraits
  * [frames, 3, H, W] in [−1, 1], to `difference` [frames, 3, H, W], which added to the base gives the picture.
  *
  * @throws {@link ModelError} if a weight is missing.
@@ -104,19 +111,14 @@ interface PatchDecoderOptions {
 export function buildPatchDecoder(
   config: PatchTransformConfig,
   weights: WeightSource,
-  { frames, height, width, activations }: PatchDecoderOptions,
+  { frames, height, width, parts = false, activations }: PatchDecoderOptions,
 ): GraphBuilder {
   const { patchSize, latentChannels, refiner } = config;
   const graph = new GraphBuilder('patch-decoder');
-  const rows = height / patchSize;
-  const columns = width / patchSize;
-  const latents = graph.input('latents', [1, latentChannels, frames, rows, columns]);
-  const base = graph.input('base', [frames, COLOURS, height, width]);
+  const sizes = parts ? ['rows', 'columns'] : [height / patchSize, width / patchSize];
+  const latents = graph.input('latents', [frames, latentChannels, ...sizes]);
+  const base = graph.input('base', [frames, COLOURS, ...(parts ? ['height', 'width'] : [height, width])]);
 
-  const byFrame = graph.op('Reshape', [
-    graph.op('Transpose', [latents], { perm: [0, 2, 1, 3, 4] }),
-    graph.int64([frames, latentChannels, rows, columns]),
-  ]);
   // A transposed convolution whose stride is its kernel is a matrix product and a rearrangement.
   const synthesis = weights.read('synthesis.weight');
   const outputs = COLOURS * patchSize * patchSize;
@@ -125,7 +127,7 @@ export function buildPatchDecoder(
     for (let o = 0; o < outputs; o++) matrix[o * latentChannels + c] = synthesis.data[c * outputs + o]!;
   }
   const patches = graph.op('Conv', [
-    byFrame,
+    latents,
     graph.float32('synthesis', matrix, [outputs, latentChannels, 1, 1]),
   ]);
   const difference = graph.op('DepthToSpace', [patches], { blocksize: patchSize, mode: 'CRD' });

@@ -7,7 +7,7 @@ import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
 import { type MotionNetwork, predictExpression } from './predict-expression.ts';
 import { sampleCurve } from './resample-curve.ts';
-import { SHUT_REACH, shutLips } from './shut-lips.ts';
+import { closureAt, SHUT_REACH, shutLips } from './shut-lips.ts';
 
 /** Vectors beyond the first and last frame that interpolation and closures read. */
 const MARGIN = 2 + SHUT_REACH;
@@ -79,9 +79,14 @@ export async function generateMotion({
   const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + MARGIN;
   const count = last - first + 1;
   const { coefficients: data, closures } = await predictExpression({
-    ...{ network, config, pcm, gain, first, count, signal },
+    network,
+    config,
+    pcm,
+    gain,
+    first,
+    count,
+    signal,
   });
-  if (closures !== null) shutLips(basis, data, closures);
 
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
   const rest = basis.opening.map((change) => -closing * change);
@@ -95,7 +100,9 @@ export async function generateMotion({
   for (let frame = 0; frame < frames; frame++) {
     const time = (firstFrame + frame) / fps;
     const out = offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES);
-    sampleCurve(data, time * outputRate - first, coefficients);
+    const position = time * outputRate - first;
+    sampleCurve(data, position, coefficients);
+    if (closures !== null) shutLips(basis, coefficients, closureAt(closures, position, outputRate / fps));
     addExpression(basis, coefficients, scaled, out);
     if (closing > 0) addExpression(basis, rest, unscaled, out);
     // Lips meet, they do not pass through each other.

@@ -34,9 +34,9 @@ const MEETING = 0.14;
 /** How far the skin next to a lid goes with its edge. */
 const SKIN_FOLLOWS = 0.6;
 const CREASE_FOLLOWS = 0.16;
-/** Height over width of an open eye in portraits: eyes less open than the first are opened, by this share of what lacks. */
-export const OPEN_EYE = 0.25;
-const OPENING_SHARE = 0.6;
+/** Height over width of the canonical face's eyes: those less open are opened, by this share of what lacks. */
+export const OPEN_EYE = 0.255;
+const OPENING_SHARE = 0.9;
 /**
  * Height over width under which an eye counts as closed on purpose and stays so. The attention mesh gives 0.13 to 0.14 for
  * shut eyes, 0.18 and more for narrow ones; the plain mesh gives no eye less than 0.18.

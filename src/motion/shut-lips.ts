@@ -1,55 +1,88 @@
 /**
  * Lips that meet at P, B and M: a network that is trained on errors draws a closure that it is half sure of half closed, and a
- * viewer takes that for another sound. What is likely a closure becomes one.
+ * viewer takes that for another sound. What is likely a closure becomes one, in one frame at least.
  */
 import { type ExpressionBasis, lipGap } from './expression-basis.ts';
 import { MESH_VALUES } from './motion.ts';
 
 /** A closure whose peak is below the first is none, one from the second on is a whole one. */
-const LEAST_PEAK = 0.2;
-const SURE_PEAK = 0.35;
-/** Vectors to either side among which a peak is looked for; 80 ms. */
-const PEAK_REACH = 4;
+const LEAST_PEAK = 0.15;
+const SURE_PEAK = 0.25;
+/** Vectors to either side among which a peak is looked for; 40 ms. */
+const PEAK_REACH = 2;
 /** Lips begin to come together at the first share of the peak, and are shut from the second on. */
-const APPROACH = 0.15;
-const CONTACT = 0.7;
-/** Lips are pressed by this much, in cm, so that they also meet between two vectors and in a mouth that is drawn larger. */
+const APPROACH = 0.8;
+const CONTACT = 1;
+/** Vectors from a frame at most, in which a peak is shown by that frame. */
+const MOST_SNAP = 2.5;
+/** Lips are pressed by this much, in cm, so that they also meet in a mouth that is drawn larger. */
 const PRESSED = 0.02;
 
-/** Vectors beyond those that are wanted that {@link shutLips} looks at. */
-export const SHUT_REACH = PEAK_REACH;
+/** Vectors around a frame that {@link closureAt} looks at. */
+export const SHUT_REACH = PEAK_REACH + Math.ceil(MOST_SNAP) + 1;
 
 /**
- * Brings the lips together where they are shut, in place. A closure is as deep as its peak is sure, and as wide as the curve around
- * its peak.
+ * How far the lips have come together in a frame: 0 not at all, 1 they touch. A closure is as deep as its peak is sure and as wide as the
+ * curve around its peak; one that falls between two frames is whole in the nearer one.
  *
- * @param coefficients - `[count, components]` of the basis.
- * @param closures - `[count]` how likely the lips are shut, 0 to 1.
+ * @param closures - how likely the lips are shut, 0 to 1, evenly spaced in time.
+ * @param position - of the frame, in places of `closures`.
+ * @param spacing - from one frame to the next, in the same unit.
  */
-export function shutLips(basis: ExpressionBasis, coefficients: Float32Array, closures: Float32Array): void {
-  const { components, opening } = basis;
-  const gaps = Array.from({ length: components }, (_, k) =>
-    lipGap(basis.basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)),
-  );
-  for (let i = 0; i < closures.length; i++) {
-    const share = closureShare(closures, i);
-    if (share === 0) continue;
-    const row = coefficients.subarray(i * components, (i + 1) * components);
-    const gap = row.reduce((sum, value, k) => sum + value * gaps[k]!, 0);
-    const change = -share * (Math.max(0, gap) + PRESSED);
-    for (let k = 0; k < components; k++) row[k]! += change * opening[k]!;
+export function closureAt(closures: Float32Array, position: number, spacing: number): number {
+  const before = Math.floor(position);
+  const late = position - before;
+  let share = (1 - late) * closureShare(closures, before) + late * closureShare(closures, before + 1);
+  const half = Math.min(spacing / 2, MOST_SNAP);
+  for (let i = Math.floor(position - half); i <= Math.ceil(position + half); i++) {
+    const peak = closures[i] ?? 0;
+    if (peak <= LEAST_PEAK || peak < highest(closures, i)) continue;
+    const top = i + peakShift(closures, i);
+    // A hair more, lest one in the very middle of two frames be in neither.
+    if (Math.abs(top - position) <= half + 1e-6) share = Math.max(share, depthOf(peak));
   }
+  return share;
 }
 
-/** How far the lips have come together at vector `at`: 0 not at all, 1 they touch. */
-export function closureShare(closures: Float32Array, at: number): number {
+/**
+ * Brings lips together, in place.
+ *
+ * @param coefficients - one vector of the basis.
+ * @param share - how far, 0 to 1.
+ */
+export function shutLips(basis: ExpressionBasis, coefficients: Float32Array, share: number): void {
+  if (share === 0) return;
+  const gap = coefficients.reduce(
+    (sum, value, k) => sum + value * lipGap(basis.basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)),
+    0,
+  );
+  const change = -share * (Math.max(0, gap) + PRESSED);
+  for (let k = 0; k < coefficients.length; k++) coefficients[k]! += change * basis.opening[k]!;
+}
+
+function highest(closures: Float32Array, at: number): number {
   let peak = 0;
-  for (let i = Math.max(0, at - PEAK_REACH); i <= Math.min(closures.length - 1, at + PEAK_REACH); i++) {
-    peak = Math.max(peak, closures[i]!);
-  }
-  const depth = smoothStep((peak - LEAST_PEAK) / (SURE_PEAK - LEAST_PEAK));
+  for (let i = at - PEAK_REACH; i <= at + PEAK_REACH; i++) peak = Math.max(peak, closures[i] ?? 0);
+  return peak;
+}
+
+/** The same as it follows from the curve alone. */
+function closureShare(closures: Float32Array, at: number): number {
+  const peak = highest(closures, at);
+  const depth = depthOf(peak);
   if (depth === 0) return 0;
-  return depth * smoothStep((closures[at]! / peak - APPROACH) / (CONTACT - APPROACH));
+  return depth * smoothStep(((closures[at] ?? 0) / peak - APPROACH) / (CONTACT - APPROACH));
+}
+
+function depthOf(peak: number): number {
+  return smoothStep((peak - LEAST_PEAK) / (SURE_PEAK - LEAST_PEAK));
+}
+
+/** Where a parabola through a peak and its neighbours is highest, −0.5 to 0.5 beside the peak. */
+function peakShift(closures: Float32Array, at: number): number {
+  const [before, peak, after] = [closures[at - 1] ?? 0, closures[at]!, closures[at + 1] ?? 0];
+  const bend = before - 2 * peak + after;
+  return bend < 0 ? (before - after) / (2 * bend) : 0;
 }
 
 function smoothStep(x: number): number {

@@ -56,6 +56,8 @@ export interface GraphOptions {
   readonly windowFrames: number;
   /** Frames that are decoded at once. */
   readonly decodeFrames: number;
+  /** The decoder takes parts of pictures, see {@link buildPatchDecoder}. @defaultValue false */
+  readonly decodesParts?: boolean;
   /** Adapters of the denoising UNet. */
   readonly loras: readonly LoraFile[];
   readonly device: Device;
@@ -86,6 +88,7 @@ interface GraphParts {
   readonly latents: SpatialSize;
   readonly windowFrames: number;
   readonly decodeFrames: number;
+  readonly decodesParts: boolean | undefined;
   readonly pieces: number | undefined;
   readonly form: { readonly device: Device; readonly precision: Precision };
   /** Opens a part's weights. @throws {@link ModelError} if the file is damaged. */
@@ -150,11 +153,12 @@ const BUILDERS: Readonly<Record<NetworkName, NetworkMaker['build']>> = {
   'denoising-unet': denoiser({ reference: 'keys-values', imageEmbeds: 'input' }),
   // Its image embedding is all zeros.
   'unconditional-denoising-unet': denoiser({ reference: 'none', imageEmbeds: 'none' }),
-  decoder: ({ description: { codec }, weights, picture, form, decodeFrames, activations }) =>
+  decoder: ({ description: { codec }, weights, picture, form, decodeFrames, decodesParts, activations }) =>
     codec.type === 'patch-transform'
       ? buildPatchDecoder(codec, weights('codec'), {
           ...picture,
           frames: decodeFrames,
+          parts: decodesParts,
           activations: activations('codec'),
         })
       : buildVaeDecoder(codec, weights('codec'), { ...picture, ...form, batch: decodeFrames }),
@@ -230,6 +234,7 @@ export function openGraph(
       latents: latentSize(description),
       windowFrames,
       decodeFrames,
+      decodesParts: options.decodesParts,
       pieces: options.pieces,
       form: { device, precision },
       weights: open,

@@ -68,6 +68,7 @@ export abstract class BundleNetworks implements ClipNetworks {
   abstract readonly decodesOverBase: boolean;
   readonly inTurn: boolean;
   protected readonly bundle: Bundle;
+  protected readonly onCpu: boolean;
   readonly #windowFrames: number;
   /** Open from the beginning to the end. */
   readonly #kept = new Map<NetworkName, Network>();
@@ -79,14 +80,27 @@ export abstract class BundleNetworks implements ClipNetworks {
 
   readonly #shelf: NetworkShelf | undefined;
   readonly #lowMemory: boolean;
+  /** Computes as few frames of a window at once as possible. */
+  readonly #fewAtOnce: boolean;
 
   protected constructor(options: LoadNetworksOptions) {
     const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
     this.bundle = bundle;
+    this.onCpu = denoisingEngine.device === 'cpu';
     this.#windowFrames = windowFrames;
     this.#lowMemory = lowMemory;
     this.#shelf = takesTurns(bundle, denoisingEngine.device, lowMemory) ? shelf : undefined;
     this.inTurn = this.#shelf !== undefined;
+    this.#fewAtOnce = lowMemory || this.#hasLittleRoom();
+  }
+
+  /** Whether the denoiser and the pose guider beside it had better compute fewer frames at once. */
+  #hasLittleRoom(): boolean {
+    const wanted = (['denoising-unet', 'pose-guider'] as const).reduce(
+      (sum, name) => sum + networkBytes(this.bundle.description, name, { windowFrames: this.#windowFrames }),
+      0,
+    );
+    return wanted > (this.#shelf?.budgetBytes ?? Infinity);
   }
 
   abstract encodePortrait(reference: SceneReference): Promise<NamedInputs>;
@@ -138,6 +152,7 @@ export abstract class BundleNetworks implements ClipNetworks {
       bytes: networkBytes(bundle.description, name, {
         windowFrames: this.#windowFrames,
         lowMemory: this.#lowMemory,
+        fewAtOnce: this.#fewAtOnce,
       }),
       open: () => this.#open(name, options),
     });
@@ -159,8 +174,20 @@ export abstract class BundleNetworks implements ClipNetworks {
     const { resolution } = this.bundle.description;
     const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
     const { decodeFrames } = this;
-    const pieces = !this.inTurn ? 1 : piecesOf(this.#lowMemory);
-    return { resolution, windowFrames, decodeFrames, pieces, loras, device, precision, halfWeights };
+    const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : 1;
+    // Kernels of GPUs are compiled for a shape.
+    const decodesParts = this.decodesOverBase && this.onCpu;
+    return {
+      resolution,
+      windowFrames,
+      decodeFrames,
+      decodesParts,
+      pieces,
+      loras,
+      device,
+      precision,
+      halfWeights,
+    };
   }
 
   #open(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
@@ -168,7 +195,9 @@ export abstract class BundleNetworks implements ClipNetworks {
     const { engine, device, precision } = this.#formOf(name, options);
     const open = (form: GraphOptions['precision']): Promise<Network> => {
       const graphOptions = this.#graphOptions(options, device, form);
-      return loadWritten(engine, name, (how) => graphs.build(bundle, name, graphOptions, how));
+      const write = (how: { readonly rebuild: boolean }) => graphs.build(bundle, name, graphOptions, how);
+      // The denoiser's cores are nobody else's where networks take turns: the pose guider is done when it begins.
+      return loadWritten(engine, name, write, !this.inTurn && engine !== options.denoisingEngine);
     };
     return openWithFallback({ name, precision, open, onNotice });
   }

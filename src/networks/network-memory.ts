@@ -6,7 +6,7 @@ import { describePoseGuider } from '../models/pose-guider.ts';
 import { describeReferenceUnet } from '../models/reference-unet.ts';
 import { describeVae } from '../models/vae.ts';
 import { countParameters, type NetworkDescription } from '../models/weight-reader.ts';
-import { piecesShare } from '../models/window-pieces.ts';
+import { piecesOf, piecesShare } from '../models/window-pieces.ts';
 import type { NetworkName } from './bundle-graphs.ts';
 
 /** A network's weights and operations at a bundle's size; undefined where they are nothing. */
@@ -45,15 +45,17 @@ export function describeNetwork(
 /** What a network's memory depends on besides its bundle. */
 export interface NetworkMemoryOptions {
   readonly windowFrames: number;
-  /** Weights in half precision, windows in more pieces. @defaultValue false */
+  /** Weights in half precision. @defaultValue false */
   readonly lowMemory?: boolean | undefined;
+  /** Windows in more pieces. @defaultValue `lowMemory` */
+  readonly fewAtOnce?: boolean | undefined;
 }
 
 /**
  * Activations that are alive at once, in tensors of a network's first width at its full size; measured on the published sizes,
  * see scripts/results/memory.md.
  */
-const LIVE_TENSORS = { vae: 10.5, unet: 115, guider: 12 } as const;
+const LIVE_TENSORS = { vae: 10.5, unet: 150, guider: 12 } as const;
 /** Weights of graphs against those of checkpoints: upsampling has four small kernels for each large one. */
 const GRAPH_WEIGHTS = 1.03;
 
@@ -73,7 +75,7 @@ export function networkBytes(
 function activationBytes(
   description: BundleDescription,
   name: NetworkName,
-  { windowFrames, lowMemory = false }: NetworkMemoryOptions,
+  { windowFrames, lowMemory = false, fewAtOnce = lowMemory }: NetworkMemoryOptions,
 ): number {
   const { codec, denoisingUnet, poseGuider, resolution } = description;
   const latents = latentSize(description);
@@ -92,6 +94,6 @@ function activationBytes(
       return LIVE_TENSORS.guider * 4 * pixels * windowFrames * poseGuider.stem[0]!.out;
     case 'denoising-unet':
     case 'unconditional-denoising-unet':
-      return LIVE_TENSORS.unet * unetTensor * windowFrames * piecesShare(lowMemory);
+      return LIVE_TENSORS.unet * unetTensor * windowFrames * piecesShare(piecesOf(windowFrames, fewAtOnce));
   }
 }

@@ -24,7 +24,8 @@ interface Slot extends ShelvedNetwork {
 
 /** All networks that take turns, whosever they are. */
 export class NetworkShelf {
-  readonly #budgetBytes: number;
+  /** Memory for networks of one stage. */
+  readonly budgetBytes: number;
   readonly #slots = new Set<Slot>();
   /** Networks are opened and closed one after another. */
   #moving: Promise<unknown> = Promise.resolve();
@@ -32,7 +33,7 @@ export class NetworkShelf {
 
   /** @param budgetBytes - memory for networks of one stage; one is opened even if it needs more. */
   constructor(budgetBytes: number) {
-    this.#budgetBytes = budgetBytes;
+    this.budgetBytes = budgetBytes;
   }
 
   /** Gives a network its place; nothing is opened yet. */
@@ -87,7 +88,7 @@ export class NetworkShelf {
         (sum, slot) => sum + (slot === wanted || slot.opened === undefined ? 0 : slot.bytes),
         wanted.bytes,
       );
-    while (total() > this.#budgetBytes) {
+    while (total() > this.budgetBytes) {
       const [oldest] = idle().sort((a, b) => a.used - b.used);
       if (oldest === undefined) return;
       await close(oldest);

@@ -54,15 +54,17 @@ export async function writeGraph(
  * Opens a network in an engine; what was kept of it and turns out damaged is made anew.
  *
  * @param write - writes the graph, see {@link writeGraph}.
+ * @param beside - it runs while another network has all cores.
  * @throws {@link ModelError} if the engine refuses the graph.
  */
 export async function loadWritten(
   engine: Pick<Engine, 'load'>,
   name: string,
   write: (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>,
+  beside = false,
 ): Promise<Network> {
   const load = ({ model, dataFolder, asStored, keepsConstants }: ReadyGraph): Promise<Network> =>
-    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants });
+    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants, beside });
   const first = await write({ rebuild: false });
   try {
     return await load(first);

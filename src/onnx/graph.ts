@@ -231,7 +231,7 @@ export class GraphBuilder {
   }
 
   /** Declares a float32 input; the value that is returned has the graph's precision, unless `exact`. */
-  input(name: string, dims: readonly Dim[], { exact = false }: { readonly exact?: boolean } = {}): Value {
+  input(name: string, dims?: readonly Dim[], { exact = false }: { readonly exact?: boolean } = {}): Value {
     this.#inputs.push(valueInfoMessage(name, 'float32', dims));
     return exact || this.precision === 'float32' ? { name } : this.cast({ name }, this.precision);
   }

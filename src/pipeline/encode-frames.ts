@@ -48,7 +48,12 @@ export async function openLive(
 ): Promise<LiveWriter | undefined> {
   if (isTransparent(options)) return undefined; // no such video can be watched in pieces
   return LiveWriter.open({
-    ...{ ffmpeg, path, width, height, fps, frames },
+    ffmpeg,
+    path,
+    width,
+    height,
+    fps,
+    frames,
     sound,
     signal: options.signal,
     onNotice: (message) => options.onProgress?.({ type: 'notice', message }),

@@ -18,8 +18,8 @@ const FRAME_SECONDS = 0.02;
 const PIXEL_SECONDS = 60e-9;
 /** The networks' FLOP/s against those of a plain convolution, which is what is timed; measured on two cores. */
 const NETWORK_SPEED = 0.6;
-/** The same of wide networks, whose layers are large products. */
-const WIDE_SPEED = 1;
+/** The same of wide networks, whose layers are large products that do not stay in caches; see scripts/results/memory.md. */
+const WIDE_SPEED = 0.75;
 /** A network is wide from this many channels on. */
 const WIDE_CHANNELS = 256;
 /** What the denoiser gains by 8-bit integers: 1.4 to 1.7 times on two cores, see scripts/results/int8.md. */

@@ -153,7 +153,17 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
   const { signal } = clip.controller;
   let faces: readonly SeenFace[] = [];
   clip.portrait = await openPortrait({
-    ...{ path, resolution, framing, view, face, shape, background, centred, finder, matter, signal },
+    path,
+    resolution,
+    framing,
+    view,
+    face,
+    shape,
+    background,
+    centred,
+    finder,
+    matter,
+    signal,
     onNotice: notice,
     onFaces: (seen) => {
       faces = seen;
@@ -186,7 +196,15 @@ async function openFilmClip(request: FilmRequest, tell: ThreadReports): Promise<
   const { finder } = await smallNetworks();
   const { signal } = clip.controller;
   const film = await openFilm({
-    ...{ path, ffmpeg, fps, duration, face, resolution, view, finder, signal },
+    path,
+    ffmpeg,
+    fps,
+    duration,
+    face,
+    resolution,
+    view,
+    finder,
+    signal,
     ...trackingReports(tell),
   });
   clip.portrait = film;
@@ -222,7 +240,10 @@ async function openRecording(
     const { finder } = await smallNetworks();
     const { path, ...options } = source;
     recording.motion = await trackFilm(path, {
-      ...{ ...options, finder, ...trackingReports(tell), signal: recording.controller.signal },
+      ...options,
+      finder,
+      ...trackingReports(tell),
+      signal: recording.controller.signal,
       onSound: () => {
         hasSound = true;
       },
@@ -271,7 +292,9 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
       face: { ...driving.face, recording: motionOf(driving.face.recording) },
     }),
     ...(driving.head !== undefined && { head: motionOf(driving.head) }),
-    ...{ fps, mesh, transform },
+    fps,
+    mesh,
+    transform,
     scales: { ...scales, headPoseScale: scales.still ? 0 : scales.headPoseScale },
     speech: async () => {
       const lease = takesTurns

@@ -10,8 +10,8 @@ import { availableMemory } from '../runtime/available-memory.ts';
 import type { Device } from '../runtime/device.ts';
 import type { Job } from './open-job.ts';
 
-/** Networks and threads of small bundles; measured with the embedded one. */
-const BASE_BYTES = 800e6;
+/** Networks and threads of small bundles; measured with the embedded one, see scripts/results/memory.md. */
+const BASE_BYTES = 630e6;
 /** Threads, small networks and the graph thread, where a bundle's networks take turns. */
 const TURN_BASE_BYTES = 900e6;
 /** Weights of small bundles, as the engine arranges them, against their size in the file. */
@@ -42,16 +42,18 @@ export interface JobMemorySize {
   readonly audioSamples: number;
   /** @defaultValue false */
   readonly lowMemory?: boolean | undefined;
+  /** As few frames of a window at once as possible. @defaultValue `lowMemory` */
+  readonly fewAtOnce?: boolean;
 }
 
 /** Bytes that a job takes at its peak, mapped files included; an estimate. */
 export function jobMemory(size: JobMemorySize): number {
-  const { bundle, device, windowFrames, pixels, audioSamples, lowMemory = false } = size;
+  const { bundle, device, windowFrames, pixels, audioSamples, lowMemory = false, fewAtOnce } = size;
   const { description } = bundle;
   const clip = pixels * BYTES_PER_PIXEL + audioSamples * 4;
   if (takesTurns(bundle, device, lowMemory)) {
     const bytesOf = (name: NetworkName): number =>
-      networkBytes(description, name, { windowFrames, lowMemory });
+      networkBytes(description, name, { windowFrames, lowMemory, fewAtOnce });
     const stages = lowMemory ? STAGES.flat().map((name) => [name]) : STAGES;
     const most = Math.max(...stages.map((names) => names.reduce((sum, name) => sum + bytesOf(name), 0)));
     return TURN_BASE_BYTES + most + clip;
@@ -97,12 +99,14 @@ function memoryNow(): MemoryState {
  */
 export function checkMemory(size: JobMemorySize, { available, held }: MemoryState = memoryNow()): void {
   if (!takesTurns(size.bundle, size.device, size.lowMemory)) return;
-  const fits = (changed: JobMemorySize): boolean => CERTAIN_SHARE * jobMemory(changed) <= available + held;
+  // Where there is little room, fewer frames at once are computed without a word: see BundleNetworks.
+  const least = (changed: JobMemorySize): number => jobMemory({ ...changed, fewAtOnce: true });
+  const fits = (changed: JobMemorySize): boolean => CERTAIN_SHARE * least(changed) <= available + held;
   if (fits(size)) return;
   const found = alternatives(size).find((changed) => fits(changed.size));
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new EnvironmentError([
-    `Cannot render: expected about ${gigabytes(jobMemory(size))} of memory, got ${gigabytes(available + held)}; `,
+    `Cannot render: expected about ${gigabytes(least(size))} of memory, got ${gigabytes(available + held)}; `,
     ...(found === undefined
       ? ['close other programs, or render on a machine with more']
       : ['it would fit with ', ...found.words]),

@@ -108,8 +108,12 @@ export async function openMotionInputs(
     const face =
       driving !== undefined
         ? await open({
-            ...{ type: 'film', path: driving, ffmpeg, duration },
-            ...{ face: drivingFace, gaps: drivingGaps },
+            type: 'film',
+            path: driving,
+            ffmpeg,
+            duration,
+            face: drivingFace,
+            gaps: drivingGaps,
           })
         : motion !== undefined
           ? await open({ type: 'motion-file', path: motion })

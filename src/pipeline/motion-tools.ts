@@ -83,7 +83,10 @@ export async function extractMotion(
     const track = await trackFilm(film, { ffmpeg, finder, face, gaps, onNotice, onProgress, signal });
     const { fps, frames, poses, meshes, rest, origin } = track;
     const motion: RecordedMotion = {
-      ...{ fps, frames, poses, origin },
+      fps,
+      frames,
+      poses,
+      origin,
       meshes: headOnly ? null : meshes,
       rest: headOnly ? { ...rest, mesh: null } : rest,
     };
@@ -131,7 +134,12 @@ export async function showMotion(
   const outputPath = await prepareOutput(output, { force: overwrite === true, inputs: [motionPath] });
   const size = { width: POSE_IMAGE_SIZE, height: POSE_IMAGE_SIZE };
   const video = await VideoWriter.open({
-    ...{ ffmpeg: await findFfmpeg(ffmpegPath), outputPath, ...size, fps, frames, force: overwrite === true },
+    ffmpeg: await findFfmpeg(ffmpegPath),
+    outputPath,
+    ...size,
+    fps,
+    frames,
+    force: overwrite === true,
   });
   try {
     const mesh = new Float32Array(MESH_VALUES);

@@ -132,7 +132,9 @@ export async function openJob(
   };
   const tracking = (film: string, { done, total }: RequestProgress): void =>
     resolved.onProgress?.({
-      ...{ type: 'tracking', film, secondsDone: done },
+      type: 'tracking',
+      film,
+      secondsDone: done,
       ...(total !== undefined && { secondsTotal: total }),
     });
   const opening = { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg };
@@ -162,7 +164,9 @@ async function openStill(opening: Opening): Promise<OpenedJob> {
     // What is drawn lies in the whole picture, wherever the portrait's face is in it.
     ...(poseVideo === undefined ? { framing: resolved.framing } : { framing: 'crop', centred: true }),
     view,
-    ...{ face: resolved.face, shape: readShape(resolved), background: resolved.background },
+    face: resolved.face,
+    shape: readShape(resolved),
+    background: resolved.background,
     onNotice: notice,
     signal,
   });
@@ -214,7 +218,9 @@ async function openSource(opening: Opening, source: string): Promise<OpenedJob> 
   const inputs = await openMotionInputs(resolved, { ffmpeg, frameThread, signal, notice, tracking });
   const film = await frameThread().openFilm({
     path: source,
-    ...{ ffmpeg, fps, face },
+    ffmpeg,
+    fps,
+    face,
     duration: inputs.duration + FILM_MARGIN,
     resolution: bundle.description.resolution,
     view: sceneViewOf(bundle.description),

@@ -90,8 +90,15 @@ export async function prepareClip(
     const { style, emotion, faceMotion, idle, loop, lowMemory } = job.options;
     const kind = { speaks: idle === undefined, loops: loop === true || idle !== undefined };
     const scales = {
-      ...{ seed, expressionScale, mouthScale, headPoseScale, blinkScale, still },
-      ...{ style, emotion, faceMotion },
+      seed,
+      expressionScale,
+      mouthScale,
+      headPoseScale,
+      blinkScale,
+      still,
+      style,
+      emotion,
+      faceMotion,
     };
     const opened = portrait!;
     const scene = await watch.time('motion', () =>

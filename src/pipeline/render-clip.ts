@@ -98,7 +98,10 @@ export async function renderClip(
     const conditions = held.hold(made, (it) => it.settle());
     const stop = new AbortController(); // a later step that fails need not wait for the next frame
     const denoised = denoiseFrames({
-      ...{ job, networks, resume, signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]) },
+      job,
+      networks,
+      resume,
+      signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]),
       denoiser: denoiserOf(networks, conditions, watch),
       untilReady: bindReference,
       onUpcoming: (windows) => conditions.prefetch(windows),

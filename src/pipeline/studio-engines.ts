@@ -58,6 +58,8 @@ export class StudioEngines {
       onNotice: (message) => this.#notices.push(message),
       profileFolder: profileFolder('denoising'),
     });
+    // A GPU runs one network at a time whoever asks, and its tensors belong to the thread that made them.
+    if (denoising.device === 'webgpu') return { denoising, side: denoising };
     const side = { device: denoising.device, threads, profileFolder: profileFolder('side') };
     return { denoising, side: await Engine.open(side) };
   }

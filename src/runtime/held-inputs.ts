@@ -1,9 +1,6 @@
 /** Which groups of inputs a worker thread has, so that those of many runs are sent to it once. */
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** Kept beyond the latest group: the windows that four steps have under way, of which one has 4.6 MB in the embedded bundle. */
-const MAX_BYTES = 24e6;
-
 /** Inputs by name. */
 type Group = Readonly<Record<string, Tensor>>;
 
@@ -22,7 +19,13 @@ export class HeldInputs {
   /** Bytes of what the worker has; used last, last. */
   readonly #sizes = new Map<number, number>();
   #bytes = 0;
+  readonly #maxBytes: number;
   #nextId = 1;
+
+  /** @param maxBytes - kept beyond the latest group. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   /** Notes that a run uses `group`, whose arrays do not change any more. */
   admit(group: Group): Admission {
@@ -36,7 +39,7 @@ export class HeldInputs {
     const bytes = Object.values(group).reduce((sum, { data }) => sum + data.byteLength, 0);
     const dropped: number[] = [];
     for (const [other, held] of this.#sizes) {
-      if (this.#bytes + bytes <= MAX_BYTES) break;
+      if (this.#bytes + bytes <= this.#maxBytes) break;
       this.#sizes.delete(other);
       this.#bytes -= held;
       dropped.push(other);

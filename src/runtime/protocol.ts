@@ -32,6 +32,8 @@ export type Request =
       readonly asStored: boolean;
       /** Leaves what could be computed once to every run. */
       readonly keepsConstants: boolean;
+      /** Runs while a network of another engine has all cores. */
+      readonly beside: boolean;
       /** Path that the name of the runtime's own profile begins with; none is made without. */
       readonly profile: string | undefined;
     }
@@ -44,7 +46,14 @@ export type Request =
       /** Group of further inputs, for any network. */
       readonly held: number | undefined;
     }
-  | { readonly kind: 'hold'; readonly group: number; readonly tensors: readonly WireTensor[] }
+  | {
+      readonly kind: 'hold';
+      readonly group: number;
+      /** Of the networks that will read it. */
+      readonly device: Device;
+      readonly tensors: readonly WireTensor[];
+    }
+  | { readonly kind: 'take-copies' }
   | { readonly kind: 'drop'; readonly groups: readonly number[] }
   | { readonly kind: 'release'; readonly network: number };
 
@@ -55,12 +64,25 @@ export interface SessionProfile {
   readonly runs: readonly TimeSpan[];
 }
 
+/** Tensors that went one way between ordinary memory and a device. */
+interface CopyCount {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** What went between ordinary memory and a device other than the CPU. */
+export interface Copies {
+  readonly toDevice: CopyCount;
+  readonly fromDevice: CopyCount;
+}
+
 /** What a request of each kind is answered with. */
 export interface Results {
   readonly probe: undefined;
   readonly list: readonly { readonly name: string; readonly bundled: boolean }[];
   readonly load: { readonly inputs: readonly TensorInfo[]; readonly outputs: readonly TensorInfo[] };
   readonly 'take-profiles': readonly SessionProfile[];
+  readonly 'take-copies': Copies;
   readonly bind: undefined;
   readonly hold: undefined;
   readonly drop: undefined;

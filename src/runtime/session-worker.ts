@@ -3,15 +3,19 @@
  * are called here; the main thread only sends messages. The worker ends by the message `close`: ending it from outside
  * while a network runs would abort the whole process.
  */
+import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import type { Device } from './device.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
-import type { Request, Results, SessionProfile, TensorInfo, WireTensor } from './protocol.ts';
+import type { Copies, Request, Results, SessionProfile, TensorInfo, WireTensor } from './protocol.ts';
+import { freeTensor, ResidentTensors } from './resident-tensors.ts';
 import { serveThread } from './thread-server.ts';
 import { monotonicNow, type TimeSpan } from './time-span.ts';
+import { usableCores } from './usable-cores.ts';
 
 interface Loaded {
   readonly session: ort.InferenceSession;
+  readonly device: Device;
   readonly bound: Map<string, ort.Tensor>;
   /** Where runs are noted, if they are. */
   runs?: TimeSpan[] | undefined;
@@ -21,6 +25,8 @@ const networks = new Map<number, Loaded>();
 const profiles: SessionProfile[] = [];
 /** Groups of inputs that several runs share. */
 const held = new Map<number, readonly [name: string, value: ort.Tensor][]>();
+const resident = new ResidentTensors((device) => sessionOptions({ device, threads: 1 }));
+const copies = { toDevice: { count: 0, bytes: 0 }, fromDevice: { count: 0, bytes: 0 } };
 
 // Native code prints a provider's failure to load unless this is set before the first session.
 ort.env.logLevel = 'fatal';
@@ -37,9 +43,12 @@ function sessionOptions({
   dataFolder,
   asStored = false,
   keepsConstants = false,
+  beside = false,
 }: Partial<Extract<Request, { kind: 'load' }>> & {
   readonly device: Device;
 }): ort.InferenceSession.SessionOptions {
+  // A plan of where tensors lie is made in the first run, and the second takes all of it in addition to what the first has used.
+  const memory = device === 'cpu' && { enableMemPattern: false };
   // Other devices have copies of their own.
   const mapped = dataFolder !== undefined && device === 'cpu' ? MAPPED_WEIGHTS : undefined;
   return {
@@ -49,7 +58,7 @@ function sessionOptions({
     // One level less leaves out the layout of convolutions.
     graphOptimizationLevel: asStored && device === 'cpu' ? 'extended' : 'all',
     logSeverityLevel: 4,
-    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    ...threadOptions(threads, beside),
     // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.
     extra: {
       session: {
@@ -59,8 +68,25 @@ function sessionOptions({
       },
       ...(keepsConstants && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
     },
+    ...memory,
     ...mapped?.options,
   };
+}
+
+/**
+ * The runtime takes a thread for each core of the machine, whatever share of it a container may use.
+ *
+ * @param threads - as the caller wants it.
+ * @param beside - another network has all cores at the same time: half of them are enough, and waste less on waiting.
+ */
+function threadOptions(
+  threads: number | undefined,
+  beside: boolean,
+): Pick<ort.InferenceSession.SessionOptions, 'intraOpNumThreads'> {
+  if (threads !== undefined) return { intraOpNumThreads: threads };
+  const cores = usableCores();
+  if (beside) return { intraOpNumThreads: Math.max(1, Math.floor(cores / 2)) };
+  return cores < availableParallelism() ? { intraOpNumThreads: cores } : {};
 }
 
 async function createSession(
@@ -93,6 +119,29 @@ function describe(metadata: readonly ort.InferenceSession.ValueMetadata[]): Tens
   }));
 }
 
+/** Tensors that more than one run reads, where a device reads them fastest. */
+async function place(tensors: readonly WireTensor[], device: Device): Promise<[string, ort.Tensor][]> {
+  const placed: [string, ort.Tensor][] = [];
+  for (const [name, tensor] of toOrtTensors(tensors)) {
+    const there = await resident.place(tensor, device);
+    if (there !== tensor) countCopies('toDevice', [tensor], device);
+    placed.push([name, there]);
+  }
+  return placed;
+}
+
+/** Notes tensors in ordinary memory that a device other than the CPU reads or writes. */
+function countCopies(direction: keyof Copies, tensors: Iterable<ort.Tensor>, device: Device): void {
+  if (device === 'cpu') return;
+  const counted = copies[direction];
+  for (const tensor of tensors) {
+    // Reading the data of one on a device is an error.
+    if (tensor.location !== 'cpu') continue;
+    counted.count += 1;
+    counted.bytes += (tensor.data as Float32Array).byteLength;
+  }
+}
+
 function toOrtTensors(tensors: readonly WireTensor[]): [string, ort.Tensor][] {
   return tensors.map(({ name, data, dims }) => [name, new ort.Tensor('float32', data, dims)]);
 }
@@ -118,9 +167,10 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       const { network, profile } = request;
       const options = sessionOptions(request);
       if (profile === undefined) {
-        networks.set(network, { session: await createSession(request.graph, options), bound: new Map() });
+        const session = await createSession(request.graph, options);
+        networks.set(network, { session, device: request.device, bound: new Map() });
       } else {
-        await loadProfiled(network, request.graph, {
+        await loadProfiled(network, request.device, request.graph, {
           ...options,
           enableProfiling: true,
           profileFilePrefix: profile,
@@ -130,23 +180,38 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       return { inputs: describe(session.inputMetadata), outputs: describe(session.outputMetadata) };
     }
     case 'bind': {
-      const { bound } = find(request.network);
-      for (const [name, value] of toOrtTensors(request.tensors)) bound.set(name, value);
+      const { bound, device } = find(request.network);
+      for (const [name, value] of await place(request.tensors, device)) {
+        const before = bound.get(name);
+        if (before !== undefined) freeTensor(before);
+        bound.set(name, value);
+      }
       return undefined;
     }
     case 'hold':
-      held.set(request.group, toOrtTensors(request.tensors));
+      held.set(request.group, await place(request.tensors, request.device));
       return undefined;
     case 'drop':
-      for (const group of request.groups) held.delete(group);
+      for (const group of request.groups) {
+        for (const [, tensor] of held.get(group) ?? []) freeTensor(tensor);
+        held.delete(group);
+      }
       return undefined;
+    case 'take-copies': {
+      const { toDevice, fromDevice } = copies;
+      const taken = { toDevice: { ...toDevice }, fromDevice: { ...fromDevice } };
+      for (const direction of [toDevice, fromDevice]) Object.assign(direction, { count: 0, bytes: 0 });
+      return taken;
+    }
     case 'run': {
-      const { session, bound, runs } = find(request.network);
+      const { session, device, bound, runs } = find(request.network);
       const shared = request.held === undefined ? [] : held.get(request.held)!;
       const feeds = Object.fromEntries([...bound, ...shared, ...toOrtTensors(request.tensors)]);
       const begin = runs && monotonicNow();
       const outputs = await session.run(feeds);
       if (begin !== undefined) runs?.push({ begin, end: monotonicNow() });
+      countCopies('toDevice', Object.values(feeds), device);
+      countCopies('fromDevice', Object.values(outputs), device);
       return Object.entries(outputs).map(([name, { data, dims }]) => ({
         name,
         dims: [...dims],
@@ -164,6 +229,7 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
 
 async function loadProfiled(
   network: number,
+  device: Device,
   graph: Uint8Array | string,
   options: ort.InferenceSession.SessionOptions,
 ): Promise<void> {
@@ -171,7 +237,7 @@ async function loadProfiled(
   const session = await createSession(graph, options);
   const runs: TimeSpan[] = [];
   profiles.push({ network, load: { begin, end: monotonicNow() }, runs });
-  networks.set(network, { session, bound: new Map(), runs });
+  networks.set(network, { session, device, bound: new Map(), runs });
 }
 
 /** Completes the runtime's file. */
@@ -183,6 +249,7 @@ function endProfile(loaded: Loaded): void {
 async function release(network: number): Promise<void> {
   const loaded = networks.get(network);
   if (loaded !== undefined) endProfile(loaded);
+  for (const tensor of loaded?.bound.values() ?? []) freeTensor(tensor);
   await loaded?.session.release();
   networks.delete(network);
 }
@@ -203,5 +270,7 @@ serveThread<Request>({
   },
   dispose: async () => {
     for (const network of [...networks.keys()]) await release(network);
+    for (const [, tensor] of [...held.values()].flat()) freeTensor(tensor);
+    await resident.dispose();
   },
 });

@@ -4,9 +4,10 @@
  */
 
 import type { Square } from '../face/crop.ts';
-import type { CellMask } from '../face/face-mask.ts';
+import { boxOfMask, type CellMask } from '../face/face-mask.ts';
 import type { SoftMask } from '../face/lower-face-mask.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import type { PixelBox } from '../models/frame-conditions.ts';
 import { pixelKernels } from '../pixels/pixel-kernels.ts';
 import { pictureOfSize } from './picture-of-size.ts';
 
@@ -55,6 +56,18 @@ export interface Surroundings {
   readonly square: Square;
   /** The pixels that may change. @defaultValue all of the square */
   readonly changed?: SoftMask | undefined;
+}
+
+/**
+ * Pixels of a difference of side `resolution` that {@link FrameComposer.compose} reads, whatever the size of its frames: a mask fades
+ * out over half a cell beyond its box, and a pixel is mixed of two.
+ */
+export function readBy(mask: CellMask, resolution: number): PixelBox {
+  const cell = resolution / mask.cells;
+  const { left, right, top, bottom } = boxOfMask(mask);
+  const first = (index: number): number => Math.max(0, Math.floor((index - 0.5) * cell - 0.5));
+  const end = (index: number): number => Math.min(resolution, Math.floor((index + 1.5) * cell - 0.5) + 2);
+  return { left: first(left), top: first(top), right: end(right), bottom: end(bottom) };
 }
 
 /** Composes frames of one clip. */
@@ -118,7 +131,7 @@ export class FrameComposer {
     const { cells } = mask;
     const axis = this.#axis;
     const across = this.#maskAxis(cells);
-    const box = boxOf(mask);
+    const box = boxOfMask(mask);
     // A pixel between a cell of the box and one outside is still changed.
     const first = (limit: number): number => across.high.findIndex((cell) => cell >= limit);
     const last = (limit: number): number => across.low.findLastIndex((cell) => cell <= limit);
@@ -182,18 +195,4 @@ function blend({ data, width, height }: RgbImage, base: RgbImage, square: Square
       }
     }
   }
-}
-
-/** The cells that are not zero lie in these columns and rows, both ends included. */
-function boxOf({ cells, data }: CellMask): { left: number; right: number; top: number; bottom: number } {
-  const box = { left: cells, right: -1, top: cells, bottom: -1 };
-  for (let i = 0; i < data.length; i++) {
-    if (data[i] === 0) continue;
-    const [x, y] = [i % cells, Math.floor(i / cells)];
-    box.left = Math.min(box.left, x);
-    box.right = Math.max(box.right, x);
-    box.top = Math.min(box.top, y);
-    box.bottom = Math.max(box.bottom, y);
-  }
-  return box;
 }

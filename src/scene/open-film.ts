@@ -93,7 +93,14 @@ export async function openFilm(options: OpenFilmOptions): Promise<FilmPortrait> 
   const { path, ffmpeg, resolution, view, onNotice, onProgress, signal } = options;
   const { finder, fps, duration, face } = options;
   const track = await trackFilm(path, {
-    ...{ ffmpeg, finder, fps, duration, face, signal, onNotice, onProgress },
+    ffmpeg,
+    finder,
+    fps,
+    duration,
+    face,
+    signal,
+    onNotice,
+    onProgress,
     gaps: 'hold',
   });
   const frames = new FilmFrames(path, { ffmpeg, fps: track.fps, maxSide: MAX_VIDEO_SIDE, signal });
@@ -103,7 +110,8 @@ export async function openFilm(options: OpenFilmOptions): Promise<FilmPortrait> 
       view.type === 'warp'
         ? warpPortrait(
             await openFilmSource({
-              ...{ frames, track },
+              frames,
+              track,
               makePosable: (image, face, square) =>
                 new AnimatedPortrait({ image, face, square, resolution, framing }),
             }),
@@ -111,7 +119,8 @@ export async function openFilm(options: OpenFilmOptions): Promise<FilmPortrait> 
           )
         : drawnPortrait(
             await openFilmSource({
-              ...{ frames, track },
+              frames,
+              track,
               makePosable: (image, face, square) =>
                 new DrawnFace({ image, face, square, resolution, framing, ...view }),
             }),

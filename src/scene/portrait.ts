@@ -16,6 +16,7 @@ import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import type { CutOut } from './background.ts';
+import { readBy } from './compose-frame.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
 import type { Framing } from './framing.ts';
 import { limitPose } from './limit-pose.ts';
@@ -150,7 +151,8 @@ export class AnimatedPortrait implements PosableFace {
     toPlanar(drawing, conditions);
     toPlanar(warped.image, conditions, CHANNELS * pixels);
     toSignedFloats(warped.reliability, conditions, 6 * pixels);
-    return { conditions, base: conditions.subarray(CHANNELS * pixels, 2 * CHANNELS * pixels) };
+    const base = conditions.subarray(CHANNELS * pixels, 2 * CHANNELS * pixels);
+    return { conditions, base, shown: readBy(faceMask(points, size, MASK_CELL), size) };
   }
 
   /** What the motion of one frame asks of the face. */

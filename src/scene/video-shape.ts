@@ -139,7 +139,10 @@ const EDGE_BLUR = 0.05;
 /** A part of a picture as a picture of its own; beyond the edges stands the picture itself, enlarged and blurred. */
 export function drawView(image: RgbImage, view: Rectangle, { width, height }: VideoSize): RgbImage {
   const resampler = new Resampler({
-    ...{ sourceWidth: image.width, sourceHeight: image.height, targetWidth: width, targetHeight: height },
+    sourceWidth: image.width,
+    sourceHeight: image.height,
+    targetWidth: width,
+    targetHeight: height,
     box: view,
     filter: 'bicubic',
   });

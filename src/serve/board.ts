@@ -128,7 +128,11 @@ export class Board {
       );
     }
     const order = orderOf(kind, {
-      ...{ id: newId(), number: this.#next++, request, client, createdAt: new Date().toISOString() },
+      id: newId(),
+      number: this.#next++,
+      request,
+      client,
+      createdAt: new Date().toISOString(),
       ...(idempotency !== undefined && { idempotency }),
       state: 'queued',
       log: [],
@@ -287,7 +291,9 @@ export class Board {
   #tell(order: Order): void {
     const { state, error } = order.record;
     this.#parts.onEvent({
-      ...{ type: order.kind, [order.kind]: shortId(order.id), state },
+      type: order.kind,
+      [order.kind]: shortId(order.id),
+      state,
       ...(state === 'failed' && error && { message: error.code }),
     } as ServeEvent);
   }

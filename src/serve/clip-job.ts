@@ -54,7 +54,11 @@ export function clipOptions(request: ClipRequest, places: JobPlaces): BatchJob['
 /** The job of a clip. */
 export function clipJob(id: string, index: number, request: ClipRequest, places: JobPlaces): BatchJob {
   return {
-    ...{ index, name: id, place: '', priority: 0, attempts: ATTEMPTS },
+    index,
+    name: id,
+    place: '',
+    priority: 0,
+    attempts: ATTEMPTS,
     options: clipOptions(request, places),
     livePath: liveOf(places.folder),
   };

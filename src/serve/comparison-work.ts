@@ -47,7 +47,10 @@ export class ComparisonWork implements OrderWork<Comparison> {
           ...(withLocations(record.request, places) as object as CompareOptions),
           output: reportOf(places.folder),
           fileNames: this.#fileNames(order),
-          ...{ overwrite: true, selfContained: false, keepStopped: false, signal },
+          overwrite: true,
+          selfContained: false,
+          keepStopped: false,
+          signal,
           onProgress: (event) => {
             if (event.type === 'notice') order.add('notice', told(event.message));
             else this.#onProgress(order, event, reports);
@@ -98,7 +101,10 @@ export class ComparisonWork implements OrderWork<Comparison> {
     } else {
       const { done, total, remaining } = event;
       order.progress = {
-        ...{ stage: before.stage, evaluationsDone: done, evaluationsTotal: total, fraction: done / total },
+        stage: before.stage,
+        evaluationsDone: done,
+        evaluationsTotal: total,
+        fraction: done / total,
         ...(remaining !== undefined && { remaining }),
       };
     }
@@ -120,9 +126,13 @@ function resultOf(report: CompareReport): ComparisonResult {
       face: { psnr: Number.isFinite(main.face.psnr) ? main.face.psnr : null, ssim: main.face.ssim },
     }),
     variants: report.variants.map(({ id, title, times }) => ({
-      ...{ id, title },
+      id,
+      title,
       seconds: Object.fromEntries(Object.entries(times).map(([stage, { median }]) => [stage, median])),
     })),
-    ...{ frames, fps, width, height },
+    frames,
+    fps,
+    width,
+    height,
   };
 }

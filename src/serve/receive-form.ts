@@ -66,8 +66,13 @@ async function receiveMultipart(
     parser = new Busboy({
       headers: { ...incoming.headers, 'content-type': incoming.headers['content-type']! },
       limits: {
-        ...{ files: MAX_FILES, fields: MAX_FIELDS, parts: MAX_FILES + MAX_FIELDS },
-        ...{ fieldSize: MAX_FIELD_BYTES, fieldNameSize: 100, headerPairs: 32, headerSize: 8192 },
+        files: MAX_FILES,
+        fields: MAX_FIELDS,
+        parts: MAX_FILES + MAX_FIELDS,
+        fieldSize: MAX_FIELD_BYTES,
+        fieldNameSize: 100,
+        headerPairs: 32,
+        headerSize: 8192,
         fileSize: limits.uploadBytes + 1,
       },
     });

@@ -32,7 +32,10 @@ export async function sendFile(request: Request, file: SentFile): Promise<Respon
   const { size } = stats;
   const etag = `"${file.etag}"`;
   const headers = new Headers({
-    ...{ 'accept-ranges': 'bytes', etag, 'content-type': file.type, 'cache-control': 'private, no-cache' },
+    'accept-ranges': 'bytes',
+    etag,
+    'content-type': file.type,
+    'cache-control': 'private, no-cache',
     'last-modified': stats.mtime.toUTCString(),
     ...(file.downloadName !== undefined && { 'content-disposition': dispositionOf(file.downloadName) }),
     ...file.headers,

@@ -116,16 +116,23 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
       ...(options.queue !== undefined && { sampleFolder: data.samples }),
     });
     const webhooks = new Webhooks({
-      ...{ hosts: options.webhookHosts ?? [], delaysMs: parts.webhookDelaysMs, onEvent },
+      hosts: options.webhookHosts ?? [],
+      delaysMs: parts.webhookDelaysMs,
+      onEvent,
       secret: options.webhookSecret ?? (await data.webhookSecret()),
       onDone: (order, outcome) => board.note(order, outcome),
     });
     const work = {
-      ...{ data, uploads, engine: runner },
-      ...{ bundleStore: options.bundleStore, ffmpegPath: options.ffmpegPath },
+      data,
+      uploads,
+      engine: runner,
+      bundleStore: options.bundleStore,
+      ffmpegPath: options.ffmpegPath,
     };
     const board: Board = await Board.open({
-      ...{ data, onEvent, ordersPerClient: limits.clipsPerClient },
+      data,
+      onEvent,
+      ordersPerClient: limits.clipsPerClient,
       diskFullMs: parts.diskFullMs ?? DISK_FULL_MS,
       clipWork: new ClipWork(work),
       comparisonWork: new ComparisonWork({ ...work, compare: parts.compare }),
@@ -141,19 +148,19 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
     quota.watch({ uploads, board });
     await quota.settle();
     const state: ServerState = {
-      ...{
-        webhooks,
-        options,
-        limits,
-        data,
-        uploads,
-        board,
-        quota,
-        metrics,
-        onEvent,
-        stopping: new AbortController(),
-      },
-      ...{ version: parts.version, planner: parts.planner, listBundles: parts.listBundles },
+      webhooks,
+      options,
+      limits,
+      data,
+      uploads,
+      board,
+      quota,
+      metrics,
+      onEvent,
+      stopping: new AbortController(),
+      version: parts.version,
+      planner: parts.planner,
+      listBundles: parts.listBundles,
     };
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts ?? [] });
     const server = await listen(createApp(state, guard), host, port);
@@ -207,7 +214,9 @@ async function openEngine(
   // Loaded only here, like the packages behind it.
   const { QueueEngine } = await import('../jobs/queue-engine.ts');
   return QueueEngine.open({
-    ...{ ...shared, url: queue, sharedFolder: data.path },
+    ...shared,
+    url: queue,
+    sharedFolder: data.path,
     onNotice: (message, job) =>
       onNotice(job === undefined ? message : `clip ${shortId(job.name)}: ${message}`),
   });

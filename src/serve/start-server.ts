@@ -18,7 +18,8 @@ export function serveStudio(
 ): Promise<RunningServer> {
   const { device, threads, bundleStore, onEvent } = options;
   return startServer(options, {
-    ...{ version, env },
+    version,
+    env,
     openRenderer: async ({ onNotice }) =>
       studioRenderer({
         ...(device !== undefined && { device }),

@@ -132,14 +132,12 @@ export class UploadStore {
       await rename(partial, path.join(folder, fileName));
       const facts = await this.#look(path.join(folder, fileName), sniffed, field);
       const upload: Upload = {
-        ...{
-          id,
-          name: showName(name) || fileName,
-          bytes,
-          sha256,
-          createdAt: new Date().toISOString(),
-          fileName,
-        },
+        id,
+        name: showName(name) || fileName,
+        bytes,
+        sha256,
+        createdAt: new Date().toISOString(),
+        fileName,
         ...facts,
       };
       await writeDurably(path.join(folder, RECORD), JSON.stringify({ format: FORMAT, ...upload }));

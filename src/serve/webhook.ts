@@ -119,7 +119,8 @@ export class Webhooks {
       return onDone(order, 'failed');
     }
     const body = JSON.stringify({
-      ...{ type: `${order.kind}.${order.state}`, timestamp: order.record.finishedAt },
+      type: `${order.kind}.${order.state}`,
+      timestamp: order.record.finishedAt,
       data: order.view(),
     });
     for (const delay of [0, ...delaysMs]) {
@@ -143,8 +144,10 @@ export class Webhooks {
         method: 'POST',
         body,
         headers: {
-          ...{ 'content-type': 'application/json', 'user-agent': 'lcm-portrait' },
-          ...{ 'webhook-id': id, 'webhook-timestamp': String(timestamp) },
+          'content-type': 'application/json',
+          'user-agent': 'lcm-portrait',
+          'webhook-id': id,
+          'webhook-timestamp': String(timestamp),
           'webhook-signature': signWebhook(this.#key, id, timestamp, body),
         },
         // An allowed host must not lead to one that is not.

@@ -98,7 +98,14 @@ export async function trackFilm(filmPath: string, options: TrackFilmOptions): Pr
   await nextTurn();
   const { sha256 } = await hashFile(filmPath, { signal });
   return {
-    ...{ fps: rate, frames: meshes.frames, meshes, poses, rest, seen, cuts: smooth.cuts, aspect },
+    fps: rate,
+    frames: meshes.frames,
+    meshes,
+    poses,
+    rest,
+    seen,
+    cuts: smooth.cuts,
+    aspect,
     origin: { name: path.basename(filmPath), sha256 },
   };
 }
@@ -124,7 +131,12 @@ async function watchFilm(
   let total: number | undefined;
   let aspect = 1;
   const frames = readTimedFrames(filmPath, {
-    ...{ ffmpeg, maxSide: MAX_SIDE, maxRate: MAX_RATE, fps, duration, signal },
+    ffmpeg,
+    maxSide: MAX_SIDE,
+    maxRate: MAX_RATE,
+    fps,
+    duration,
+    signal,
     onSound,
     onDuration: (seconds) => {
       total = duration === undefined ? seconds : Math.min(seconds, duration);

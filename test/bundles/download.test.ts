@@ -169,7 +169,7 @@ test('a full disk is an error of its own, and nothing is kept', {
   for (const rest of ['', '.part', '.part.json']) assert(!existsSync(given.target + rest), rest);
 });
 
-test('the hub’s hash of a large file, told before its redirection, is compared', async () => {
+test('the hub’s hash of a large file, sent before its redirection, is compared', async () => {
   const place = served({});
   await assertFetched(served({ redirect: place, headers: { 'x-linked-etag': `"${SHA256}"` } }), options());
   const other = served({ contents: OTHER });

@@ -124,7 +124,7 @@ test('a LoRA of Stable Diffusion XL is refused by the module that has another sh
   );
 });
 
-test('what a bundle takes of an adapter holds its scale, which lay beside it', async () => {
+test('what a bundle takes of an adapter holds its scale, which lay in its folder', async () => {
   const store = path.join(folder, 'store');
   const [name] = map.unet2d.find(([module]) => module.endsWith('attn1.to_q'))!;
   const adapter = path.join(folder, 'peft', 'adapter_model.safetensors');

@@ -41,3 +41,12 @@ test('help loads neither the networks nor the picture library', async () => {
   }
   assert.ok(stderr.includes('commander'), 'the loader printed what it loaded');
 });
+
+test('the list of commands loads none of them', async () => {
+  const { stderr, status } = await runProgram(['--help'], { env: { NODE_DEBUG: 'esm,module' } });
+  assert.equal(status, 0);
+  for (const heavy of ['/zod/', 'cli/animate.ts', 'cli/batch.ts', 'clip-options.ts']) {
+    assert.ok(!stderr.includes(heavy), heavy);
+  }
+  assert.ok(stderr.includes('commander'), 'the loader printed what it loaded');
+});

@@ -23,12 +23,14 @@ test('bytes of a run are those that its operators read and write, and no file is
     assert.ok(counter.memoryLimit > 1e8, String(counter.memoryLimit));
     const shape = { elements: 5000, sums: 3 };
     const model = buildMemoryProbe(shape).toBytes();
-    const bytes = await counter.count('probe', { model }, () => ({
+    const { bytes, placements } = await counter.count('probe', { model }, () => ({
       x: { data: new Float32Array(shape.elements).fill(1), dims: [shape.elements] },
     }));
     // The largest element is one number more, and the axis of the search another.
     const extra = bytes - memoryProbeBytes(shape);
     assert.ok(extra >= 0 && extra <= 16, String(extra));
+    assert.deepEqual(placements.slice(0, 1), [{ provider: 'cpu', operator: 'Add', nodes: 3 }]);
+    assert.deepEqual(new Set(placements.map(({ provider }) => provider)), new Set(['cpu']));
   } finally {
     await counter.dispose();
     await engine.dispose();

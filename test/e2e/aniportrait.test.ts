@@ -144,13 +144,18 @@ test('with little memory, one network at a time and weights in half precision sh
   }
 });
 
-test('a film drives the portrait, and gets another voice', { timeout: 600_000 }, async () => {
-  const film = makeMedia(
+/** A film of the portrait, which moves. */
+function makeFilm(): string {
+  return makeMedia(
     ffmpeg,
     path.join(folder, 'film.mkv'),
     ...['-loop', '1', '-framerate', '30', '-i', PORTRAIT, '-t', String(FRAMES / 30)],
     ...['-vf', "scale=400:400,crop=360:360:x='8+2*n':y='16-n'", '-c:v', 'ffv1'],
   );
+}
+
+test('a film drives the portrait, and gets another voice', { timeout: 600_000 }, async () => {
+  const film = makeFilm();
   for (const drivingMode of ['relative', 'absolute'] as const) {
     const { result, frames } = await render(`driven-${drivingMode}`, {
       ...{ driving: film, drivingMode, framing: 'crop', steps: 1 },
@@ -229,7 +234,7 @@ test('guidance that the denoiser takes as an input costs one evaluation, and cou
   assert.ok(meanDifference(mild.frames[3]!, strong.frames[3]!) > 0.1);
 });
 
-test('compared with itself as published: both branches at once give the same clip', async () => {
+test('a driven clip compared with itself as published: both branches at once give the same clip', async () => {
   const quick = path.join(folder, 'quick');
   writeAniPortraitBundle(quick);
   const file = path.join(quick, 'bundle.json');
@@ -238,8 +243,10 @@ test('compared with itself as published: both branches at once give the same cli
   description.presets.original.steps = 2;
   writeFileSync(file, JSON.stringify(description));
   const output = path.join(folder, 'report');
-  const options = { portrait: PORTRAIT, audio, output, bundle: quick } as const;
+  const driving = makeFilm();
+  const options = { portrait: PORTRAIT, driving, output, bundle: quick } as const;
   const report = await compare({ ...options, device: 'cpu', repeats: 1 });
+  assert.equal(report.clip.audio, driving, 'what moves it names the clip');
   const ids = report.variants.map(({ id }) => id);
   assert.deepEqual(ids, ['fast', 'original', 'original-as-published']);
   const savings = report.comparisons.find((item) => item.against === 'original-as-published')!;

@@ -5,26 +5,10 @@ import { loadFaceMesh } from '../../src/face/face-mesh.ts';
 import { projectMesh } from '../../src/face/geometry.ts';
 import { poseToMatrix } from '../../src/face/rotation.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
+import { LID_COLUMNS } from '../helpers/recorded-face.ts';
 
 const SIZE = 512;
 const SKIN = [190, 140, 120] as const;
-/** Upper and lower lid of both eyes, opposite each other, corners left out. */
-const LIDS: readonly (readonly [upper: number, lower: number])[] = [
-  [246, 7],
-  [161, 163],
-  [160, 144],
-  [159, 145],
-  [158, 153],
-  [157, 154],
-  [173, 155],
-  [398, 382],
-  [384, 381],
-  [385, 380],
-  [386, 374],
-  [387, 373],
-  [388, 390],
-  [466, 249],
-];
 const RIGHT_EYE = [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7];
 const [RIGHT_UPPER, RIGHT_LOWER] = [159, 145];
 const [LEFT_UPPER, LEFT_LOWER] = [386, 374];
@@ -33,7 +17,7 @@ const [LEFT_UPPER, LEFT_LOWER] = [386, 374];
 function facePoints({ closed = 0, roll = 0 } = {}): Float64Array {
   const { vertices } = loadFaceMesh();
   const mesh = Float64Array.from(vertices);
-  for (const [upper, lower] of LIDS) {
+  for (const [upper, lower] of LID_COLUMNS) {
     for (let axis = 3 * upper; axis < 3 * upper + 3; axis++) {
       mesh[axis]! += closed * (vertices[axis - 3 * upper + 3 * lower]! - vertices[axis]!);
     }
@@ -50,7 +34,7 @@ function colourAt({ data, width }: RgbImage, x: number, y: number): number[] {
 function face(points: Float64Array): RgbImage {
   const data = new Uint8Array(SIZE * SIZE * 3);
   for (let i = 0; i < data.length; i += 3) data.set(SKIN, i);
-  for (const eye of [RIGHT_EYE, LIDS.slice(7).flat().concat(362, 263)]) {
+  for (const eye of [RIGHT_EYE, LID_COLUMNS.slice(7).flat().concat(362, 263)]) {
     const [xs, ys] = [eye.map((p) => points[2 * p]!), eye.map((p) => points[2 * p + 1]!)];
     const [cx, cy] = [(Math.min(...xs) + Math.max(...xs)) / 2, (Math.min(...ys) + Math.max(...ys)) / 2];
     const [rx, ry] = [(Math.max(...xs) - Math.min(...xs)) / 2, (Math.max(...ys) - Math.min(...ys)) / 2];

@@ -28,7 +28,8 @@ const LIP_COLUMNS: readonly (readonly [number, number])[] = [
   [310, 318],
   [415, 324],
 ];
-const LID_COLUMNS: readonly (readonly [number, number])[] = [
+/** Upper and lower lid of both eyes, opposite each other, corners left out. */
+export const LID_COLUMNS: readonly (readonly [number, number])[] = [
   [246, 7],
   [161, 163],
   [160, 144],

@@ -40,7 +40,8 @@ export async function runInProcess(args: readonly string[]): Promise<InProcessRe
       ...(await import('../../src/compare/calibrate.ts')),
     }),
     loadServer: async () => import('../../src/serve/start-server.ts'),
-    examine: async () => (await import('../../src/cli/examine-machine.ts')).examineMachine(process.env),
+    examine: async (bundle) =>
+      (await import('../../src/cli/examine-machine.ts')).examineMachine(process.env, bundle),
   });
   return { status, ...written };
 }

@@ -139,7 +139,7 @@ test('the same contents under other names are the same clip, and a touched file 
   assert.deepEqual(rendered, []);
 });
 
-test('a LoRA counts by its contents, its scale and the settings beside it', async () => {
+test('a LoRA counts by its contents, its scale and the settings in its folder', async () => {
   const folder = newFolder();
   const copy = (name: string, as: string) => cpSync(path.join(LORAS, name), path.join(folder, as));
   copy('lora_a_kohya.safetensors', 'a.safetensors');
@@ -599,7 +599,7 @@ test('--fail-fast keeps the checkpoints of what is being rendered, says so, and 
   assert.ok(again.jobs[0]!.resumedFrames > 0);
 });
 
-test('the time of a job is that of its own work; what it waits for others is told apart', () => {
+test('the time of a job is that of its own work; what it waits for others is counted apart', () => {
   let now = 0;
   const events: BatchEvent[] = [];
   const options = { portrait: 'a.jpg', audio: 's.wav', output: 'a.mp4' };

@@ -4,6 +4,7 @@ import {
   buildPatchDecoder,
   buildPatchEncoder,
   type PatchTransformConfig,
+  patchDecoderReach,
 } from '../../src/models/patch-transform.ts';
 import type { GraphBuilder } from '../../src/onnx/graph.ts';
 import { Engine } from '../../src/runtime/engine.ts';
@@ -102,7 +103,7 @@ test('the encoder projects patches', async () => {
 });
 
 test('the decoder is the synthesis, a residual refiner at half resolution, and no more', async () => {
-  const latents = random(21, [1, 5, FRAMES, CELLS, CELLS]);
+  const latents = random(21, [FRAMES, 5, CELLS, CELLS]);
   const base = random(22, [FRAMES, 3, SIZE, SIZE], 0.3);
   const graph = buildPatchDecoder(CONFIG, weights, { frames: FRAMES, height: SIZE, width: SIZE });
   const { difference } = await run(graph, { latents, base });
@@ -117,7 +118,7 @@ test('the decoder is the synthesis, a residual refiner at half resolution, and n
         for (let l = 0; l < 5; l++) {
           const cell = Math.floor(y / 4) * CELLS + Math.floor(x / 4);
           sum +=
-            latents.data[(l * FRAMES + f) * CELLS * CELLS + cell]! *
+            latents.data[(f * 5 + l) * CELLS * CELLS + cell]! *
             tensors.get('synthesis.weight')!.data[((l * 3 + c) * 4 + (y % 4)) * 4 + (x % 4)]!;
         }
         return Math.max(-1, Math.min(1, sum));
@@ -161,4 +162,40 @@ test('the decoder is the synthesis, a residual refiner at half resolution, and n
       `frame ${f}`,
     );
   }
+});
+
+test('a part of pictures is decoded as in the whole of them, but for what its edge does not see', async () => {
+  const [size, cell] = [48, CONFIG.patchSize];
+  const part = { left: 4, top: 8, right: 44, bottom: 40 };
+  const cut = ({ data, dims }: Tensor, scale: number): Tensor => {
+    const [frames, channels, height, width] = dims as [number, number, number, number];
+    const [rows, columns] = [(part.bottom - part.top) / scale, (part.right - part.left) / scale];
+    const out = new Float32Array(frames * channels * rows * columns);
+    for (let i = 0; i < out.length; i++) {
+      const plane = Math.floor(i / (rows * columns));
+      const y = part.top / scale + (Math.floor(i / columns) % rows);
+      out[i] = data[(plane * height + y) * width + part.left / scale + (i % columns)]!;
+    }
+    return { data: out, dims: [frames, channels, rows, columns] };
+  };
+  const latents = random(23, [2, 5, size / cell, size / cell]);
+  const base = random(24, [2, 3, size, size], 0.3);
+  const options = { frames: 2, height: size, width: size };
+  const whole = await run(buildPatchDecoder(CONFIG, weights, options), { latents, base });
+  const decoded = await run(buildPatchDecoder(CONFIG, weights, { ...options, parts: true }), {
+    latents: cut(latents, cell),
+    base: cut(base, 1),
+  });
+  const expected = cut(whole.difference!, 1);
+  const { data, dims } = decoded.difference!;
+  assert.deepEqual(dims, expected.dims);
+  const [, , height, width] = dims as [number, number, number, number];
+  const reach = patchDecoderReach(CONFIG);
+  let farthest = -1;
+  data.forEach((value, i) => {
+    const [y, x] = [Math.floor(i / width) % height, i % width];
+    const toEdge = Math.min(x, y, width - 1 - x, height - 1 - y);
+    if (Math.abs(value - expected.data[i]!) > 1e-5) farthest = Math.max(farthest, toEdge);
+  });
+  assert.ok(farthest >= reach - 2 && farthest < reach, `${farthest} pixels from the edge`);
 });

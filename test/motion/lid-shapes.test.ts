@@ -51,7 +51,7 @@ test('skin beside the lids follows them less, and keeps its order', () => {
   }
 });
 
-test('eyes that the portrait has half closed are opened a little, others stay', () => {
+test('eyes that the portrait has half closed open nearly as far as most, others stay', () => {
   assert.deepEqual(new LidShapes(withEyes(CANONICAL, 1.3)).opening, [0, 0]);
   const narrow = withEyes(CANONICAL, 0.7);
   const shapes = new LidShapes(narrow);
@@ -59,7 +59,7 @@ test('eyes that the portrait has half closed are opened a little, others stay', 
   shapes.add(shapes.opening, offsets);
   for (const eye of [0, 1] as const) {
     const [before, after] = [eyeAperture(narrow, eye), eyeAperture(moved(narrow, offsets), eye)];
-    assert.ok(before < OPEN_EYE && after > before + 0.03 && after < OPEN_EYE, `${before} to ${after}`);
+    assert.ok(before < 0.19 && after > 0.24 && after < OPEN_EYE, `${before} to ${after}`);
   }
   // Somebody who was photographed with closed eyes.
   assert.deepEqual(new LidShapes(withEyes(CANONICAL, 0.1)).opening, [0, 0]);

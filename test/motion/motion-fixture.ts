@@ -17,6 +17,7 @@ export const golden = JSON.parse(readFileSync(GOLDEN, 'utf8')) as {
   readonly pcm: readonly number[];
   readonly firstWindow: readonly number[];
   readonly coefficients: readonly (readonly number[])[];
+  readonly closures: readonly number[];
 };
 
 /** The tiny bundle's motion network and basis, in this process. */

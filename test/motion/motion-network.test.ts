@@ -15,9 +15,11 @@ test('the graph matches the PyTorch network that the weights were trained in', a
   const { network } = await openMotion();
   const pcm = goldenPcm();
   assert.equal(pcm.length, samplesFor(config, golden.coefficients.length));
-  const { coefficients } = await network.run({ pcm: { data: pcm, dims: [1, pcm.length] } });
+  const { coefficients, closures } = await network.run({ pcm: { data: pcm, dims: [1, pcm.length] } });
   assert.deepEqual(coefficients!.dims, [golden.coefficients.length, config.components]);
   assertAllClose(coefficients!.data, golden.coefficients.flat(), FLOAT32);
+  assert.deepEqual(closures!.dims, [golden.closures.length]);
+  assertAllClose(closures!.data, golden.closures, FLOAT32);
   await network.dispose();
 });
 
@@ -76,6 +78,7 @@ test('a recording in pieces gives what it gives in one piece', async () => {
       outputsPerRun,
     });
     assertAllClose(pieces.coefficients, whole.coefficients, { rtol: 1e-4, atol: 1e-4 });
+    assertAllClose(pieces.closures!, whole.closures!, { rtol: 1e-4, atol: 1e-4 });
   }
   const tail = await predictExpression({ network, config, pcm, gain: 1, first: 60, count: 20 });
   assertAllClose(
@@ -98,6 +101,9 @@ test('a description with a field missing or out of range is refused by name', ()
     ['outputRate', 40],
     ['window', 1024],
     ['logFloor', Number.NaN],
+    ['closures', { after: 6, channels: 64, dilations: [1] }],
+    ['closures', { after: 4, channels: 64, dilations: [1, 1] }],
+    ['closures', { after: 4, channels: 0, dilations: [1, 1, 2, 4] }],
   ] as const) {
     assert.throws(
       () => parseMotionConfig({ ...good, [field]: value }, 'bundle.json'),

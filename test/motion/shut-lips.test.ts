@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ExpressionBasis, lipGap } from '../../src/motion/expression-basis.ts';
 import { MESH_VALUES, MESH_VERTICES } from '../../src/motion/motion.ts';
-import { closureShare, shutLips } from '../../src/motion/shut-lips.ts';
+import { closureAt, shutLips } from '../../src/motion/shut-lips.ts';
 
 const COUNT = 41;
 const MIDDLE = 20;
@@ -31,45 +31,53 @@ function bump(peak: number, width = 3): Float32Array {
   return Float32Array.from({ length: COUNT }, (_, i) => peak * Math.exp(-0.5 * ((i - MIDDLE) / width) ** 2));
 }
 
-/** Openings in cm of a mouth that was open all along. */
-function openings(closures: Float32Array): number[] {
+/** Openings in cm of a mouth that was open all along, in frames `spacing` vectors apart from `first` on. */
+function openings(closures: Float32Array, spacing = 1, first = 0): number[] {
   const basis = makeBasis();
-  const coefficients = new Float32Array(2 * COUNT);
-  for (let i = 0; i < COUNT; i++) coefficients[2 * i] = OPEN;
-  shutLips(basis, coefficients, closures);
   const gaps = [0, 1].map((k) => lipGap(basis.basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)));
-  return Array.from(
-    { length: COUNT },
-    (_, i) => coefficients[2 * i]! * gaps[0]! + coefficients[2 * i + 1]! * gaps[1]!,
-  );
+  return Array.from({ length: Math.floor((COUNT - 1 - first) / spacing) + 1 }, (_, frame) => {
+    const coefficients = Float32Array.of(OPEN, 0);
+    shutLips(basis, coefficients, closureAt(closures, first + frame * spacing, spacing));
+    return coefficients[0]! * gaps[0]! + coefficients[1]! * gaps[1]!;
+  });
 }
 
-for (const peak of [0.35, 0.5, 1]) {
-  test(`a closure that is likely by ${peak} shuts the lips for three vectors, and they part within 0.2 s`, () => {
+for (const peak of [0.25, 0.5, 1]) {
+  test(`a closure that is likely by ${peak} shuts the lips, and they part within 0.2 s`, () => {
     const curve = openings(bump(peak));
-    for (let i = MIDDLE - 1; i <= MIDDLE + 1; i++) assert.ok(curve[i]! <= 0, `${curve[i]} cm`);
+    assert.ok(curve[MIDDLE]! <= 0, `${curve[MIDDLE]} cm`);
+    for (const i of [MIDDLE - 1, MIDDLE + 1]) assert.ok(curve[i]! < 0.7 * OPEN, `${curve[i]} cm`);
     for (const i of [MIDDLE - 10, MIDDLE + 10])
       assert.ok(Math.abs(curve[i]! - OPEN) < 1e-5, `${curve[i]} cm`);
   });
 }
 
+test('at any frame rate and phase a closure is whole in one frame, and no frame shuts twice', () => {
+  for (const spacing of [50 / 12, 2, 50 / 30, 50 / 60]) {
+    for (let phase = 0; phase < 1; phase += 0.1) {
+      const shut = openings(bump(0.8, 2), spacing, phase * spacing).filter((opening) => opening <= 0);
+      assert.ok(shut.length >= 1 && shut.length <= 2, `${shut.length} frames at ${spacing}, ${phase}`);
+    }
+  }
+});
+
 test('what is hardly likely leaves the mouth as it is, and what is half likely goes half of the way', () => {
-  assert.ok(openings(bump(0.19)).every((opening) => Math.abs(opening - OPEN) < 1e-6));
-  const half = openings(bump(0.275))[MIDDLE]!;
+  assert.ok(openings(bump(0.14)).every((opening) => Math.abs(opening - OPEN) < 1e-6));
+  const half = openings(bump(0.2))[MIDDLE]!;
   assert.ok(half > 0.3 * OPEN && half < 0.7 * OPEN, `${half}`);
 });
 
-test('lips come together and part without a jump', () => {
+test('lips come together and part in order', () => {
   const curve = openings(bump(0.9));
-  for (let i = 1; i < COUNT; i++) assert.ok(Math.abs(curve[i]! - curve[i - 1]!) < 0.5 * OPEN);
   for (let i = 1; i <= MIDDLE; i++) assert.ok(curve[i]! <= curve[i - 1]! + 1e-6);
+  for (let i = MIDDLE + 1; i < COUNT; i++) assert.ok(curve[i]! >= curve[i - 1]! - 1e-6);
 });
 
-test('lips that are shut already are only pressed, and the ends of a stretch are no peaks', () => {
-  const basis = makeBasis();
-  const coefficients = new Float32Array(2 * COUNT).fill(-0.1);
-  shutLips(basis, coefficients, bump(1));
-  assert.ok(coefficients[2 * MIDDLE]! > -0.15);
-  assert.equal(closureShare(new Float32Array(3), 0), 0);
-  assert.equal(closureShare(Float32Array.of(1), 0), 1);
+test('lips that are shut already are only pressed, and silence has no closures', () => {
+  const coefficients = Float32Array.of(-0.1, 0);
+  shutLips(makeBasis(), coefficients, 1);
+  assert.ok(coefficients[0]! < -0.1 && coefficients[0]! > -0.15, `${coefficients[0]}`);
+  assert.equal(closureAt(new Float32Array(9), 4.5, 2), 0);
+  // The ends of a stretch are no reason to see more or less.
+  assert.equal(closureAt(Float32Array.of(0, 1), 1, 2), 1);
 });

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../helpers/media.ts';
 
 const folder = temporaryDirectory();
 
-test('every library and the provider are looked for, and what is missing is told with where it comes from', () => {
+test('every library and the provider are looked for, and what is missing is reported with where it comes from', () => {
   const libraries = path.join(folder, 'libraries');
   const runtimeFolder = path.join(folder, 'runtime');
   for (const each of [libraries, runtimeFolder]) mkdirSync(each);

@@ -8,7 +8,7 @@ const group = (megabytes: number) => ({
 });
 
 test('a group is sent once, as long as there is room', () => {
-  const held = new HeldInputs();
+  const held = new HeldInputs(24e6);
   const [a, b] = [group(10), group(10)];
   assert.deepEqual(held.admit(a), { id: 1, isNew: true, dropped: [] });
   assert.deepEqual(held.admit(b), { id: 2, isNew: true, dropped: [] });
@@ -16,7 +16,7 @@ test('a group is sent once, as long as there is room', () => {
 });
 
 test('the group that was not used for longest makes room, and is sent again later', () => {
-  const held = new HeldInputs();
+  const held = new HeldInputs(24e6);
   const [a, b, c] = [group(10), group(10), group(10)];
   held.admit(a);
   held.admit(b);
@@ -27,7 +27,7 @@ test('the group that was not used for longest makes room, and is sent again late
 });
 
 test('a group that is larger than the room takes all of it', () => {
-  const held = new HeldInputs();
+  const held = new HeldInputs(24e6);
   const large = group(30);
   held.admit(group(3));
   assert.deepEqual(held.admit(large), { id: 2, isNew: true, dropped: [1] });

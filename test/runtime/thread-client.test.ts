@@ -15,7 +15,7 @@ async function withThread(use: (thread: ThreadClient<EchoRequest, EchoResults>) 
   }
 }
 
-test('answers find their requests, whatever the order they come in, with what is told before', () =>
+test('answers find their requests, whatever the order they come in, with the notices before them', () =>
   withThread(async (thread) => {
     const order: string[] = [];
     const echo = async (size: number, delayMs: number): Promise<void> => {

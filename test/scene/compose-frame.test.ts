@@ -5,7 +5,7 @@ import { loadFaceMesh } from '../../src/face/face-mesh.ts';
 import type { PortraitFace } from '../../src/face/portrait-face.ts';
 import { poseToMatrix } from '../../src/face/rotation.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
-import { FrameComposer, type Surroundings } from '../../src/scene/compose-frame.ts';
+import { FrameComposer, readBy, type Surroundings } from '../../src/scene/compose-frame.ts';
 import type { Framing } from '../../src/scene/framing.ts';
 import { AnimatedPortrait } from '../../src/scene/portrait.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
@@ -103,4 +103,31 @@ test('the mask covers the landmarks with a margin and a soft edge', () => {
   const mask = faceMask([20, 20, 44, 44], 64, 8);
   const row = Array.from(mask.data.subarray(4 * 8, 5 * 8), (v) => Math.round(v * 100) / 100);
   assert.deepEqual(row, [0.5, 0.67, 1, 1, 1, 1, 0.67, 0.5]);
+});
+
+test('what lies outside the pixels that are read does not show, at any size, and what lies inside does', async () => {
+  const mask = { cells: 8, data: new Float32Array(64) };
+  for (const cell of [2 * 8 + 3, 2 * 8 + 4, 5 * 8 + 3]) mask.data[cell] = 1;
+  const box = readBy(mask, RESOLUTION);
+  const outside = new Float32Array(3 * RESOLUTION * RESOLUTION).map((_, i) => {
+    const [x, y] = [i % RESOLUTION, Math.floor(i / RESOLUTION) % RESOLUTION];
+    return x < box.left || x >= box.right || y < box.top || y >= box.bottom ? 1 : 0;
+  });
+  const none = new Float32Array(outside.length);
+  for (const displaySize of [40, 64, 65, 200]) {
+    const size = { resolution: RESOLUTION, displaySize, width: displaySize, height: displaySize };
+    const composer = new FrameComposer(size);
+    const shown = (difference: Float32Array): Uint8Array => {
+      const grey = {
+        data: new Uint8Array(3 * displaySize ** 2).fill(100),
+        width: displaySize,
+        height: displaySize,
+      };
+      return composer.compose(grey, difference, mask).data as Uint8Array;
+    };
+    const untouched = shown(none);
+    assert.deepEqual(shown(outside), untouched, `${displaySize}`);
+    // A pixel less on any side, and something would show.
+    assert.notDeepEqual(shown(outside.map((value) => 1 - value)), untouched);
+  }
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import sharp from 'sharp';
 import { FaceError, FaceLostError, InvalidOptionError, MediaError } from '../../src/errors.ts';
 import { FaceFinder } from '../../src/face/face-finder.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
@@ -189,6 +190,19 @@ test('a cut is noticed and nothing is smoothed across it', TIME_LIMIT, async () 
   assert.ok(sideOf(result, 15) - sideOf(result, 14) > 70);
 });
 
+test('of a film in 8K the same is seen as of a small one', TIME_LIMIT, async () => {
+  const small = await film(swing(4, 25), 25);
+  const large = path.join(directory, 'large.mkv');
+  const enlarged = ['-vf', 'scale=7680:5760:flags=bilinear', '-c:v', 'mjpeg', '-q:v', '3'];
+  makeMedia(ffmpeg, large, '-i', small, ...enlarged);
+  const [of, as] = [await track(large), await track(small)];
+  assert.equal(of.frames, 4);
+  for (let frame = 0; frame < 4; frame++) {
+    const [one, other] = [sideOf(of, frame), sideOf(as, frame)];
+    assert.ok(Math.abs(one - other) < 1, `frame ${frame}: ${one} and ${other} pixels`);
+  }
+});
+
 test('an animated GIF is a film', TIME_LIMIT, async () => {
   const file = path.join(directory, 'loop.gif');
   makeMedia(ffmpeg, file, '-i', await film(swing(10, 10), 10));
@@ -210,6 +224,23 @@ for (const [what, make, type, message] of [
     async () => makeMedia(ffmpeg, path.join(directory, 'sound.wav'), '-f', 'lavfi', '-i', 'sine=d=1'),
     MediaError,
     /got a file without a video stream/,
+  ],
+  [
+    'that is a moving WebP',
+    async () => {
+      const file = path.join(directory, 'loop.webp');
+      const pictures = [at(60), at(64)].map(({ data, width, height }) =>
+        sharp(data, { raw: { width, height, channels: 3 } })
+          .png()
+          .toBuffer(),
+      );
+      await sharp(await Promise.all(pictures), { join: { animated: true } })
+        .webp({ delay: [100, 100] })
+        .toFile(file);
+      return file;
+    },
+    MediaError,
+    /got a WebP, which ffmpeg reads only while it does not move; turn it into a GIF or an MP4/,
   ],
   ['that is not there', async () => path.join(directory, 'none.mp4'), MediaError, /got nothing at this path/],
 ] as const) {

@@ -61,7 +61,10 @@ const NOTE: JsonSchema = {
   operationId: 'orderEnded',
   summary: 'Sent to the address of an order when its clip or comparison has ended, until it is taken.',
   parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
-    ...{ name, in: 'header', required: true, schema: { type: 'string' } },
+    name,
+    in: 'header',
+    required: true,
+    schema: { type: 'string' },
     description: 'As Standard Webhooks have it.',
   })),
   requestBody: { required: true, content: { 'application/json': contentObject('OrderNote') } },
@@ -87,7 +90,9 @@ function operationObject(operation: Operation): JsonSchema {
       },
     ]);
   return {
-    ...{ operationId: name, tags: [tag], summary },
+    operationId: name,
+    tags: [tag],
+    summary,
     ...(isPublic && { security: [] }),
     ...(parameters && { parameters }),
     ...(body && { requestBody: { required: true, content: bodyContent(body) } }),

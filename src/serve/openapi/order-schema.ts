@@ -43,7 +43,8 @@ function extraFields(thing: string): Record<string, JsonSchema> {
   return {
     name: { ...text, description: `What people call the ${thing}.` },
     webhook: {
-      ...{ ...text, format: 'uri' },
+      ...text,
+      format: 'uri',
       description: 'Where a signed note is sent when it has ended, at a host that the server allows.',
     },
   };

@@ -95,7 +95,10 @@ const comparison = z
         variants: z.array(
           z.object({ id: z.string(), title: z.string(), seconds: z.record(z.string(), amount) }),
         ),
-        ...{ frames: count, fps: z.number().positive(), width: count, height: count },
+        frames: count,
+        fps: z.number().positive(),
+        width: count,
+        height: count,
       })
       .optional()
       .describe('What was found, in short.'),

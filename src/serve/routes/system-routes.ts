@@ -72,7 +72,9 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
       limits: state.limits,
       options: CLIENT_KEYS.map(describeOption),
       formats: CLIP_FORMATS.map((name) => ({
-        ...{ name, label: outputOf(name).label, type: MEDIA_TYPES[name] },
+        name,
+        label: outputOf(name).label,
+        type: MEDIA_TYPES[name],
         transparent: outputOf(name).transparent !== undefined,
         sound: outputOf(name).opaque.audio.length > 0,
       })),

@@ -91,7 +91,8 @@ export async function receiveRequest(
   try {
     const bundles = await state.listBundles();
     const surroundings = {
-      ...{ uploads, limits },
+      uploads,
+      limits,
       bundles: bundles.filter(({ bundle }) => bundle !== undefined).map(({ name }) => name),
       refuseWebhook: (address: string) => state.webhooks.refusalOf(address),
     };

@@ -1,0 +1,41 @@
+/** What a clip takes with a bundle, before there is a portrait or a sound. */
+import type { Bundle } from '../models/bundle.ts';
+import type { PresetName } from '../models/bundle-terms.ts';
+import { devicePrecision } from '../networks/check-precision.ts';
+import type { Engine } from '../runtime/engine.ts';
+import { estimateJob } from './estimate-job.ts';
+import { countEvaluations, countPoseRuns } from './open-job.ts';
+import { planFrames, resolveSampling } from './resolve-sampling.ts';
+
+/** An estimate for a clip of so many frames. */
+export interface BundleEstimate {
+  readonly preset: PresetName;
+  readonly frames: number;
+  readonly fps: number;
+  readonly seconds: number;
+  readonly memoryBytes: number;
+}
+
+const SAMPLE_RATE = 16_000;
+
+/** Estimates a second of speech on a picture as large as the networks see it, with a bundle's fastest preset of full precision. */
+export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<BundleEstimate> {
+  const { presets, fps, resolution } = bundle.description;
+  const preset: PresetName = presets.fast === undefined ? 'original' : 'fast';
+  const sampling = resolveSampling(bundle, { preset }, () => {});
+  const frames = Math.round(fps);
+  const planned = planFrames(bundle, preset, sampling, frames);
+  const job = { bundle, sampling, ...planned };
+  const { seconds, memoryBytes } = await estimateJob({
+    bundle,
+    engine,
+    windowFrames: planned.windows[0]![0]!.frames.length,
+    poseRuns: countPoseRuns(job),
+    evaluations: countEvaluations(job),
+    precision: devicePrecision(sampling.precision, {}, engine, () => {}),
+    frames,
+    pixels: resolution ** 2,
+    audioSamples: SAMPLE_RATE,
+  });
+  return { preset, frames, fps, seconds, memoryBytes };
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { GraphBuilder } from '../../src/onnx/graph.ts';
+import { Engine } from '../../src/runtime/engine.ts';
+import { probeDevices } from '../../src/runtime/probe-devices.ts';
+import { uploadModel } from '../../src/runtime/resident-tensors.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
+
+const usable = (await probeDevices()).filter((found) => found.usable).map(({ device }) => device);
+
+test('the kept bytes are those of the graph that they claim to be', () => {
+  const graph = new GraphBuilder('upload');
+  graph.output('y', graph.input('x'));
+  assert.deepEqual(uploadModel(), graph.toBytes());
+});
+
+/** `y = x · bound + held`, each of two values. */
+function threeInputs(): Uint8Array {
+  const graph = new GraphBuilder('three-inputs');
+  const [x, bound, held] = ['x', 'bound', 'held'].map((name) => graph.input(name, [1, 2]));
+  graph.output('y', graph.op('Add', [graph.op('Mul', [x!, bound!]), held!]), [1, 2]);
+  return graph.toBytes();
+}
+
+const pair = (a: number, b: number): Tensor => ({ data: Float32Array.of(a, b), dims: [1, 2] });
+
+/** What each of several runs computes, as its inputs change, and what it copies. */
+const runs = async (engine: Engine) => {
+  const network = await engine.load('three-inputs', threeInputs());
+  await network.bind({ bound: pair(2, 3) });
+  const [first, second] = [{ held: pair(10, 20) }, { held: pair(100, 200) }];
+  const values: number[][] = [];
+  const run = async (x: Tensor, held: typeof first): Promise<void> => {
+    values.push([...(await network.run({ x }, { held })).y!.data]);
+  };
+  await run(pair(1, 1), first);
+  await run(pair(2, 2), first);
+  await run(pair(1, 1), second);
+  await network.bind({ bound: pair(4, 5) });
+  await run(pair(1, 1), first);
+  await network.dispose();
+  return { values, copies: await engine.takeCopies() };
+};
+const EXPECTED = [
+  [12, 23],
+  [14, 26],
+  [102, 203],
+  [14, 25],
+];
+
+test('the CPU copies nothing', async () => {
+  const engine = await Engine.open({ device: 'cpu', threads: 1 });
+  try {
+    const none = { count: 0, bytes: 0 };
+    assert.deepEqual(await runs(engine), {
+      values: EXPECTED,
+      copies: { toDevice: none, fromDevice: none },
+    });
+  } finally {
+    await engine.dispose();
+  }
+});
+
+test('on WebGPU, an input that several runs share is uploaded once', {
+  skip: usable.includes('webgpu') ? false : 'WebGPU does not open here',
+}, async () => {
+  const engine = await Engine.open({ device: 'webgpu' });
+  try {
+    // Four inputs that change, two states of the bound one, two groups; a run gives one output back.
+    assert.deepEqual(await runs(engine), {
+      values: EXPECTED,
+      copies: { toDevice: { count: 8, bytes: 64 }, fromDevice: { count: 4, bytes: 32 } },
+    });
+    const none = { count: 0, bytes: 0 };
+    assert.deepEqual(await engine.takeCopies(), { toDevice: none, fromDevice: none });
+  } finally {
+    await engine.dispose();
+  }
+});
