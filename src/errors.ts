@@ -179,7 +179,7 @@ export class FaceLostError extends PipelineError {
   /** When it is out of sight. */
   readonly spans: readonly TimeSpan[];
 
-  constructor(message: string, path: string, spans: readonly TimeSpan[], options?: ErrorOptions) {
+  constructor(message: OptionText, path: string, spans: readonly TimeSpan[], options?: ErrorOptions) {
     super(message, options);
     this.path = path;
     this.spans = spans;

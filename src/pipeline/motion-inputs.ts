@@ -139,7 +139,7 @@ export async function openMotionInputs(
       }
       return { ...heard, sound: await heardTrack(heard), driving: clipDriving };
     }
-    notice(`${name} has no sound: the clip will be silent; give it one with audio`);
+    notice(`${name} has no sound: the clip will be silent, unless a recording is given, too`);
     const pcm = new Float32Array(Math.round(filmed * SAMPLE_RATE));
     return { pcm, duration: filmed, sound: undefined, driving: clipDriving };
   } catch (error) {

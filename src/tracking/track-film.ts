@@ -187,8 +187,11 @@ function checkGaps(
     return;
   }
   throw new FaceLostError(
-    `Cannot follow the face in ${filmPath}: expected it in sight, got none at ${describeSpans(long)}. ` +
-      'Cut these parts out, or let the face be held still there (driving gaps: hold).',
+    [
+      `Cannot follow the face in ${filmPath}: expected it in sight, got none at ${describeSpans(long)}. `,
+      'Cut these parts out, or let the face be held still there: ',
+      { option: 'drivingGaps', value: 'hold' },
+    ],
     filmPath,
     long,
   );

@@ -119,7 +119,7 @@ const REFUSALS: readonly Refusal[] = [
     'a person who is away for three seconds',
     { driving: at('away.mp4') },
     FaceLostError,
-    /got none at 1\.00–4\.00 s\..*driving gaps: hold/,
+    /got none at 1\.00–4\.00 s\..*drivingGaps: hold/,
   ],
   ['motion that is cut in the middle', { motion: at('cut.motion') }, MotionFileError, /whose end is missing/],
   ['motion of a newer version', { motion: at('newer.motion') }, MotionFileError, /use a newer program/],
@@ -150,7 +150,7 @@ for (const [title, options, kind, says] of REFUSALS) {
   });
 }
 
-const SILENT = /has no sound: the clip will be silent; give it one with audio/;
+const SILENT = /has no sound: the clip will be silent, unless a recording is given, too/;
 type Taken = readonly [title: string, options: Partial<AnimateOptions>, says: RegExp, seconds: number];
 
 const TAKEN: readonly Taken[] = [
