@@ -79,7 +79,7 @@ test('killed at random moments, a batch ends with the bytes of an undisturbed on
 });
 
 test('animate --resume: killed by SIGKILL, it goes on to the same bytes, and ffmpeg does not stay', async () => {
-  const made = newFolder('resume', 1.4);
+  const made = newFolder('resume', 1.6);
   const job = (output: string) => [
     ...['animate', '--portrait', path.join(made, 'ada.jpg'), '--audio', path.join(made, 'speech.wav')],
     ...['--output', path.join(made, output), '--steps', '2', '--framing', 'crop', '--json'],
