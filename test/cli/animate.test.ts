@@ -86,11 +86,11 @@ test('everything that is wrong with a command line is reported at once, a line e
     'lcm-portrait: error: Cannot animate without --portrait: expected the path of a picture with one clear face, got nothing; or give --source',
     'lcm-portrait: error: Cannot animate without --audio: expected the path of a speech recording, got nothing; or give --driving, --motion, --pose-video or --idle',
     'lcm-portrait: error: Cannot use --output: expected the path of the video to write, ending in .mp4, .m4v, .mov, .webm, .gif, .webp, or in / for a folder of PNGs, or - for standard output, got "a.avi"',
+    'lcm-portrait: error: Cannot use --fps: expected a number from 1 to 120, got "NaN"',
     'lcm-portrait: error: Cannot use --steps: expected an integer from 1 to 100, got "abc"',
     'lcm-portrait: error: Cannot use --seed: expected an integer from 0 to 2^53 − 1, got -1',
-    'lcm-portrait: error: Cannot use --fps: expected a number from 1 to 120, got "NaN"',
-    'lcm-portrait: error: Cannot use --device: expected auto, cpu, cuda, webgpu, coreml or dml, got "gpu"',
     'lcm-portrait: error: Cannot use --mouth-scale: expected a number from 0 to 3, got 4',
+    'lcm-portrait: error: Cannot use --device: expected auto, cpu, cuda, webgpu, coreml or dml, got "gpu"',
     'lcm-portrait: see --help for the options and what they take',
   ]);
 });

@@ -180,7 +180,10 @@ test('an ffmpeg that may not touch hidden files is found out, without a trace', 
     { mode: 0o755 },
   );
   const before = readdirSync(folder);
-  const [finding, ...others] = await examinePlaces({ ...ffmpeg, path: confined }, [folder, '/nonexistent']);
+  const [finding, ...others] = await examinePlaces({ ...ffmpeg, path: confined }, [
+    folder,
+    path.join(folder, 'missing'),
+  ]);
   assert.equal(others.length, 0);
   assert.equal(finding?.verdict, 'note');
   assert.equal(finding?.found, `may not write hidden files in ${folder}, says "Permission denied"`);
