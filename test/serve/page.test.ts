@@ -118,7 +118,7 @@ test('the keyboard is enough', { skip: noChromium }, async () => {
   const press = async (name: RegExp | string, key = 'Enter') => {
     // From the beginning: whatever is wanted can be reached by Tab.
     await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 200; i++) {
       await page.keyboard.press('Tab');
       const label = await page.evaluate(() => {
         const element = document.activeElement as HTMLElement;
