@@ -1,5 +1,6 @@
 /** Renders a prepared clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
 
+import { countStepsTaken } from '../denoising/denoise-clip.ts';
 import { readAhead, readWhole } from '../media/read-ahead.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { NetworksLease } from '../networks/networks-cache.ts';
@@ -90,7 +91,7 @@ export async function renderClip(
       watch.resume();
       progress.stage('render');
       await watch.time('reference', () => networks.bindReference(reference));
-      progress.begin(resume?.state.done);
+      progress.begin(resume && countStepsTaken(resume.state));
     };
 
     // 4. Denoise, window by window, while the conditions of the next ones are made.

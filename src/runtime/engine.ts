@@ -25,16 +25,17 @@ import { loadFailure } from './load-failure.ts';
 import type { Copies, Request, Results, TensorInfo, WireTensor } from './protocol.ts';
 import { ThreadClient } from './thread-client.ts';
 import type { TimeSpan } from './time-span.ts';
+import { usableCores } from './usable-cores.ts';
 
 export type { Device, DeviceChoice } from './device.ts';
 export type { Copies, TensorInfo } from './protocol.ts';
 
 const MAX_THREADS = 256;
 /**
- * Inputs that several runs share, kept beyond the latest group: in the embedded bundle, a window has 4.6 MB, and the windows of four
- * steps are under way. On a GPU, whose memory is larger than its way to it is fast, those of AniPortrait's with 63 MB each.
+ * Inputs that several runs share, kept beyond the latest group. On the CPU that is enough for both halves of guidance, and copies are
+ * fast. On a GPU, whose memory is larger than its way to it is fast, windows of AniPortrait's with 63 MB each.
  */
-const HELD_BYTES = { cpu: 24e6, gpu: 1e9 } as const;
+const HELD_BYTES = { cpu: 0, gpu: 1e9 } as const;
 
 /** Tensors by the name of the input or output. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -285,6 +286,8 @@ export class Engine {
   readonly device: Device;
   /** What large networks had best compute in on this device. */
   readonly precision: 'float32' | 'float16';
+  /** Cores that its networks may use on the CPU. */
+  readonly cores: number;
   readonly #client: EngineThread;
   readonly #threads: number | undefined;
   readonly #profileFolder: string | undefined;
@@ -303,6 +306,7 @@ export class Engine {
     this.#client = client;
     this.device = device;
     this.precision = precision;
+    this.cores = threads ?? usableCores();
     this.#threads = threads;
     this.#profileFolder = profileFolder;
     this.#held = new HeldInputs(device === 'cpu' ? HELD_BYTES.cpu : HELD_BYTES.gpu);
