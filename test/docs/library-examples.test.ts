@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import * as library from '../../src/index.ts';
+import { ROOT } from '../helpers/run-program.ts';
 
-const read = (name: string): string =>
-  readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8');
+/** Of the repository: compiled tests are elsewhere. */
+const read = (name: string): string => readFileSync(`${ROOT}${name}`, 'utf8');
 const indentation = /^[ \t]+/gm;
 
 /** The TypeScript of a page, without the imports. */
