@@ -130,7 +130,7 @@ process.execArgv.splice(0, Number.POSITIVE_INFINITY, '--enable-source-maps', ...
 process.env[TIMES_FOLDER] = folder;
 const tests = run({
   files: shares.map(({ module }) => module),
-  concurrency: os.availableParallelism(), // Node leaves one core idle unless it is told not to
+  concurrency: os.availableParallelism(), // Node's default leaves one core idle
   timeout: FILE_LIMIT_MS,
 });
 tests.on('test:fail', () => {

@@ -67,7 +67,7 @@ export function createServeCommand(context: CliContext): Command {
       'after',
       `
 The first Ctrl-C or SIGTERM takes no more work and ends within --grace; checkpoints of clips that are not
-finished are kept, and the next start goes on from them. Again to end at once.`,
+finished are kept, and the next start resumes from them. Again to end at once.`,
     );
   return command.action(async () => {
     const values = command.opts<
@@ -128,7 +128,7 @@ finished are kept, and the next start goes on from them. Again to end at once.`,
   });
 }
 
-/** Beside the user's bundles. */
+/** Next to the user's bundles. */
 function defaultDataFolder(env: CliContext['env']): string {
   const bundles = bundleStoreFolder({ env, platform: process.platform, home: userHome() });
   return path.join(path.dirname(bundles), 'serve');

@@ -13,7 +13,7 @@ export const CLIP_CHANNELS = 2;
 const LENGTH_TOLERANCE = 0.05;
 
 /** Options of {@link readClipSound}. */
-export interface ReadClipSoundOptions {
+interface ReadClipSoundOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Seconds of the clip: longer sound is cut, shorter sound is followed by silence. */
   readonly duration: number;

@@ -2,7 +2,7 @@
  * The one way from a file to samples: what moves a mouth and what is heard in the clip are both read here, so that they
  * are the same sound at the same times.
  *
- * ffmpeg decodes; where its samples belong is decided here. Its own `aresample=async` begins anew when rate or layout change
+ * ffmpeg decodes; where its samples belong is decided here. Its own `aresample=async` starts again when rate or layout change
  * in the middle of a file, and then pads from time 0 once more.
  */
 import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
@@ -19,7 +19,7 @@ const FRAME_BYTES = DECODED_CHANNELS * 4;
 const SANITISE = "aeval=exprs='if(isnan(val(ch))+isinf(val(ch)),0,val(ch))':channel_layout=same";
 
 /** Options of {@link decodeSound}. */
-export interface DecodeSoundOptions {
+interface DecodeSoundOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Hz. */
   readonly sampleRate: number;

@@ -12,7 +12,7 @@ interface Framing {
   readonly runIn: number;
 }
 
-/** −60 dBFS: what a coder's filters leak into the silence beside loud sound. */
+/** −60 dBFS: what a coder's filters leak into the silence next to loud sound. */
 const SILENCE = 1e-3;
 /** A step of 16 bits: a frame that holds a table of contents and no sound is quieter than any recording. */
 const EMPTY = 2 ** -15;

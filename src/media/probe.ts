@@ -102,7 +102,7 @@ export interface ProbeOptions {
 }
 
 /** Options of {@link measureMedia}. */
-export interface MeasureOptions extends ProbeOptions {
+interface MeasureOptions extends ProbeOptions {
   /** Seconds after which nothing is read. */
   readonly maxDuration: number;
 }

@@ -16,7 +16,7 @@ export interface FrameLine {
   readonly start: number;
   /** Samples of each channel. */
   readonly samples: number;
-  /** Whether the decoder's format has changed just before: the filters were set up anew. */
+  /** Whether the decoder's format has changed just before: the filters were configured again. */
   readonly begins: boolean;
   /** The frame of the codec that it was made of. */
   readonly source: CodedFrame | undefined;

@@ -27,7 +27,7 @@ const WAITING_BATCHES = 2;
 
 /** What may happen around a rendering. */
 export interface RenderHooks {
-  /** Where the clip goes on from, and where its finished windows are kept. */
+  /** Where the clip resumes from, and where its finished windows are kept. */
   readonly checkpoints?: ClipCheckpoints | undefined;
   /** Called with the complete video before it gets its name. */
   readonly beforePublish?: ((partial: string) => Promise<void>) | undefined;

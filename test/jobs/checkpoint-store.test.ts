@@ -244,7 +244,7 @@ test('the folder stays within its limit, and goes in the end', async () => {
   });
   const headers = 1500 * readdirSync(where).length;
   const size = await folderBytes(where);
-  assert.ok(size <= bound + headers, `${size} bytes, told ${bound}`);
+  assert.ok(size <= bound + headers, `${size} bytes, limit ${bound}`);
   assert.ok(readdirSync(where).filter((name) => name.startsWith('state')).length <= 3);
   await store.remove();
   assert.throws(() => readdirSync(where), { code: 'ENOENT' });

@@ -395,15 +395,15 @@ test('very quiet speech moves the mouth as loud speech does, and noise does not'
 test('colours that are forced on ffmpeg’s log change nothing', LIMIT, async () => {
   writeFileSync(at('no.wav'), 'this is no sound');
   const mute = make('mute.mp4', '-f', 'lavfi', '-i', 'testsrc2=s=64x64:r=10', '-t', '1');
-  const told = async () => [
+  const messages = async () => [
     await read(at('no.wav'), ffmpeg).catch(String),
     await read(mute, ffmpeg).catch(String),
     (await read(wav, ffmpeg)).notices,
   ];
-  const without = await told();
+  const without = await messages();
   process.env.AV_LOG_FORCE_COLOR = '1';
   try {
-    assert.deepEqual(await told(), without);
+    assert.deepEqual(await messages(), without);
   } finally {
     delete process.env.AV_LOG_FORCE_COLOR;
   }
