@@ -39,6 +39,7 @@ export async function* readClipSound(
     track: track.track,
     sanitise: track.sanitise,
     signal,
+    parts: track.parts,
     cuts: track.cuts,
     log: new SoundLog(track.track),
     sampleRate: CLIP_SAMPLE_RATE,

@@ -52,7 +52,7 @@ const CONTAINED_FORMATS = [
 
 /** A file that calls itself a recording may not make ffmpeg open network addresses, nor other files. */
 export const INPUT_OPTIONS = [
-  ...['-protocol_whitelist', 'file,pipe,crypto,data'],
+  ...['-protocol_whitelist', 'file,subfile,pipe,crypto,data'],
   ...['-format_whitelist', CONTAINED_FORMATS.join(',')],
 ] as const;
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf, isRunning } from '../../scripts/lib/processes.ts';
 import type { ProgressEvent } from '../../src/index.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { probeMedia } from '../../src/media/probe.ts';
@@ -176,27 +177,6 @@ async function startRendering(output: string) {
   while (!/"framesDone":[1-9]/.test(text) && child.exitCode === null) await sleep(20);
   assert.equal(child.exitCode, null, 'still rendering');
   return { child, result, children: childrenOf(child.pid!) };
-}
-
-/** Process ids of child processes, where the system lists them. */
-function childrenOf(pid: number): number[] {
-  try {
-    const tasks = readdirSync(`/proc/${pid}/task`);
-    const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'));
-    return lists.join(' ').split(/\s+/).filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    // What has ended but was not waited for still answers.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 for (const presses of [1, 2]) {
