@@ -289,7 +289,7 @@ test('what is not there or cannot be done is a problem', async () => {
 });
 
 test('a client has so many clips that are not finished, and no more', async () => {
-  const small = await ServerProcess.start(temporaryFolder(), { stepMs: 1000, limits: { clipsPerClient: 2 } });
+  const small = await ServerProcess.start(temporaryFolder(), { stepMs: 1000, clipsPerClient: 2 });
   const { id } = await small.order();
   await small.order({ seed: 2 });
   const third = await small.post('/v1/clips', {

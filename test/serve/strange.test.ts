@@ -12,7 +12,10 @@ import { type Json, jsonOf, PORTRAIT, ServerProcess, SPEECH, temporaryFolder } f
 
 const folder = temporaryFolder();
 const server = await ServerProcess.start(folder, {
-  limits: { uploadBytes: 2_000_000, seconds: 20, pixels: 4_000_000, stallSeconds: 1 },
+  uploadMegabytes: 2,
+  seconds: 20,
+  megapixels: 4,
+  stallSeconds: 1,
 });
 const port = Number(new URL(server.url).port);
 const { raw, request } = rawClient(port);
@@ -333,7 +336,7 @@ test('tokens in wrong places open nothing', async () => {
 
 test('a data folder that is at its limit is reported, and orders that need no room are taken', async () => {
   const data = temporaryFolder();
-  const small = await ServerProcess.start(data, { limits: { dataBytes: 1_000_000 } });
+  const small = await ServerProcess.start(data, { dataGigabytes: 0.001 });
   const form = new FormData();
   form.append('file', new Blob([PICTURE]), 'a.jpg');
   const refused = await small.fetch('/v1/uploads', { method: 'POST', body: form });
