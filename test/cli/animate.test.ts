@@ -27,7 +27,7 @@ test('result on stdout with the path alone on its line, progress as plain lines 
   );
   const lines = stderr.trim().split('\n');
   assert.deepEqual(lines.slice(0, 4), [
-    'lcm-portrait: Reading portrait and speech',
+    'lcm-portrait: Reading inputs',
     'lcm-portrait: note: two faces; the larger is taken',
     'lcm-portrait: Rendering',
     'lcm-portrait: Rendering: 10 %, 2/20 frames, 2.5 frames/s, 8 s left',
