@@ -176,11 +176,11 @@ for (const [signal, expected] of [
 
 test('a second Ctrl-C ends a job that does not stop, after the exit handlers', async () => {
   const { child, result, output } = await startJob('deaf', 'deaf.mp4');
-  const told = new Promise<void>((resolve) => {
+  const begun = new Promise<void>((resolve) => {
     child.stderr!.on('data', (text: string) => text.includes('stopping') && resolve());
   });
   child.kill('SIGINT');
-  await told;
+  await begun;
   child.kill('SIGINT');
   const { status, signal } = await result;
   // A shell calls this 130; the job, which takes minutes, has not come to its end.

@@ -99,7 +99,7 @@ test('a video is sent in parts, and not again where it is known', async () => {
   );
 });
 
-test('every field that is wrong is told at once, with the words of the library', async () => {
+test('every wrong field is reported at once, with the words of the library', async () => {
   const response = await server.post('/v1/clips', {
     portrait: 'sample:short.wav',
     audio: '/etc/passwd',
@@ -304,7 +304,7 @@ test('a client has so many clips that are not finished, and no more', async () =
   await small.end('SIGKILL');
 });
 
-test('a server that is stopped gives its clips to the next one, which goes on from their checkpoints', async () => {
+test('a server that is stopped gives its clips to the next one, which resumes from their checkpoints', async () => {
   const data = temporaryFolder();
   const first = await ServerProcess.start(data, { stepMs: 60, graceSeconds: 0 });
   const clips = [await first.order({ seed: 1 }), await first.order({ seed: 2 })];

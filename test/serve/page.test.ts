@@ -234,7 +234,7 @@ test('takes are recorded with the microphone', { skip: noChromium }, async () =>
   await page.context().close();
 });
 
-test('what is wrong is said beside its field', { skip: noChromium }, async () => {
+test('what is wrong is said next to its field', { skip: noChromium }, async () => {
   const { page } = await openPage();
   await page.setInputFiles('#portrait-file', {
     name: 'notes.txt',
