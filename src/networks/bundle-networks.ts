@@ -128,7 +128,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     this.#fewAtOnce = lowMemory || this.#hasLittleRoom();
   }
 
-  /** Whether the denoiser and the pose guider beside it had better compute fewer frames at once. */
+  /** Whether the denoiser and the pose guider next to it should compute fewer frames at once. */
   #hasLittleRoom(): boolean {
     const wanted = (['denoising-unet', 'pose-guider'] as const).reduce(
       (sum, name) => sum + networkBytes(this.bundle.description, name, { windowFrames: this.#windowFrames }),
@@ -233,7 +233,9 @@ export abstract class BundleNetworks implements ClipNetworks {
       const graphOptions = this.#graphOptions(options, device, form);
       const write = (how: { readonly rebuild: boolean }) => graphs.build(bundle, name, graphOptions, how);
       // The denoiser's cores are nobody else's where networks take turns: the pose guider is done when it begins.
-      return loadWritten(engine, name, write, { beside: !this.inTurn && engine !== options.denoisingEngine });
+      return loadWritten(engine, name, write, {
+        sharesCores: !this.inTurn && engine !== options.denoisingEngine,
+      });
     };
     return openWithFallback({ name, precision, open, onNotice });
   }

@@ -23,7 +23,7 @@ interface WriteGraphOptions {
   readonly cache: WeightCache;
   /** Names the state of the graph's weights. */
   readonly weightsKey: unknown;
-  /** Makes anew what the cache has. @defaultValue false */
+  /** Builds again what is in the cache. @defaultValue false */
   readonly rebuild?: boolean;
 }
 
@@ -53,12 +53,12 @@ export async function writeGraph(
 /** How a network is opened, see {@link Engine.load}. */
 interface OpenOptions {
   /** It runs while another network has all cores. */
-  readonly beside?: boolean;
+  readonly sharesCores?: boolean;
   readonly threads?: number;
 }
 
 /**
- * Opens a network in an engine; what was kept of it and turns out damaged is made anew.
+ * Opens a network in an engine; a cached graph that turns out to be damaged is built again.
  *
  * @param write - writes the graph, see {@link writeGraph}.
  * @throws {@link ModelError} if the engine refuses the graph.

@@ -21,9 +21,9 @@ class StubEngine {
     this.cores = cores;
   }
 
-  load: LoadingEngine['load'] = async (name, graph, { threads, beside } = {}) => {
+  load: LoadingEngine['load'] = async (name, graph, { threads, sharesCores } = {}) => {
     this.told.push(
-      `load ${name} ${graph.length}${threads ? ` with ${threads}` : ''}${beside ? ' beside' : ''}`,
+      `load ${name} ${graph.length}${threads ? ` with ${threads}` : ''}${sharesCores ? ' shared' : ''}`,
     );
     let bound = 0;
     const network: Network = {
