@@ -23,7 +23,7 @@ import { Engine, type Network } from '../../src/runtime/engine.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../../src/tensor/tensor.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
-import { noiseWeights } from '../lib/noise-weights.ts';
+import { noiseWeights } from '../../src/models/noise-weights.ts';
 import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({

@@ -17,7 +17,7 @@ import type { GraphBuilder, Precision } from '../../src/onnx/graph.ts';
 import type { Engine, Network } from '../../src/runtime/engine.ts';
 import { WeightCache } from '../../src/weights/weight-cache.ts';
 import { SMALL_POSE_GUIDER, SMALL_UNET, SMALL_VAE } from '../../test/helpers/small-networks.ts';
-import { noiseWeights } from './noise-weights.ts';
+import { noiseWeights } from '../../src/models/noise-weights.ts';
 
 /** Which networks. */
 export type GpuSize = 'full' | 'small' | 'tiny';

@@ -285,8 +285,9 @@ export class Engine {
   readonly device: Device;
   /** What large networks had best compute in on this device. */
   readonly precision: 'float32' | 'float16';
+  /** Threads that a network uses on the CPU; undefined is one for each core. */
+  readonly threads: number | undefined;
   readonly #client: EngineThread;
-  readonly #threads: number | undefined;
   readonly #profileFolder: string | undefined;
   readonly #held: HeldInputs;
   /** Names of networks and prefixes of their profiles, by number. */
@@ -303,7 +304,7 @@ export class Engine {
     this.#client = client;
     this.device = device;
     this.precision = precision;
-    this.#threads = threads;
+    this.threads = threads;
     this.#profileFolder = profileFolder;
     this.#held = new HeldInputs(device === 'cpu' ? HELD_BYTES.cpu : HELD_BYTES.gpu);
   }
@@ -363,7 +364,7 @@ export class Engine {
     {
       transfer = false,
       dataFolder,
-      threads = this.#threads,
+      threads = this.threads,
       asStored = false,
       keepsConstants = false,
       beside = false,
