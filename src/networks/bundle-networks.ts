@@ -1,17 +1,20 @@
 /** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle } from '../models/bundle.ts';
-import { latentSize } from '../models/bundle-description.ts';
+import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
+import { resolutionOf } from '../models/bundle-size.ts';
 import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import { piecesOf } from '../models/window-pieces.ts';
+import { freeDeviceMemory } from '../runtime/device-memory.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { LoraFile } from '../weights/lora.ts';
 import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
+import { type DeviceWindow, devicePieces, deviceWindowBytes, openInBatches } from './device-batches.ts';
 import type { GraphThread } from './graph-thread.ts';
 import { openWithFallback } from './half-precision-network.ts';
 import { networkBytes } from './network-memory.ts';
@@ -82,6 +85,8 @@ export abstract class BundleNetworks implements ClipNetworks {
   readonly #lowMemory: boolean;
   /** Computes as few frames of a window at once as possible. */
   readonly #fewAtOnce: boolean;
+  /** Pieces of a window on a GPU; more once memory was lacking. */
+  #devicePieces = 1;
 
   protected constructor(options: LoadNetworksOptions) {
     const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
@@ -120,9 +125,33 @@ export abstract class BundleNetworks implements ClipNetworks {
       ...others,
       'pose-guider',
     ];
+    const { denoisingEngine } = options;
+    const window: DeviceWindow = {
+      description: this.bundle.description,
+      windowFrames: this.#windowFrames,
+      networks: names,
+      precision: denoisingEngine.precision,
+    };
+    if (!this.onCpu)
+      this.#devicePieces = devicePieces(window, await freeDeviceMemory(denoisingEngine.device));
     const loadOne = async (name: NetworkName): Promise<void> => {
       signal?.throwIfAborted();
-      this.#kept.set(name, await this.#open(name, options));
+      const isDenoiser = name.endsWith('denoising-unet');
+      const open = (pieces: number): Promise<Network> => this.#open(name, options, pieces);
+      const network = await (this.onCpu || !isDenoiser
+        ? open(1)
+        : openInBatches({
+            name,
+            windowFrames: this.#windowFrames,
+            pieces: this.#devicePieces,
+            open,
+            bytes: (pieces) => deviceWindowBytes(window, pieces),
+            onFewer: (pieces) => {
+              this.#devicePieces = pieces;
+            },
+            onNotice: options.onNotice,
+          }));
+      this.#kept.set(name, network);
     };
     try {
       if (this.inTurn) for (const name of names) await this.#place(name, options);
@@ -170,11 +199,12 @@ export abstract class BundleNetworks implements ClipNetworks {
     { windowFrames, loras }: LoadNetworksOptions,
     device: GraphOptions['device'],
     precision: GraphOptions['precision'],
+    devicePieces = 1,
   ): GraphOptions {
-    const { resolution } = this.bundle.description;
+    const resolution = resolutionOf(this.bundle.description);
     const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
     const { decodeFrames } = this;
-    const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : 1;
+    const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : devicePieces;
     // Kernels of GPUs are compiled for a shape.
     const decodesParts = this.decodesOverBase && this.onCpu;
     return {
@@ -190,11 +220,11 @@ export abstract class BundleNetworks implements ClipNetworks {
     };
   }
 
-  #open(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
+  #open(name: NetworkName, options: LoadNetworksOptions, pieces = 1): Promise<Network> {
     const { bundle, graphs, onNotice } = options;
     const { engine, device, precision } = this.#formOf(name, options);
     const open = (form: GraphOptions['precision']): Promise<Network> => {
-      const graphOptions = this.#graphOptions(options, device, form);
+      const graphOptions = this.#graphOptions(options, device, form, pieces);
       const write = (how: { readonly rebuild: boolean }) => graphs.build(bundle, name, graphOptions, how);
       // The denoiser's cores are nobody else's where networks take turns: the pose guider is done when it begins.
       return loadWritten(engine, name, write, !this.inTurn && engine !== options.denoisingEngine);
@@ -254,15 +284,16 @@ export abstract class BundleNetworks implements ClipNetworks {
   }
 
   async poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs> {
-    const { resolution, poseGuider } = this.bundle.description;
-    const values = poseGuider.inChannels * resolution * resolution;
+    const { poseGuider } = this.bundle.description;
+    const { height, width } = pictureSizeOf(this.bundle.description);
+    const values = poseGuider.inChannels * height * width;
     const data = new Float32Array(frames.length * values);
     for (const [i, { conditions }] of frames.entries()) {
       data.set(conditions, i * values);
       // A window's conditions are tens of megabytes: timers and signals get their turn between frames.
       await nextTurn();
     }
-    const dims = [frames.length, poseGuider.inChannels, resolution, resolution];
+    const dims = [frames.length, poseGuider.inChannels, height, width];
     return this.use('pose-guider', (network) =>
       network.run({ [network.inputs[0]!.name]: { data, dims } }, { transfer: true }),
     );

@@ -1,5 +1,6 @@
 /** Loaded networks that clips share: who needs the same ones gets the same ones. */
 import { statSync } from 'node:fs';
+import { resolutionOf } from '../models/bundle-size.ts';
 import { availableMemory } from '../runtime/available-memory.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
@@ -31,7 +32,7 @@ interface NetworkEngines {
 /** Equal for choices that give the same networks: a bundle or LoRA that is replaced in its place is another one. */
 export function choiceKey(choice: NetworksChoice): string {
   const { bundle, windowFrames, loras, guided, embeddedGuidance, precision, lowMemory } = choice;
-  const { resolution } = bundle.description;
+  const resolution = resolutionOf(bundle.description);
   const adapters = loras.map(({ path, scale }) => {
     const { size, mtimeMs, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
     return [path, scale, size, mtimeMs, ino];

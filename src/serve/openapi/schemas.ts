@@ -140,7 +140,9 @@ const plan = z
     steps: count,
     guidance: z.number(),
     denoiserEvaluations: count,
-    estimatedSeconds: amount.describe('Seconds that rendering will take on this machine, as busy as it is now.'),
+    estimatedSeconds: amount.describe(
+      'Seconds that rendering will take on this machine, as busy as it is now.',
+    ),
     estimatedProcessorSeconds: amount.describe('Of all cores together.'),
     estimatedMemoryBytes: amount,
     faces: z
