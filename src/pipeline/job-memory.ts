@@ -34,7 +34,7 @@ const STAGES: readonly (readonly NetworkName[])[] = [
 ];
 
 /** What the memory of a job depends on. */
-export interface JobMemorySize {
+interface JobMemorySize {
   readonly bundle: Bundle;
   readonly device: Device;
   readonly windowFrames: number;
@@ -82,7 +82,7 @@ export function memorySizeOf(
 }
 
 /** Memory as a check sees it. */
-export interface MemoryState {
+interface MemoryState {
   /** Bytes that may still be taken. */
   readonly available: number;
   /** Bytes that this process has taken. */
