@@ -59,7 +59,7 @@ function isOutOfMemory(error: unknown): boolean {
 }
 
 /** Options of {@link openInBatches}. */
-export interface OpenInBatchesOptions {
+interface OpenInBatchesOptions {
   readonly name: string;
   readonly windowFrames: number;
   /** To begin with. */

@@ -48,7 +48,7 @@ export interface JobSize {
 }
 
 /** All of it is estimated. */
-export interface JobEstimate {
+interface JobEstimate {
   /** From begin to end, if the machine stays as busy as it is now. */
   readonly seconds: number;
   /** Of all cores together. */
