@@ -21,6 +21,10 @@ const PIXEL_SECONDS = 60e-9;
 const CORES_BESIDE = 2;
 /** What the denoiser gains by 8-bit integers: 1.4 to 1.7 times on two cores, see scripts/results/int8.md. */
 const INTEGER_GAIN = 1.5;
+/** What wide networks reach of their slice's speed, whose weights stay in caches; see scripts/results/memory.md. */
+const WIDE_SHARE = 0.85;
+/** A network is wide from this many channels on. */
+const WIDE_CHANNELS = 256;
 /** Threads of an idle machine compute for so much of their time, and wait for each other for the rest. */
 const COMPUTING_SHARE = 0.9;
 /** A machine is busy where a program gets less than this of the cores that it could use. */
@@ -79,7 +83,9 @@ export async function estimateJob(job: JobSize): Promise<JobEstimate> {
   const { bundle, engine, frames, pixels } = job;
   const speed = job.speed ?? (await timeNetworks(bundle.description, engine));
   const networks = networksOf(job);
-  const work = networks.reduce((sum, { network, runs }) => sum + network.flops * runs, 0);
+  const isWide = bundle.description.denoisingUnet.blockOutChannels[0]! >= WIDE_CHANNELS;
+  const operations = networks.reduce((sum, { network, runs }) => sum + network.flops * runs, 0);
+  const work = operations / (isWide ? WIDE_SHARE : 1);
   const turns = takesTurns(bundle, engine.device, job.lowMemory);
   const opened = turns
     ? networks.reduce((sum, { network }) => sum + 4 * countParameters(network.weights), 0)

@@ -72,6 +72,19 @@ test('an evaluation more takes the denoiser’s operations, fewer with integers'
   assert.ok(Math.abs(all / (EVALUATION * SPEED.processorSeconds) - 1) < 1e-6, `${all} s of the processor`);
 });
 
+test('an evaluation of a wide denoiser takes a little longer than its slice says', async (context) => {
+  const { description } = bundle;
+  const unet = { ...description.denoisingUnet, blockOutChannels: [256, 384, 512] };
+  const wide = { ...bundle, description: { ...description, denoisingUnet: unet } };
+  const { flops } = describeDenoisingUnet(unet, {
+    ...{ ...latentSize(description), frames: JOB.windowFrames },
+    ...{ reference: 'keys-values', imageEmbeds: 'input', poseFeatures: true },
+  });
+  const base = (await estimateWith(context, { bundle: wide })).seconds;
+  const more = (await estimateWith(context, { bundle: wide, evaluations: JOB.evaluations + 1 })).seconds;
+  assert.ok(Math.abs((more - base) / (flops * SPEED.seconds) - 1 / 0.85) < 1e-6);
+});
+
 test('frames take time of their own, larger ones more', async (context) => {
   const base = (await estimateWith(context)).seconds;
   const frame = (await estimateWith(context, { frames: JOB.frames + 1 })).seconds - base;
