@@ -13,17 +13,34 @@ const JOB = {
   ...{ bundle, windowFrames: 12, poseRuns: 3, evaluations: 12, frames: 34 },
   ...{ pixels: 512 * 512, audioSamples: 16_000 },
 };
-/** An engine whose network takes so many milliseconds a run of a clock that stands still otherwise, and so many of the processor. */
-function engineOf(
-  context: TestContext,
-  { runMs, processorMs = 2 * runMs }: { runMs: number; processorMs?: number },
-) {
+interface Clock {
+  now: number;
+  /** Milliseconds of the processor. */
+  user: number;
+}
+
+const clocks = new WeakMap<TestContext, Clock>();
+
+/** A test's clock: a method that is replaced twice is not put back. */
+function clockOf(context: TestContext): Clock {
+  const known = clocks.get(context);
+  if (known !== undefined) return known;
   const clock = { now: 1000, user: 0 };
+  clocks.set(context, clock);
   context.mock.method(performance, 'now', () => clock.now);
   context.mock.method(process, 'cpuUsage', (since?: NodeJS.CpuUsage) => ({
     user: 1000 * clock.user - (since?.user ?? 0),
     system: 0,
   }));
+  return clock;
+}
+
+/** An engine whose network takes so many milliseconds a run of a clock that stands still otherwise, and so many of the processor. */
+function engineOf(
+  context: TestContext,
+  { runMs, processorMs = 2 * runMs }: { runMs: number; processorMs?: number },
+) {
+  const clock = clockOf(context);
   const counts = { runs: 0, disposed: 0 };
   const network = {
     inputs: [{ name: 'latents', dims: [1, 16, 2, 32, 32] }],
