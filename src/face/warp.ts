@@ -11,6 +11,7 @@ import { fitAffine } from './affine.ts';
 import { EyeGaze, type GazeAngles } from './eye-gaze.ts';
 import { Eyelids } from './eyelids.ts';
 import { FACE_OVAL, INNER_LIPS } from './face-rings.ts';
+import { LipSeam } from './lip-seam.ts';
 import { MouthInterior } from './mouth-interior.ts';
 import { type DrawRun, openWarpSource, type Sampling, type WarpSource } from './warp-source.ts';
 
@@ -99,8 +100,11 @@ export class PortraitWarp {
   /** Edges that two triangles share, lips left out: two corners, two triangles. */
   readonly #edges: Int32Array;
   readonly #sourcePoints: Float64Array;
+  /** The same for the pose that is drawn: lips that part show nothing of the line between them. */
+  readonly #shownPoints: Float64Array;
   readonly #sourceMouthArea: number;
   readonly #mouth: MouthInterior;
+  readonly #seam: LipSeam;
   readonly #eyelids: Eyelids;
   readonly #gaze: EyeGaze;
   /** The source at the size that was asked for last. */
@@ -158,6 +162,8 @@ export class PortraitWarp {
 
     this.#sourceMouthArea = polygonArea(sourcePoints, INNER_LIPS);
     this.#mouth = new MouthInterior(source, sourcePoints);
+    this.#seam = new LipSeam(source, sourcePoints, this.#mouth.gap);
+    this.#shownPoints = this.#sourcePoints.slice();
     this.#eyelids = new Eyelids(source, sourcePoints);
     this.#gaze = new EyeGaze(source, sourcePoints);
   }
@@ -241,6 +247,8 @@ export class PortraitWarp {
     const opened = (mouthArea + CLOSED_MOUTH_AREA) / (this.#sourceMouthArea * areaScale + CLOSED_MOUTH_AREA);
     const liningByte = opened > 1 ? Math.round(255 / opened) : 255;
 
+    this.#shownPoints.set(this.#sourcePoints);
+    this.#seam.part(this.#shownPoints, this.#mouth.gapOf(landmarks, scale.x, scale.y));
     const canvas = this.#canvas(width, height);
     const { image } = canvas;
     // What has turned away lies behind what is still seen.
@@ -326,7 +334,7 @@ export class PortraitWarp {
     { drawRun, target: picture, image: { width, height } }: Canvas,
     reliability: Uint8Array | undefined,
   ): void {
-    const points = this.#sourcePoints;
+    const points = this.#shownPoints;
     const i0 = this.#triangles[3 * t]! * 2;
     const i1 = this.#triangles[3 * t + 1]! * 2;
     const i2 = this.#triangles[3 * t + 2]! * 2;
