@@ -2,8 +2,8 @@
  * Where a warp reads a portrait's colours between its pixels: along a straight line from one to the next, as the networks were trained
  * with, or along the cubic B-spline through all of them, which keeps the fine detail that a straight line takes away.
  *
- * Half a pixel between two others, a straight line has lost two thirds of the energy in the upper half of the frequencies, and nothing
- * where it meets a pixel: a face that moves would get blurred and sharp again. The B-spline keeps half of it there, nine tenths on
+ * Of the detail in the upper half of the frequencies (root mean square, spectrum 1/f²), a straight line keeps 0.40 in the middle between
+ * pixels and all of it where it meets one, 0.62 on average: a face that moves gets blurred and sharp again. Here it is 0.87 to 1.01, 0.95 on
  * average.
  *
  * Source: Unser, Aldroubi, Eden 1993, B-spline signal processing; Thévenaz, Blu, Unser 2000, Interpolation revisited.
@@ -95,14 +95,23 @@ const RUN_UP = 10;
 const FRACTIONS = 1024;
 const WHOLE = 32768;
 
+/**
+ * What the spline loses of the finest detail between pixels is given back in part: this much, in the middle between two, goes from the outer
+ * neighbours to the inner ones. It is the most that lets no wave along an axis grow by more than 6 %; compared with the picture moved exactly, the error
+ * in the upper half of the frequencies falls from 0.21 to 0.18 of what is there (spectrum 1/f²; a straight line has 0.35).
+ */
+const GIVEN_BACK = 0.02;
+
 /** For each fraction of a pixel, how much the coefficients −1, 0, 1 and 2 pixels further count. */
-export const SPLINE_WEIGHTS: Int16Array = (() => {
+export const NEIGHBOUR_WEIGHTS: Int16Array = (() => {
   const weights = new Int16Array(4 * FRACTIONS);
   for (let i = 0; i < FRACTIONS; i++) {
-    const t = (i + 0.5) / FRACTIONS - (i === 0 ? 0.5 / FRACTIONS : 0);
-    const first = Math.round((WHOLE * (1 - t) ** 3) / 6);
-    const third = Math.round((WHOLE * (1 + 3 * t + 3 * t * t - 3 * t ** 3)) / 6);
-    const fourth = Math.round((WHOLE * t ** 3) / 6);
+    // In the middle of a fraction's range; places of pixels themselves are exact.
+    const t = i === 0 ? 0 : (i + 0.5) / FRACTIONS;
+    const back = GIVEN_BACK * 4 * t * (1 - t);
+    const first = Math.round(WHOLE * ((1 - t) ** 3 / 6 - back));
+    const third = Math.round(WHOLE * ((1 + 3 * t + 3 * t * t - 3 * t ** 3) / 6 + back));
+    const fourth = Math.round(WHOLE * (t ** 3 / 6 - back));
     weights.set([first, WHOLE - first - third - fourth, third, fourth], 4 * i);
   }
   return weights;
@@ -123,14 +132,14 @@ class SplineSource implements WarpSource {
   }
 
   get byteLength(): number {
-    return this.#coefficients.byteLength + SPLINE_WEIGHTS.byteLength;
+    return this.#coefficients.byteLength + NEIGHBOUR_WEIGHTS.byteLength;
   }
 
   load(kernels: PixelKernels, place: number): DrawRun {
     const { width, height } = this;
     const weights = place + this.#coefficients.byteLength;
     kernels.shorts(place, this.#coefficients.length).set(this.#coefficients);
-    kernels.shorts(weights, SPLINE_WEIGHTS.length).set(SPLINE_WEIGHTS);
+    kernels.shorts(weights, NEIGHBOUR_WEIGHTS.length).set(NEIGHBOUR_WEIGHTS);
     const { splineRun } = kernels.run;
     return (target, count, u, v, uStep, vStep) =>
       splineRun(target, count, place, width, height, u, v, uStep, vStep, weights);
