@@ -73,7 +73,7 @@ try {
   const plan = (await animate([...flags, '--dry-run'])).events.find(
     (event) => 'estimatedMemoryBytes' in event,
   );
-  if (plan === undefined) throw new Error('the dry run told no estimate');
+  if (plan === undefined) throw new Error('the dry run printed no estimate');
   const { seconds, peakBytes } = await animate(flags);
   const rows = [
     {

@@ -1,5 +1,5 @@
 /**
- * What 8-bit integers gain and cost: one clip rendered in float32 and in int8 in turn, with times and pictures beside each
+ * What 8-bit integers gain and cost: one clip rendered in float32 and in int8 in turn, with times and pictures next to each
  * other.
  *
  *   node --import=tsx scripts/bench/measure-int8.ts [--portrait FILE] [--audio FILE] [--repeats 3] [--output FILE.md] [--sheet FILE.png]

@@ -10,7 +10,7 @@ from phone_teacher import REST_TAKES
 from speech_augment import RATE, bursts, degrade, random_noise, stretch
 
 OUTPUTS = 112
-# Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts beside a closure.
+# Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts next to a closure.
 PAUSES = 0.15
 PAUSE_REST_AFTER, PAUSE_STRESS = 0.03, 0.5
 WARPS = [0.82, 0.87, 0.92, 0.96, 1.0, 1.0, 1.05, 1.1, 1.16, 1.22, 1.28]

@@ -30,10 +30,10 @@ VIDEO_FPS = 25
 # Weights of the loss: of the time of P, B and M above other times; of openings on a logarithmic scale.
 CLOSURE_STRESS = 2.0
 TOUCH = 0.1
-# Weights of opening, width and protrusion beside those of all vertices; of phones, which the network tells apart in training alone.
+# Weights of opening, width and protrusion relative to those of all vertices; of phones, which the network tells apart in training alone.
 MEASURE_STRESS = (1.2, 0.8, 0.3)
 PHONES_SHARE = 0.06
-# What phones ask of the mouth, beside what the filmed speaker's flat delivery made of them.
+# What phones ask of the mouth, in addition to what the filmed speaker's flat delivery made of them.
 OPEN_SPEECH = 1.2
 CHECKPOINT_SECONDS = 180
 # Weight of closures in the loss of all, and in it of moments at which lips are shut, and of vowels, in which they never are.

@@ -23,7 +23,7 @@ interface PublishedNetworksOptions extends Pick<NetworksChoice, 'bundle' | 'wind
   readonly engine: Engine;
   /** For what both forms have in common: encoding the portrait, decoding. Stays the caller's. */
   readonly lean: ClipNetworks;
-  /** Told which networks went over from half precision to float32. */
+  /** Called with the networks that went over from half precision to float32. */
   readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -45,7 +45,7 @@ function bothBranches({ data, dims }: Tensor): Tensor {
 
 /** See the module; {@link ClipNetworks} says what the methods do. */
 export class PublishedNetworks implements ClipNetworks {
-  /** Told the seconds of each run of the pose guider, which is part of each evaluation. */
+  /** Called with the seconds of each run of the pose guider, which is part of each evaluation. */
   onPose: (seconds: number) => void = () => {};
   readonly frameShape: readonly [channels: number, height: number, width: number];
   readonly decodeFrames: number;

@@ -57,7 +57,7 @@ export async function warmDisk(bundle: Bundle): Promise<void> {
 /** Who follows the loading of networks. */
 export interface LoadWatch {
   readonly signal?: AbortSignal | undefined;
-  /** Told which networks went over from half precision to float32. */
+  /** Called with the networks that went over from half precision to float32. */
   readonly onNotice?: ((message: string) => void) | undefined;
 }
 

@@ -1,4 +1,5 @@
 /** Frames a portrait around its face. */
+import { boundsOf } from './bounds.ts';
 
 /** A square of an image in pixels; parts of it may lie outside of the image. */
 export interface Square {
@@ -20,16 +21,10 @@ const HAIR_SHIFT = 0.08;
  * @param points - [n · 2] px, the face's landmarks.
  */
 export function squareCrop(points: ArrayLike<number>, width: number, height: number): Square {
-  let [minX, minY, maxX, maxY] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let i = 0; i < points.length; i += 2) {
-    minX = Math.min(minX, points[i]!);
-    maxX = Math.max(maxX, points[i]!);
-    minY = Math.min(minY, points[i + 1]!);
-    maxY = Math.max(maxY, points[i + 1]!);
-  }
-  const extent = Math.max(maxX - minX, maxY - minY);
-  const centerX = (minX + maxX) / 2;
-  const centerY = (minY + maxY) / 2 - HAIR_SHIFT * extent;
+  const { left, top, right, bottom } = boundsOf(points, 2);
+  const extent = Math.max(right - left, bottom - top);
+  const centerX = (left + right) / 2;
+  const centerY = (top + bottom) / 2 - HAIR_SHIFT * extent;
 
   const room = 2 * Math.min(centerX, width - centerX, centerY, height - centerY);
   const side = Math.min(Math.max(room, MIN_SCALE * extent), WANTED_SCALE * extent);

@@ -18,7 +18,7 @@ const IRIS_RADII = [0.18, 0.2, 0.225, 0.25] as const;
 const ACROSS = [0.28, 0.72] as const;
 const UP_AND_DOWN = 0.08;
 const STEP = 0.02;
-/** Levels, 0 to 255, by which an iris is darker than the white beside it; where it is less there may be none. */
+/** Levels, 0 to 255, by which an iris is darker than the white next to it; where it is less there may be none. */
 const LEAST_CONTRAST = 14;
 /** In radii of the iris: up to here the eye moves wholly, from here on not at all. */
 const MOVES_WHOLLY = 1.15;

@@ -1,5 +1,5 @@
 /**
- * Checkpoints of one clip in a folder: the latents of finished frames, and the state that denoising goes on from.
+ * Checkpoints of one clip in a folder: the latents of finished frames, and the state that denoising resumes from.
  * A file that was cut or altered is left out with a warning, and its frames rendered again.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';

@@ -94,7 +94,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     this.#fewAtOnce = lowMemory || this.#hasLittleRoom();
   }
 
-  /** Whether the denoiser and the pose guider beside it had better compute fewer frames at once. */
+  /** Whether the denoiser and the pose guider next to it should compute fewer frames at once. */
   #hasLittleRoom(): boolean {
     const wanted = (['denoising-unet', 'pose-guider'] as const).reduce(
       (sum, name) => sum + networkBytes(this.bundle.description, name, { windowFrames: this.#windowFrames }),

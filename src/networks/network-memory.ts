@@ -43,7 +43,7 @@ export function describeNetwork(
 }
 
 /** What a network's memory depends on besides its bundle. */
-export interface NetworkMemoryOptions {
+interface NetworkMemoryOptions {
   readonly windowFrames: number;
   /** Weights in half precision. @defaultValue false */
   readonly lowMemory?: boolean | undefined;

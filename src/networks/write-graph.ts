@@ -23,7 +23,7 @@ interface WriteGraphOptions {
   readonly cache: WeightCache;
   /** Names the state of the graph's weights. */
   readonly weightsKey: unknown;
-  /** Makes anew what the cache has. @defaultValue false */
+  /** Builds again what is in the cache. @defaultValue false */
   readonly rebuild?: boolean;
 }
 
@@ -51,20 +51,20 @@ export async function writeGraph(
 }
 
 /**
- * Opens a network in an engine; what was kept of it and turns out damaged is made anew.
+ * Opens a network in an engine; a cached graph that turns out to be damaged is built again.
  *
  * @param write - writes the graph, see {@link writeGraph}.
- * @param beside - it runs while another network has all cores.
+ * @param sharesCores - it runs while another network has all cores.
  * @throws {@link ModelError} if the engine refuses the graph.
  */
 export async function loadWritten(
   engine: Pick<Engine, 'load'>,
   name: string,
   write: (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>,
-  beside = false,
+  sharesCores = false,
 ): Promise<Network> {
   const load = ({ model, dataFolder, asStored, keepsConstants }: ReadyGraph): Promise<Network> =>
-    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants, beside });
+    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants, sharesCores });
   const first = await write({ rebuild: false });
   try {
     return await load(first);

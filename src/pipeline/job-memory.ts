@@ -33,7 +33,7 @@ const STAGES: readonly (readonly NetworkName[])[] = [
 ];
 
 /** What the memory of a job depends on. */
-export interface JobMemorySize {
+interface JobMemorySize {
   readonly bundle: Bundle;
   readonly device: Device;
   readonly windowFrames: number;
@@ -80,7 +80,7 @@ export function memorySizeOf(
 }
 
 /** Memory as a check sees it. */
-export interface MemoryState {
+interface MemoryState {
   /** Bytes that may still be taken. */
   readonly available: number;
   /** Bytes that this process has taken. */

@@ -13,7 +13,7 @@ export interface Engines {
 interface StudioEnginesOptions {
   readonly device: DeviceName;
   readonly threads: number | undefined;
-  /** Told which device was taken, and why, when somebody needs it. */
+  /** Called with the device that was chosen and why, once an engine is needed. */
   readonly onNotice: ((message: string) => void) | undefined;
   /** An empty folder for the files of an engine's profile, by the engine's name; undefined where nobody wants one. */
   readonly profileFolder: (engine: string) => string | undefined;
@@ -58,7 +58,7 @@ export class StudioEngines {
       onNotice: (message) => this.#notices.push(message),
       profileFolder: profileFolder('denoising'),
     });
-    // A GPU runs one network at a time whoever asks, and its tensors belong to the thread that made them.
+    // A GPU runs one network at a time, and its tensors belong to the thread that made them.
     if (denoising.device === 'webgpu') return { denoising, side: denoising };
     const side = { device: denoising.device, threads, profileFolder: profileFolder('side') };
     return { denoising, side: await Engine.open(side) };

@@ -22,7 +22,7 @@ import { StudioEngines } from './studio-engines.ts';
 
 /** Options of {@link Studio}. */
 export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
-  /** Told which device was taken, and why, and which networks half precision was not enough for. */
+  /** Called with the device that was chosen and why, and with the networks that half precision was not enough for. */
   readonly onNotice?: (message: string) => void;
   /** Where weights of large networks are kept on disk. @defaultValue the system's folder for caches */
   readonly cacheFolder?: string;

@@ -1,7 +1,7 @@
 /**
  * Loops over pixels in WebAssembly with SIMD, three to five times as fast as in JavaScript; made from
  * scripts/assets/pixel-kernels, where arguments are described. Places are byte offsets in a memory that all users on a thread
- * share: who needs it lays it out anew with {@link PixelKernels.layOut}, and finds nothing of what was there before.
+ * share: each user lays it out again with {@link PixelKernels.layOut}, and finds nothing of what was there before.
  */
 import { readFileSync } from 'node:fs';
 

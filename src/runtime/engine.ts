@@ -96,7 +96,7 @@ interface LoadOptions extends InputOptions {
    * The network runs while one of another engine has all cores: without a number of threads for the engine, it takes half of them.
    * @defaultValue false
    */
-  readonly beside?: boolean | undefined;
+  readonly sharesCores?: boolean | undefined;
 }
 
 /** A network that is ready to run. */
@@ -366,7 +366,7 @@ export class Engine {
       threads = this.#threads,
       asStored = false,
       keepsConstants = false,
-      beside = false,
+      sharesCores = false,
     }: LoadOptions = {},
   ): Promise<Network> {
     if (this.#disposed !== undefined) {
@@ -386,7 +386,7 @@ export class Engine {
           dataFolder,
           asStored,
           keepsConstants,
-          beside,
+          sharesCores,
           profile: this.#profilePrefix(id, name),
         },
         { transfer: buffers },

@@ -140,7 +140,7 @@ async function findUprightFace(
 /** Outer corners of the person's right and left eye, in MediaPipe's mesh. */
 const [RIGHT_EYE, LEFT_EYE] = [33, 263] as const;
 
-/** By how many quarters a picture has to be turned clockwise for the eyes to stand beside each other. */
+/** By how many quarters a picture has to be turned clockwise for the eyes to be side by side. */
 function quartersOf(landmarks: Float64Array): 0 | 1 | 2 | 3 {
   const dx = landmarks[3 * LEFT_EYE]! - landmarks[3 * RIGHT_EYE]!;
   const dy = landmarks[3 * LEFT_EYE + 1]! - landmarks[3 * RIGHT_EYE + 1]!;

@@ -47,7 +47,7 @@ export interface Upload extends UploadFacts {
 }
 
 /** What the store depends on. */
-export interface UploadStoreOptions {
+interface UploadStoreOptions {
   readonly folder: string;
   readonly limits: ServeLimits;
   readonly ffmpeg: () => Promise<FfmpegInfo>;
@@ -237,7 +237,7 @@ function checkPixels(pixels: number, limits: ServeLimits, field: string): void {
 }
 
 /** A file that is not taken. */
-export function wrongFile(
+function wrongFile(
   field: string,
   what: string,
   kind: 'invalid-field' | 'too-large' | 'unsupported-type',

@@ -181,7 +181,7 @@ test('the windows that come next are announced before the first step and while t
       ...{ frameShape: FRAME_SHAPE, seed: SEED, sharedFraction: SHARED },
       onUpcoming: (windows) => upcoming.push(windows),
       untilReady: async () => {
-        assert.deepEqual(upcoming, [[order[0]!.window]], 'told before the denoiser is waited for');
+        assert.deepEqual(upcoming, [[order[0]!.window]], 'announced before the denoiser is awaited');
         calls.push('ready');
       },
       onDenoised: () => calls.push('denoised'),

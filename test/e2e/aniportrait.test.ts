@@ -110,7 +110,7 @@ test('the fast preset: pasted back into the photo, at another frame rate', async
 });
 
 for (const variant of ['P0', 'P2'] as const) {
-  test(`moving windows, poses as ${variant}: what a window's features depend on is made anew, or gathered`, async () => {
+  test(`moving windows, poses as ${variant}: what a window's features depend on is computed again, or gathered`, async () => {
     const posed = path.join(folder, variant);
     writeAniPortraitBundle(posed, { variant });
     const options = { bundle: posed, steps: 2, framing: 'crop' } as const;
@@ -195,7 +195,7 @@ test('drawn landmarks of a video move the portrait, and are seen as they are', {
     if (event.type === 'notice') notices.push(event.message);
   };
   const { result, frames, media } = await render('posed', { poseVideo: turning, steps: 1, onProgress });
-  // The video's own rate, the square of the networks, and silence that is told.
+  // The video's own rate, the square of the networks, and silence, with a notice.
   assert.deepEqual(
     [result.frames, result.fps, result.width, result.height],
     [FRAMES, 20, SMALL_RESOLUTION, SMALL_RESOLUTION],

@@ -36,7 +36,7 @@ function colourAt(
   return upper * (1 - (y - top)) + lower * (y - top);
 }
 
-test('a run of samples is bilinear, also over all four edges, and changes no byte beside it', LIMIT, () => {
+test('a run of samples is bilinear, also over all four edges, and changes no byte next to it', LIMIT, () => {
   const kernels = new PixelKernels();
   const [width, height, count] = [13, 11, 40];
   const pixels = randomBytes(4 * width * height, 1);

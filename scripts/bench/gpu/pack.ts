@@ -6,7 +6,7 @@
  *   tar -xf gpu-check.tar.xz && ./gpu-check/run.sh --device webgpu
  *
  * ONNX Runtime's CUDA provider is 10 times as large as the archive may be: for --device cuda, put
- * libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so of the same version beside libonnxruntime.so.1.
+ * libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so of the same version next to libonnxruntime.so.1.
  */
 import { execFileSync } from 'node:child_process';
 import {

@@ -17,7 +17,7 @@ const FROM_PRESET = "the preset's";
 export const NETWORK_OPTIONS = {
   /** Folder of a bundle, or the name of an embedded or installed one. @defaultValue 'tiny' */
   bundle: option(path('the name of an embedded or installed bundle, or the path of a bundle folder'), {
-    description: 'Networks to use: the name of a bundle, or its folder.',
+    description: 'Networks to use: name or folder of a bundle.',
     group: 'networks',
     default: 'tiny',
     path: { to: 'name', marker: 'bundle.json' },
@@ -37,12 +37,12 @@ export const NETWORK_OPTIONS = {
    * memory grow with its square. @defaultValue the bundle's
    */
   resolution: option(steps(RESOLUTIONS), {
-    description: "Side of the square that the networks see, for bundles of AniPortrait's networks.",
+    description: 'Size of the square that the networks see, for AniPortrait bundles.',
     group: 'networks',
     otherwise: "the bundle's",
     flag: {
       value: 'pixels',
-      help: "side of the square that the networks see, for AniPortrait's: 256 to 768",
+      help: 'size of the square that the networks see, 256 to 768, for AniPortrait bundles',
     },
   }),
   /**
@@ -50,11 +50,11 @@ export const NETWORK_OPTIONS = {
    * half precision until a layer needs them. @defaultValue false
    */
   lowMemory: option(boolean(), {
-    description: 'Takes less memory and more time: one network at a time, large weights in half precision.',
+    description: 'Uses less memory and more time: one network at a time, large weights in half precision.',
     group: 'networks',
     default: false,
     key: 'none',
-    flag: { help: 'take less memory and more time' },
+    flag: { help: 'use less memory and more time' },
   }),
   /** LoRAs to merge into the denoising UNet, after those of the preset. @defaultValue none */
   loras: option(
@@ -70,7 +70,7 @@ export const NETWORK_OPTIONS = {
     ),
     {
       description:
-        "LoRAs to merge after the preset's, file or file:scale; a job's take the place of the defaults'.",
+        "LoRAs to merge in addition to the preset's, as file or file:scale; a job's list replaces that of the defaults.",
       group: 'sampling',
       path: { to: 'items', noun: 'LoRA', holds: 'weights' },
       key: 'own',
@@ -79,7 +79,7 @@ export const NETWORK_OPTIONS = {
       flag: {
         name: '--lora',
         value: 'file[:scale]',
-        help: "LoRA to merge, after the preset's; may be repeated (scale: 1)",
+        help: "LoRA to merge in addition to the preset's; repeatable (default scale: 1)",
       },
     },
   ),
@@ -94,7 +94,7 @@ export const NETWORK_OPTIONS = {
   }),
   /** @defaultValue the preset's */
   sampler: option(oneOf(SAMPLERS), {
-    description: 'What the clip is denoised with.',
+    description: 'Sampler.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     placeholder: true,
@@ -112,37 +112,37 @@ export const NETWORK_OPTIONS = {
   }),
   /** Classifier-free guidance scale, 1 to 20; 1 is off. @defaultValue the preset's */
   guidance: option(number(1, 20), {
-    description: 'Classifier-free guidance, 1 is off.',
+    description: 'Classifier-free guidance scale; 1 is off.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'guidance',
-    flag: { value: 'scale', help: 'guidance, 1 (off) to 20' },
+    flag: { value: 'scale', help: 'classifier-free guidance scale, 1 (off) to 20' },
   }),
   /**
    * Denoises every nth frame only, 1 to 8, and blends the latents of those between; about n times as fast where denoising is
    * most of the work. @defaultValue the preset's
    */
   denoiseEvery: option(integer(1, MAX_DENOISE_EVERY), {
-    description: 'Denoises every nth frame and blends those between.',
+    description: 'Denoises every nth frame and interpolates the frames between.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'every',
-    flag: { help: `denoise every nth frame, 1 to ${MAX_DENOISE_EVERY}, and blend those between` },
+    flag: { help: `denoise every nth frame, 1 to ${MAX_DENOISE_EVERY}, and interpolate between` },
   }),
   /**
    * `overlapping` windows are the same at every step; `moving` ones lie side by side and begin elsewhere at each step, which is
    * less work; `loop` is AniPortrait's way. @defaultValue the preset's
    */
   windows: option(oneOf(WINDOW_LAYOUTS), {
-    description: 'How the clip is cut into windows.',
+    description: 'How the clip is split into context windows.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'windows',
-    flag: { value: 'kind', help: 'overlapping, moving (less work) or loop' },
+    flag: { value: 'kind', help: 'context windows: overlapping, moving (less work) or loop' },
   }),
   /** What the networks compute in. @defaultValue the preset's, or 'auto' where it cannot be had */
   precision: option(oneOf(PRECISIONS), {
-    description: 'What networks compute in; int8 on CPUs, with a bundle that has a calibration.',
+    description: 'Precision of the networks; int8 on CPUs, with a calibrated bundle.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'precision',
