@@ -103,7 +103,7 @@ const WHOLE = 32768;
 const GIVEN_BACK = 0.02;
 
 /** For each fraction of a pixel, how much the coefficients −1, 0, 1 and 2 pixels further count. */
-export const NEIGHBOUR_WEIGHTS: Int16Array = (() => {
+const NEIGHBOUR_WEIGHTS: Int16Array = (() => {
   const weights = new Int16Array(4 * FRACTIONS);
   for (let i = 0; i < FRACTIONS; i++) {
     // In the middle of a fraction's range; places of pixels themselves are exact.
