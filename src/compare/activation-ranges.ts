@@ -78,7 +78,6 @@ export class ActivationRanges {
     const loading: LoadingEngine = {
       device: engine.device,
       precision: engine.precision,
-      cores: engine.cores,
       load: async (name, graph, options) => {
         const network = await engine.load(name, graph, options);
         const observer = observers.get(name);

@@ -1,17 +1,21 @@
 /** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle } from '../models/bundle.ts';
-import { latentSize } from '../models/bundle-description.ts';
+import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
+import { resolutionOf } from '../models/bundle-size.ts';
 import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import { piecesOf } from '../models/window-pieces.ts';
+import { freeDeviceMemory } from '../runtime/device-memory.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
+import { usableCores } from '../runtime/usable-cores.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { LoraFile } from '../weights/lora.ts';
 import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
+import { type DeviceWindow, devicePieces, deviceWindowBytes, openInBatches } from './device-batches.ts';
 import type { GraphThread } from './graph-thread.ts';
 import { openWithFallback } from './half-precision-network.ts';
 import { networkBytes } from './network-memory.ts';
@@ -37,7 +41,7 @@ export interface NetworksChoice {
 }
 
 /** What networks need of an engine. */
-export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'cores' | 'load'>;
+export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'> & Partial<Pick<Engine, 'threads'>>;
 
 /** What networks are loaded with. */
 export interface LoadNetworksOptions extends NetworksChoice {
@@ -81,11 +85,15 @@ const MAX_WINDOWS_AT_ONCE = 2;
 /** Pieces of a window beside another: two such windows take less memory than one in one piece, and no more time. */
 const PIECES_BESIDE = 4;
 
+function coresOf({ threads }: LoadingEngine): number {
+  return threads ?? usableCores();
+}
+
 function countWindowsAtOnce(options: LoadNetworksOptions): number {
   const { denoisingEngine: engine, furtherEngines, guided, oneAtATime = false } = options;
   // With guidance there are two networks, which would be opened twice each.
   if (engine.device !== 'cpu' || furtherEngines === undefined || guided || oneAtATime) return 1;
-  return Math.min(engine.cores, MAX_WINDOWS_AT_ONCE);
+  return Math.min(coresOf(engine), MAX_WINDOWS_AT_ONCE);
 }
 
 /** Base of the networks of every kind of bundle. */
@@ -114,6 +122,8 @@ export abstract class BundleNetworks implements ClipNetworks {
   readonly #forOnePortrait: boolean;
   /** Computes as few frames of a window at once as possible. */
   readonly #fewAtOnce: boolean;
+  /** Pieces of a window on a GPU; more once memory was lacking. */
+  #devicePieces = 1;
 
   protected constructor(options: LoadNetworksOptions) {
     const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
@@ -154,10 +164,37 @@ export abstract class BundleNetworks implements ClipNetworks {
       ...others,
       'pose-guider',
     ];
+    const { denoisingEngine } = options;
+    const window: DeviceWindow = {
+      description: this.bundle.description,
+      windowFrames: this.#windowFrames,
+      networks: names,
+      precision: denoisingEngine.precision,
+    };
+    if (!this.onCpu)
+      this.#devicePieces = devicePieces(window, await freeDeviceMemory(denoisingEngine.device));
     const loadOne = async (name: NetworkName): Promise<void> => {
       signal?.throwIfAborted();
-      const isShared = name === DENOISER && this.windowsAtOnce > 1;
-      this.#kept.set(name, [await (isShared ? this.#openFirstDenoiser(options) : this.#open(name, options))]);
+      if (name === DENOISER && this.windowsAtOnce > 1) {
+        this.#kept.set(name, [await this.#openFirstDenoiser(options)]);
+        return;
+      }
+      const isDenoiser = name.endsWith('denoising-unet');
+      const open = (pieces: number): Promise<Network> => this.#open(name, options, pieces);
+      const network = await (this.onCpu || !isDenoiser
+        ? open(1)
+        : openInBatches({
+            name,
+            windowFrames: this.#windowFrames,
+            pieces: this.#devicePieces,
+            open,
+            bytes: (pieces) => deviceWindowBytes(window, pieces),
+            onFewer: (pieces) => {
+              this.#devicePieces = pieces;
+            },
+            onNotice: options.onNotice,
+          }));
+      this.#kept.set(name, [network]);
     };
     try {
       if (this.inTurn) for (const name of names) await this.#place(name, options);
@@ -205,11 +242,12 @@ export abstract class BundleNetworks implements ClipNetworks {
     { windowFrames, loras }: LoadNetworksOptions,
     device: GraphOptions['device'],
     precision: GraphOptions['precision'],
+    devicePieces = 1,
   ): GraphOptions {
-    const { resolution } = this.bundle.description;
+    const resolution = resolutionOf(this.bundle.description);
     const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
     const { decodeFrames } = this;
-    const ofKept = this.windowsAtOnce > 1 ? PIECES_BESIDE : 1;
+    const ofKept = this.windowsAtOnce > 1 ? PIECES_BESIDE : devicePieces;
     const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : ofKept;
     // Kernels of GPUs are compiled for a shape.
     const decodesParts = this.decodesOverBase && this.onCpu;
@@ -226,11 +264,11 @@ export abstract class BundleNetworks implements ClipNetworks {
     };
   }
 
-  #open(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
+  #open(name: NetworkName, options: LoadNetworksOptions, pieces = 1): Promise<Network> {
     const { bundle, graphs, onNotice } = options;
     const { engine, device, precision } = this.#formOf(name, options);
     const open = (form: GraphOptions['precision']): Promise<Network> => {
-      const graphOptions = this.#graphOptions(options, device, form);
+      const graphOptions = this.#graphOptions(options, device, form, pieces);
       const write = (how: { readonly rebuild: boolean }) => graphs.build(bundle, name, graphOptions, how);
       // The denoiser's cores are nobody else's where networks take turns: the pose guider is done when it begins.
       return loadWritten(engine, name, write, {
@@ -249,7 +287,7 @@ export abstract class BundleNetworks implements ClipNetworks {
       DENOISER,
       this.#graphOptions(options, device, precision),
     );
-    const threads = Math.max(1, Math.floor(denoisingEngine.cores / this.windowsAtOnce));
+    const threads = Math.max(1, Math.floor(coresOf(denoisingEngine) / this.windowsAtOnce));
     const open = (engine: LoadingEngine, bytes: Uint8Array): Promise<Network> =>
       loadWritten(engine, DENOISER, async () => ({ ...form, model: bytes }), { threads });
     const copies = Array.from({ length: this.windowsAtOnce - 1 }, () => model.slice());
@@ -360,15 +398,16 @@ export abstract class BundleNetworks implements ClipNetworks {
   }
 
   async poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs> {
-    const { resolution, poseGuider } = this.bundle.description;
-    const values = poseGuider.inChannels * resolution * resolution;
+    const { poseGuider } = this.bundle.description;
+    const { height, width } = pictureSizeOf(this.bundle.description);
+    const values = poseGuider.inChannels * height * width;
     const data = new Float32Array(frames.length * values);
     for (const [i, { conditions }] of frames.entries()) {
       data.set(conditions, i * values);
       // A window's conditions are tens of megabytes: timers and signals get their turn between frames.
       await nextTurn();
     }
-    const dims = [frames.length, poseGuider.inChannels, resolution, resolution];
+    const dims = [frames.length, poseGuider.inChannels, height, width];
     return this.use('pose-guider', (network) =>
       network.run({ [network.inputs[0]!.name]: { data, dims } }, { transfer: true }),
     );

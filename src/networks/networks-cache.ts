@@ -1,5 +1,6 @@
 /** Loaded networks that clips share: who needs the same ones gets the same ones. */
 import { statSync } from 'node:fs';
+import { resolutionOf } from '../models/bundle-size.ts';
 import { availableMemory } from '../runtime/available-memory.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
@@ -56,7 +57,7 @@ export function choiceKey(choice: NetworksChoice): string {
     precision,
     lowMemory,
   } = choice;
-  const { resolution } = bundle.description;
+  const resolution = resolutionOf(bundle.description);
   const adapters = loras.map(({ path, scale }) => {
     const { size, mtimeMs, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
     return [path, scale, size, mtimeMs, ino];

@@ -25,7 +25,6 @@ import { loadFailure } from './load-failure.ts';
 import type { Copies, Request, Results, TensorInfo, WireTensor } from './protocol.ts';
 import { ThreadClient } from './thread-client.ts';
 import type { TimeSpan } from './time-span.ts';
-import { usableCores } from './usable-cores.ts';
 
 export type { Device, DeviceChoice } from './device.ts';
 export type { Copies, TensorInfo } from './protocol.ts';
@@ -286,10 +285,9 @@ export class Engine {
   readonly device: Device;
   /** What large networks had best compute in on this device. */
   readonly precision: 'float32' | 'float16';
-  /** Cores that its networks may use on the CPU. */
-  readonly cores: number;
+  /** Threads that a network uses on the CPU; undefined is one for each core. */
+  readonly threads: number | undefined;
   readonly #client: EngineThread;
-  readonly #threads: number | undefined;
   readonly #profileFolder: string | undefined;
   readonly #held: HeldInputs;
   /** Names of networks and prefixes of their profiles, by number. */
@@ -306,8 +304,7 @@ export class Engine {
     this.#client = client;
     this.device = device;
     this.precision = precision;
-    this.cores = threads ?? usableCores();
-    this.#threads = threads;
+    this.threads = threads;
     this.#profileFolder = profileFolder;
     this.#held = new HeldInputs(device === 'cpu' ? HELD_BYTES.cpu : HELD_BYTES.gpu);
   }
@@ -367,7 +364,7 @@ export class Engine {
     {
       transfer = false,
       dataFolder,
-      threads = this.#threads,
+      threads = this.threads,
       asStored = false,
       keepsConstants = false,
       sharesCores = false,

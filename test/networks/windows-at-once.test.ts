@@ -14,11 +14,11 @@ class StubEngine {
   readonly told: string[] = [];
   readonly device = 'cpu';
   readonly precision = 'float32';
-  readonly cores: number;
+  readonly threads: number;
   #answers: (() => void)[] = [];
 
   constructor(cores: number) {
-    this.cores = cores;
+    this.threads = cores;
   }
 
   load: LoadingEngine['load'] = async (name, graph, { threads, sharesCores } = {}) => {
