@@ -53,6 +53,7 @@ export class PublishedNetworks implements ClipNetworks {
   readonly decodeFrames: number;
   /** The pictures of a window are only put together. */
   readonly posesByFrame = false;
+  readonly windowsAtOnce = 1;
   readonly decodesOverBase: boolean;
   readonly inTurn: boolean;
   readonly #bundle: Bundle;

@@ -31,10 +31,10 @@ export type { Copies, TensorInfo } from './protocol.ts';
 
 const MAX_THREADS = 256;
 /**
- * Inputs that several runs share, kept beyond the latest group: in the embedded bundle, a window has 4.6 MB, and the windows of four
- * steps are under way. On a GPU, whose memory is larger than its way to it is fast, those of AniPortrait's with 63 MB each.
+ * Inputs that several runs share, kept beyond the latest group. On the CPU that is enough for both halves of guidance, and copies are
+ * fast. On a GPU, whose memory is larger than its way to it is fast, windows of AniPortrait's with 63 MB each.
  */
-const HELD_BYTES = { cpu: 24e6, gpu: 1e9 } as const;
+const HELD_BYTES = { cpu: 0, gpu: 1e9 } as const;
 
 /** Tensors by the name of the input or output. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
