@@ -1,6 +1,6 @@
 /**
- * Recordings that were put behind each other byte by byte: where each begins, if it says so. ffmpeg reads such a file as one, and
- * takes the header of a later recording for sound (MP3), or ignores all that comes after the first (WAV).
+ * Recordings that were put behind each other byte by byte: where each begins, if it says so. ffmpeg reads such a file as one: it
+ * takes the header of a later recording for sound (MP3, FLAC), or ignores all that comes after the first (WAV, MP4).
  */
 import { type FileHandle, open } from 'node:fs/promises';
 
@@ -20,6 +20,8 @@ interface Mp3Frame {
 const READ_BYTES = 1 << 20;
 /** From a frame's beginning to the end of the mark of a header. */
 const FRAME_HEAD = 40;
+/** The marker of a file, and the header of its first block, which has 34 bytes. Source: RFC 9639, section 8. */
+const FLAC_HEAD = Buffer.from('fLaC\0\0\0\x22', 'latin1');
 /** After so many bytes without a frame the rest is left to ffmpeg. */
 const MOST_FOREIGN_BYTES = 1 << 16;
 
@@ -36,19 +38,56 @@ const RATE_DIVISORS = [4, 0, 2, 1];
 /**
  * Finds the recordings that a file is made of, from one that has a header to the next.
  *
- * @returns nothing for a file that is one recording, or of another kind than MP3 and WAV.
+ * @returns nothing for a file that is one recording, has pictures, or is of another kind than MP3, WAV, FLAC and MP4.
  * @throws an error of `node:fs` if the file cannot be read.
  */
 export async function findJoinedFiles(filePath: string): Promise<FilePart[]> {
   const file = new FileWindow(await open(filePath));
   try {
-    const starts = (await isWave(file, 0)) ? await waveStarts(file) : await mp3Starts(file);
-    if (starts.length < 2) return [];
     const { size } = await file.stat();
+    const starts = await findStarts(file, size);
+    if (starts.length < 2) return [];
     return starts.map((start, i) => ({ start, end: starts[i + 1] ?? size }));
   } finally {
     await file.close();
   }
+}
+
+async function findStarts(file: FileWindow, size: number): Promise<number[]> {
+  const head = await file.at(0, FRAME_HEAD);
+  if (await isWave(file, 0)) return waveStarts(file);
+  if (head.subarray(0, FLAC_HEAD.length).equals(FLAC_HEAD)) return flacStarts(file, size);
+  return head.toString('latin1', 4, 8) === 'ftyp' ? mp4Starts(file, size) : mp3Starts(file);
+}
+
+/** Where the marker stands with the header of the block that always follows it. */
+async function flacStarts(file: FileWindow, size: number): Promise<number[]> {
+  const starts: number[] = [];
+  const step = READ_BYTES - FLAC_HEAD.length;
+  for (let from = 0; from < size; from += step) {
+    const bytes = await file.at(from, READ_BYTES);
+    for (let at = bytes.indexOf(FLAC_HEAD); at >= 0; at = bytes.indexOf(FLAC_HEAD, at + 1)) {
+      if (from + at > (starts.at(-1) ?? -1)) starts.push(from + at);
+    }
+  }
+  return starts;
+}
+
+/** Beginnings of MP4 files that are whole and have no picture: each begins with a box of its own. */
+async function mp4Starts(file: FileWindow, size: number): Promise<number[]> {
+  const starts: number[] = [];
+  for (let at = 0; at < size; ) {
+    const head = await file.at(at, 16);
+    if (head.length < 8) return starts;
+    const kind = head.toString('latin1', 4, 8);
+    const short = head.readUInt32BE(0);
+    const length = short === 1 && head.length === 16 ? Number(head.readBigUInt64BE(8)) : short;
+    if (length < 8) return starts; // to the end of the file
+    if (kind === 'ftyp') starts.push(at);
+    if (kind === 'moov' && (await file.at(at, Math.min(length, READ_BYTES))).includes('vide')) return [];
+    at += length;
+  }
+  return starts;
 }
 
 async function isWave(file: FileWindow, at: number): Promise<boolean> {

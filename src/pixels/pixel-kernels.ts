@@ -18,6 +18,19 @@ interface KernelFunctions {
     uStep: number,
     vStep: number,
   ): void;
+  splineOf(target: number, source: number, width: number, height: number, scratch: number): void;
+  splineRun(
+    target: number,
+    count: number,
+    source: number,
+    width: number,
+    height: number,
+    u: number,
+    v: number,
+    uStep: number,
+    vStep: number,
+    weights: number,
+  ): void;
   interleave(target: number, planes: number, count: number): void;
   maskRow(
     target: number,
@@ -142,6 +155,10 @@ export class PixelKernels {
 
   words(place: number, count: number): Uint32Array {
     return new Uint32Array(this.#memory.buffer, place, count);
+  }
+
+  shorts(place: number, count: number): Int16Array {
+    return new Int16Array(this.#memory.buffer, place, count);
   }
 
   integers(place: number, count: number): Int32Array {

@@ -73,6 +73,39 @@ for (const { kind, length } of KINDS) {
   }
 }
 
+test('FLAC files begin with their marker, also where a reader’s pieces meet', LIMIT, async () => {
+  const flac = (length: number): Buffer => {
+    const bytes = Buffer.alloc(length, 0x66); // the letter f
+    bytes.write('fLaC\0\0\0\x22', 'latin1');
+    return bytes;
+  };
+  assert.deepEqual(await startsOf(flac(5000)), []);
+  for (const length of [5000, 2 ** 20 - 8, 2 ** 20 - 4, 2 ** 20, 2 ** 20 + 3]) {
+    assert.deepEqual(await startsOf(flac(length), flac(100), flac(100)), [0, length, length + 100]);
+  }
+});
+
+test('MP4 files begin with a box of their own; those with pictures stay one', LIMIT, async () => {
+  const box = (kind: string, content: string): Buffer => {
+    const bytes = Buffer.alloc(8 + content.length);
+    bytes.writeUInt32BE(bytes.length);
+    bytes.write(kind + content, 4, 'latin1');
+    return bytes;
+  };
+  const large = Buffer.alloc(16 + 5);
+  large.writeUInt32BE(1);
+  large.write('mdat', 4, 'latin1');
+  large.writeBigUInt64BE(BigInt(large.length), 8);
+  const sound = Buffer.concat([box('ftyp', 'M4A '), large, box('moov', 'hdlr soun')]);
+  const film = Buffer.concat([box('ftyp', 'isom'), box('moov', 'hdlr vide soun'), box('mdat', 'xyz')]);
+  const endless = Buffer.concat([box('ftyp', 'M4A '), Buffer.alloc(4), Buffer.from('mdatabc')]);
+  assert.deepEqual(await startsOf(sound), []);
+  assert.deepEqual(await startsOf(sound, sound), [0, sound.length]);
+  assert.deepEqual(await startsOf(sound, endless, sound), [0, sound.length]);
+  assert.deepEqual(await startsOf(film, film), []);
+  assert.deepEqual(await startsOf(sound, film), []);
+});
+
 test('WAV files begin where the one before says that it ends', LIMIT, async () => {
   const wav = Buffer.from(encodeWav(chirps(0.1, 8000), 8000));
   const odd = Buffer.from(wav.subarray(0, wav.length - 1));

@@ -155,6 +155,10 @@ const JOINED: readonly (readonly [string, () => string])[] = [
     () => join('wavs.wav', ...[0, 1].map((i) => make(`w${i}.wav`, ...part(0.7 * i, 0.7 * (i + 1))))),
   ],
   [
+    'FLACs of whole files',
+    () => join('two.flac', ...[0, 1].map((i) => make(`f${i}.flac`, ...part(0.7 * i, 0.7 * (i + 1))))),
+  ],
+  [
     'WAVs of two formats',
     () =>
       join(
