@@ -58,7 +58,7 @@ try {
   });
   const { job, scene } = clip;
   const leases = await Promise.all(
-    PRECISIONS.map((precision) => studio.loadNetworks({ ...networksOf(job), precision })),
+    PRECISIONS.map((precision) => studio.loadNetworks({ ...networksOf(job), oneAtATime: true, precision })),
   );
   for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
     for (const [i, precision] of PRECISIONS.entries()) {

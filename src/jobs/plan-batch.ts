@@ -7,7 +7,7 @@ import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
-import { estimateJob } from '../pipeline/estimate-job.ts';
+import { estimateJob, type JobSize } from '../pipeline/estimate-job.ts';
 import { countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
 import { planFrames } from '../pipeline/resolve-sampling.ts';
 import { Studio } from '../pipeline/studio.ts';
@@ -214,7 +214,7 @@ class Planner {
     return duration;
   }
 
-  async #estimate(size: Omit<Parameters<typeof estimateJob>[0], 'engine' | 'audioSamples'>): Promise<number> {
+  async #estimate(size: Omit<JobSize, 'engine' | 'audioSamples'>): Promise<number> {
     const { bundle, ...others } = size;
     const key = JSON.stringify([bundle.folder, others]);
     let seconds = this.#estimates.get(key);

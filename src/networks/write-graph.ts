@@ -50,21 +50,27 @@ export async function writeGraph(
   return { model, precision: graph.precision, dataFolder: folder, asStored: bytes >= MIN_AS_STORED_BYTES };
 }
 
+/** How a network is opened, see {@link Engine.load}. */
+interface OpenOptions {
+  /** It runs while another network has all cores. */
+  readonly sharesCores?: boolean;
+  readonly threads?: number;
+}
+
 /**
  * Opens a network in an engine; a cached graph that turns out to be damaged is built again.
  *
  * @param write - writes the graph, see {@link writeGraph}.
- * @param sharesCores - it runs while another network has all cores.
  * @throws {@link ModelError} if the engine refuses the graph.
  */
 export async function loadWritten(
   engine: Pick<Engine, 'load'>,
   name: string,
   write: (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>,
-  sharesCores = false,
+  how: OpenOptions = {},
 ): Promise<Network> {
   const load = ({ model, dataFolder, asStored, keepsConstants }: ReadyGraph): Promise<Network> =>
-    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants, sharesCores });
+    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants, ...how });
   const first = await write({ rebuild: false });
   try {
     return await load(first);

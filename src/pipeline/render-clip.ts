@@ -1,5 +1,6 @@
 /** Renders a prepared clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
 
+import { countStepsTaken } from '../denoising/denoise-clip.ts';
 import { readAhead, readWhole } from '../media/read-ahead.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { ClipNetworks, NamedInputs } from '../networks/clip-networks.ts';
@@ -166,7 +167,7 @@ async function denoise(
       watch.resume();
       progress.stage('render');
       await watch.time('reference', () => networks.bindReference(reference));
-      progress.begin(resume?.state.done);
+      progress.begin(resume && countStepsTaken(resume.state));
     },
     onUpcoming: (windows) => conditions.prefetch(windows),
     onStep: (step) => {

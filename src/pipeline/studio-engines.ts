@@ -9,6 +9,9 @@ export interface Engines {
   readonly side: Engine;
 }
 
+/** Name of the folder that the profile of an engine for further windows is written to. */
+const FURTHER = 'denoising-';
+
 /** Options of {@link StudioEngines}. */
 interface StudioEnginesOptions {
   readonly device: DeviceName;
@@ -25,6 +28,8 @@ export class StudioEngines {
   /** Notices of the engines that have not been given yet. */
   readonly #notices: string[] = [];
   #engines: Promise<Engines> | undefined;
+  /** Engines like the denoising one, for windows that are denoised beside its own. */
+  readonly #further: Promise<Engine>[] = [];
 
   constructor(options: StudioEnginesOptions) {
     this.#options = options;
@@ -64,9 +69,30 @@ export class StudioEngines {
     return { denoising, side: await Engine.open(side) };
   }
 
-  /** Ends both after what they are doing, with the networks in them; may be called twice. */
+  /** Opens engines that denoise further windows at the same time, or gives those that are open. */
+  async openFurther(count: number): Promise<Engine[]> {
+    const { denoising } = await this.#started();
+    const { threads, profileFolder } = this.#options;
+    for (let i = this.#further.length; i < count; i++) {
+      const folder = profileFolder(`${FURTHER}${i + 2}`);
+      const engine = Engine.open({ device: denoising.device, threads, profileFolder: folder });
+      engine.catch(() => {}); // thrown below
+      this.#further.push(engine);
+    }
+    return Promise.all(this.#further.slice(0, count));
+  }
+
+  /** Those of {@link StudioEngines.openFurther} that are open. */
+  further(): Promise<Engine[]> {
+    return this.openFurther(this.#further.length);
+  }
+
+  /** Ends all after what they are doing, with the networks in them; may be called twice. */
   async dispose(): Promise<void> {
     const engines = await this.#engines?.catch(() => undefined);
-    await Promise.all([engines?.denoising.dispose(), engines?.side.dispose()]);
+    const further = (await Promise.allSettled(this.#further)).flatMap((engine) =>
+      engine.status === 'fulfilled' ? [engine.value] : [],
+    );
+    await Promise.all([engines?.denoising, engines?.side, ...further].map((engine) => engine?.dispose()));
   }
 }

@@ -72,7 +72,7 @@ export class AnimatedPortrait implements PosableFace {
     this.image = image;
     this.cutOut = cutOut;
     this.resolution = resolution;
-    const framed = new FramedFace(image, face, square);
+    const framed = new FramedFace(image, face, { square });
     this.#framed = framed;
     this.#framing = framing;
     this.mesh = framed.mesh;
@@ -150,7 +150,8 @@ export class AnimatedPortrait implements PosableFace {
 
   /** What the motion of one frame asks of the face. */
   drivenFace(motion: FrameMotion): DrivenFace {
-    return this.#framed.drivenFace(limitPose(motion), this.#framing, this.resolution);
+    const size = { width: this.resolution, height: this.resolution };
+    return this.#framed.drivenFace(limitPose(motion), this.#framing, size);
   }
 
   /** Where the decoded difference of one frame counts. */

@@ -66,7 +66,7 @@ test('--dry-run prints the plan', async () => {
   assert.equal(text.status, 0);
   assert.match(text.stdout, /^video {5}0\.8 s, 512×512, 20 frames at 25 fps$/m);
   assert.match(text.stdout, /^windows {3}2, 8 denoiser evaluations$/m);
-  assert.match(text.stdout, /^time {6}about 2 min 05 s$/m);
+  assert.match(text.stdout, /^time {6}about 2 min 05 s, 4 min 00 s of all cores together$/m);
   assert.match(text.stdout, /^memory {4}about 812 MB$/m);
   assert.equal(text.stderr, 'lcm-portrait: note: two faces; the larger is taken\n');
   const lines = (await run(job('ok', '--dry-run', '--json'))).stdout.trimEnd().split('\n');

@@ -89,11 +89,11 @@ after(() => engine.dispose());
 async function open(bundleFolder: string, precision: 'float32' | 'float16', notices: string[]) {
   const load: Engine['load'] = (...request) => engine.load(...request);
   const stub = { device: 'cpu', precision, load } as unknown as Engine;
-  const cache = new NetworksCache(
-    async () => ({ denoisingEngine: stub, sideEngine: stub }),
-    path.join(folder, 'cache'),
-    (message) => notices.push(message),
-  );
+  const cache = new NetworksCache({
+    engines: async () => ({ denoisingEngine: stub, sideEngine: stub }),
+    cacheFolder: path.join(folder, 'cache'),
+    onNotice: (message) => notices.push(message),
+  });
   const bundle = await openBundle(bundleFolder);
   const choice = {
     bundle,

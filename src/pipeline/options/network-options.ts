@@ -1,17 +1,23 @@
 /** What the frames are made with: networks, sampler, precision. A part of the table in `clip-options.ts`. */
 import { z } from 'zod';
-import { RESOLUTIONS } from '../../models/bundle-size.ts';
+import { parseResolution, RESOLUTION_EXPECTED, RESOLUTIONS } from '../../models/bundle-size.ts';
 import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
 import { DISTILLED_STEPS, SAMPLERS } from '../../schedulers/create-scheduler.ts';
 import { parseLora } from '../../weights/lora-argument.ts';
 import { option } from './option-spec.ts';
-import { boolean, integer, listOf, number, oneOf, path, steps } from './option-types.ts';
+import { boolean, integer, listOf, number, oneOf, parseNumber, path, steps } from './option-types.ts';
 
 /** A LoRA many times as strong as trained is a slip of the pen. */
 const MAX_LORA_SCALE = 10;
 const LORAS = `LoRA files, each with a scale from ${-MAX_LORA_SCALE} to ${MAX_LORA_SCALE}`;
 
 const FROM_PRESET = "the preset's";
+
+/** A square's side as a number, however it is written. */
+function readResolution(text: string): number | string {
+  const size = parseResolution(text);
+  return size !== undefined && size.width === size.height ? size.width : parseNumber(text);
+}
 
 /** See {@link CLIP_OPTIONS}. */
 export const NETWORK_OPTIONS = {
@@ -33,18 +39,29 @@ export const NETWORK_OPTIONS = {
     key: 'none',
   }),
   /**
-   * Side of the square that the networks see, 256 to 768 pixels in steps of 64, for bundles of AniPortrait's networks; time and
-   * memory grow with its square. @defaultValue the bundle's
+   * Side of the square that the networks see, or width and height, as `512x768`: 256 to 768 pixels in steps of 64, for bundles of
+   * AniPortrait's networks; time and memory grow with the pixels. @defaultValue the bundle's
    */
-  resolution: option(steps(RESOLUTIONS), {
-    description: 'Size of the square that the networks see, for AniPortrait bundles.',
-    group: 'networks',
-    otherwise: "the bundle's",
-    flag: {
-      value: 'pixels',
-      help: 'size of the square that the networks see, 256 to 768, for AniPortrait bundles',
+  resolution: option(
+    z.union(
+      [
+        steps(RESOLUTIONS),
+        z.string().refine((value) => parseResolution(value) !== undefined, RESOLUTION_EXPECTED),
+      ],
+      RESOLUTION_EXPECTED,
+    ),
+    {
+      description:
+        'Size of the square that the networks see, or width and height, as 512x768, for AniPortrait bundles.',
+      group: 'networks',
+      otherwise: "the bundle's",
+      fromText: readResolution,
+      flag: {
+        value: 'n|WxH',
+        help: 'size of the square that the networks see, or width and height, 256 to 768, for AniPortrait bundles',
+      },
     },
-  }),
+  ),
   /**
    * Takes less memory, and more time: networks are opened one at a time, also those of small bundles, and large weights stay in
    * half precision until a layer needs them. @defaultValue false
