@@ -14,8 +14,8 @@ from motion_network import CONFIG, MotionNetwork, config_of, load_grown, samples
 from motion_people import CORNERS_OUT, lift_of, mouth_measures, with_corners
 from motion_recordings import Recording
 from phone_teacher import LEAST_VOWEL, PHONES, PhoneTeacher, centre_on_dips, closures, phone_classes, stress
-from speech_augment import RATE, bursts
-from train_motion import apart, closure_loss, stretch
+from speech_augment import RATE, bursts, degrade, music
+from train_motion import TOGETHER_FLOOR, apart, closure_loss, stretch, together
 
 try:
     ctypes.CDLL("libespeak-ng.so.1")
@@ -99,6 +99,25 @@ class Pauses(unittest.TestCase):
         self.assertEqual(len(made), 2 * RATE)
         self.assertTrue(np.isfinite(made).all() and made.any())
         self.assertGreater(np.count_nonzero(made == 0), RATE)
+
+    def test_music_has_tones_that_a_tune_is_made_of_and_is_the_same_by_seed(self):
+        made = music(np.random.default_rng(3), 4 * RATE)
+        self.assertAlmostEqual(float(np.sqrt(np.mean(made ** 2))), 1, places=3)
+        np.testing.assert_array_equal(made, music(np.random.default_rng(3), 4 * RATE))
+        # Its power is in lines of the spectrum: one bin in fifty holds most of it, as of no noise.
+        power = np.sort(np.abs(np.fft.rfft(made * np.hanning(len(made)))) ** 2)[::-1]
+        self.assertGreater(power[:len(power) // 50].sum(), 0.6 * power.sum())
+
+    def test_music_is_heard_beneath_speech(self):
+        t = np.arange(RATE) / RATE
+        speech, tune = (np.sqrt(2) * np.sin(2 * np.pi * hertz * t).astype(np.float32) for hertz in (200, 900))
+        shares = []
+        for seed in range(24):
+            power = np.abs(np.fft.rfft(degrade(np.random.default_rng(seed), 0.05 * speech, None, tune) * np.hanning(RATE))) ** 2
+            shares.append(power[895:906].sum() / power[195:206].sum())
+        # 6 to 30 decibels beneath it; microphones change that.
+        self.assertGreater(np.median(shares), 1e-3)
+        self.assertLess(np.median(shares), 0.25)
 
 
 class Shares(unittest.TestCase):
@@ -212,6 +231,17 @@ class Growth(unittest.TestCase):
             stretch(network, measures, lift, (1.2, 1.5, 1.0))
             after = network(pcm)[0].numpy() @ measures
         np.testing.assert_allclose(after, before * [1.2, 1.5, 1.0], rtol=1e-3, atol=1e-4)
+
+
+class Together(unittest.TestCase):
+    def test_it_is_the_correlation_whatever_the_size_and_nothing_where_nothing_moves(self):
+        random = torch.Generator().manual_seed(3)
+        wanted = torch.randn(3, 60, generator=random)
+        said = wanted + torch.randn(3, 60, generator=random)
+        expected = [np.corrcoef(a, b)[0, 1] for a, b in zip(said.numpy(), wanted.numpy())]
+        np.testing.assert_allclose(together(said, wanted).numpy(), expected, atol=0.02)
+        np.testing.assert_allclose(together(0.5 * said, wanted).numpy(), expected, atol=0.03)
+        self.assertLess(float(together(0.01 * TOGETHER_FLOOR * wanted, wanted).max()), 0.02)
 
 
 class Apart(unittest.TestCase):
