@@ -14,7 +14,7 @@ OUTPUTS = 112
 PAUSES = 0.15
 PAUSE_REST_AFTER, PAUSE_STRESS = 0.03, 0.5
 # Share of the pieces that are music or noise without speech, and of these that are music; of the other pieces that have music beneath.
-SPEECHLESS, MUSIC, MUSIC_BENEATH = 0.13, 0.4, 0.05
+SPEECHLESS, MUSIC, MUSIC_BENEATH = 0.16, 0.5, 0.05
 # Tunes that pieces are cut from.
 TUNES = 80
 WARPS = [0.82, 0.87, 0.92, 0.96, 1.0, 1.0, 1.05, 1.1, 1.16, 1.22, 1.28]

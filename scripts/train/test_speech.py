@@ -15,7 +15,7 @@ from motion_people import CORNERS_OUT, lift_of, mouth_measures, with_corners
 from motion_recordings import Recording
 from phone_teacher import LEAST_VOWEL, PHONES, PhoneTeacher, centre_on_dips, closures, phone_classes, stress
 from speech_augment import RATE, bursts, degrade, music
-from train_motion import TOGETHER_FLOOR, apart, closure_loss, stretch, together
+from train_motion import apart, closure_loss, stretch
 
 try:
     ctypes.CDLL("libespeak-ng.so.1")
@@ -231,17 +231,6 @@ class Growth(unittest.TestCase):
             stretch(network, measures, lift, (1.2, 1.5, 1.0))
             after = network(pcm)[0].numpy() @ measures
         np.testing.assert_allclose(after, before * [1.2, 1.5, 1.0], rtol=1e-3, atol=1e-4)
-
-
-class Together(unittest.TestCase):
-    def test_it_is_the_correlation_whatever_the_size_and_nothing_where_nothing_moves(self):
-        random = torch.Generator().manual_seed(3)
-        wanted = torch.randn(3, 60, generator=random)
-        said = wanted + torch.randn(3, 60, generator=random)
-        expected = [np.corrcoef(a, b)[0, 1] for a, b in zip(said.numpy(), wanted.numpy())]
-        np.testing.assert_allclose(together(said, wanted).numpy(), expected, atol=0.02)
-        np.testing.assert_allclose(together(0.5 * said, wanted).numpy(), expected, atol=0.03)
-        self.assertLess(float(together(0.01 * TOGETHER_FLOOR * wanted, wanted).max()), 0.02)
 
 
 class Apart(unittest.TestCase):

@@ -30,12 +30,10 @@ VIDEO_FPS = 25
 # Weights of the loss: of the time of P, B and M above other times; of openings on a logarithmic scale.
 CLOSURE_STRESS = 2.0
 TOUCH = 0.1
-# Weights of opening, width and protrusion beside those of all vertices; of phones, which the network tells apart in training alone.
+# Weights of opening, width and protrusion relative to those of all vertices; of phones, which the network tells apart in training alone.
 MEASURE_STRESS = (1.2, 0.8, 0.3)
 PHONES_SHARE = 0.06
-# Weights of what opening and width lack of a correlation of 1 within a piece; and their deviation in cm under which they hardly count.
-TOGETHER_SHARES, TOGETHER_FLOOR = (0.2, 0.08), 0.1
-# What phones ask of the mouth, beside what the filmed speaker's flat delivery made of them.
+# What phones ask of the mouth, in addition to what the filmed speaker's flat delivery made of them.
 OPEN_SPEECH = 1.2
 CHECKPOINT_SECONDS = 180
 # Weight of closures in the loss of all, and in it of moments at which lips are shut, and of vowels, in which they never are.
@@ -51,18 +49,10 @@ def apart(opening):
     return torch.log1p(F.relu(opening) / 0.1) + torch.clamp(opening, max=0)
 
 
-def together(predicted, wanted):
-    """[B] correlation of [B, n] in cm over time, drawn towards 0 where hardly anything moves."""
-    predicted, wanted = predicted - predicted.mean(1, keepdim=True), wanted - wanted.mean(1, keepdim=True)
-    floor = TOGETHER_FLOOR ** 2
-    spread = torch.sqrt((predicted.square().mean(1) + floor) * (wanted.square().mean(1) + floor))
-    return (predicted * wanted).mean(1) / spread
-
-
 class MotionLoss:
     """
-    Errors of all vertices, of the lips, of opening, width and protrusion, and of their change over time; what opening and width lack of a
-    correlation of 1, for speakers differ in size more than in time; and what the network cannot tell of the phones.
+    Errors of all vertices, of the lips, of opening, width and protrusion, and of their change over time; and what the network cannot
+    tell of the phones.
     """
 
     def __init__(self, basis, coefficients):
@@ -75,7 +65,7 @@ class MotionLoss:
         columns = [np.eye(len(basis)) / np.sqrt(variance.sum()), 1.4 * lips / np.sqrt((coefficients @ lips).var(0).sum()),
                    measures * np.array(MEASURE_STRESS) / spreads]
         self.map = torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
-        self.gap, self.width = (torch.from_numpy(measures[:, k].astype(np.float32)) for k in (0, 1))
+        self.gap = torch.from_numpy(measures[:, 0].astype(np.float32))
         self.spread = float(spreads[0])
 
     def __call__(self, predicted, said, batch):
@@ -90,9 +80,7 @@ class MotionLoss:
         position = position + TOUCH * F.smooth_l1_loss(touch, torch.zeros_like(touch), reduction='none', beta=0.3).mean(1)
         speed = (error[:, 1:] - error[:, :-1]) * 2
         change = F.smooth_l1_loss(speed, torch.zeros_like(speed), reduction='none', beta=0.3).mean((1, 2))
-        pairs = (F.relu(opening), F.relu(wanted)), (predicted @ self.width, batch.target @ self.width)
-        apart_in_time = sum(share * (1 - together(*pair)) * (pair[1].std(1) > TOGETHER_FLOOR) for share, pair in zip(TOGETHER_SHARES, pairs))
-        total = ((position + 0.5 * change + apart_in_time) * batch.weight).sum() / batch.weight.sum()
+        total = ((position + 0.5 * change) * batch.weight).sum() / batch.weight.sum()
         if (batch.classes >= 0).any():
             total = total + PHONES_SHARE * F.cross_entropy(said, batch.classes, ignore_index=-1)
         return total
@@ -338,8 +326,8 @@ def main():
 
     final = os.path.join(args.work, 'motion-final.pt')
     if args.minutes > 0 or args.frozen:
-        groups = [(talking['train'], 0.15), (seen['people']['train'], 0.13), (seen['takes']['train'], 0.20), (others, 0.13),
-                  (more['emodb']['train'], 0.08), (more['ocean']['train'] + more['vctk']['train'], 0.11), (synthetic, 0.20)]
+        groups = [(talking['train'], 0.18), (seen['people']['train'], 0.12), (seen['takes']['train'], 0.15), (others, 0.13),
+                  (more['emodb']['train'], 0.08), (more['ocean']['train'] + more['vctk']['train'], 0.12), (synthetic, 0.22)]
         groups = [(recordings, share) for recordings, share in groups if recordings]
         batches = Batches(groups, args.seed, args.batch)
         upper = os.path.join(args.work, 'motion-upper.pt')
