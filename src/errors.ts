@@ -249,7 +249,7 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
 
 const FOREIGN_NAME = 'a name that is not UTF-8; rename it';
 
-/** Whether a path had bytes that are not UTF-8: Node.js reads arguments so, and what they were can no longer be told. */
+/** Whether a path had bytes that are not UTF-8: Node.js decodes arguments so, and the original bytes are lost. */
 export function isForeignName(path: string): boolean {
   return path.includes('\ufffd');
 }

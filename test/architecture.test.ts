@@ -87,6 +87,17 @@ function findNodes(matches: (node: ts.Node) => boolean, inFiles = files): string
   return found;
 }
 
+/** Names that a statement declares. */
+function declaredNames(statement: ts.Statement): string[] {
+  if (ts.isVariableStatement(statement)) {
+    return statement.declarationList.declarations.flatMap(({ name }) =>
+      ts.isIdentifier(name) ? [name.text] : [],
+    );
+  }
+  const { name } = statement as ts.DeclarationStatement;
+  return name === undefined ? [] : [name.text];
+}
+
 test('every layer has its folders', () => {
   const parts = new Set(files.map(({ name }) => partOf(name)));
   assert.deepEqual(
@@ -158,6 +169,30 @@ test('exports have names', () => {
       ts.isExportAssignment(node) || (node.kind === ts.SyntaxKind.DefaultKeyword && ts.isModifier(node)),
   );
   assert.deepEqual(found, []);
+});
+
+test('what a file exports is used by another', () => {
+  const users = new Map<string, Set<string>>();
+  for (const folder of ['src', 'test', 'scripts']) {
+    for (const name of readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
+      if (!name.endsWith('.ts')) continue;
+      const file = path.join(ROOT, folder, name);
+      for (const [word] of readFileSync(file, 'utf8').matchAll(/\w+/g)) {
+        users.set(word, (users.get(word) ?? new Set()).add(file));
+      }
+    }
+  }
+  const unused = files.flatMap(({ name, syntax }) =>
+    syntax.statements
+      .filter((statement) => ts.canHaveModifiers(statement))
+      .filter((statement) =>
+        ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword),
+      )
+      .flatMap(declaredNames)
+      .filter((exported) => (users.get(exported)?.size ?? 0) < 2)
+      .map((exported) => `${name} exports ${exported}`),
+  );
+  assert.deepEqual(unused, []);
 });
 
 test('src/index.ts is the only file that does nothing but pass on', () => {

@@ -4,12 +4,12 @@ import { $, announce, duration, make } from './dom.js';
 import { ENDED, goneOf, poll, WORDS } from './gallery.js';
 
 const STAGES = {
-  prepare: 'Looks at the face and the sound',
-  load: 'Loads the networks',
-  render: 'Renders in turns',
-  'whole-job': 'Renders whole clips',
-  look: 'Looks at the frames',
-  write: 'Writes the report',
+  prepare: 'Analysing face and audio',
+  load: 'Loading networks',
+  render: 'Rendering, alternating',
+  'whole-job': 'Rendering whole jobs',
+  look: 'Comparing frames',
+  write: 'Writing the report',
 };
 
 export class Comparisons {
@@ -114,7 +114,7 @@ class Card {
     else this.#bar.removeAttribute('value');
     const left = progress?.stage === 'render' ? progress.remaining : undefined;
     this.#facts.textContent = {
-      queued: position ? `Waits, ${position} before it` : 'Waits for its turn',
+      queued: position ? `Queued, ${position} ahead` : 'Queued',
       starting: STAGES[progress?.stage ?? 'prepare'],
       processing: `${STAGES[progress?.stage ?? 'render']}, ${Math.round((progress?.fraction ?? 0) * 100)} %${left === undefined ? '' : ` · about ${duration(left)} left`}`,
       succeeded: result?.summary,
@@ -161,7 +161,7 @@ class Card {
       state === 'succeeded'
         ? [
             link(links.report, 'Report', 'Report of the comparison'),
-            link(`${links.data}?download`, 'Figures', 'Download the figures of the comparison'),
+            link(`${links.data}?download`, 'Data', 'Download the data of the comparison'),
           ]
         : [];
     this.#actions.replaceChildren(...ways, remove);

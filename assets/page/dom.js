@@ -34,5 +34,5 @@ export function duration(seconds) {
 
 /** Says that the server cannot be reached, or no more. */
 export function showAway(isAway) {
-  show($('away'), isAway ? 'The server does not answer just now. This page tries again, and what was begun goes on when it is back.' : undefined);
+  show($('away'), isAway ? 'The server is not responding. This page keeps trying; running clips continue when it is back.' : undefined);
 }

@@ -54,7 +54,7 @@ export function showFaces(faces, chosen, onChoose) {
     if (faces.length > 1) {
       element.addEventListener('click', () => {
         for (const each of $('faces').children) each.setAttribute('aria-pressed', String(each === element));
-        announce(`Face ${number} is chosen`);
+        announce(`Face ${number} selected`);
         onChoose(number);
       });
     }
@@ -63,7 +63,7 @@ export function showFaces(faces, chosen, onChoose) {
   $('faces').replaceChildren(...boxes);
   $('faces').hidden = false;
   if (faces.length > 1) {
-    $('faces-help').textContent = `There are ${faces.length} faces: face ${taken?.number ?? '?'} speaks. Click on another to choose it.`;
+    $('faces-help').textContent = `${faces.length} faces found; face ${taken?.number ?? '?'} will speak. Click on another one to select it.`;
     $('faces-help').hidden = false;
   }
   // Whoever chose by the keyboard goes on where they were.

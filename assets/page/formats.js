@@ -25,8 +25,8 @@ export function formatChoice(formats, onChange) {
   const group = (label, names, list, ending) =>
     make('optgroup', { label }, ...list.map(({ name, label: words }) => make('option', { value: `${name}${ending}` }, names[name] ?? words)));
   select.append(
-    group('With its background', NAMES, formats, ''),
-    group('Transparent, the person alone', TRANSPARENT, formats.filter(({ transparent }) => transparent), SEE_THROUGH),
+    group('With background', NAMES, formats, ''),
+    group('Transparent background', TRANSPARENT, formats.filter(({ transparent }) => transparent), SEE_THROUGH),
   );
   select.addEventListener('change', onChange);
   return {

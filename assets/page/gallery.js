@@ -221,8 +221,8 @@ class Card {
     this.#bar.setAttribute('aria-label', `Progress of ${clip.name}`);
     const left = progress?.remaining;
     this.#facts.textContent = {
-      queued: position ? `Waits, ${position} before it` : 'Waits for its turn',
-      starting: 'Looks at the face and the sound',
+      queued: position ? `Queued, ${position} ahead` : 'Queued',
+      starting: 'Analysing face and audio',
       processing: `${Math.round((progress?.fraction ?? 0) * 100)} %${left === undefined ? '' : ` · about ${duration(left)} left`}`,
       succeeded:
         result &&
@@ -308,13 +308,13 @@ class Card {
       actions.push(make('a', { className: 'button', href: `${links.video}?download`, download: '', 'aria-label': `Download: ${name}` }, 'Download'));
     }
     if (!ENDED.has(state)) actions.push(button('Cancel', onRemove));
-    else actions.push(button('Again…', onAgain, `Again, with other options: ${name}`), button('Remove', onRemove));
+    else actions.push(button('Re-run…', onAgain, `Re-run with other options: ${name}`), button('Remove', onRemove));
     if (state === 'succeeded') {
       const choose = button('Choose', () => {
         const isChosen = choose.getAttribute('aria-pressed') !== 'true';
         choose.setAttribute('aria-pressed', String(isChosen));
         onChoose(isChosen);
-      }, `Choose for side by side: ${name}`);
+      }, `Select for side by side: ${name}`);
       choose.setAttribute('aria-pressed', 'false');
       actions.push(choose);
     }

@@ -39,7 +39,7 @@ export class ChosenFiles {
     this.#sending.set(field, stop);
     this.#onChange();
     try {
-      announce(`Sending ${file.name}`);
+      announce(`Uploading ${file.name}`);
       const { id, name } = await upload(file, () => {}, stop.signal);
       this.use(field, id, name);
       announce(`${name} is ready`);

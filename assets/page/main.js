@@ -67,7 +67,7 @@ async function look() {
   const isPartial = ['audio', 'driving', 'motion', 'idle'].every((field) => wanted[field] === undefined);
   looking = new AbortController();
   const { signal } = looking;
-  $('estimate').textContent = 'Looks at it …';
+  $('estimate').textContent = 'Checking …';
   try {
     const plan = await ask('/v1/plan', {
       method: 'POST',
@@ -80,7 +80,7 @@ async function look() {
     });
     $('notes').replaceChildren(...plan.notices.filter((text) => !/^device /.test(text)).map((text) => make('li', {}, text)));
     $('estimate').textContent = isPartial
-      ? 'The face can be animated. What shall it say?'
+      ? 'The face can be animated. Now choose the speech.'
       : `${plan.duration.toFixed(1)} s of video, ${plan.width}×${plan.height}: about ${duration(plan.estimatedSeconds)} and ${(plan.estimatedMemoryBytes / 1e9).toFixed(1)} GB on this machine.`;
   } catch (error) {
     if (signal.aborted) return;
@@ -99,7 +99,7 @@ async function send(path, body, list) {
   clearTimeout(lookTimer);
   clearProblems();
   if (files.isSending) {
-    show($('order-problem'), 'A file is still on its way: please wait a moment.');
+    show($('order-problem'), 'A file is still uploading: please wait a moment.');
     return;
   }
   const buttons = [$('render'), $('compare')];
@@ -138,7 +138,7 @@ function again(clip, portrait, audio, samples) {
   $('more').open = true;
   $('order-title').scrollIntoView();
   $('render').focus({ preventScroll: true });
-  announce('The options of the clip are in the form');
+  announce('The options of the clip have been copied to the form');
 }
 
 /** Shows the token to the server, which answers with a cookie if it is the right one. */

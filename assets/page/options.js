@@ -3,25 +3,25 @@ import { make } from './dom.js';
 
 /** Words for people, where a name would not say enough. */
 const LABELS = {
-  driving: 'Film that moves the portrait',
-  source: 'Film that gets another voice (in place of a portrait)',
+  driving: 'Driving video',
+  source: 'Video to re-voice (instead of a portrait)',
   motion: 'Motion file',
-  poseVideo: 'Video of drawn landmarks',
+  poseVideo: 'Landmark video',
   headMotion: 'Head motion',
-  soundtrack: 'Sound that is heard in place of the speech',
+  soundtrack: 'Soundtrack (instead of the speech)',
   loras: 'LoRAs',
-  fps: 'Frames a second',
-  crf: 'Quality of the video',
-  still: 'Keep the head still',
+  fps: 'Frame rate',
+  crf: 'Quality (CRF)',
+  still: 'Keep the head at rest',
   mouthScale: 'Mouth',
   expressionScale: 'Expression',
   headPoseScale: 'Head',
   blinkScale: 'Blinks',
-  idle: 'Idle clip, seconds',
+  idle: 'Idle clip (seconds)',
   face: 'Which face',
 };
 /** What may stand behind the person, beside a colour and a picture. */
-const BACKGROUNDS = { blurred: 'blurred', green: 'green, to be keyed out', white: 'white', grey: 'grey', black: 'black' };
+const BACKGROUNDS = { blurred: 'blurred', green: 'green (for keying)', white: 'white', grey: 'grey', black: 'black' };
 const OWN_COLOUR = 'colour';
 const OWN_PICTURE = 'picture';
 
@@ -94,14 +94,14 @@ export function optionFields(options, { films, more, onFile, onChange }) {
 }
 
 function hintOf({ description, default: standard, otherwise }) {
-  if (standard !== undefined && typeof standard !== 'boolean') return `${description} Usually ${standard}.`;
-  return otherwise === undefined ? description : `${description} Usually ${otherwise}.`;
+  if (standard !== undefined && typeof standard !== 'boolean') return `${description} Default: ${standard}.`;
+  return otherwise === undefined ? description : `${description} Default: ${otherwise}.`;
 }
 
 /** @returns the element with the value, and what it stands in where there is more to it. */
 function inputOf(option, id, onFile, onChange) {
   const { name, file } = option;
-  if (name === 'headMotion') return { input: choice(id, TEMPLATES, 'of the speech') };
+  if (name === 'headMotion') return { input: choice(id, TEMPLATES, 'from the speech') };
   if (name === 'background') return backgroundInput(id, onFile, onChange);
   return { input: file ? fileInput(name, id, onFile) : plainInput(option, id) };
 }
@@ -116,13 +116,13 @@ function fileInput(name, id, onFile) {
 function backgroundInput(id, onFile, onChange) {
   const names = [
     ...Object.entries(BACKGROUNDS),
-    [OWN_COLOUR, 'a colour …'],
-    [OWN_PICTURE, 'a picture …'],
+    [OWN_COLOUR, 'custom colour …'],
+    [OWN_PICTURE, 'image …'],
   ].map(([value, label]) => make('option', { value }, label));
   const input = make('select', { id }, make('option', { value: '' }, 'its own (usual)'), ...names);
-  const colour = make('input', { type: 'color', value: '#4f8fba', hidden: true, 'aria-label': 'Colour of the background' });
+  const colour = make('input', { type: 'color', value: '#4f8fba', hidden: true, 'aria-label': 'Background colour' });
   const picture = fileInput('background', `${id}-file`, onFile);
-  picture.setAttribute('aria-label', 'Picture for the background');
+  picture.setAttribute('aria-label', 'Background image');
   picture.hidden = true;
   input.addEventListener('change', () => {
     if (input.value !== OWN_PICTURE) {

@@ -9,7 +9,7 @@ export interface Backdrop {
   readonly wall: Planes;
 }
 
-/** Wall pixels are looked for beside the head, in this share of the width at each side and of the height from the top. */
+/** Wall pixels are looked for next to the head, in this share of the width at each side and of the height from the top. */
 const SIDE = 0.16;
 const DEPTH = 0.55;
 /** Below this share of the height the border may show shoulders. */

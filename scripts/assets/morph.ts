@@ -90,7 +90,7 @@ export function morphPortraits(
     });
     show(`mean-${round}`, display(weightedMean(layers)));
   }
-  // Nothing but wall beside the first member's outline: no rims, no borders of source pictures.
+  // Nothing but wall next to the first member's outline: no rims, no borders of source pictures.
   const fusedLight = fuse(layers);
   const reach = blur(layers[0]!.coverage!, 1.5).data.map((v) => smoothstep(0.1, 0.55, v));
   for (let k = 0; k < wall.data.length; k++) {

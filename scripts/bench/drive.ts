@@ -1,6 +1,6 @@
 /**
  * Measures how well films drive portraits: a film its own frame at rest, and other people's portraits. What is measured is the
- * moved portrait before the denoiser or, with `--whole`, finished clips; landmarks are measured in the pictures anew.
+ * moved portrait before the denoiser or, with `--whole`, finished clips; landmarks are measured again in the pictures.
  *
  *     node --import=tsx scripts/bench/drive.ts FILMS FOLDER [PORTRAIT…] [--whole] [--seconds 2] [--from 0] [--others]
  *
@@ -293,7 +293,7 @@ writeFileSync(
 Made by scripts/bench/drive.ts at ${commit}; ${values.whole ? 'finished clips, preset fast' : 'before the denoiser'}. Amplitude: deviation of the inner lips' gap against the film's, in units
 of the mouth's width; opening: its correlation with the film's. Closures: frames whose lips touch (landmarks at most 0.6 mm apart) in
 the film, and that of those which touch in the result; blinks: lids shut by half. Of the mesh that moves the portrait, then of the
-moved portrait, whose landmarks are measured anew (1.2 mm). Rotation: root mean square of the error of the head's turn, degrees; PSNR
+moved portrait, whose landmarks are measured again (1.2 mm). Rotation: root mean square of the error of the head's turn, degrees; PSNR
 (dB) and SSIM against the film's own frames; identity: mean cosine of the embeddings of every fifth frame and the still portrait.
 
 | | mesh: amplitude | closures | blinks | picture: opening | amplitude | closures | blinks | rotation | PSNR | SSIM | identity |

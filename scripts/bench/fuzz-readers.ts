@@ -4,7 +4,7 @@
  *
  *     node --import=tsx scripts/bench/fuzz-readers.ts [MINUTES [FIRST]]
  *
- * FIRST is the number of the first input; a number that is told makes the same input again: `fuzz-readers.ts 0 NUMBER`.
+ * FIRST is the number of the first input; a number that was reported makes the same input again: `fuzz-readers.ts 0 NUMBER`.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -32,7 +32,7 @@ interface Message {
 if (process.send === undefined) await watch();
 else await work();
 
-/** Runs rounds in a process each: one that hangs can be ended, and memory begins anew. */
+/** Runs rounds in a process each: one that hangs can be ended, and memory is fresh. */
 async function watch(): Promise<void> {
   const [minutes = 1, given = Date.now() % 1e9] = process.argv.slice(2).map(Number) as [number?, number?];
   const end = performance.now() + minutes * 60_000;

@@ -81,7 +81,7 @@ interface Measures {
   /** At other consonants. */
   readonly parted: number[];
   readonly vowels: number[];
-  /** In the middle of each vowel, and of those that stand beside no P, B or M. */
+  /** In the middle of each vowel, and of those that stand next to no P, B or M. */
   readonly vowelMiddles: number[];
   readonly freeVowels: number[];
 }
@@ -283,7 +283,7 @@ try {
   );
   const text = `# Other voices and languages
 
-The motion of bundle ${values.bundle} at ${FPS} frames a second for a mouth that is closed at rest, ${new Date().toISOString().slice(0, 10)}: what the mesh is told to do, before
+The motion of bundle ${values.bundle} at ${FPS} frames a second for a mouth that is closed at rest, ${new Date().toISOString().slice(0, 10)}: what the mesh is driven to, before
 anything is drawn. Made by
 
     python3 scripts/bench/speak-languages.py SPOKEN
@@ -299,9 +299,9 @@ ${sounds}
   lips; other sounds do not count. Wanted: ≥ 0.6. **Lag** in frames: the shift at which it is highest.
 - **Silence, P B M, vowels**: mean opening in mm; at sounds with closed lips the least within 40 ms of the sound. **Closed**: how many
   of these sounds come nearer than ${10 * LOOKS_CLOSED} mm, where lips look closed. **Others closed**: the same of the middles of
-  other consonants that stand beside none of these and no pause; few are wanted. **Vowels closed**: the same of the middles of vowels; at most
+  other consonants that stand next to none of these and no pause; few are wanted. **Vowels closed**: the same of the middles of vowels; at most
   3 % are wanted. Espeak-ng ends a vowel where a stop is released, so that the middle of a short one before P or B may lie in the
-  closure: those that stand beside none of the three are counted by themselves, too.
+  closure: those that stand next to none of the three are counted by themselves, too.
 - Half a second of silence is put before and after each recording. **Nobody speaks**: openings in mm; at most 0.3 are wanted.
 `;
   await writeReport(values.output, text.trimEnd().split('\n'));

@@ -4,7 +4,7 @@
 
 12 GB, two to four minutes, up to 4.5 GB of memory; needs torch. The weights follow the formula of test/golden/networks,
 so they mean nothing, but activations stay in range and every value can be recomputed from its name alone. The LCM-LoRA
-beside them, lcm-lora-sdv1-5.safetensors, has the published one's header to the byte, which is checked, and changes weights
+next to them, lcm-lora-sdv1-5.safetensors, has the published one's header to the byte, which is checked, and changes weights
 by about a tenth.
 """
 import argparse

@@ -1,6 +1,6 @@
 /**
  * AniPortrait's denoiser at its published size, from a bundle's files: what building takes, what opening again takes, and
- * how fast one window is beside eager PyTorch on the same weights and inputs.
+ * how fast one window is compared with eager PyTorch on the same weights and inputs.
  *
  *   node --import=tsx scripts/bench/measure-full-size.ts --bundle FOLDER [--sources FOLDER] [--cache FOLDER] [--python python3] [--frames 2]
  *     [--repeats 5] [--output FILE.md]

@@ -1,5 +1,5 @@
 /**
- * What 8-bit integers gain and cost: one clip rendered in float32 and in int8 in turn, with times and pictures beside each
+ * What 8-bit integers gain and cost: one clip rendered in float32 and in int8 in turn, with times and pictures next to each
  * other.
  *
  *   node --import=tsx scripts/bench/measure-int8.ts [--portrait FILE] [--audio FILE] [--repeats 3] [--output FILE.md] [--sheet FILE.png]
@@ -58,7 +58,7 @@ try {
   });
   const { job, scene } = clip;
   const leases = await Promise.all(
-    PRECISIONS.map((precision) => studio.loadNetworks({ ...networksOf(job), precision })),
+    PRECISIONS.map((precision) => studio.loadNetworks({ ...networksOf(job), oneAtATime: true, precision })),
   );
   for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
     for (const [i, precision] of PRECISIONS.entries()) {

@@ -10,6 +10,7 @@ import { PUBLISHED_FORMS } from '../../src/compare/published-forms.ts';
 import { FAST_ATTENTION } from '../../src/models/blocks.ts';
 import { buildDenoisingUnet, describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { at, type Net } from '../../src/models/layers.ts';
+import { noiseWeights } from '../../src/models/noise-weights.ts';
 import {
   ANIPORTRAIT_POSE_GUIDER,
   buildPoseGuider,
@@ -23,7 +24,6 @@ import { Engine, type Network } from '../../src/runtime/engine.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount, type Tensor } from '../../src/tensor/tensor.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
-import { noiseWeights } from '../lib/noise-weights.ts';
 import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({

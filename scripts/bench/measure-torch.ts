@@ -1,5 +1,5 @@
 /**
- * The embedded bundle's denoiser beside eager PyTorch: same weights, same inputs, same sampler, same threads, in turns.
+ * The embedded bundle's denoiser compared with eager PyTorch: same weights, same inputs, same sampler, same threads, in turns.
  *
  *   node --import=tsx scripts/bench/measure-torch.ts [--precisions float32,int8] [--python python3] [--repeats 9] [--threads N]
  *     [--flops] [--output FILE.md]

@@ -266,7 +266,7 @@ try {
   });
   const { job } = prepared;
   await prepared.dispose();
-  const { networks, release } = await studio.loadNetworks(networksOf(job));
+  const { networks, release } = await studio.loadNetworks({ ...networksOf(job), oneAtATime: true });
   const { path: ffmpeg } = await locateFfmpeg({ env: process.env });
   const names = await listClips();
   for (const name of names) {

@@ -1,10 +1,10 @@
 /**
- * Speed as ratios, which other machines can check: each network beside the engine's own matrix products, the fast sampler
- * beside the original's, the whole job beside its networks.
+ * Speed as ratios, which other machines can check: each network compared with the engine's own matrix products, the fast sampler
+ * compared with the original's, the whole job with its networks.
  *
  *   npm run bench:ratios [-- --record] [--rounds 5] [--history FILE]
  *
- * Takes under three minutes on two cores. Prints the ratios beside the last ones of the same kind of machine; `--record`
+ * Takes under three minutes on two cores. Prints the ratios with the last ones of the same kind of machine; `--record`
  * appends them to scripts/results/ratios.jsonl. Everything is measured in turns, and medians count.
  */
 import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -7,7 +7,7 @@ festvox-czech-machac, festvox-ca-ona-hts and festvox-suopuhe-lj; for `val`, the 
 festvox-te-nsk, festvox-mr-nsk, festvox-suopuhe-mv and festvox-czech-dita. No sentence and no voice of these is in training: of
 espeak-ng other variants than speech_corpus.py uses, and festival not at all; Mandarin, Hindi, Czech, Catalan and Finnish, and
 of `val` Portuguese, Polish, Russian, Telugu and Marathi, are in no training in any voice. Writes OUT/LANGUAGE-VOICE-N.wav, 16 kHz, and
-.phn beside it: start, end in seconds, name of the phone (IPA by espeak-ng, the voice's own names by festival).
+.phn next to it: start, end in seconds, name of the phone (IPA by espeak-ng, the voice's own names by festival).
 """
 import pathlib
 import re

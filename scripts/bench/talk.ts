@@ -311,7 +311,7 @@ async function labelledTable(data: string): Promise<string[]> {
     voices.set(voice, all);
     all.targets.push(...phoneTargets(frames, FPS, phones));
     all.ours.push(...ours);
-    // Recordings differ in level: loudness is told against the loudest frame.
+    // Recordings differ in level: loudness is relative to the loudest frame.
     const loud = loudnessOf(pcm, SAMPLE_RATE, FPS, frames);
     const loudest = Math.max(...loud);
     all.loud.push(...loud.map((value) => value / loudest));
@@ -348,7 +348,7 @@ try {
     console.error(`${film.name}: opening r ${formatNumber(r, 2)}, size ${formatNumber(size, 2)}`);
   }
   await writeReport(values.output, [
-    '# A talking face beside film',
+    '# A talking face compared with film',
     '',
     `Bundle ${values.bundle}, ${values['motion-only'] ? 'nothing rendered' : `preset ${values.preset}`}, ${new Date().toISOString().slice(0, 10)}. Nobody here was trained on; the trained speaker's`,
     'sentences were not. Films give the still (their first frame) and the sound. Made by',

@@ -76,8 +76,8 @@ try {
   const { version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     version: string;
   };
-  const told = lcmPortrait('--version').trim();
-  expect(told === version, `version ${version}`, told);
+  const printed = lcmPortrait('--version').trim();
+  expect(printed === version, `version ${version}`, printed);
   const help = lcmPortrait('--help');
   expect(/animate[\s\S]*batch[\s\S]*doctor/.test(help), 'a list of commands', help);
   console.log(lcmPortrait('doctor'));

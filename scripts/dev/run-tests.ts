@@ -28,9 +28,11 @@ const SLOW: readonly string[] = [
   ...['bundles/full-disk.test.ts', 'bundles/import-aniportrait.test.ts', 'bundles/fuse-bundle.test.ts'],
   ...['files/file-lock.test.ts', 'jobs/job-lock.test.ts', 'jobs/queue.test.ts', 'package.test.ts'],
   ...['models/denoising-unet.test.ts', 'models/reference-unet.test.ts', 'models/exact-savings.test.ts'],
-  ...['models/flops.test.ts', 'denoising/aniportrait-loop.test.ts', 'pipeline/studio.test.ts'],
+  ...['models/flops.test.ts', 'models/pieces.test.ts', 'denoising/aniportrait-loop.test.ts'],
+  ...['pipeline/open-job.test.ts', 'pipeline/studio.test.ts'],
   ...['pipeline/replaced-bundle.test.ts', 'container.test.ts'],
-  ...['media/video-writer.test.ts', 'media/odd-sound.test.ts', 'runtime/webgpu.test.ts'],
+  ...['media/video-writer.test.ts', 'media/output-formats.test.ts', 'media/odd-sound.test.ts'],
+  ...['runtime/webgpu.test.ts'],
   ...['networks/half-precision-network.test.ts'],
 ];
 
@@ -130,7 +132,7 @@ process.execArgv.splice(0, Number.POSITIVE_INFINITY, '--enable-source-maps', ...
 process.env[TIMES_FOLDER] = folder;
 const tests = run({
   files: shares.map(({ module }) => module),
-  concurrency: os.availableParallelism(), // Node leaves one core idle unless it is told not to
+  concurrency: os.availableParallelism(), // Node's default leaves one core idle
   timeout: FILE_LIMIT_MS,
 });
 tests.on('test:fail', () => {

@@ -1,4 +1,4 @@
-"""Writes test/golden/lora/half_conversion.json anew: float32 numbers and their patterns in half precision, by numpy.
+"""Writes test/golden/lora/half_conversion.json: float32 numbers and their patterns in half precision, by numpy.
 
     python3 scripts/golden/half_conversion.py
 

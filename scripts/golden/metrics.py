@@ -1,4 +1,4 @@
-"""Writes test/golden/metrics/metrics.json and the photographic pair beside it, for test/metrics.
+"""Writes test/golden/metrics/metrics.json and the photographic pair next to it, for test/metrics.
 
 Independent implementations: skimage.metrics for PSNR and SSIM; pytorch_msssim for MS-SSIM, where all sizes down to the
 coarsest are even (it pads odd ones with zeros); and for all sizes msssim.m and ssim_index.m of Wang et al., written in

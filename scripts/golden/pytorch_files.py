@@ -102,7 +102,7 @@ def float8():
 
 
 def foreign(weights):
-    """What training programs save beside the weights: objects of their own classes and of other libraries'."""
+    """What training programs save next to the weights: objects of their own classes and of other libraries'."""
     settings = Settings(name='run', inner=Plain())
     settings.flag = True
     return {

@@ -14,7 +14,7 @@ import type { Engine } from '../../src/runtime/engine.ts';
 import { openPortrait } from '../../src/scene/open-portrait.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 
-/** What a clip's mouth is told to do. */
+/** The motion that drives a clip's mouth. */
 export interface DrivingMouth {
   /** Distance of the inner lips in cm for every frame, of the posed mesh. */
   readonly openings: readonly number[];

@@ -38,6 +38,10 @@ export async function mediaSeeds(ffmpeg: FfmpegInfo, folder: string): Promise<Fu
     execFileSync(ffmpeg.path, [...quiet, '-t', '0.4', '-i', speech, ...options, file]);
     return { name, bytes: readFileSync(file) };
   });
+  // Files that were joined byte by byte have headers in the middle.
+  const joined = sounds
+    .filter(({ name }) => /\.(mp3|wav)$/.test(name))
+    .map(({ name, bytes }): FuzzSeed => ({ name: `joined-${name}`, bytes: Buffer.concat([bytes, bytes]) }));
   const picture = () => sharp(path.join(ROOT, 'assets/portraits/ada.jpg')).resize(96, 96);
   const pictures: readonly (readonly [string, Promise<Buffer>])[] = [
     ['a.jpg', picture().jpeg().toBuffer()],
@@ -51,7 +55,7 @@ export async function mediaSeeds(ffmpeg: FfmpegInfo, folder: string): Promise<Fu
   ];
   const drawn = await Promise.all(pictures.map(async ([name, bytes]) => ({ name, bytes: await bytes })));
   const motion = path.join(ROOT, 'assets/motion/calm.motion');
-  return [...sounds, ...drawn, { name: 'a.motion', bytes: readFileSync(motion) }];
+  return [...sounds, ...joined, ...drawn, { name: 'a.motion', bytes: readFileSync(motion) }];
 }
 
 function read(file: string, ffmpeg: FfmpegInfo): Promise<unknown> {

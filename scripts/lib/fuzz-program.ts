@@ -12,7 +12,7 @@ const SPEECH = path.join(ASSETS, 'speech/short.wav');
 /** A busy machine may take its time; what takes longer hangs. */
 const HANG_MS = 120_000;
 /** Statuses that say what went wrong; 1 is a mistake of the program, and signals and all else are none of its own. */
-const TOLD = (status: number | null): boolean => status !== null && status >= 2 && status <= 11;
+const EXPECTED = (status: number | null): boolean => status !== null && status >= 2 && status <= 11;
 
 /** What the program is asked to do with a file; nothing is rendered. */
 export function argumentsFor(name: string): string[] {
@@ -54,10 +54,10 @@ function run(command: readonly string[], args: readonly string[], cwd: string): 
 
 /** Why an ending is not as it should be; undefined if it is. */
 export function faultOf({ status, signal, stderr }: Ending): string | undefined {
-  if (status !== 0 && !TOLD(status))
+  if (status !== 0 && !EXPECTED(status))
     return `ended with ${signal ?? `status ${status}`}: ${stderr.slice(-500)}`;
   if (/^ {4}at |UnhandledPromise|\(unexpected;/m.test(stderr))
-    return `told a stack trace: ${stderr.slice(-500)}`;
+    return `printed a stack trace: ${stderr.slice(-500)}`;
   if (status !== 0 && !/^lcm-portrait: error: /m.test(stderr)) return `said nothing (status ${status})`;
   return undefined;
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { BundleDescription } from '../../src/models/bundle-description.ts';
 import { buildDenoisingUnet, describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
+import { noiseWeights } from '../../src/models/noise-weights.ts';
 import { buildPatchDecoder, patchDecoderFlops } from '../../src/models/patch-transform.ts';
 import {
   ANIPORTRAIT_POSE_GUIDER,
@@ -17,7 +18,6 @@ import type { GraphBuilder, Precision } from '../../src/onnx/graph.ts';
 import type { Engine, Network } from '../../src/runtime/engine.ts';
 import { WeightCache } from '../../src/weights/weight-cache.ts';
 import { SMALL_POSE_GUIDER, SMALL_UNET, SMALL_VAE } from '../../test/helpers/small-networks.ts';
-import { noiseWeights } from './noise-weights.ts';
 
 /** Which networks. */
 export type GpuSize = 'full' | 'small' | 'tiny';

@@ -22,6 +22,7 @@ import type { BatchReport } from '../../src/jobs/batch-events.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
+import { childrenOf, isRunning } from './processes.ts';
 import { encodeWav } from './wav.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -244,25 +245,7 @@ function countWrong(folder: string, expected: ReadonlyMap<string, string>): numb
   return [...hashes(folder)].filter(([name, hash]) => expected.get(name) !== hash).length;
 }
 
-/** Process ids of child processes, where the system lists them. */
-function childrenOf(pid: number): number[] {
-  try {
-    const tasks = readdirSync(`/proc/${pid}/task`);
-    const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'));
-    return lists.join(' ').split(/\s+/).filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
 async function countOrphans(pids: readonly number[]): Promise<number> {
-  const isRunning = (pid: number) => {
-    try {
-      return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    } catch {
-      return false;
-    }
-  };
   for (let waited = 0; waited < ORPHAN_MS; waited += 50) {
     if (!pids.some(isRunning)) return 0;
     await sleep(50);

@@ -24,7 +24,7 @@ const VOWELS = new Set([
 /** Pauses that are long enough for the mouth to come to rest, and the time at their ends that it takes, in seconds. */
 const MIN_SILENCE = 0.3;
 const REST_MARGIN = 0.1;
-/** A closure may come this much beside its label, in seconds: labels and frames are coarse. */
+/** A closure may come this much next to its label, in seconds: labels and frames are coarse. */
 const CLOSURE_MARGIN = 0.04;
 
 /** Openings in cm; NaN where the clip has no such sound. */
@@ -81,7 +81,7 @@ export function partedOpenings(openings: readonly number[], fps: number, phones:
     .filter(Number.isFinite);
 }
 
-/** The opening in the middle of each vowel, and whether it stands beside closed lips: what comes near 0 is closed and should not be. */
+/** The opening in the middle of each vowel, and whether it stands next to closed lips: what comes near 0 is closed and should not be. */
 export function vowelOpenings(
   openings: readonly number[],
   fps: number,

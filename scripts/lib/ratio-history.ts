@@ -68,7 +68,7 @@ export function lastOfMachine(
   return history.findLast((entry) => entry.processor === processor && entry.cores === cores);
 }
 
-/** A ratio beside the one before. */
+/** A ratio and the one before. */
 export interface RatioChange {
   readonly name: string;
   readonly now: number;

@@ -20,7 +20,6 @@ const MARGIN = 0.15;
  * @param landmarks - [468 · 3] px.
  */
 export function sharpnessOf(image: RgbImage, landmarks: ArrayLike<number>, feature: Feature): number {
-  const detail = fineDetail(image);
   const indices = FEATURES[feature];
   // The eyes are two boxes, the mouth one.
   const groups = feature === 'eyes' ? [indices.slice(0, 4), indices.slice(4)] : [indices];
@@ -30,14 +29,39 @@ export function sharpnessOf(image: RgbImage, landmarks: ArrayLike<number>, featu
     const ys = group.map((index) => landmarks[3 * index + 1]!);
     const [left, right] = widened(xs, image.width);
     const [top, bottom] = widened(ys, image.height);
+    const part = partOf(image, left - REACH, top - REACH, right + REACH, bottom + REACH);
+    const detail = fineDetail(part);
     for (let y = top; y < bottom; y++) {
       for (let x = left; x < right; x++) {
-        sum += detail[y * image.width + x]! ** 2;
+        sum += detail[(y - part.top) * part.width + x - part.left]! ** 2;
         count++;
       }
     }
   }
   return Math.sqrt(sum / count);
+}
+
+/** Pixels that the filters read around a box. */
+const REACH = 12;
+
+/** A part of a picture that begins at even pixels, as its half size asks for. */
+function partOf(
+  { data, width, height }: RgbImage,
+  left: number,
+  top: number,
+  right: number,
+  bottom: number,
+): RgbImage & { readonly left: number; readonly top: number } {
+  const begin = (value: number): number => Math.max(0, value) & ~1;
+  const [x, y] = [begin(left), begin(top)];
+  const columns = (Math.min(width, right) - x) & ~1;
+  const rows = (Math.min(height, bottom) - y) & ~1;
+  const out = new Uint8Array(3 * columns * rows);
+  for (let row = 0; row < rows; row++) {
+    const from = 3 * ((y + row) * width + x);
+    out.set(data.subarray(from, from + 3 * columns), 3 * row * columns);
+  }
+  return { data: out, width: columns, height: rows, left: x, top: y };
 }
 
 function widened(values: readonly number[], size: number): [from: number, to: number] {

@@ -80,7 +80,7 @@ export async function listTriples(folder: string): Promise<FilmCase[]> {
       const find = (pattern: string): string => {
         const found = files.find((file) => file.startsWith(name + pattern));
         if (found === undefined)
-          throw new Error(`Cannot find ${name}${pattern}* beside ${reference} in ${folder}`);
+          throw new Error(`Cannot find ${name}${pattern}* next to ${reference} in ${folder}`);
         return path.join(folder, found);
       };
       return {

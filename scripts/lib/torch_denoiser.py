@@ -1,4 +1,4 @@
-"""A bundle's denoiser and LCM sampler in eager PyTorch, to be timed beside this program's on equal inputs.
+"""A bundle's denoiser and LCM sampler in eager PyTorch, to be timed with this program's on equal inputs.
 
 Arguments: folder with a job.json and the arrays that it names (raw float32), number of threads. Answers each line on
 standard input: `run FORM` denoises one window and prints the seconds, leaving the latents in FORM.bin; `flops` prints

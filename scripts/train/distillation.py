@@ -16,7 +16,7 @@ METHODS = ("distil", "finetune", "trajectory")
 
 
 class Student:
-    """What is trained: a LoRA over frozen weights, or a copy of the weights that may be told the guidance."""
+    """What is trained: a LoRA over frozen weights, or a copy of the weights that may take the guidance as an input."""
 
     def __init__(self, unet, settings, device):
         self.unet, self.frozen = unet, dict(unet.state_dict())
@@ -100,7 +100,7 @@ class Distillation:
             seen, unseen = ({"image": tokens} for tokens in image) if image else ({}, {})
             clean = latents
             if settings["rollout"]:
-                # Sampling goes on from what the student said before, not from true latents: neither does this.
+                # Sampling resumes from what the student said before, not from true latents: neither does this.
                 last = torch.full_like(t1, self.grid.steps * self.grid.k - 1)
                 start = consistency.jump(latents, diffusion.window_noise(latents, frames, shared_noise), schedule, last, latents)
                 said = self.split(student.predict(student.module, w, start, last, pose, banks, frames, **seen), start, last)[0]

@@ -128,8 +128,8 @@ class Portrait {
   constructor(image: RgbImage, file: string, faces: Awaited<ReturnType<FaceFinder['find']>>) {
     const face = choosePortraitFace(image, faces, { path: file });
     this.framed = new FramedFace(image, face);
-    const { pixelDivisor, imageSize } = view as Extract<typeof view, { type: 'drawing' }>;
-    this.#drawn = new DrawnFace({ image, face, resolution, pixelDivisor, imageSize, framing: 'crop' });
+    const { size, pixelDivisor, imageSize } = view as Extract<typeof view, { type: 'drawing' }>;
+    this.#drawn = new DrawnFace({ image, face, size, pixelDivisor, imageSize, framing: 'crop' });
   }
 
   tensors(): Promise<[string, Tensor][]> {

@@ -76,7 +76,7 @@ def main():
         metadata = {"format": "pt", "stages": "; ".join(state.get("history", [])), "data": DATA, "code": code_hash()}
         metadata |= {key: str(value) for key, value in state.get("facts", {}).items()}
         if state is lcm:
-            # Whoever merges the adapter is warned if the network predicts something else.
+            # A warning is given where the adapter is merged if the network predicts something else.
             metadata["prediction_type"] = config["schedule"]["predictionType"]
         safetensors_file.write(out / name, half, metadata)
 

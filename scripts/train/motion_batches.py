@@ -10,7 +10,7 @@ from phone_teacher import REST_TAKES
 from speech_augment import RATE, bursts, degrade, music, random_noise, stretch
 
 OUTPUTS = 112
-# Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts beside a closure.
+# Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts next to a closure.
 PAUSES = 0.15
 PAUSE_REST_AFTER, PAUSE_STRESS = 0.03, 0.5
 # Share of the pieces that are music or noise without speech, and of these that are music; of the other pieces that have music beneath.

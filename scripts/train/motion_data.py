@@ -41,7 +41,7 @@ def smoothstep(x):
 def speech_mask(canonical):
     """[468] share of each vertex that speech may move: all of the lower face, nothing from the lower lids up."""
     mask = smoothstep((1.2 - canonical[:, 1]) / 2.2)
-    # The side of the face beside the ears belongs to the skull.
+    # The side of the face next to the ears belongs to the skull.
     return mask * smoothstep((canonical[:, 2] + 2.0) / 3.0)
 
 

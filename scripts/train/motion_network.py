@@ -117,7 +117,7 @@ def through_blocks(blocks, dilations, kernel, x, dropout=0.0):
 
 
 class Closures(nn.Module):
-    """How likely the lips are shut for a P, B or M: from the middle of the trunk, where sounds are still told apart, and its end."""
+    """How likely the lips are shut for a P, B or M: from the middle of the trunk, where sounds are still distinct, and its end."""
 
     def __init__(self, config):
         super().__init__()

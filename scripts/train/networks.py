@@ -87,7 +87,7 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention, with a reference's tokens beside its own; then attention to image tokens where there are some."""
+    """Self-attention, with a reference's tokens next to its own; then attention to image tokens where there are some."""
 
     def __init__(self, channels, heads, image_channels=None):
         super().__init__()

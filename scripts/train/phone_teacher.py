@@ -91,7 +91,7 @@ def stress(audio, count):
 
 
 def bumps(phones, count, names, reach):
-    """[count] at 100 Hz: 1 in the core of the phones of these names, falling to 0 until `reach` seconds beside them."""
+    """[count] at 100 Hz: 1 in the core of the phones of these names, falling to 0 until `reach` seconds next to them."""
     t = np.arange(count) / RATE
     inside = np.zeros(count)
     for start, end, phone in phones:

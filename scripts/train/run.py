@@ -276,5 +276,5 @@ def around_faces(conditions, targets, weights, cells):
 
 
 def face_mask(weights):
-    """What moves behind the head cannot be told from the conditions: there the warped portrait stands."""
+    """What moves behind the head cannot be known from the conditions: there the warped portrait stands."""
     return F.avg_pool2d(F.max_pool2d((weights > 1).float(), 3, 1, 1), 3, 1, 1, count_include_pad=False)

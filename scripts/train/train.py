@@ -1,8 +1,8 @@
-"""Trains a bundle's networks, a stage at a time. See README.md beside this file.
+"""Trains a bundle's networks, a stage at a time. See README.md next to this file.
 
     python3 train.py STAGE --data WORK --out WEIGHTS [--minutes 30] [--steps N] [--set key=value ...]
 
-STAGE is a file of config/ without its ending. Every stage goes on from its last checkpoint; checkpoints are written every
+STAGE is a file of config/ without its ending. Every stage resumes from its last checkpoint; checkpoints are written every
 few minutes and at the end, with the curve of losses as a picture.
 """
 import argparse

@@ -23,7 +23,7 @@ import {
   parseOwner,
   type ThreadOwner,
 } from '../files/thread-owner.ts';
-import { syncFolder, writeAll } from '../files/write-durably.ts';
+import { syncFolder, syncHandle, writeAll } from '../files/write-durably.ts';
 import type { BundleDescription, BundleFile } from '../models/bundle-description.ts';
 import {
   type TensorToWrite,
@@ -159,7 +159,7 @@ export class BundleFolder {
       const handle = await this.#createFile(this.pathOf(file));
       try {
         const result = await write(handle);
-        await handle.sync();
+        await syncHandle(handle);
         return result;
       } finally {
         await handle.close();

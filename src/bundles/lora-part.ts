@@ -59,7 +59,7 @@ function namesOnly(specs: readonly WeightSpec[]): WeightSource {
 }
 
 /**
- * Takes the file into the bundle: as it is if it is safetensors that say everything themselves; else written anew, without a
+ * Takes the file into the bundle: as it is if it is safetensors that say everything themselves; else rewritten, without a
  * pickle, and with the adapter's settings.
  */
 export async function writeLora(

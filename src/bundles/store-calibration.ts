@@ -11,7 +11,7 @@ import { writeProblem } from './bundle-folder.ts';
 const FILE = 'calibration.json';
 
 /**
- * Writes the ranges and names them in `bundle.json`, which is written anew as a whole.
+ * Writes the ranges and names them in `bundle.json`, which is rewritten as a whole.
  *
  * @returns the file's path.
  * @throws {@link EnvironmentError} if the bundle's folder cannot be written.

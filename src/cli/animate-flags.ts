@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import { InvalidOptionError } from '../errors.ts';
 import { closestName } from '../pipeline/closest-name.ts';
 import { OPTION_NAMES } from '../pipeline/options/clip-keys.ts';
-import { addFlags, flagOf, readOptionFlags } from './option-flags.ts';
+import { addFlags, flagOf, headingOf, readOptionFlags } from './option-flags.ts';
+
+const RUNNING = headingOf('Running');
 
 /** What only the command line has. */
 export interface AnimateSwitches {
@@ -16,10 +18,11 @@ export interface AnimateSwitches {
 /** Adds all flags; their values are checked later, so that every mistake is reported at once. */
 export function addAnimateFlags(command: Command): Command {
   return addFlags(command, OPTION_NAMES.map(flagOf))
-    .option('--resume', 'keep checkpoints, and go on from those of an earlier run that had --resume')
-    .option('--quiet', 'print no progress and no notes')
-    .option('--json', 'print events and result as JSON, one object a line')
-    .option('--dry-run', 'check all inputs and print what the job would cost')
+    .optionsGroup(RUNNING)
+    .option('--resume', 'keep checkpoints, and continue from those of an earlier run with --resume')
+    .option('--quiet', 'print neither progress nor notes')
+    .option('--json', 'print events and the result as JSON, one object per line')
+    .option('--dry-run', 'validate all inputs, and print frames, estimated time and memory')
     .allowUnknownOption()
     .allowExcessArguments();
 }

@@ -19,9 +19,9 @@ export function createAnimateCommand(context: CliContext): Command {
 Example:
   lcm-portrait animate --portrait face.jpg --audio speech.wav --output talk.mp4
 
-The path of the video and a summary go to standard output, all else to standard error.
-Ctrl-C stops the job and removes what it has begun, but for the checkpoints of --resume; a second
-Ctrl-C ends it at once.`,
+The path of the video and a summary go to standard output, everything else to standard error.
+Ctrl-C stops the job and removes partial files, except for the checkpoints of --resume; a second
+Ctrl-C ends it immediately.`,
   );
   return command.action(async () => {
     const { options: given, switches, errors } = readAnimateFlags(command);

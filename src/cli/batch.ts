@@ -28,11 +28,11 @@ interface BatchSwitches {
 export function createBatchCommand(context: CliContext, setStatus: (status: number) => void): Command {
   const command = new Command('batch').argument('[manifest]', 'YAML, JSON, JSON Lines or CSV file');
   addTableFlags(command, BATCH_OPTIONS)
-    .option('--keep-going', 'go on when jobs fail (the default)')
-    .option('--schema', 'print the JSON Schema of manifests, for editors, and end')
-    .option('--quiet', 'print no progress and no notes')
-    .option('--json', 'print events and report as JSON, one object a line')
-    .option('--dry-run', 'check all inputs and print jobs, frames, time and disk')
+    .option('--keep-going', 'continue when jobs fail (default)')
+    .option('--schema', 'print the JSON Schema of manifests, for editors, and exit')
+    .option('--quiet', 'print neither progress nor notes')
+    .option('--json', 'print events and the report as JSON, one object per line')
+    .option('--dry-run', 'validate all inputs, and print jobs, frames, time and disk space')
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText(

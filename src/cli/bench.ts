@@ -21,8 +21,8 @@ import { type MeasuringSwitches, runMeasuring } from './run-measuring.ts';
 export function createBenchCommand(context: CliContext): Command {
   const command = addProfileFlags(new Command('bench'));
   addTableFlags(command, BENCH_OPTIONS)
-    .option('--quiet', 'print no progress and no notes')
-    .option('--json', 'print rows as they come and the report as JSON, one object a line')
+    .option('--quiet', 'print neither progress nor notes')
+    .option('--json', 'print rows and the report as JSON, one object per line')
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText(

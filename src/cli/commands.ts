@@ -17,47 +17,47 @@ export interface CommandEntry {
 export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: 'animate [options]',
-    description: 'make a talking video of a portrait and a speech recording',
+    description: 'render a talking video from a portrait and a speech recording',
     load: async (context) => (await import('./animate.ts')).createAnimateCommand(context),
   },
   {
     usage: 'batch [options] [manifest]',
-    description: 'make the videos of a manifest, and a report of what became of each',
+    description: 'render all videos of a manifest, and write a report',
     load: async (context, setStatus) => (await import('./batch.ts')).createBatchCommand(context, setStatus),
   },
   {
     usage: 'worker [options]',
-    description: 'render jobs that batches have put on a queue',
+    description: 'render jobs from a queue',
     load: async (context) => (await import('./worker.ts')).createWorkerCommand(context),
   },
   {
     usage: 'serve [options]',
-    description: 'open a page in the browser, and an API, that render clips',
+    description: 'start a web page and an HTTP API',
     load: async (context) => (await import('./serve.ts')).createServeCommand(context),
   },
   {
     usage: 'motion',
-    description: 'keep what a face does in a film as a file, and look at it',
+    description: 'extract motion from videos into files; show and convert it',
     load: async (context) => (await import('./motion.ts')).createMotionCommand(context),
   },
   {
     usage: 'models',
-    description: 'list, import, verify, fetch, fuse, calibrate and remove bundles',
+    description: 'list, import, download, verify, fuse, calibrate and remove bundles',
     load: async (context) => (await import('./models.ts')).createModelsCommand(context),
   },
   {
     usage: 'compare [options]',
-    description: 'compare the fast sampler with the original one on your own clip, in time and in quality',
+    description: 'compare the fast with the original sampler on your own clip, in speed and quality',
     load: async (context) => (await import('./compare.ts')).createCompareCommand(context),
   },
   {
     usage: 'bench [options]',
-    description: 'measure how fast each network runs on this machine, in several settings',
+    description: 'benchmark each network on this machine',
     load: async (context) => (await import('./bench.ts')).createBenchCommand(context),
   },
   {
     usage: 'doctor [options]',
-    description: 'check this machine and say what to do about what is missing',
+    description: 'check this machine, and say how to fix what is missing',
     load: async (context, setStatus) => (await import('./doctor.ts')).createDoctorCommand(context, setStatus),
   },
 ];

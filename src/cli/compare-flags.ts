@@ -14,9 +14,9 @@ const SHARED_KEYS = keysOf('input', 'networks', 'clip', 'machine') satisfies rea
 /** Flags of the comparison alone. */
 const OWN_FLAGS = {
   output: { name: '--output', value: 'folder', help: 'folder for the report (required)' },
-  repeats: { name: '--repeats', value: 'n', help: 'how often everyone renders, 1 to 100 (default: 3)' },
-  wholeJob: { name: '--whole-job', help: 'measure whole jobs, too, with their stages overlapping' },
-  overwrite: { name: '--force', help: 'replace a report that is in the folder' },
+  repeats: { name: '--repeats', value: 'n', help: 'renders per variant, 1 to 100 (default: 3)' },
+  wholeJob: { name: '--whole-job', help: 'also measure whole jobs, with overlapping stages' },
+  overwrite: { name: '--force', help: 'overwrite an existing report' },
 } as const satisfies Readonly<Record<string, Flag>>;
 const WITH = '--with';
 const SWEEP = '--sweep';
@@ -30,12 +30,16 @@ export function addCompareFlags(command: Command): Command {
   return command
     .option(
       `${WITH} <settings>`,
-      'another variant, e.g. sampler=dpmpp,steps=8, every=2,windows=moving or preset=faster; may be repeated',
+      'another variant, e.g. sampler=dpmpp,steps=8, every=2,windows=moving or preset=faster; repeatable',
       collect,
     )
-    .option(`${SWEEP} <values>`, 'the preset fast with several values, e.g. steps=1,2,4,8', collect)
-    .option('--quiet', 'print no progress and no notes')
-    .option('--json', 'print events and the report as JSON, one object a line')
+    .option(
+      `${SWEEP} <values>`,
+      'the preset fast with several values of a setting, e.g. steps=1,2,4,8',
+      collect,
+    )
+    .option('--quiet', 'print neither progress nor notes')
+    .option('--json', 'print events and the report as JSON, one object per line')
     .allowUnknownOption()
     .allowExcessArguments();
 }

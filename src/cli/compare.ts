@@ -14,11 +14,11 @@ import { type MeasuringSwitches, runMeasuring } from './run-measuring.ts';
 import type { StatusLine } from './status-line.ts';
 
 const STAGE_NAMES: Record<CompareStage, string> = {
-  prepare: 'Reading portrait and speech',
+  prepare: 'Reading inputs',
   load: 'Loading networks',
-  render: 'Rendering in turns',
+  render: 'Rendering, alternating',
   'whole-job': 'Rendering whole jobs',
-  look: 'Looking at the frames',
+  look: 'Comparing frames',
   write: 'Writing the report',
 };
 
@@ -31,9 +31,9 @@ export function createCompareCommand(context: CliContext): Command {
 Example:
   lcm-portrait compare --portrait face.jpg --audio speech.wav --output report --sweep steps=1,2,4,8
 
-Renders the clip with the bundle's preset original, computed as AniPortrait does and with the exact savings, with
-its preset fast and with what --with and --sweep add; all in turns, on the same noise. Writes report.html,
-report.json, side-by-side.mp4 and a video of each. Ctrl-C keeps what was finished; a second Ctrl-C does not.`,
+Renders the clip with the preset original (as published, and with exact optimisations), the preset fast, and the
+variants of --with and --sweep; alternating, on the same noise. Writes report.html, report.json,
+side-by-side.mp4 and a video of each. Ctrl-C keeps what is finished; a second Ctrl-C does not.`,
   );
   return command.action(async () => {
     const { options, quiet, json, errors } = readCompareFlags(command);

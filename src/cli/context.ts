@@ -41,7 +41,7 @@ export interface Jobs {
 }
 
 /** The server, as the command line needs it. */
-export interface Serving {
+interface Serving {
   serveStudio(
     options: ServeOptions,
     surroundings: Pick<CliContext, 'version' | 'env'>,

@@ -5,7 +5,7 @@ import type { NodePlacement } from '../compare/operator-profile.ts';
 const MAX_NAMED = 4;
 
 /** The provider that runs most nodes, and the nodes of others. */
-export interface PlacementSplit {
+interface PlacementSplit {
   readonly main: string;
   readonly mainNodes: number;
   readonly strays: readonly NodePlacement[];

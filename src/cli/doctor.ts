@@ -1,9 +1,10 @@
 /** `lcm-portrait doctor`: what is here, and what to do about what is missing. */
 import { Command } from 'commander';
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
-import { DEVICE_CHOICES } from '../runtime/device.ts';
+import { findWrongValues } from '../pipeline/options/check-options.ts';
+import { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
+import { DEVICE_CHOICES, type DeviceChoice } from '../runtime/device.ts';
 import { findStrayArguments } from './animate-flags.ts';
-import { readDevice } from './batch-flags.ts';
 import type { CliContext } from './context.ts';
 import { formatReport, isReady } from './doctor-report.ts';
 import { EXIT_STATUSES } from './exit-codes.ts';
@@ -15,17 +16,18 @@ import { EXIT_STATUSES } from './exit-codes.ts';
  */
 export function createDoctorCommand(context: CliContext, setStatus: (status: number) => void): Command {
   const command = new Command('doctor')
-    .option('--bundle <name|folder>', 'also run its networks: where their nodes compute, what a clip takes')
+    .option('--bundle <name|folder>', 'also run its networks: where their nodes run, and the cost of a clip')
     .option('--device <name>', `device for them: ${DEVICE_CHOICES.join(', ')} (default: auto)`)
     .option('--json', 'print the report as one JSON object')
     .allowUnknownOption()
     .allowExcessArguments();
-  return command.action(async (flags: { json?: true; bundle?: string; device?: string }) => {
+  return command.action(async (flags: { json?: true; bundle?: string; device?: DeviceChoice }) => {
     const errors = findStrayArguments(command);
-    const device = readDevice(flags.device, errors);
-    if (flags.device !== undefined && flags.bundle === undefined) {
+    const { device } = flags;
+    errors.push(...findWrongValues({ device: CLIP_OPTIONS.device }, { device }).errors);
+    if (device !== undefined && flags.bundle === undefined) {
       const problem = { expected: '--bundle with it, whose networks run there', got: 'none' };
-      errors.push(new InvalidOptionError(problem, '--device', flags.device));
+      errors.push(new InvalidOptionError(problem, '--device', device));
     }
     if (errors.length > 0) throw new InvalidOptionsError(errors);
     const { bundle } = flags;

@@ -33,14 +33,14 @@ export const EXIT_STATUSES: Readonly<
   Record<ErrorCode, { readonly status: number; readonly meaning: string }>
 > = {
   INVALID_OPTION: { status: 2, meaning: 'an option is missing, unknown or out of range' },
-  MEDIA: { status: 3, meaning: 'a picture, sound or video cannot be read or written' },
+  MEDIA: { status: 3, meaning: 'an image, audio or video file cannot be read or written' },
   FACE: { status: 4, meaning: 'the portrait has no face that can be animated' },
   MODEL: { status: 5, meaning: 'a bundle cannot be used' },
   SHAPE: { status: 6, meaning: 'the parts of a bundle do not fit together' },
-  ENVIRONMENT: { status: 7, meaning: 'this machine lacks something, see: lcm-portrait doctor' },
+  ENVIRONMENT: { status: 7, meaning: 'something is missing on this machine, see: lcm-portrait doctor' },
   SUBPROCESS: { status: 8, meaning: 'ffmpeg failed' },
-  NUMERICAL: { status: 9, meaning: 'the networks computed no usable numbers' },
-  MANIFEST: { status: 10, meaning: 'the manifest of a batch is wrong; nothing was begun' },
+  NUMERICAL: { status: 9, meaning: 'the networks returned non-finite numbers' },
+  MANIFEST: { status: 10, meaning: 'the manifest of a batch is invalid; nothing was rendered' },
 };
 
 /** Status of a batch of which some jobs are not done. */

@@ -67,7 +67,10 @@ export function formatPlan(plan: AnimationPlan): string {
         count(plan.denoiserEvaluations, 'denoiser evaluation'),
     ],
     ...(plan.faces ?? []).map((face) => ['face', formatFace(face)] as const),
-    ['time', `about ${formatSeconds(plan.estimatedSeconds)}`],
+    [
+      'time',
+      `about ${formatSeconds(plan.estimatedSeconds)}, ${formatSeconds(plan.estimatedProcessorSeconds)} of all cores together`,
+    ],
     ['memory', `about ${formatBytes(plan.estimatedMemoryBytes)}`],
   ] as const;
   return rows.map(([label, value]) => `${label.padEnd(10)}${value}\n`).join('');

@@ -17,10 +17,10 @@ interface CalibrateFlags extends CommonFlags {
 /** `models calibrate`. */
 export function createCalibrateCommand(context: CliContext): Command {
   const command = new Command('calibrate')
-    .description('measure the ranges of activations, for --precision int8')
+    .description('measure activation ranges, for --precision int8')
     .argument('<bundle>', 'name or folder of a bundle')
-    .option('--portrait <image>', 'picture of a face; may be repeated (default: the three samples)', collect)
-    .option('--audio <file>', 'speech for the preset fast; may be repeated (default: the samples)', collect)
+    .option('--portrait <image>', 'image of a face; repeatable (default: the three samples)', collect)
+    .option('--audio <file>', 'speech for the preset fast; repeatable (default: the samples)', collect)
     .option(
       '--original-audio <file>',
       'speech for the preset original; may be repeated (default: the shorter sample; with --audio: none)',

@@ -18,8 +18,8 @@ export interface CommonFlags {
 /** Adds the switches of {@link CommonFlags}. */
 export function addCommonFlags(command: Command): Command {
   return command
-    .option('--quiet', 'print no progress and no notes')
-    .option('--json', 'print events and result as JSON, one object a line');
+    .option('--quiet', 'print neither progress nor notes')
+    .option('--json', 'print events and the result as JSON, one object per line');
 }
 
 /** The folder of the user's bundles. */

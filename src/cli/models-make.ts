@@ -34,13 +34,13 @@ interface ImportFlags extends MakeFlags {
 /** `models import`. */
 export function createImportCommand(context: CliContext): Command {
   const command = new Command('import')
-    .description("make a bundle of AniPortrait's published files")
+    .description("import AniPortrait's published checkpoints as a bundle")
     .argument('<kind>', 'aniportrait')
     .argument('<folder>', "folder of the files: as AniPortrait's README, the hub or its cache lay them out")
     .option('--lora <file[:scale]>', 'LCM-LoRA for the preset fast')
     .option('--name <name>', 'name of the bundle (default: aniportrait)')
     .option('--half', 'store weights in half precision')
-    .option('--fast <sampler:steps:guidance>', 'what the preset fast does, e.g. ddim:6:1')
+    .option('--fast <sampler:steps:guidance>', 'sampling of the preset fast, e.g. ddim:6:1')
     .option('--denoising-unet <file>', 'denoising UNet to use instead, e.g. a distilled one')
     .option('--motion-module <file>', 'motion modules to use instead')
     .addOption(
@@ -55,7 +55,7 @@ export function createImportCommand(context: CliContext): Command {
         'P0: as published, P1: pixels as in training, P2: stored statistics (default: P0)',
       ).choices(['P0', 'P1', 'P2']),
     )
-    .option('--force', 'replace a bundle of that name')
+    .option('--force', 'overwrite a bundle of that name')
     .addHelpText(
       'after',
       `
@@ -103,10 +103,10 @@ interface FuseFlags extends MakeFlags {
 /** `models fuse`. */
 export function createFuseCommand(context: CliContext): Command {
   const command = new Command('fuse')
-    .description('make a bundle with LoRAs merged into its denoising UNet')
+    .description('merge LoRAs into the denoising UNet of a bundle, as a new bundle')
     .argument('<bundle>', 'name or folder of a bundle')
     .requiredOption('--name <name>', 'name of the bundle that is made')
-    .option('--lora <file[:scale]>', 'LoRA to merge; may be repeated (scale: 1)', collect)
+    .option('--lora <file[:scale]>', 'LoRA to merge; repeatable (default scale: 1)', collect)
     .addOption(
       new Option(
         '--preset <name>',
@@ -114,8 +114,8 @@ export function createFuseCommand(context: CliContext): Command {
       ).choices(['fast', 'faster', 'original']),
     )
     .option('--half', 'store the merged weights in half precision')
-    .option('--fast <sampler:steps:guidance>', 'what the preset fast does from now on, e.g. lcm:4:1')
-    .option('--force', 'replace a bundle of that name');
+    .option('--fast <sampler:steps:guidance>', 'sampling of the preset fast, e.g. lcm:4:1')
+    .option('--force', 'overwrite a bundle of that name');
   addCommonFlags(command);
   return command.action(async (name: string, flags: FuseFlags) => {
     const [{ openBundle }, { fuseBundle }] = await Promise.all([

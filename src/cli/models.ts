@@ -31,10 +31,8 @@ LCM_PORTRAIT_HOME names another folder.`,
 }
 
 function createListCommand(context: CliContext): Command {
-  const command = new Command('list').description('print every bundle with its size, files and licences');
-  command
-    .option('--json', 'print one JSON object for each bundle')
-    .option('--files', 'print every file as well');
+  const command = new Command('list').description('list all bundles with size, files and licences');
+  command.option('--json', 'print one JSON object per bundle').option('--files', 'print every file as well');
   return command.action(async (flags: { json?: true; files?: true }) => {
     const { bundleBytes, listBundles } = await import('../bundles/bundle-store.ts');
     for (const stored of await listBundles(storeOf(context))) {
@@ -91,7 +89,7 @@ function formatFaster({
 
 function createVerifyCommand(context: CliContext): Command {
   const command = new Command('verify')
-    .description('read every file of bundles and compare its hash')
+    .description('check the hash of every file of bundles')
     .argument('[bundle...]', 'names or folders (default: all that are installed)');
   addCommonFlags(command);
   return command.action(async (names: string[], flags: CommonFlags) => {
@@ -127,12 +125,12 @@ function createVerifyCommand(context: CliContext): Command {
 
 function createPullCommand(context: CliContext): Command {
   const command = new Command('pull')
-    .description('fetch a bundle, or one file, from a web server or the Hugging Face hub')
+    .description('download a bundle, or one file, from a web server or the Hugging Face Hub')
     .argument('<url>', 'address of bundle.json, of its folder or repository, or with --output of a file')
     .option('--name <name>', "name of the bundle (default: the bundle's own)")
-    .option('--output <file>', 'fetch one file, e.g. a LoRA, to this path')
-    .option('--sha256 <hex>', 'with --output: hash that the file must have')
-    .option('--force', 'replace a bundle of that name');
+    .option('--output <file>', 'download one file, e.g. a LoRA, to this path')
+    .option('--sha256 <hex>', 'with --output: expected hash of the file')
+    .option('--force', 'overwrite a bundle of that name');
   addCommonFlags(command);
   type PullFlags = CommonFlags & { name?: string; output?: string; sha256?: string; force?: true };
   return command.action(async (url: string, flags: PullFlags) => {
@@ -173,7 +171,7 @@ function createPullCommand(context: CliContext): Command {
 
 function createRemoveCommand(context: CliContext): Command {
   const command = new Command('remove')
-    .description('remove an installed bundle from the disk')
+    .description('delete an installed bundle')
     .argument('<name>', 'name of the bundle')
     .option('--json', 'print the result as JSON');
   return command.action(async (name: string, flags: { json?: true }) => {

@@ -21,17 +21,17 @@ export function createMotionCommand(context: CliContext): Command {
 
   command
     .command('extract')
-    .description('follow the face of a film and write its motion')
+    .description('track the face in a video and write its motion')
     .argument('<film>', 'film of a person')
-    .option('--output <file>', "motion file to write (default: the film's name with .motion)")
+    .option('--output <file>', "motion file to write (default: the video's name with .motion)")
     .option('--face <n>', 'which face, counted from 1 at the left (default: the largest)')
     .option(
       '--gaps <choice>',
       'refuse or hold, where the face is out of sight for longer than 0.5 s',
       'refuse',
     )
-    .option('--head-only', 'write the motion of the head alone, a few kB')
-    .option('--force', 'replace an existing file')
+    .option('--head-only', 'write only the motion of the head, a few kB')
+    .option('--force', 'overwrite an existing file')
     .addHelpText('after', '\nExample:\n  lcm-portrait motion extract talk.mp4 --output talk.motion')
     .action(async (film: string, options: Record<string, string | boolean | undefined>) => {
       const { extractMotion } = await loadTools();
@@ -76,10 +76,10 @@ export function createMotionCommand(context: CliContext): Command {
 
   command
     .command('show')
-    .description('draw motion: its curves as a picture, or its landmarks as a video')
+    .description('draw motion as curves in an image, or as a landmark video')
     .argument('<motion>', 'motion file, or a head-pose template (.npy)')
-    .option('--output <file>', 'picture (.png) or video (.mp4) to write')
-    .option('--force', 'replace an existing file')
+    .option('--output <file>', 'image (.png) or video (.mp4) to write')
+    .option('--force', 'overwrite an existing file')
     .addHelpText(
       'after',
       '\nExamples:\n  lcm-portrait motion show talk.motion --output curves.png\n  lcm-portrait motion show talk.motion --output landmarks.mp4',
@@ -102,7 +102,7 @@ export function createMotionCommand(context: CliContext): Command {
     )
     .argument('<from>', 'motion file or .npy')
     .argument('<to>', 'motion file, .npy or .mp4 to write')
-    .option('--force', 'replace an existing file')
+    .option('--force', 'overwrite an existing file')
     .addHelpText(
       'after',
       '\nExamples:\n  lcm-portrait motion convert pose_temp.npy pose_temp.motion\n  lcm-portrait motion convert talk.motion landmarks.mp4',

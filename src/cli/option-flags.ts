@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { type WriteOption, writeLibraryOption } from '../errors.ts';
 import { isOption, type OptionKey, specOf } from '../pipeline/options/clip-keys.ts';
+import { OPTION_SUBJECTS } from '../pipeline/options/clip-options.ts';
 import type { OptionSpec, OptionTable } from '../pipeline/options/option-spec.ts';
 import {
   alternatives,
@@ -23,13 +24,23 @@ export interface Flag {
   readonly alias?: string;
   /** Help of the flag that turns it off. */
   readonly off?: string;
+  /** Heading that help lists it under. */
+  readonly heading?: string;
 }
 
 const PLACEHOLDERS: Readonly<Record<string, string>> = { number: 'n', enum: 'name', string: 'file' };
 
 /** The flag of an option of a clip; undefined if only the library has it. */
 export function flagOf(key: OptionKey): Flag | undefined {
-  return flagOfSpec(key, specOf(key));
+  const flag = flagOfSpec(key, specOf(key));
+  const subjects = Object.entries(OPTION_SUBJECTS) as [keyof typeof OPTION_SUBJECTS, object][];
+  const subject = subjects.find(([, options]) => key in options);
+  return flag && subject && { ...flag, heading: headingOf(subject[0]) };
+}
+
+/** A subject as help writes it above its flags. */
+export function headingOf(subject: keyof typeof OPTION_SUBJECTS): string {
+  return `${subject}:`;
 }
 
 /** The flag of an option of any table; undefined if only the library has it. */
@@ -67,12 +78,14 @@ function withoutFlag({ required, default: standard, otherwise }: OptionSpec): st
 export function addFlags(command: Command, flags: Iterable<Flag | undefined>): Command {
   for (const flag of flags) {
     if (flag === undefined) continue;
-    const { name, value, repeatable, help, alias, off } = flag;
+    const { name, value, repeatable, help, alias, off, heading } = flag;
     const withValue = (word: string) => (value === undefined ? word : `${word} <${value}>`);
     const text = withValue(name);
     if (alias !== undefined) command.addOption(new Option(withValue(alias), help).hideHelp());
-    if (repeatable) command.option(text, help, collect);
-    else command.option(text, help);
+    const option = new Option(text, help);
+    if (repeatable) option.argParser(collect);
+    if (heading !== undefined) option.helpGroup(heading);
+    command.addOption(option);
     if (off !== undefined) command.option(name.replace('--', '--no-'), off);
   }
   return command;

@@ -24,14 +24,14 @@ interface ProgressDisplay {
 }
 
 const STAGE_NAMES: Record<Stage, string> = {
-  prepare: 'Reading portrait and speech',
-  motion: 'Making motion from speech',
+  prepare: 'Reading inputs',
+  motion: 'Generating motion',
   load: 'Loading networks',
   render: 'Rendering',
   finish: 'Finishing the video',
 };
 
-const TRACKING_NAME = 'Following the face in the film';
+const TRACKING_NAME = 'Tracking the face';
 
 /** A remaining time that is overdue by more seconds than this was wrong, and is not shown. */
 const OVERDUE = 2;

@@ -12,17 +12,17 @@ import { untilStopped } from './stop-signals.ts';
 export function createWorkerCommand(context: CliContext): Command {
   const command = new Command('worker');
   addTableFlags(command, WORKER_OPTIONS)
-    .option('--dead-letters', 'list jobs that failed for good, with their reasons, and end')
-    .option('--quiet', 'print no progress and no notes')
-    .option('--json', 'print events as JSON, one object a line')
+    .option('--dead-letters', 'list permanently failed jobs with their reasons, and exit')
+    .option('--quiet', 'print neither progress nor notes')
+    .option('--json', 'print events as JSON, one object per line')
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText(
       'after',
       `
-The first Ctrl-C or SIGTERM ends the worker within seconds, or after --drain: it takes no more, keeps
-checkpoints, and hands its job back, for another worker to go on with. Again to end at once; the job then
-goes to another after --lock.`,
+On the first Ctrl-C or SIGTERM the worker takes no more jobs, and ends within seconds, or after --drain: it
+keeps checkpoints and returns its job to the queue, for another worker to continue. A second signal ends it
+immediately; another worker then gets the job after --lock.`,
     );
   return command.action(async () => {
     const values = command.opts<Record<string, string | boolean | undefined>>();

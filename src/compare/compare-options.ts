@@ -29,7 +29,7 @@ export interface CompareOptions extends SharedClipOptions {
   /** Replaces a report that is in the folder. @defaultValue false */
   readonly overwrite?: boolean;
   /**
-   * Whether the page is one file that needs nothing else. If not, its style, script and videos are files beside it, as a server
+   * Whether the page is one file that needs nothing else. If not, its style, script and videos are separate files, as a server
    * wants them whose policy allows nothing inline. @defaultValue true
    */
   readonly selfContained?: boolean;

@@ -6,6 +6,8 @@
  * would show in short clips only.
  */
 import type { Bundle } from '../models/bundle.ts';
+import { pictureSizeOf } from '../models/bundle-description.ts';
+import { resolutionOf } from '../models/bundle-size.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { NetworkPrecision } from '../models/quantization.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
@@ -23,7 +25,7 @@ interface PublishedNetworksOptions extends Pick<NetworksChoice, 'bundle' | 'wind
   readonly engine: Engine;
   /** For what both forms have in common: encoding the portrait, decoding. Stays the caller's. */
   readonly lean: ClipNetworks;
-  /** Told which networks went over from half precision to float32. */
+  /** Called with the networks that went over from half precision to float32. */
   readonly onNotice?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -45,12 +47,13 @@ function bothBranches({ data, dims }: Tensor): Tensor {
 
 /** See the module; {@link ClipNetworks} says what the methods do. */
 export class PublishedNetworks implements ClipNetworks {
-  /** Told the seconds of each run of the pose guider, which is part of each evaluation. */
+  /** Called with the seconds of each run of the pose guider, which is part of each evaluation. */
   onPose: (seconds: number) => void = () => {};
   readonly frameShape: readonly [channels: number, height: number, width: number];
   readonly decodeFrames: number;
   /** The pictures of a window are only put together. */
   readonly posesByFrame = false;
+  readonly windowsAtOnce = 1;
   readonly decodesOverBase: boolean;
   readonly inTurn: boolean;
   readonly #bundle: Bundle;
@@ -83,7 +86,7 @@ export class PublishedNetworks implements ClipNetworks {
       // A network may be opened long after the others: in float32, when half precision was not enough.
       const graphs = openGraphThread(defaultCacheFolder());
       try {
-        const { resolution } = bundle.description;
+        const resolution = resolutionOf(bundle.description);
         const form = { resolution, windowFrames, decodeFrames, loras, device, precision };
         return await loadWritten(engine, name, (how) => graphs.build(bundle, name, form, how));
       } finally {
@@ -128,11 +131,12 @@ export class PublishedNetworks implements ClipNetworks {
 
   /** Only puts the window's conditions together: the guider runs at every step. */
   async poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs> {
-    const { resolution, poseGuider } = this.#bundle.description;
-    const values = poseGuider.inChannels * resolution * resolution;
+    const { poseGuider } = this.#bundle.description;
+    const { height, width } = pictureSizeOf(this.#bundle.description);
+    const values = poseGuider.inChannels * height * width;
     const data = new Float32Array(frames.length * values);
     for (const [i, { conditions }] of frames.entries()) data.set(conditions, i * values);
-    return { pictures: { data, dims: [frames.length, poseGuider.inChannels, resolution, resolution] } };
+    return { pictures: { data, dims: [frames.length, poseGuider.inChannels, height, width] } };
   }
 
   async denoise(

@@ -57,8 +57,10 @@ export async function warmDisk(bundle: Bundle): Promise<void> {
 /** Who follows the loading of networks. */
 export interface LoadWatch {
   readonly signal?: AbortSignal | undefined;
-  /** Told which networks went over from half precision to float32. */
+  /** Called with the networks that went over from half precision to float32. */
   readonly onNotice?: ((message: string) => void) | undefined;
+  /** See {@link NetworksChoice}. @defaultValue as in a job of its own */
+  readonly oneAtATime?: boolean;
 }
 
 /**
@@ -71,9 +73,10 @@ export async function loadNetworks(
   job: Job,
   { form }: Variant,
   sampling: Sampling,
-  { signal, onNotice }: LoadWatch,
+  { signal, onNotice, oneAtATime = form !== 'lean' }: LoadWatch,
 ): Promise<LoadedNetworks> {
-  const choice = networksOf({ ...job, sampling });
+  const own = networksOf({ ...job, sampling });
+  const choice = oneAtATime ? { ...own, oneAtATime } : own;
   const begin = performance.now();
   const lease = await studio.loadNetworks(choice, signal);
   const leanSeconds = secondsSince(begin);

@@ -1,7 +1,7 @@
 /** Multiplications and additions of a variant's networks over a clip, counted from their graphs. */
 
 import { countWindowSteps } from '../denoising/context-windows.ts';
-import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
+import { type BundleDescription, latentSize, pictureSizeOf } from '../models/bundle-description.ts';
 import { describeClipVision } from '../models/clip-vision.ts';
 import { type DenoisingUnetOptions, describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { patchDecoderFlops, patchEncoderFlops } from '../models/patch-transform.ts';
@@ -46,8 +46,8 @@ export function networkWork(
   description: BundleDescription,
   { windowFrames, decodeFrames }: Pick<ClipSize, 'windowFrames' | 'decodeFrames'>,
 ): NetworkWork {
-  const { resolution, denoisingUnet, poseGuider } = description;
-  const picture = { height: resolution, width: resolution };
+  const { denoisingUnet, poseGuider } = description;
+  const picture = pictureSizeOf(description);
   const latents = latentSize(description);
   const denoiser = (
     form: Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds' | 'batch' | 'forms'>,
@@ -70,10 +70,11 @@ export function networkWork(
 }
 
 function codecWork(
-  { resolution, codec, imageEncoder }: BundleDescription,
+  description: BundleDescription,
   decodeFrames: number,
 ): Pick<NetworkWork, 'encoder' | 'embedding' | 'decoder'> {
-  const picture = { height: resolution, width: resolution };
+  const { codec, imageEncoder } = description;
+  const picture = pictureSizeOf(description);
   if (codec.type === 'patch-transform') {
     return {
       encoder: patchEncoderFlops(codec, picture),

@@ -4,13 +4,10 @@ import { countWindowSteps } from '../denoising/context-windows.ts';
 import { FaceEmbedder } from '../face/face-embedding.ts';
 import { FaceFinder } from '../face/face-finder.ts';
 import { pageStyle } from '../html/page.ts';
-import { loadImage } from '../image/load-image.ts';
-import type { RgbImage } from '../image/rgb-image.ts';
-import { readFrames } from '../media/read-frames.ts';
 import { type Box, boxAround, unionOf } from '../metrics/picture.ts';
 import { spreadOf } from '../metrics/series.ts';
 import { voiceOf } from '../pipeline/motion-inputs.ts';
-import { countPoseRuns, findFfmpeg } from '../pipeline/open-job.ts';
+import { countPoseRuns } from '../pipeline/open-job.ts';
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
 import { shownFile } from '../pipeline/resolve-options.ts';
 import type { Studio } from '../pipeline/studio.ts';
@@ -20,6 +17,7 @@ import type { Scene } from '../scene/scene.ts';
 import type { ResolvedCompareOptions } from './compare-options.ts';
 import { comparePictures } from './compare-pictures.ts';
 import { drawStrip } from './draw-strip.ts';
+import { embedShownPerson } from './embed-shown-person.ts';
 import { examineMachine } from './machine-facts.ts';
 import type { MatrixLimit } from './matrix-limit.ts';
 import { type ClipFindings, findInClip } from './measure-clip.ts';
@@ -205,7 +203,7 @@ async function look(
   try {
     const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
     const embedder = await FaceEmbedder.open(engine);
-    const embedding = embedder === undefined ? undefined : await embedShown(options, finder, embedder);
+    const embedding = embedder === undefined ? undefined : await embedShownPerson(options, finder, embedder);
     const measured: Measured[] = [];
     for (const variantRun of finished) {
       const findings = await findInClip(
@@ -219,28 +217,6 @@ async function look(
   } finally {
     await engine.dispose();
   }
-}
-
-/** Frames of a film in which a face is looked for. */
-const LOOKED_AT = 25;
-
-/** The embedding of the person who is shown, by the portrait or by the first frames of the film; undefined where no face is seen. */
-async function embedShown(
-  { portrait, source, ffmpegPath }: ReportParts['options'],
-  finder: FaceFinder,
-  embedder: FaceEmbedder,
-): Promise<Float32Array | undefined> {
-  const embed = async (picture: RgbImage): Promise<Float32Array | undefined> => {
-    const face = (await finder.findPortrait(picture))[0];
-    return face && embedder.embed(picture, face.landmarks);
-  };
-  if (portrait !== undefined || source === undefined) return embed(await loadImage(portrait!));
-  let frames = 0;
-  for await (const frame of readFrames(source, { ffmpeg: await findFfmpeg(ffmpegPath) })) {
-    const found = await embed(frame);
-    if (found !== undefined || ++frames === LOOKED_AT) return found;
-  }
-  return undefined;
 }
 
 async function readVideos(

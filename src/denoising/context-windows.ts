@@ -188,30 +188,47 @@ export interface WindowStep {
 }
 
 /**
- * All steps of all windows in an order that finishes frames as early as it can: a window takes a step as soon as its
- * frames are complete after the step before. A clip then needs latents for a few windows only, whatever its length.
+ * The step to take next: the latest for which a window's frames are complete, so that frames are finished as early as they can
+ * be. A clip then needs latents for a few windows only, whatever its length.
  *
+ * @param begun - by step: windows that have begun it, those that have taken it included.
+ * @param taken - by step: windows that have taken it.
+ * @returns undefined where every window that is left waits for one that has begun, or none is left.
+ */
+export function nextWindowStep(
+  plan: WindowPlan,
+  begun: readonly number[],
+  taken: readonly number[],
+): WindowStep | undefined {
+  for (let stepIndex = plan.length - 1; stepIndex >= 0; stepIndex--) {
+    const window = plan[stepIndex]![begun[stepIndex]!];
+    if (window === undefined) continue;
+    const before = plan[stepIndex - 1];
+    const complete = before === undefined ? Infinity : (before[taken[stepIndex - 1]! - 1]?.finalUntil ?? 0);
+    if (window.frames.every((frame) => frame < complete)) return { stepIndex, window };
+  }
+  return undefined;
+}
+
+/**
+ * All steps of all windows, one after another, in the order of {@link nextWindowStep}.
+ *
+ * @param taken - by step: windows that have taken it before. @defaultValue none
  * @example
  * // three windows a, b, c, two steps
  * [...orderWindowSteps(atEveryStep([a, b, c], 2))]; // steps and windows 0/a, 0/b, 1/a, 0/c, 1/b, 1/c
  */
-export function* orderWindowSteps(plan: WindowPlan): Generator<WindowStep> {
-  // done[s] windows have taken step s; the frames below finalUntil of the last of them are complete.
-  const done = new Array<number>(plan.length).fill(0);
-  const advance = function* (stepIndex: number): Generator<WindowStep> {
-    const windows = plan[stepIndex];
-    if (windows === undefined) return;
-    const complete =
-      stepIndex === 0 ? Number.POSITIVE_INFINITY : plan[stepIndex - 1]![done[stepIndex - 1]! - 1]!.finalUntil;
-    for (;;) {
-      const window = windows[done[stepIndex]!];
-      if (window === undefined || window.frames.some((frame) => frame >= complete)) return;
-      yield { stepIndex, window };
-      done[stepIndex]!++;
-      yield* advance(stepIndex + 1);
-    }
-  };
-  yield* advance(0);
+export function* orderWindowSteps(
+  plan: WindowPlan,
+  taken: readonly number[] = plan.map(() => 0),
+): Generator<WindowStep> {
+  const done = [...taken];
+  for (;;) {
+    const next = nextWindowStep(plan, done, done);
+    if (next === undefined) return;
+    yield next;
+    done[next.stepIndex]! += 1;
+  }
 }
 
 function assertContext(frames: number, { contextFrames, contextOverlap }: ContextOptions): void {

@@ -8,7 +8,14 @@ import { NumericalError } from '../errors.ts';
 import { applyGuidance } from '../schedulers/guidance.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import { elementCount, firstNonFinite, type Tensor } from '../tensor/tensor.ts';
-import { type ContextWindow, orderWindowSteps, type WindowPlan, type WindowStep } from './context-windows.ts';
+import {
+  type ContextWindow,
+  countWindowSteps,
+  nextWindowStep,
+  orderWindowSteps,
+  type WindowPlan,
+  type WindowStep,
+} from './context-windows.ts';
 import { ClipNoise, type NoisePurpose } from './noise.ts';
 
 /** The denoiser, guidance branches apart. */
@@ -27,6 +34,11 @@ export interface DenoiseClipOptions {
   readonly guidanceScale: number;
   /** Those of each of the scheduler's steps. */
   readonly windows: WindowPlan;
+  /**
+   * Windows that the denoiser is given at the same time, where so many are ready. The latents are the same, whatever it is.
+   * @defaultValue 1
+   */
+  readonly windowsAtOnce?: number | undefined;
   /** `[channels, height, width]` of one frame's latents. */
   readonly frameShape: readonly [channels: number, height: number, width: number];
   readonly seed: number;
@@ -70,8 +82,8 @@ export interface FrameState {
 
 /** How far a clip is: all that changes while it is denoised, so that it can be stored and resumed. */
 export interface DenoiseState {
-  /** Steps of windows that are done, in the order of {@link orderWindowSteps}. */
-  done: number;
+  /** By step: windows that have taken it. */
+  readonly taken: number[];
   /** By step: frames that are ready for it. */
   readonly states: readonly Map<number, FrameState>[];
   /** By step: weighted predictions of frames that still lack a window, [1, C, 1, h, w]. */
@@ -83,19 +95,24 @@ export interface DenoiseState {
 /** The state of a clip of which nothing is done. */
 function beginDenoising(steps: number): DenoiseState {
   return {
-    done: 0,
+    taken: new Array<number>(steps).fill(0),
     states: Array.from({ length: steps }, () => new Map()),
     sums: Array.from({ length: steps }, () => new Map()),
     finalBefore: new Array<number>(steps).fill(0),
   };
 }
 
+/** Steps of windows that are done. */
+export function countStepsTaken({ taken }: Pick<DenoiseState, 'taken'>): number {
+  return taken.reduce((sum, count) => sum + count, 0);
+}
+
 /**
  * A moment from which a clip can be resumed: after a window's last step, and where those are long in coming (at the beginning, or
- * when windows wrap around) after some steps of others. The same clip has the same save points in every run.
+ * when windows wrap around) after some steps of others. Steps that had begun then are taken again.
  */
 export interface SavePoint {
-  /** Counts from 0. */
+  /** Counts from 0, and goes on where a clip is resumed. */
   readonly index: number;
   /** Frames that were finished since the save point before, in order, and have been yielded; may be none. */
   readonly frames: readonly DenoisedFrame[];
@@ -105,6 +122,8 @@ export interface SavePoint {
 
 /** A state with the frames that come before it. */
 export interface ResumePoint {
+  /** Of the save point. */
+  readonly index: number;
   /** Belongs to the resuming caller, which changes it. */
   readonly state: DenoiseState;
   /** The frames that were finished, from the first. */
@@ -114,11 +133,14 @@ export interface ResumePoint {
 /** A window takes as many steps as the sampler has: after twice as many without a finished one, the state is saved. */
 const SAVE_POINT_ROUNDS = 2;
 
-/** A state that stays as it is while denoising goes on. Frames are never changed, sums are added to. */
-function copyOf({ done, states, sums, finalBefore }: DenoiseState): DenoiseState {
+/**
+ * A state that stays as it is while denoising goes on. Frames are never changed, sums are added to; what frames begin with is
+ * drawn again.
+ */
+function copyOf({ taken, states, sums, finalBefore }: DenoiseState): DenoiseState {
   return {
-    done,
-    states: states.map((ready) => new Map(ready)),
+    taken: [...taken],
+    states: states.map((ready, stepIndex) => new Map(stepIndex === 0 ? [] : ready)),
     sums: sums.map((begun) => new Map(Array.from(begun, ([frame, sum]) => [frame, sum.slice()]))),
     finalBefore: [...finalBefore],
   };
@@ -153,13 +175,34 @@ function scaledBy(factor: number, data: Float32Array): Float32Array {
   return factor === 1 ? data : data.map((value) => value * factor);
 }
 
-/** The window of step `from` of the order, and the next that takes its first step: its frames have been seen least. */
-function upcomingWindows(order: readonly WindowStep[], from: number, steps: number): ContextWindow[] {
-  const next = order[from];
-  if (next === undefined) return [];
-  // Between two that begin, others take their steps, each window's worth of which is as long as there are steps.
-  const beginning = order.slice(from, from + 2 * steps).find(({ stepIndex }) => stepIndex === 0);
-  return beginning === undefined || beginning === next ? [next.window] : [next.window, beginning.window];
+/**
+ * The windows that take the next steps, and of those that take their first step the next ones: their frames have been seen
+ * least.
+ */
+function upcomingWindows(plan: WindowPlan, begun: readonly number[], windowsAtOnce: number): ContextWindow[] {
+  const upcoming = new Set<ContextWindow>();
+  for (const { window } of orderWindowSteps(plan, begun)) {
+    upcoming.add(window);
+    if (upcoming.size === windowsAtOnce) break;
+  }
+  for (const window of plan[0]!.slice(begun[0], begun[0]! + windowsAtOnce)) upcoming.add(window);
+  return [...upcoming];
+}
+
+/** What the denoiser says of a window at a step, with what the sampler needs for it. */
+interface Evaluation {
+  readonly prediction: Tensor;
+  /** Of the frames that are complete with the window, in order; empty for samplers without noise. */
+  readonly noise: readonly Tensor[];
+}
+
+/** A window that is on its way through a step. */
+interface BegunStep {
+  readonly step: WindowStep;
+  /** Among the windows of the step. */
+  readonly index: number;
+  readonly evaluation: Promise<Evaluation>;
+  hasEnded: boolean;
 }
 
 /**
@@ -169,13 +212,13 @@ function upcomingWindows(order: readonly WindowStep[], from: number, steps: numb
  */
 export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<DenoisedFrame> {
   const { denoiser, scheduler, guidanceScale, windows, frameShape, seed, sharedFraction, signal } = options;
-  const { onUpcoming, onStep, onDenoised, onSavePoint, resume } = options;
+  const { windowsAtOnce = 1, onUpcoming, onStep, onDenoised, onSavePoint, resume } = options;
   const steps = scheduler.timesteps.length;
   if (windows.length !== steps) throw new Error(`${windows.length} steps have windows, not ${steps}`);
   const dims = [1, frameShape[0], 1, frameShape[1], frameShape[2]];
   const elements = elementCount(dims);
   const state = resume?.state ?? beginDenoising(steps);
-  const { states, sums, finalBefore } = state;
+  const { taken, states, sums, finalBefore } = state;
 
   const clipNoise = new ClipNoise({ seed, frameShape, sharedFraction });
   const noiseOf =
@@ -191,28 +234,8 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     states[0]!.set(frame, begun);
     return begun;
   };
-
-  const order = [...orderWindowSteps(windows)];
-  const doneBefore = state.done;
-  onUpcoming?.(upcomingWindows(order, doneBefore, steps));
-  await options.untilReady?.();
-  if (doneBefore === order.length) onDenoised?.();
-  if (resume !== undefined) yield* resume.frames;
-  let savePoint = 0;
-  let stepsSince = 0;
-  let finished: DenoisedFrame[] = [];
-  for (const [position, step] of order.entries()) {
-    const { stepIndex, window } = step;
-    stepsSince += 1;
-    const isSavePoint = stepIndex === steps - 1 || stepsSince === SAVE_POINT_ROUNDS * steps;
-    const index = savePoint;
-    if (isSavePoint) {
-      savePoint += 1;
-      stepsSince = 0;
-    }
-    if (position < doneBefore) continue;
-    signal?.throwIfAborted();
-    const { frames, weights, finalUntil } = window;
+  const evaluate = async ({ stepIndex, window }: WindowStep, index: number): Promise<Evaluation> => {
+    const { frames, finalUntil } = window;
     const timestep = scheduler.timesteps[stepIndex]!;
     const scale = scheduler.inputScale(stepIndex);
     const inputs: Float32Array[] = [];
@@ -224,66 +247,124 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     const latents = gather(inputs, frameShape);
     const running = denoiser.conditional(latents, timestep, window);
     running.catch(() => {}); // thrown below
-    onUpcoming?.(upcomingWindows(order, position + 1, steps));
+    onUpcoming?.(upcomingWindows(windows, begun, windowsAtOnce));
     // What the sampler will need is drawn while the denoiser runs.
-    const stepNoise: Tensor[] = [];
+    const noise: Tensor[] = [];
     if (scheduler.needsNoise(stepIndex)) {
-      for (let frame = finalBefore[stepIndex]!; frame < finalUntil; frame++) {
+      const firstFinal = windows[stepIndex]![index - 1]?.finalUntil ?? 0;
+      for (let frame = firstFinal; frame < finalUntil; frame++) {
         await nextTurn();
-        stepNoise.push(noiseOf('sampler-step', stepIndex, frame));
+        noise.push(noiseOf('sampler-step', stepIndex, frame));
       }
     }
     const conditional = await running;
-    let prediction = conditional;
-    if (guidanceScale > 1 && denoiser.unconditional !== undefined) {
-      signal?.throwIfAborted();
-      const other = await denoiser.unconditional(latents, timestep, window);
-      prediction = applyGuidance(conditional, other, guidanceScale);
-    }
-    if (firstNonFinite(prediction) >= 0) {
-      throw new NumericalError(
-        `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${timestep}, got NaN or infinity; try another device`,
-      );
-    }
-    await nextTurn();
-    for (const [i, frame] of frames.entries()) {
-      let sum = sums[stepIndex]!.get(frame);
-      if (sum === undefined) {
-        sum = new Float32Array(elements);
-        sums[stepIndex]!.set(frame, sum);
-      }
-      accumulate(sum, prediction, i, weights[i]!);
-    }
-    await nextTurn();
-    state.done++;
-    onStep?.(step);
-    if (state.done === order.length) onDenoised?.();
+    if (guidanceScale <= 1 || denoiser.unconditional === undefined) return { prediction: conditional, noise };
+    signal?.throwIfAborted();
+    const other = await denoiser.unconditional(latents, timestep, window);
+    return { prediction: applyGuidance(conditional, other, guidanceScale), noise };
+  };
 
-    const firstFinal = finalBefore[stepIndex]!;
-    for (; finalBefore[stepIndex]! < finalUntil; finalBefore[stepIndex]!++) {
-      const frame = finalBefore[stepIndex]!;
-      const { latents: before, history } = stateOf(stepIndex, frame);
-      const output = scheduler.step({
-        stepIndex,
-        latents: before,
-        modelOutput: { data: sums[stepIndex]!.get(frame)!, dims },
-        history,
-        ...(scheduler.needsNoise(stepIndex) ? { noise: stepNoise[frame - firstFinal]! } : {}),
-      });
-      states[stepIndex]!.delete(frame);
-      sums[stepIndex]!.delete(frame);
-      if (stepIndex + 1 < steps) {
-        states[stepIndex + 1]!.set(frame, { latents: output.prevLatents, history: output.history });
-      } else {
-        const clean = { frame, latents: output.prevLatents };
-        finished.push(clean);
-        yield clean;
+  const begun = [...taken];
+  const onTheirWay = new Set<BegunStep>();
+  const begin = (step: WindowStep): void => {
+    const { stepIndex } = step;
+    const index = begun[stepIndex]!++;
+    const one: BegunStep = { step, index, evaluation: evaluate(step, index), hasEnded: false };
+    const end = (): void => {
+      one.hasEnded = true;
+    };
+    one.evaluation.then(end, end);
+    onTheirWay.add(one);
+  };
+  /** Begins as many steps as are ready and may be on their way. */
+  const beginNext = (): void => {
+    const busy = [...onTheirWay].filter(({ hasEnded }) => !hasEnded).length;
+    for (let free = windowsAtOnce - busy; free > 0; free--) {
+      const next = nextWindowStep(windows, begun, taken);
+      if (next === undefined) return;
+      signal?.throwIfAborted();
+      begin(next);
+    }
+  };
+  /** Whether the windows before it have taken the step: sums of frames are rounded in the order of windows. */
+  const isNext = ({ step, index }: BegunStep): boolean => taken[step.stepIndex] === index;
+
+  const total = countWindowSteps(windows);
+  onUpcoming?.(upcomingWindows(windows, begun, windowsAtOnce));
+  await options.untilReady?.();
+  if (countStepsTaken(state) === total) onDenoised?.();
+  if (resume !== undefined) yield* resume.frames;
+  let savePoint = (resume?.index ?? -1) + 1;
+  let stepsSince = 0;
+  let finished: DenoisedFrame[] = [];
+  try {
+    for (;;) {
+      const one = [...onTheirWay].find((step) => step.hasEnded && isNext(step));
+      if (one === undefined) {
+        beginNext();
+        if (onTheirWay.size === 0) return;
+        const running = [...onTheirWay].filter(({ hasEnded }) => !hasEnded);
+        await Promise.race(running.map(({ evaluation }) => evaluation));
+        continue;
+      }
+      onTheirWay.delete(one);
+      const { prediction, noise } = await one.evaluation;
+      const { stepIndex, window } = one.step;
+      const { frames, weights, finalUntil } = window;
+      if (firstNonFinite(prediction) >= 0) {
+        throw new NumericalError(
+          `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${scheduler.timesteps[stepIndex]}, got NaN or infinity; try another device`,
+        );
       }
       await nextTurn();
+      for (const [i, frame] of frames.entries()) {
+        let sum = sums[stepIndex]!.get(frame);
+        if (sum === undefined) {
+          sum = new Float32Array(elements);
+          sums[stepIndex]!.set(frame, sum);
+        }
+        accumulate(sum, prediction, i, weights[i]!);
+      }
+      await nextTurn();
+
+      const ready: DenoisedFrame[] = [];
+      const firstFinal = finalBefore[stepIndex]!;
+      for (; finalBefore[stepIndex]! < finalUntil; finalBefore[stepIndex]!++) {
+        const frame = finalBefore[stepIndex]!;
+        const { latents: before, history } = stateOf(stepIndex, frame);
+        const output = scheduler.step({
+          stepIndex,
+          latents: before,
+          modelOutput: { data: sums[stepIndex]!.get(frame)!, dims },
+          history,
+          ...(scheduler.needsNoise(stepIndex) ? { noise: noise[frame - firstFinal]! } : {}),
+        });
+        states[stepIndex]!.delete(frame);
+        sums[stepIndex]!.delete(frame);
+        if (stepIndex + 1 < steps) {
+          states[stepIndex + 1]!.set(frame, { latents: output.prevLatents, history: output.history });
+        } else ready.push({ frame, latents: output.prevLatents });
+        await nextTurn();
+      }
+      taken[stepIndex]! += 1;
+      onStep?.(one.step);
+      if (countStepsTaken(state) === total) onDenoised?.();
+      // Whoever takes the frames may be slow. With one window at a time, it may want the cores for itself.
+      if (windowsAtOnce > 1) beginNext();
+      for (const frame of ready) {
+        finished.push(frame);
+        yield frame;
+      }
+      stepsSince += 1;
+      if (stepIndex === steps - 1 || stepsSince === SAVE_POINT_ROUNDS * steps) {
+        await onSavePoint?.({ index: savePoint, frames: finished, state: copyOf(state) });
+        savePoint += 1;
+        stepsSince = 0;
+        finished = [];
+      }
     }
-    if (isSavePoint) {
-      await onSavePoint?.({ index, frames: finished, state: copyOf(state) });
-      finished = [];
-    }
+  } finally {
+    // Nothing of the clip runs when this has ended.
+    await Promise.allSettled([...onTheirWay].map(({ evaluation }) => evaluation));
   }
 }

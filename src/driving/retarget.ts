@@ -2,11 +2,12 @@
  * Carries the expression of one face over to another: motion relative to the first face's rest, at the size of the
  * second one's features, with lips that meet and lids that shut where they do on the first.
  */
+
+import { EYES, gapsOf, MOUTH, OpeningControl } from '../motion/close-openings.ts';
 import { measureFace } from '../motion/face-measures.ts';
 import { type FaceParts, faceParts, faceRegions } from '../motion/face-regions.ts';
 import type { MeshSequence } from '../motion/mesh-sequence.ts';
 import { MESH_VALUES, MESH_VERTICES } from '../motion/motion.ts';
-import { EYES, gapsOf, MOUTH, OpeningControl } from './close-openings.ts';
 
 /** Features of two people differ by this factor at most; beyond it, something was measured wrong. */
 const MAX_RATIO = 1.4;

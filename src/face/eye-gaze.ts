@@ -6,7 +6,7 @@
  * 26 mm wide in the canonical face.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
-import { sampleColour } from '../image/sample-colour.ts';
+import { sampleColour, sampleSharpColour } from '../image/sample-colour.ts';
 import { applyAffine } from './affine.ts';
 import { EYES, Eye } from './eyelids.ts';
 import { smoothstep } from './smoothstep.ts';
@@ -18,7 +18,7 @@ const IRIS_RADII = [0.18, 0.2, 0.225, 0.25] as const;
 const ACROSS = [0.28, 0.72] as const;
 const UP_AND_DOWN = 0.08;
 const STEP = 0.02;
-/** Levels, 0 to 255, by which an iris is darker than the white beside it; where it is less there may be none. */
+/** Levels, 0 to 255, by which an iris is darker than the white next to it; where it is less there may be none. */
 const LEAST_CONTRAST = 14;
 /** In radii of the iris: up to here the eye moves wholly, from here on not at all. */
 const MOVES_WHOLLY = 1.15;
@@ -50,15 +50,18 @@ interface Patch {
   readonly inside: Float64Array;
 }
 
-/** A picture with a pixel in each number, red in its lowest byte. */
-interface PackedPixels {
-  readonly pixels: Uint32Array;
+/** A picture of which pixels can be given other colours. */
+interface ChangeablePicture {
+  /** @param at - indices of the pixels, row by row; @param colours - red, green and blue of each, from the lowest byte on */
+  replace(at: Uint32Array, colours: Uint32Array): void;
 }
 
 /** The eyes of one portrait. */
 export class EyeGaze {
   readonly #source: RgbImage;
   readonly #patches: readonly Patch[];
+  /** Pixels of both. */
+  readonly #at: Uint32Array;
   #angles: GazeAngles = [0, 0];
 
   /**
@@ -74,6 +77,7 @@ export class EyeGaze {
     });
     // Eyes look together: where only one is seen, neither moves.
     if (this.#patches.length < EYES.length) this.#patches = [];
+    this.#at = Uint32Array.from(this.#patches.flatMap(({ at }) => [...at]));
   }
 
   /** Whether both irises were found. */
@@ -81,16 +85,24 @@ export class EyeGaze {
     return this.#patches.length > 0;
   }
 
-  /** Turns the eyes of `packed`, which holds the portrait, in place; angles of 0 restore it to the byte. */
-  look({ pixels }: PackedPixels, [yaw, pitch]: GazeAngles): void {
+  /** Turns the eyes of `picture`, which holds the portrait, in place; angles of 0 restore it to the byte. */
+  look(picture: ChangeablePicture, [yaw, pitch]: GazeAngles): void {
     if (yaw === this.#angles[0] && pitch === this.#angles[1]) return;
     this.#angles = [yaw, pitch];
     const shift = (degrees: number): number =>
       EYEBALL * Math.sin((Math.min(MOST, Math.max(-MOST, degrees)) * Math.PI) / 180);
-    for (const patch of this.#patches) this.#draw(patch, pixels, shift(yaw), shift(pitch));
+    if (this.#patches.length === 0) return;
+    const colours = new Uint32Array(this.#at.length);
+    let from = 0;
+    for (const patch of this.#patches) {
+      const to = from + patch.at.length;
+      this.#draw(patch, colours.subarray(from, to), shift(yaw), shift(pitch));
+      from = to;
+    }
+    picture.replace(this.#at, colours);
   }
 
-  #draw({ eye, iris, at, places, inside }: Patch, pixels: Uint32Array, du: number, dv: number): void {
+  #draw({ eye, iris, at, places, inside }: Patch, colours: Uint32Array, du: number, dv: number): void {
     const { data } = this.#source;
     const colour = [0, 0, 0];
     for (let i = 0; i < at.length; i++) {
@@ -103,13 +115,13 @@ export class EyeGaze {
         const fromU = u - share * du;
         // What lies behind a lid is not known: the nearest that is seen goes on.
         const fromV = Math.min(eye.bottom(fromU) - RIM, Math.max(eye.top(fromU) + RIM, v - share * dv));
-        sampleColour(this.#source, ...applyAffine(eye.toSource, fromU, fromV), colour);
+        sampleSharpColour(this.#source, ...applyAffine(eye.toSource, fromU, fromV), colour);
         const mix = smoothstep(0, 0.5, inside[i]!);
         red += (colour[0]! - red) * mix;
         green += (colour[1]! - green) * mix;
         blue += (colour[2]! - blue) * mix;
       }
-      pixels[at[i]!] = Math.round(red) | (Math.round(green) << 8) | (Math.round(blue) << 16);
+      colours[i] = Math.round(red) | (Math.round(green) << 8) | (Math.round(blue) << 16);
     }
   }
 }

@@ -6,7 +6,7 @@
  * Plausible, not true: the lid's skin is that between lashes and brow, unfolded.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
-import { sampleColour } from '../image/sample-colour.ts';
+import { sampleColour, sampleSharpColour } from '../image/sample-colour.ts';
 import { type Affine, applyAffine, fitAffine, invertAffine } from './affine.ts';
 import { SKULL } from './face-rings.ts';
 import { smoothstep } from './smoothstep.ts';
@@ -251,11 +251,11 @@ export class Eyelids {
         const lid = smoothstep(edge + SOFT_EDGE, edge - SOFT_EDGE, v);
         const stretch = (top + down - LASHES - begin) / (eye.height - LASHES);
         const unfolded = v < top + down - LASHES;
-        if (lid < 1) sampleColour(this.#source, sx, sy, colour);
+        if (lid < 1) sampleSharpColour(this.#source, sx, sy, colour);
         if (lid > 0) {
           const from = unfolded ? begin + (v - begin) / stretch : v - down;
           const [px, py] = applyAffine(eye.toSource, u, from);
-          sampleColour(this.#source, px, py, skin);
+          sampleSharpColour(this.#source, px, py, skin);
           const lit = closure * smoothstep(begin, top - LASHES, v) * smoothstep(edge, edge - LASHES, v);
           for (let c = 0; c < 3; c++) {
             colour[c]! += (Math.min(255, skin[c]! + eye.light[c]! * lit) - colour[c]!) * lid;

@@ -1,4 +1,5 @@
 /** Where the networks may change a warped portrait: the face and a little around it. */
+import { boundsOf } from './bounds.ts';
 
 /** A mask on a grid of square cells. */
 export interface CellMask {
@@ -36,19 +37,17 @@ function pool(data: Float32Array, cells: number, mean: boolean): Float32Array {
  * @param cellSize - side of a cell in pixels; divides `size`.
  */
 export function faceMask(points: ArrayLike<number>, size: number, cellSize: number): CellMask {
-  let [minX, minY, maxX, maxY] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let i = 0; i < points.length; i += 2) {
-    minX = Math.min(minX, points[i]!);
-    maxX = Math.max(maxX, points[i]!);
-    minY = Math.min(minY, points[i + 1]!);
-    maxY = Math.max(maxY, points[i + 1]!);
-  }
+  const bounds = boundsOf(points, 2);
   const cells = size / cellSize;
   const touched = new Float32Array(cells * cells);
   for (let y = 0; y < cells; y++) {
     for (let x = 0; x < cells; x++) {
       const [left, top] = [x * cellSize, y * cellSize];
-      const inside = left + cellSize > minX && left < maxX && top + cellSize > minY && top < maxY;
+      const inside =
+        left + cellSize > bounds.left &&
+        left < bounds.right &&
+        top + cellSize > bounds.top &&
+        top < bounds.bottom;
       if (inside) touched[y * cells + x] = 1;
     }
   }

@@ -6,7 +6,7 @@
  * correction starts from this.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
-import { sampleColour } from '../image/sample-colour.ts';
+import { sampleColour, sampleSharpColour } from '../image/sample-colour.ts';
 import { type Affine, applyAffine, fitAffine, invertAffine } from './affine.ts';
 import { INNER_LIPS, SKULL } from './face-rings.ts';
 import { smoothstep } from './smoothstep.ts';
@@ -173,7 +173,7 @@ export class MouthInterior {
   /** From the source's pixels to centimetres: u to the picture's right of the middle, v down from the teeth's edge. */
   readonly #toCentimetres: Affine;
   /** Opening of the portrait's mouth in cm, and how far its inside is to be shown. */
-  readonly #gap: number;
+  readonly gap: number;
   readonly #ownInside: number;
   /** Share of the way from the upper to the lower lip from which on the portrait's own inside belongs to the jaw. */
   readonly #jawBegins: number;
@@ -194,8 +194,8 @@ export class MouthInterior {
     const originX = points[UPPER_LIP * 2]! + TEETH_BELOW_LIP * vx;
     const originY = points[UPPER_LIP * 2 + 1]! + TEETH_BELOW_LIP * vy;
     this.#toCentimetres = invertAffine([ux, vx, originX, uy, vy, originY]);
-    this.#gap = this.#gapOf(points, 1, 1);
-    this.#ownInside = smoothstep(...OWN_INSIDE, this.#gap);
+    this.gap = this.gapOf(points, 1, 1);
+    this.#ownInside = smoothstep(...OWN_INSIDE, this.gap);
     this.#jawBegins = this.#ownInside > 0 ? findJaw(source, points) : 1;
 
     const lips = meanColour(source, points, LIP_COLOUR);
@@ -211,7 +211,7 @@ export class MouthInterior {
   }
 
   /** Distance of the inner lips' middles in cm, of landmarks at `scaleX`, `scaleY` times the source's size. */
-  #gapOf(points: ArrayLike<number>, scaleX: number, scaleY: number): number {
+  gapOf(points: ArrayLike<number>, scaleX: number, scaleY: number): number {
     const [a, b, , d, e] = this.#toCentimetres;
     const x = (points[LOWER_LIP * 2]! - points[UPPER_LIP * 2]!) / scaleX;
     const y = (points[LOWER_LIP * 2 + 1]! - points[UPPER_LIP * 2 + 1]!) / scaleY;
@@ -228,8 +228,8 @@ export class MouthInterior {
     const { width, height, data } = image;
     const scaleX = width / this.#source.width;
     const scaleY = height / this.#source.height;
-    const gap = this.#gapOf(landmarks, scaleX, scaleY);
-    const takeOver = smoothstep(0, TAKE_OVER, Math.abs(gap - this.#gap));
+    const gap = this.gapOf(landmarks, scaleX, scaleY);
+    const takeOver = smoothstep(0, TAKE_OVER, Math.abs(gap - this.gap));
     if (takeOver === 0) return;
 
     // Where skull and teeth of the target are in the source, and in centimetres.
@@ -251,7 +251,7 @@ export class MouthInterior {
     const jawX = this.#points[LOWER_LIP * 2]! - chinX;
     const jawY = this.#points[LOWER_LIP * 2 + 1]! - chinY;
     // Lips that close shade what stays between them.
-    const shade = Math.min(1, lightIn(gap) / lightIn(this.#gap));
+    const shade = Math.min(1, lightIn(gap) / lightIn(this.gap));
 
     const soft = Math.max(SOFT_EDGE, LEAST_SOFT_PIXELS / unit) / 2;
     const margin = Math.ceil(soft * unit);
@@ -300,7 +300,7 @@ export class MouthInterior {
             ? smoothstep(0, 0.2, above)
             : smoothstep(this.#jawBegins, this.#jawBegins - 0.1, way)));
     if (share === 0) return;
-    sampleColour(this.#source, x, y, own);
+    sampleSharpColour(this.#source, x, y, own);
     for (let c = 0; c < 3; c++) colour[c]! += (own[c]! * shade - colour[c]!) * share;
   }
 

@@ -1,6 +1,7 @@
 /** Chooses the face of a portrait, and refuses portraits that cannot be animated well. */
 import { FaceError, type FaceProblem, InvalidOptionError } from '../errors.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
+import { boundsOf } from './bounds.ts';
 import { type FaceChoice, placeOf } from './face-choice.ts';
 import type { FoundFace } from './face-finder.ts';
 import { fitFaceGeometry } from './geometry.ts';
@@ -38,16 +39,8 @@ interface ChooseFaceOptions {
 
 /** The box around landmarks [n · 3] in pixels, and its larger side. */
 export function boxOf(landmarks: Float64Array): SeenFace['box'] & { readonly size: number } {
-  const lowest = [Infinity, Infinity];
-  const highest = [-Infinity, -Infinity];
-  for (let i = 0; i < landmarks.length; i += 3) {
-    for (const axis of [0, 1]) {
-      lowest[axis] = Math.min(lowest[axis]!, landmarks[i + axis]!);
-      highest[axis] = Math.max(highest[axis]!, landmarks[i + axis]!);
-    }
-  }
-  const [x, y] = lowest as [number, number];
-  const [width, height] = [highest[0]! - x, highest[1]! - y];
+  const { left: x, top: y, right, bottom } = boundsOf(landmarks, 3);
+  const [width, height] = [right - x, bottom - y];
   return { x, y, width, height, size: Math.max(width, height) };
 }
 

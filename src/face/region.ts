@@ -6,6 +6,7 @@
 import type { RgbImage } from '../image/rgb-image.ts';
 import { pixelKernels } from '../pixels/pixel-kernels.ts';
 import { type Tensor, zeros } from '../tensor/tensor.ts';
+import { boundsOf } from './bounds.ts';
 
 /** A square of an image in pixels; its own x axis is turned by `rotation` radians, clockwise as seen. */
 export interface FaceRegion {
@@ -49,15 +50,9 @@ export function regionFromBox(
 
 /** The landmark network's region from an earlier result, `points` [468 · 3] px. */
 export function regionFromLandmarks(points: ArrayLike<number>): FaceRegion {
-  let [minX, minY, maxX, maxY] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let i = 0; i < points.length; i += 3) {
-    minX = Math.min(minX, points[i]!);
-    maxX = Math.max(maxX, points[i]!);
-    minY = Math.min(minY, points[i + 1]!);
-    maxY = Math.max(maxY, points[i + 1]!);
-  }
+  const { left, top, right, bottom } = boundsOf(points, 3);
   const corner = (index: number): [number, number] => [points[index * 3]!, points[index * 3 + 1]!];
-  const box = { x: minX, y: minY, width: maxX - minX, height: maxY - minY };
+  const box = { x: left, y: top, width: right - left, height: bottom - top };
   return regionFromBox(box, corner(EYE_CORNERS[0]), corner(EYE_CORNERS[1]));
 }
 

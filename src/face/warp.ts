@@ -6,12 +6,14 @@
 
 import type { RgbImage } from '../image/rgb-image.ts';
 import { sampleColour } from '../image/sample-colour.ts';
-import { type PixelKernels, pixelKernels } from '../pixels/pixel-kernels.ts';
+import { pixelKernels } from '../pixels/pixel-kernels.ts';
 import { fitAffine } from './affine.ts';
 import { EyeGaze, type GazeAngles } from './eye-gaze.ts';
 import { Eyelids } from './eyelids.ts';
 import { FACE_OVAL, INNER_LIPS } from './face-rings.ts';
+import { LipSeam } from './lip-seam.ts';
 import { MouthInterior } from './mouth-interior.ts';
+import { type DrawRun, openWarpSource, type Sampling, type WarpSource } from './warp-source.ts';
 
 /** Where, on the way from the face's outline to the border, the surroundings still move fully with the head. */
 const RING_POSITION = 0.4;
@@ -86,7 +88,7 @@ interface Scale {
  * landmarks (but for that scale) the result is the source, resampled.
  */
 export class PortraitWarp {
-  readonly #source: PackedImage;
+  readonly #source: WarpSource;
   readonly #triangles: Int32Array;
   readonly #isLining: Uint8Array;
   /** Triangles between the face and the border come first. */
@@ -98,8 +100,11 @@ export class PortraitWarp {
   /** Edges that two triangles share, lips left out: two corners, two triangles. */
   readonly #edges: Int32Array;
   readonly #sourcePoints: Float64Array;
+  /** The same for the pose that is drawn: lips that part show nothing of the line between them. */
+  readonly #shownPoints: Float64Array;
   readonly #sourceMouthArea: number;
   readonly #mouth: MouthInterior;
+  readonly #seam: LipSeam;
   readonly #eyelids: Eyelids;
   readonly #gaze: EyeGaze;
   /** The source at the size that was asked for last. */
@@ -109,9 +114,15 @@ export class PortraitWarp {
    * @param source - the portrait; kept, not copied.
    * @param sourcePoints - its landmarks, `[468, 2]` in pixels.
    * @param triangles - the face mesh's, counter-clockwise or clockwise throughout.
+   * @param sampling - how colours between pixels are found. @defaultValue 'linear', as in training
    */
-  constructor(source: RgbImage, sourcePoints: ArrayLike<number>, triangles: Triangles) {
-    this.#source = packPixels(source);
+  constructor(
+    source: RgbImage,
+    sourcePoints: ArrayLike<number>,
+    triangles: Triangles,
+    sampling: Sampling = 'linear',
+  ) {
+    this.#source = openWarpSource(source, sampling);
     const count = sourcePoints.length / 2;
     const ring = FACE_OVAL.length;
     this.#sourcePoints = new Float64Array((count + 2 * ring) * 2);
@@ -151,6 +162,8 @@ export class PortraitWarp {
 
     this.#sourceMouthArea = polygonArea(sourcePoints, INNER_LIPS);
     this.#mouth = new MouthInterior(source, sourcePoints);
+    this.#seam = new LipSeam(source, sourcePoints, this.#mouth.gap);
+    this.#shownPoints = this.#sourcePoints.slice();
     this.#eyelids = new Eyelids(source, sourcePoints);
     this.#gaze = new EyeGaze(source, sourcePoints);
   }
@@ -234,6 +247,8 @@ export class PortraitWarp {
     const opened = (mouthArea + CLOSED_MOUTH_AREA) / (this.#sourceMouthArea * areaScale + CLOSED_MOUTH_AREA);
     const liningByte = opened > 1 ? Math.round(255 / opened) : 255;
 
+    this.#shownPoints.set(this.#sourcePoints);
+    this.#seam.part(this.#shownPoints, this.#mouth.gapOf(landmarks, scale.x, scale.y));
     const canvas = this.#canvas(width, height);
     const { image } = canvas;
     // What has turned away lies behind what is still seen.
@@ -253,21 +268,13 @@ export class PortraitWarp {
 
   /** The portrait at rest in the memory of the kernels, where the triangles are drawn over it. */
   #canvas(width: number, height: number): Canvas {
-    const { pixels, ...size } = this.#source;
     const rest = this.#atRest(width, height);
     const kernels = pixelKernels();
-    const [source, target] = kernels.layOut([4 * pixels.length + 4, rest.length]);
-    kernels.words(source, pixels.length).set(pixels);
+    const [source, target] = kernels.layOut([this.#source.byteLength, rest.length]);
+    const drawRun = this.#source.load(kernels, source);
     const data = kernels.bytes(target, rest.length);
     data.set(rest);
-    return {
-      kernels,
-      source,
-      sourceWidth: size.width,
-      sourceHeight: size.height,
-      target,
-      image: { data, width, height },
-    };
+    return { drawRun, target, image: { data, width, height } };
   }
 
   /** 1 for each triangle of the face that shows its inner side, 0 for all others. */
@@ -324,11 +331,10 @@ export class PortraitWarp {
     target: Float64Array,
     areaScale: number,
     liningByte: number,
-    { kernels, source, sourceWidth, sourceHeight, target: picture, image: { width, height } }: Canvas,
+    { drawRun, target: picture, image: { width, height } }: Canvas,
     reliability: Uint8Array | undefined,
   ): void {
-    const { sampleRun } = kernels.run;
-    const points = this.#sourcePoints;
+    const points = this.#shownPoints;
     const i0 = this.#triangles[3 * t]! * 2;
     const i1 = this.#triangles[3 * t + 1]! * 2;
     const i2 = this.#triangles[3 * t + 2]! * 2;
@@ -394,22 +400,19 @@ export class PortraitWarp {
         for (let i = start; i <= start + to - from; i++) reliability[i] = seenByte;
       const u = u0 + (from + 0.5 - x0) * uStep + py * uRowStep;
       const v = v0 + (from + 0.5 - x0) * vStep + py * vRowStep;
-      sampleRun(picture + 3 * start, to - from + 1, source, sourceWidth, sourceHeight, u, v, uStep, vStep);
+      drawRun(picture + 3 * start, to - from + 1, u, v, uStep, vStep);
     }
   }
 
   /** Where no triangle reaches, nothing moves. */
   #atRest(width: number, height: number): Uint8Array {
     if (this.#rest?.width !== width || this.#rest.height !== height) {
-      const { pixels, width: sourceWidth, height: sourceHeight } = this.#source;
-      const [stepX, stepY] = [sourceWidth / width, sourceHeight / height];
+      const [stepX, stepY] = [this.#source.width / width, this.#source.height / height];
       const kernels = pixelKernels();
-      const [source, target] = kernels.layOut([4 * pixels.length + 4, width * height * 3]);
-      kernels.words(source, pixels.length).set(pixels);
+      const [source, target] = kernels.layOut([this.#source.byteLength, width * height * 3]);
+      const drawRun = this.#source.load(kernels, source);
       for (let y = 0; y < height; y++) {
-        const row = target + 3 * y * width;
-        const [u, v] = [0.5 * stepX, (y + 0.5) * stepY];
-        kernels.run.sampleRun(row, width, source, sourceWidth, sourceHeight, u, v, stepX, 0);
+        drawRun(target + 3 * y * width, width, 0.5 * stepX, (y + 0.5) * stepY, stepX, 0);
       }
       this.#rest = { data: kernels.bytes(target, width * height * 3).slice(), width, height };
     }
@@ -433,28 +436,9 @@ function isInside(
 
 /** A picture that is being drawn. */
 interface Canvas {
-  readonly kernels: PixelKernels;
-  /** Where the kernels have the portrait, four bytes a pixel. */
-  readonly source: number;
-  readonly sourceWidth: number;
-  readonly sourceHeight: number;
-  /** Where they have the picture. */
+  readonly drawRun: DrawRun;
+  /** Where the kernels have the picture. */
   readonly target: number;
   /** The picture there; until others use the kernels. */
   readonly image: RgbImage;
-}
-
-/** A picture with a pixel in each number, red in its lowest byte: read faster than three bytes are. */
-interface PackedImage {
-  readonly pixels: Uint32Array;
-  readonly width: number;
-  readonly height: number;
-}
-
-function packPixels({ data, width, height }: RgbImage): PackedImage {
-  const pixels = new Uint32Array(width * height);
-  for (let i = 0; i < pixels.length; i++) {
-    pixels[i] = data[3 * i]! | (data[3 * i + 1]! << 8) | (data[3 * i + 2]! << 16);
-  }
-  return { pixels, width, height };
 }

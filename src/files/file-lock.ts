@@ -4,7 +4,7 @@
  * Lamport's bakery: a waiter announces itself, takes a ticket whose number is one more than the highest that
  * it sees, and has its turn when nobody with a lower ticket is left. Announcements and tickets are empty files whose names
  * say who made them. No name is ever used twice and no process comes back after its end, so that files of those that have
- * ended may be removed by anybody at any time: unlike one file for all, which somebody else may have made anew between the
+ * ended may be removed by anybody at any time: unlike one file for all, which another process may have recreated between the
  * look at it and its removal, this never gives an abandoned lock to two. Nothing is ever read from a file, so that none can
  * be half written, also on a full disk, and the file system need not know links.
  *

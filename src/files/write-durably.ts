@@ -71,11 +71,27 @@ async function linkOrRename(partial: string, target: string): Promise<void> {
   await rm(partial, { force: true }).catch(() => {});
 }
 
-/** Waits until a file's contents are on the disk. */
+/** Errors of file systems that cannot be asked to write through, as some of networks and of user space are. */
+const NO_SYNC: ReadonlySet<unknown> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/**
+ * Waits until what was written to a file is on the disk, where the file system knows how to.
+ *
+ * @throws the file system's error if it could not write.
+ */
+export async function syncHandle(handle: Pick<FileHandle, 'sync'>): Promise<void> {
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!NO_SYNC.has((error as NodeJS.ErrnoException).code)) throw error;
+  }
+}
+
+/** Waits until a file's contents are on the disk, see {@link syncHandle}. */
 export async function syncFile(file: string): Promise<void> {
   const handle = await open(file, 'r+');
   try {
-    await handle.sync();
+    await syncHandle(handle);
   } finally {
     await handle.close();
   }

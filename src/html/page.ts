@@ -1,4 +1,4 @@
-/** The frame that the program's pages share: light or dark as the reader's system is, and nothing else is needed, or files beside it. */
+/** The frame that the program's pages share: light or dark as the reader's system is, complete in one file, or with its parts in files next to it. */
 import { escapeHtml } from './markup.ts';
 import { BASE_STYLE } from './style.ts';
 

@@ -25,12 +25,31 @@ export function cropSquare(
   filter: ResampleFilter = 'bicubic',
 ): RgbImage {
   assertSquareBox(box);
+  const { x, y, size: side } = box;
+  return cropPart(image, { x, y, width: side, height: side }, { width: size, height: size }, filter);
+}
+
+/** A rectangle in continuous pixels, as {@link SquareBox}. */
+interface PartBox {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The same of a rectangle: the part of `image` in `box`, in pixels of another size. */
+export function cropPart(
+  image: RgbImage,
+  box: PartBox,
+  { width, height }: { readonly width: number; readonly height: number },
+  filter: ResampleFilter = 'bicubic',
+): RgbImage {
   const resampler = new Resampler({
     sourceWidth: image.width,
     sourceHeight: image.height,
-    targetWidth: size,
-    targetHeight: size,
-    box: { x: box.x, y: box.y, width: box.size, height: box.size },
+    targetWidth: width,
+    targetHeight: height,
+    box,
     filter,
   });
   return resampler.apply(image);

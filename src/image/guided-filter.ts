@@ -6,7 +6,7 @@
 import { boxMean } from './box-filter.ts';
 
 /** Options of {@link guidedFilter}. */
-export interface GuidedFilterOptions {
+interface GuidedFilterOptions {
   readonly width: number;
   readonly height: number;
   /** Pixels over which mask and guide are compared. */

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { MediaError } from '../errors.ts';
 
 /** Size of a picture as it is shown. */
-export interface ImageSize {
+interface ImageSize {
   readonly width: number;
   readonly height: number;
 }

@@ -4,7 +4,7 @@ import type { JobFailure } from './job-failure.ts';
 
 /**
  * `waiting`: not begun, or between two attempts. `ready`: prepared, waits for the engine. `done`: the video is there.
- * `paused`: the disk is full; goes on when there is space. `cancelled`: the batch ended before it did.
+ * `paused`: the disk is full; continues when there is space. `cancelled`: the batch ended before it did.
  */
 export type JobState =
   | 'waiting'

@@ -10,21 +10,21 @@ const { device, threads, ffmpegPath, signal } = CLIP_OPTIONS;
 export const BATCH_OPTIONS = {
   /** Where relative outputs start. @defaultValue `baseFolder` */
   outputFolder: option(folder(), {
-    description: 'Where relative outputs start.',
+    description: 'Folder that relative output paths start from.',
     group: 'output',
     otherwise: "the manifest's folder",
     flag: { name: '--output-dir', value: 'folder' },
   }),
   /** Where relative inputs start. @defaultValue the manifest's folder; the working folder for a manifest that is no file */
   baseFolder: option(folder(), {
-    description: 'Where relative inputs start.',
+    description: 'Folder that relative input paths start from.',
     group: 'input',
     otherwise: "the manifest's folder",
     flag: { name: '--base', value: 'folder' },
   }),
   /** Records and checkpoints. @defaultValue `.lcm-portrait` in `baseFolder` */
   stateFolder: option(folder(), {
-    description: 'Records and checkpoints.',
+    description: 'Folder for records and checkpoints.',
     group: 'machine',
     otherwise: '.lcm-portrait next to the manifest',
     flag: { name: '--state', value: 'folder' },
@@ -37,7 +37,7 @@ export const BATCH_OPTIONS = {
     flag: {
       name: '--report',
       value: 'folder',
-      help: 'report.json and report.html',
+      help: 'folder for report.json and report.html',
       off: 'write no report',
     },
   }),
@@ -52,7 +52,7 @@ export const BATCH_OPTIONS = {
   }),
   /** Clips that are rendered at the same time, each with networks of its own, 1 to 64. @defaultValue 1 */
   concurrency: option(integer(1, 64), {
-    description: 'Clips at the same time, each with its own networks.',
+    description: 'Clips rendered at the same time, each with its own networks.',
     group: 'machine',
     otherwise: '1',
     flag: {},
@@ -65,29 +65,29 @@ export const BATCH_OPTIONS = {
   }),
   /** Seconds before the second attempt at a job, doubled for each one after it, 0 to 3600. @defaultValue 1 */
   retryDelay: option(number(0, 3600), {
-    description: 'Seconds before a second attempt, doubled for later ones.',
+    description: 'Seconds before the second attempt; doubled for later ones.',
     group: 'run',
     otherwise: '1',
-    flag: { value: 's', help: 'seconds before a second attempt, doubled for later ones' },
+    flag: { value: 's', help: 'seconds before the second attempt; doubled for later ones' },
   }),
   /** Replaces outputs that are files from elsewhere. @defaultValue false */
   overwrite: option(boolean(), {
-    description: 'Replaces outputs that are files from elsewhere.',
+    description: 'Overwrites existing outputs that this batch did not write.',
     group: 'output',
-    flag: { name: '--force', help: 'replace outputs that are files from elsewhere' },
+    flag: { name: '--force', help: 'overwrite existing outputs that this batch did not write' },
   }),
   /** Redis server of a queue that workers take the jobs from, `redis://…`; without it they run here. */
   queue: option(path('redis://host:port/database or rediss://…'), {
-    description: 'Redis server of a queue that workers take the jobs from: redis://…',
+    description: 'Redis server of a queue whose workers render the jobs: redis://…',
     group: 'machine',
-    flag: { value: 'url', help: 'Redis server of a queue that workers take the jobs from: redis://…' },
+    flag: { value: 'url', help: 'Redis server of a queue whose workers render the jobs: redis://…' },
   }),
   /** With `queue`: the folder that workers see as well. @defaultValue `baseFolder` */
   sharedFolder: option(folder(), {
-    description: 'With --queue: the folder that workers see too.',
+    description: 'With --queue: the folder that workers share.',
     group: 'machine',
     otherwise: '--base',
-    flag: { name: '--shared', value: 'folder', help: 'with --queue: the folder that workers see too' },
+    flag: { name: '--shared', value: 'folder', help: 'with --queue: the folder that workers share' },
   }),
   ffmpegPath,
   /** Ends the batch and keeps what is finished, checkpoints included. */

@@ -1,5 +1,5 @@
 /**
- * Checkpoints of one clip in a folder: the latents of finished frames, and the state that denoising goes on from.
+ * Checkpoints of one clip in a folder: the latents of finished frames, and the state that denoising resumes from.
  * A file that was cut or altered is left out with a warning, and its frames rendered again.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
@@ -18,7 +18,7 @@ import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts';
 import { isDiskFull } from './job-failure.ts';
 
 /** Of what files hold; a file of another version is of no use. */
-const FORMAT = 1;
+const FORMAT = 2;
 /**
  * States grow with the number of steps, not with the clip, and only the last is needed: the one before is kept in case
  * that the last is damaged, and every 16th in case that earlier frames are.
@@ -37,7 +37,7 @@ interface FileDescription {
 }
 
 interface StateLayout {
-  readonly done: number;
+  readonly taken: readonly number[];
   readonly finalBefore: readonly number[];
   /** By step: frames, with the number of their history tensors. */
   readonly states: readonly (readonly (readonly [frame: number, history: number])[])[];
@@ -98,7 +98,7 @@ export class CheckpointStore implements ClipCheckpoints {
       if (index === undefined || index > keep) await rm(path.join(this.#folder, name), { force: true });
     }
     if (resume === undefined) return undefined;
-    return { state: resume.state, frames: this.#frames(resume.index) };
+    return { ...resume, frames: this.#frames(resume.index) };
   }
 
   async save(point: SavePoint): Promise<void> {
@@ -183,7 +183,7 @@ export class CheckpointStore implements ClipCheckpoints {
   }
 
   #unpackState(
-    { done, finalBefore, states, sums }: StateLayout,
+    { taken, finalBefore, states, sums }: StateLayout,
     arrays: readonly Float32Array[],
   ): DenoiseState {
     const rest = arrays.values();
@@ -194,7 +194,7 @@ export class CheckpointStore implements ClipCheckpoints {
       history: Array.from({ length: history }, tensor),
     });
     return {
-      done,
+      taken: [...taken],
       finalBefore: [...finalBefore],
       states: states.map((ready) => new Map(ready.map(([frame, history]) => [frame, frameState(history)]))),
       sums: sums.map((begun) => new Map(begun.map((frame) => [frame, next()]))),
@@ -227,7 +227,7 @@ export function checkpointBytes(clip: {
   return 4 * frameValues * (frames + states * Math.min(steps * windowFrames, 2 * frames));
 }
 
-function packState({ done, finalBefore, states, sums }: DenoiseState): {
+function packState({ taken, finalBefore, states, sums }: DenoiseState): {
   layout: StateLayout;
   arrays: Float32Array[];
 } {
@@ -239,7 +239,7 @@ function packState({ done, finalBefore, states, sums }: DenoiseState): {
   }
   for (const begun of sums) arrays.push(...begun.values());
   const layout = {
-    done,
+    taken,
     finalBefore,
     states: states.map((ready) =>
       Array.from(ready, ([frame, { history }]) => [frame, history.length] as const),

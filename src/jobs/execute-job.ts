@@ -63,7 +63,7 @@ export async function executeJob(job: BatchJob, surroundings: JobSurroundings): 
   const { output } = job.options;
   const limitReached = new AbortController();
   const limit = new TimeLimit(job.timeout, () => {
-    const message = `Cannot finish ${job.name}: expected at most ${job.timeout} s, got no end; a longer timeout goes on from its checkpoints`;
+    const message = `Cannot finish ${job.name}: expected at most ${job.timeout} s, got no end; a longer timeout resumes from its checkpoints`;
     limitReached.abort(new JobTimeoutError(message));
   });
   const signal = AbortSignal.any([outer, limitReached.signal]);

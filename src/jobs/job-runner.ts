@@ -63,7 +63,7 @@ export class CancelJobError extends Error {
 export type JobOutcome = 'done' | 'failed' | 'paused' | 'cancelled';
 
 /** Options of {@link JobRunner}. */
-export interface JobRunnerOptions {
+interface JobRunnerOptions {
   readonly stateFolder: string;
   /** Clips that are rendered at the same time, each with an engine of its own. */
   readonly concurrency: number;

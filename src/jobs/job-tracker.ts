@@ -186,7 +186,7 @@ export class JobTracker {
     this.cancelUnlessEnded(index);
     if (why !== undefined && state === 'rendering') {
       this.notice(
-        `stopped, because ${why}; its checkpoints are kept, and the next run goes on from them`,
+        `stopped, because ${why}; its checkpoints are kept, and the next run resumes from them`,
         index,
       );
     }

@@ -3,7 +3,7 @@
 /** Bytes that tell of UTF-16 without a mark at its beginning. */
 const SAMPLE_BYTES = 4096;
 
-/** The text without its mark; undefined if it is of no encoding that can be told. */
+/** The text without its mark; undefined if it is whose encoding cannot be recognised. */
 export function decodeText(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder(encodingOf(bytes), { fatal: true }).decode(bytes);

@@ -7,10 +7,11 @@ import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
-import { estimateJob } from '../pipeline/estimate-job.ts';
+import { estimateJob, type JobSize } from '../pipeline/estimate-job.ts';
 import { countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
 import { planFrames } from '../pipeline/resolve-sampling.ts';
 import { Studio } from '../pipeline/studio.ts';
+import { type NetworkSpeed, timeNetworks } from '../pipeline/time-networks.ts';
 import type { RunBatchOptions } from './batch-options.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
 import { contentKey, FileHashes } from './content-key.ts';
@@ -124,6 +125,8 @@ class Planner {
   readonly #portraits = new Map<string, SeenPortrait>();
   readonly #durations = new Map<string, number>();
   readonly #estimates = new Map<string, number>();
+  /** By bundle. */
+  readonly #speeds = new Map<string, Promise<NetworkSpeed>>();
 
   constructor(studio: Studio, stateFolder: string, signal: AbortSignal | undefined) {
     this.#studio = studio;
@@ -214,13 +217,15 @@ class Planner {
     return duration;
   }
 
-  async #estimate(size: Omit<Parameters<typeof estimateJob>[0], 'engine' | 'audioSamples'>): Promise<number> {
+  async #estimate(size: Omit<JobSize, 'engine' | 'audioSamples'>): Promise<number> {
     const { bundle, ...others } = size;
     const key = JSON.stringify([bundle.folder, others]);
     let seconds = this.#estimates.get(key);
     if (seconds === undefined) {
       const engine = await this.#studio.denoisingEngine();
-      ({ seconds } = await estimateJob({ ...size, engine, audioSamples: 0 }));
+      const speed = this.#speeds.get(bundle.folder) ?? timeNetworks(bundle.description, engine);
+      this.#speeds.set(bundle.folder, speed);
+      ({ seconds } = await estimateJob({ ...size, engine, audioSamples: 0, speed: await speed }));
       this.#estimates.set(key, seconds);
     }
     return seconds;

@@ -23,7 +23,7 @@ export type ResumableResult =
   | { readonly reused: true; readonly output: string };
 
 /**
- * Renders like `animate`, but keeps checkpoints, and goes on from those of an earlier run with the same inputs and
+ * Renders like `animate`, but keeps checkpoints, and resumes from those of an earlier run with the same inputs and
  * options, to the same bytes.
  *
  * @throws what `animate` throws; checkpoints stay.

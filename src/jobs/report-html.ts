@@ -121,7 +121,7 @@ function describeState({ state, counts }: BatchReport): string {
     case 'partial':
       // Without the end at the first failure, nothing is left undone that did not fail.
       if (counts.cancelled > 0) {
-        return `The batch ended with its first failure, as it was asked to, before ${counts.cancelled} of ${counts.total} jobs were done; what was being rendered has kept its checkpoints: run it again, and it goes on.`;
+        return `The batch ended with its first failure, as it was asked to, before ${counts.cancelled} of ${counts.total} jobs were done; what was being rendered has kept its checkpoints: run it again, and it resumes.`;
       }
       return `${counts.total - counts.done} of ${counts.total} videos are missing: the table says why.`;
     case 'stopped':

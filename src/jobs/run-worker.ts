@@ -269,7 +269,7 @@ class QueueAttempt {
   }
 }
 
-/** A server that is away holds nobody up for longer. */
+/** A server that is away blocks no other for longer. */
 function shortly(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, 1000).unref();

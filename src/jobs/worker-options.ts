@@ -20,16 +20,16 @@ const { device, threads, ffmpegPath, signal } = CLIP_OPTIONS;
 export const WORKER_OPTIONS = {
   /** `redis://host:port/database`. */
   queue: option(path('redis://host:port/database or rediss://…'), {
-    description: 'Redis server that batches have put jobs on.',
+    description: 'Redis server of the queue.',
     group: 'machine',
     required: true,
     flag: { value: 'url', help: 'redis://host:port/database or rediss://…' },
   }),
   /** Where the shared folder is on this machine. @defaultValue the path that the batch has it under */
   sharedFolder: option(folder(), {
-    description: 'Where the shared folder is here.',
+    description: 'Path of the shared folder on this machine.',
     group: 'machine',
-    otherwise: 'the same path as for the batch',
+    otherwise: 'as on the machine that sent the jobs',
     flag: { name: '--shared', value: 'folder' },
   }),
   /** Where networks run. @defaultValue 'auto' */
@@ -38,25 +38,25 @@ export const WORKER_OPTIONS = {
   threads,
   /** Seconds after which the jobs of a worker that says nothing go to others, 1 to 3600. @defaultValue 30 */
   lockSeconds: option(number(1, 3600), {
-    description: 'Seconds after which the job of a silent worker goes to another.',
+    description: 'Seconds after which another worker gets the job of an unresponsive one.',
     group: 'machine',
     otherwise: '30',
     flag: {
       name: '--lock',
       value: 's',
-      help: 'seconds after which the job of a silent worker goes to another',
+      help: 'seconds after which another worker gets the job of an unresponsive one',
     },
   }),
   /** Seconds that a job may go on after a stop before it is handed back, 0 to 86,400. @defaultValue 0 */
   drainSeconds: option(number(0, 86_400), {
-    description: 'Seconds that a job may go on after a stop.',
+    description: 'Seconds that a running job gets to finish after a stop.',
     group: 'machine',
     otherwise: '0',
-    flag: { name: '--drain', value: 's', help: 'seconds that a job may go on after a stop' },
+    flag: { name: '--drain', value: 's', help: 'seconds that a running job gets to finish after a stop' },
   }),
   /** Ends when the queue has been empty. @defaultValue false */
   untilEmpty: option(boolean(), {
-    description: 'End when the queue has been empty.',
+    description: 'Exit when the queue is empty.',
     group: 'run',
     flag: {},
   }),

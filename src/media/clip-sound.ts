@@ -13,7 +13,7 @@ export const CLIP_CHANNELS = 2;
 const LENGTH_TOLERANCE = 0.05;
 
 /** Options of {@link readClipSound}. */
-export interface ReadClipSoundOptions {
+interface ReadClipSoundOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Seconds of the clip: longer sound is cut, shorter sound is followed by silence. */
   readonly duration: number;
@@ -39,6 +39,7 @@ export async function* readClipSound(
     track: track.track,
     sanitise: track.sanitise,
     signal,
+    parts: track.parts,
     cuts: track.cuts,
     log: new SoundLog(track.track),
     sampleRate: CLIP_SAMPLE_RATE,

@@ -2,11 +2,13 @@
  * The one way from a file to samples: what moves a mouth and what is heard in the clip are both read here, so that they
  * are the same sound at the same times.
  *
- * ffmpeg decodes; where its samples belong is decided here. Its own `aresample=async` begins anew when rate or layout change
+ * ffmpeg decodes; where its samples belong is decided here. Its own `aresample=async` starts again when rate or layout change
  * in the middle of a file, and then pads from time 0 once more.
  */
-import { type FfmpegRun, type FfmpegSpec, fileUrl, runFfmpeg } from './ffmpeg-command.ts';
+import { SubprocessError } from '../errors.ts';
+import { type FfmpegRun, type FfmpegSpec, fileUrl, partUrl, runFfmpeg } from './ffmpeg-command.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
+import type { FilePart } from './joined-files.ts';
 import { PartCutter, type PartMeter } from './joined-parts.ts';
 import { INPUT_OPTIONS } from './probe.ts';
 import type { FrameLine, SoundLog } from './sound-log.ts';
@@ -19,7 +21,7 @@ const FRAME_BYTES = DECODED_CHANNELS * 4;
 const SANITISE = "aeval=exprs='if(isnan(val(ch))+isinf(val(ch)),0,val(ch))':channel_layout=same";
 
 /** Options of {@link decodeSound}. */
-export interface DecodeSoundOptions {
+interface DecodeSoundOptions {
   readonly ffmpeg: FfmpegInfo;
   /** Hz. */
   readonly sampleRate: number;
@@ -27,6 +29,8 @@ export interface DecodeSoundOptions {
   readonly track: number;
   /** Whether NaN and infinity become silence. */
   readonly sanitise: boolean;
+  /** The recordings that the file is made of, decoded one after another. @defaultValue the file as it is */
+  readonly parts?: readonly FilePart[];
   /** What is cut off the parts of a joined recording. @defaultValue nothing */
   readonly cuts?: readonly PartCut[];
   /** Measures what should be cut. */
@@ -50,24 +54,60 @@ export interface SoundPiece {
  * Decodes a track from its beginning to its end. The first sample is that of time 0; gaps in time stamps are filled with silence;
  * where they go back, the sound goes on without a gap, as nothing that was recorded is left out.
  *
- * @throws {@link SubprocessError} if ffmpeg fails; what it decoded before that has been delivered.
+ * @throws {@link SubprocessError} if ffmpeg fails; what it decoded of the file has been delivered.
  */
 export async function* decodeSound(
   soundPath: string,
   options: DecodeSoundOptions,
 ): AsyncGenerator<SoundPiece> {
-  const { ffmpeg, log, niceness, signal, sampleRate, cuts = [], meter } = options;
-  const run: FfmpegRun = runFfmpeg(ffmpeg.path, decodeSpec(soundPath, options), {
+  const { parts = [], cuts = [], sampleRate, log } = options;
+  const cutter = cuts.length > 0 ? new PartCutter(sampleRate, cuts) : undefined;
+  if (parts.length === 0) {
+    yield* decodeInput(soundPath, { source: fileUrl(soundPath), stretch: -1, cutter }, options);
+    return;
+  }
+  let failure: SubprocessError | undefined;
+  let stretch = -1;
+  for (const [i, part] of parts.entries()) {
+    if (i > 0) log.nextPart();
+    try {
+      const source = partUrl(soundPath, part);
+      for await (const piece of decodeInput(soundPath, { source, stretch, cutter }, options)) {
+        yield piece;
+        stretch = piece.stretch;
+      }
+    } catch (error) {
+      if (!(error instanceof SubprocessError)) throw error;
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}
+
+/** What is decoded in one run of ffmpeg. */
+interface DecodedInput {
+  readonly source: string;
+  /** The stretch before it. */
+  readonly stretch: number;
+  readonly cutter: PartCutter | undefined;
+}
+
+async function* decodeInput(
+  soundPath: string,
+  { source, stretch, cutter }: DecodedInput,
+  options: DecodeSoundOptions,
+): AsyncGenerator<SoundPiece> {
+  const { ffmpeg, log, niceness, signal, sampleRate, meter } = options;
+  const run: FfmpegRun = runFfmpeg(ffmpeg.path, decodeSpec(source, options), {
     purpose: `read audio ${soundPath}`,
     signal,
     ...(niceness !== undefined && { niceness }),
     onStderrLine: (line) => log.add(line),
   });
   const waiting = new ByteQueue();
-  const timeline = new Timeline(sampleRate, log);
-  const cutter = cuts.length > 0 ? new PartCutter(sampleRate, cuts) : undefined;
+  const timeline = new Timeline(sampleRate, log, stretch);
   const place = (frame: FrameLine, samples: Float32Array): Generator<SoundPiece> => {
-    if (!log.hasTimes) meter?.add(frame, samples);
+    if (!log.hasTimes) meter?.add(frame, samples, log.statesRunIn);
     return timeline.place(frame, cutter?.next(frame, samples) ?? samples);
   };
   try {
@@ -98,11 +138,11 @@ export async function* decodeSound(
 }
 
 function decodeSpec(
-  soundPath: string,
+  source: string,
   { sampleRate, track, sanitise }: Pick<DecodeSoundOptions, 'sampleRate' | 'track' | 'sanitise'>,
 ): FfmpegSpec {
   return {
-    inputs: [{ source: fileUrl(soundPath), options: INPUT_OPTIONS }],
+    inputs: [{ source, options: INPUT_OPTIONS }],
     audioFilters: [
       'ashowinfo',
       ...(sanitise ? [SANITISE] : []),
@@ -122,15 +162,19 @@ class Timeline {
   #position = 0;
   /** What is added to time stamps since they went back. */
   #shift = 0;
-  #stretch = -1;
+  #stretch: number;
+  #isFirst = true;
 
-  constructor(sampleRate: number, log: SoundLog) {
+  /** @param stretch - the one before the first. */
+  constructor(sampleRate: number, log: SoundLog, stretch: number) {
     this.#tolerance = GAP_TOLERANCE * sampleRate;
     this.#log = log;
+    this.#stretch = stretch;
   }
 
   *place({ start, begins }: FrameLine, samples: Float32Array): Generator<SoundPiece> {
-    if (begins || this.#stretch < 0) this.#stretch++;
+    if (begins || this.#isFirst) this.#stretch++;
+    this.#isFirst = false;
     const isFirst = this.#position === 0;
     const gap = this.#log.hasTimes && Number.isFinite(start) ? start + this.#shift - this.#position : 0;
     if (isFirst && gap < 0) {

@@ -19,7 +19,7 @@ export function rawPixelsOf(outputPath: string, ffmpeg: FfmpegInfo, transparent:
 const BT709_TAGS = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
 
 /** What is encoded. */
-export interface EncodeRequest {
+interface EncodeRequest {
   readonly ffmpeg: FfmpegInfo;
   /** The name that the output will have: it decides about the container. */
   readonly outputPath: string;

@@ -79,6 +79,14 @@ export function fileUrl(filePath: string): string {
   return `file:${path.resolve(filePath)}`;
 }
 
+/** A part of a file as an input of ffmpeg, which reads no other byte of it. */
+export function partUrl(
+  filePath: string,
+  { start, end }: { readonly start: number; readonly end: number },
+): string {
+  return `subfile,,start,${start},end,${end},,:${path.resolve(filePath)}`;
+}
+
 /** The argument list for `spec`; a pure function. */
 export function buildArguments(spec: FfmpegSpec): string[] {
   const command = FluentCommand();

@@ -15,7 +15,7 @@ type FfmpegSource = 'FFMPEG_PATH' | 'ffmpeg-static' | 'PATH' | '@ffmpeg-installe
 /** H.264 encoders that {@link VideoWriter} can drive, best first. */
 const H264_ENCODERS = ['libx264', 'libopenh264'] as const;
 /** Name of an H.264 encoder in ffmpeg. */
-export type H264Encoder = (typeof H264_ENCODERS)[number];
+type H264Encoder = (typeof H264_ENCODERS)[number];
 
 /** An ffmpeg that runs and has the encoders that a talking video needs. */
 export interface FfmpegInfo {

@@ -14,7 +14,7 @@ interface FilmFramesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A frame so far ahead of a reader is reached by reading on; further ones by entering the film anew. */
+/** A frame so far ahead of a reader is reached by reading on; further ones by seeking. */
 const READ_ON = 64;
 /** Bytes of pictures that each reader keeps for those who come back to them. */
 const KEPT_BYTES = 96e6;

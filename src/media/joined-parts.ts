@@ -12,7 +12,7 @@ interface Framing {
   readonly runIn: number;
 }
 
-/** −60 dBFS: what a coder's filters leak into the silence beside loud sound. */
+/** −60 dBFS: what a coder's filters leak into the silence next to loud sound. */
 const SILENCE = 1e-3;
 /** A step of 16 bits: a frame that holds a table of contents and no sound is quieter than any recording. */
 const EMPTY = 2 ** -15;
@@ -57,6 +57,10 @@ class PartCounter {
 /** Silence around one part, in samples of the output. */
 interface PartSilence {
   framing: Framing | undefined;
+  /** Whether it begins a file, not only another format. */
+  beginsFile: boolean;
+  /** Whether its file says what comes before the sound: ffmpeg leaves it out then. */
+  statesRunIn: boolean;
   /** Hz, of the codec. */
   sourceRate: number;
   /** Length of its first frames, as they are decoded and as they are coded: ffmpeg may begin with another part's format. */
@@ -85,11 +89,16 @@ export class PartMeter {
     this.#counter = new PartCounter(rate);
   }
 
-  /** @param samples - interleaved, {@link DECODED_CHANNELS} a sample. */
-  add(line: FrameLine, samples: Float32Array): void {
+  /**
+   * @param samples - interleaved, {@link DECODED_CHANNELS} a sample.
+   * @param statesRunIn - whether the file says what comes before its sound.
+   */
+  add(line: FrameLine, samples: Float32Array, statesRunIn: boolean): void {
     const index = this.#counter.next(line, samples.length / DECODED_CHANNELS);
     if (index >= this.#parts.length) {
       this.#parts.push({
+        beginsFile: line.beginsFile,
+        statesRunIn,
         framing: undefined,
         sourceRate: 1,
         lastFrame: 0,
@@ -123,39 +132,39 @@ export class PartMeter {
     }
   }
 
-  /**
-   * What is to be cut off each part; empty for a recording of one.
-   *
-   * @param statesRunIn - whether the file says what is before the sound of the first part: ffmpeg leaves it out then.
-   */
-  cuts(statesRunIn: boolean): PartCut[] {
+  /** What is to be cut off each part; empty for a recording of one. */
+  cuts(): PartCut[] {
     const last = this.#parts.length - 1;
     if (last < 1) return [];
     return this.#parts.map((part, index) => ({
-      head: this.#head(part, this.#parts[index - 1], statesRunIn),
-      tail: index === last ? 0 : this.#tail(part),
+      head: this.#head(part, this.#parts[index - 1]),
+      tail: index === last ? 0 : this.#tail(part, this.#parts[index + 1]!),
     }));
   }
 
-  #head(part: PartSilence, before: PartSilence | undefined, statesRunIn: boolean): number {
-    const { framing, sourceRate, empty, head, wrongSeconds, wrongSamples } = part;
+  #head(part: PartSilence, before: PartSilence | undefined): number {
+    const { framing, sourceRate, empty, head, wrongSeconds, wrongSamples, beginsFile, statesRunIn } = part;
     if (framing === undefined) return 0;
     const { frame, runIn } = framing;
     const perSample = this.#rate / sourceRate;
-    // What was decoded before rings on in a run-in; the first part may have been cut out of a longer recording.
-    const hasRunIn = before === undefined ? !statesRunIn && head > SILENT_SHARE * runIn * perSample : true;
+    // What was decoded before rings on in a run-in; a file may have been cut out of a longer recording.
+    const hasRunIn = !beginsFile || (!statesRunIn && head > SILENT_SHARE * runIn * perSample);
     if (!hasRunIn) return 0;
     const isEmpty = empty > (frame + EMPTY_SHARE * runIn) * perSample;
-    const foreign = before !== undefined && endsWithForeignFrame(before) ? before.lastFrame : 0;
+    const foreign =
+      before !== undefined && !beginsFile && endsWithForeignFrame(before) ? before.lastFrame : 0;
     const samples = (isEmpty ? frame : 0) + runIn - foreign - wrongSamples;
     return Math.max(0, wrongSeconds + samples / sourceRate);
   }
 
-  #tail(part: PartSilence): number {
-    const { framing, sourceRate, tail, lastFrame, tailBefore } = part;
-    if (framing === undefined) return 0;
+  #tail(part: PartSilence, next: PartSilence): number {
+    const { framing, sourceRate, tail, lastFrame, tailBefore, statesRunIn } = part;
+    // A header that states the run-in states the padding, too, and ffmpeg has left it out.
+    if (framing === undefined || (next.beginsFile && statesRunIn)) return 0;
     const padding = (silent: number): number => Math.min(silent / this.#rate, framing.frame / sourceRate);
-    return endsWithForeignFrame(part) ? lastFrame / sourceRate + padding(tailBefore) : padding(tail);
+    return !next.beginsFile && endsWithForeignFrame(part)
+      ? lastFrame / sourceRate + padding(tailBefore)
+      : padding(tail);
   }
 }
 

@@ -1,4 +1,4 @@
-/** A second, rough video that can be played while it is written: for whoever wants to see a clip before it is complete. */
+/** A second, rough video that can be played while it is written, to watch a clip before it is complete. */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { VideoFrame } from './video-frame.ts';
@@ -8,11 +8,11 @@ import { VideoWriter, type VideoWriterOptions } from './video-writer.ts';
 const LIVE_CRF = 26;
 
 /** Options of {@link LiveWriter.open}. */
-export interface LiveWriterOptions
+interface LiveWriterOptions
   extends Pick<VideoWriterOptions, 'ffmpeg' | 'width' | 'height' | 'fps' | 'frames' | 'sound' | 'signal'> {
-  /** File that is written piece by piece; one that is there is replaced, and whoever reads it keeps what it has. */
+  /** File that is written piece by piece; an existing one is replaced; its readers keep the old contents. */
   readonly path: string;
-  /** Told once if it cannot be written: the clip goes on without. */
+  /** Called once if it cannot be written: the clip is rendered without it. */
   readonly onNotice: (message: string) => void;
 }
 
@@ -27,7 +27,7 @@ export class LiveWriter {
     this.#onNotice = onNotice;
     this.#signal = signal;
     this.#file = file;
-    file.on('error', () => {}); // told by the writer that it belongs to
+    file.on('error', () => {}); // reported by the writer that it belongs to
   }
 
   /** Starts the encoder. */

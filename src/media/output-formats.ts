@@ -5,7 +5,7 @@
 import { EnvironmentError, InvalidOptionError } from '../errors.ts';
 
 /** What an encoder's arguments depend on. */
-export interface EncoderInput {
+interface EncoderInput {
   /** On x264's scale, 0 (lossless) to 51. */
   readonly crf: number;
   /** Of all frames of a second. */
@@ -285,7 +285,7 @@ interface EncoderList {
 }
 
 /** Encoders that were chosen for an output. */
-export interface ChosenEncoders {
+interface ChosenEncoders {
   readonly encoding: Encoding;
   readonly video: VideoEncoder;
   /** Undefined for what has no sound. */

@@ -52,7 +52,7 @@ const CONTAINED_FORMATS = [
 
 /** A file that calls itself a recording may not make ffmpeg open network addresses, nor other files. */
 export const INPUT_OPTIONS = [
-  ...['-protocol_whitelist', 'file,pipe,crypto,data'],
+  ...['-protocol_whitelist', 'file,subfile,pipe,crypto,data'],
   ...['-format_whitelist', CONTAINED_FORMATS.join(',')],
 ] as const;
 
@@ -102,7 +102,7 @@ export interface ProbeOptions {
 }
 
 /** Options of {@link measureMedia}. */
-export interface MeasureOptions extends ProbeOptions {
+interface MeasureOptions extends ProbeOptions {
   /** Seconds after which nothing is read. */
   readonly maxDuration: number;
 }

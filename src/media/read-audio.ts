@@ -3,6 +3,7 @@ import { MediaError, SubprocessError } from '../errors.ts';
 import { DcBlocker } from './dc-blocker.ts';
 import { decodeSound } from './decode-sound.ts';
 import type { FfmpegInfo } from './ffmpeg-path.ts';
+import { type FilePart, findJoinedFiles } from './joined-files.ts';
 import { PartMeter } from './joined-parts.ts';
 import { assertReadableFile } from './media-file.ts';
 import { hasDcOffset, quietSpeechGain, unscaledGain } from './sound-level.ts';
@@ -57,9 +58,10 @@ export async function readAudio(audioPath: string, options: ReadAudioOptions): P
   const refuse: Refuse = (expected, got, cause) =>
     new MediaError(`Cannot read audio ${audioPath}: expected ${expected}, got ${got}`, audioPath, { cause });
 
+  const parts = await findJoinedFiles(audioPath);
   const { log, sound, track, sanitise, cuts } = await decodeTrack(
     audioPath,
-    { ...options, sampleRate },
+    { ...options, sampleRate, parts },
     refuse,
   );
   const gain = unscaledGain(sound.peak);
@@ -75,7 +77,11 @@ export async function readAudio(audioPath: string, options: ReadAudioOptions): P
   if (mixes.some(({ voice }) => voice === 'difference')) {
     onNotice(`${audioPath} has two channels that cancel each other: one of them is turned over`);
   }
-  if (mixes.length > 1) {
+  if (parts.length > 0) {
+    onNotice(
+      `${audioPath} is ${parts.length} recordings that were joined: read as one of ${duration.toFixed(1)} s`,
+    );
+  } else if (mixes.length > 1) {
     onNotice(
       `${audioPath} changes its sample rate or its channels on the way, as joined recordings do: read as one of ${duration.toFixed(1)} s`,
     );
@@ -107,7 +113,7 @@ export async function readAudio(audioPath: string, options: ReadAudioOptions): P
     pcm,
     sampleRate,
     duration,
-    track: { path: audioPath, track, sanitise, gain, blocksDc, mixes, cuts, duration },
+    track: { path: audioPath, track, sanitise, gain, blocksDc, mixes, parts, cuts, duration },
   };
 }
 
@@ -127,12 +133,14 @@ interface DecodePass {
   readonly cuts?: readonly PartCut[];
 }
 
+/** How all passes read the file. */
+interface DecodeOptions extends ReadAudioOptions {
+  readonly sampleRate: number;
+  readonly parts: readonly FilePart[];
+}
+
 /** Reads the file once; again if it turns out that another track, or another way of decoding, is needed. */
-async function decodeTrack(
-  audioPath: string,
-  options: ReadAudioOptions & { readonly sampleRate: number },
-  refuse: Refuse,
-): Promise<DecodedTrack> {
+async function decodeTrack(audioPath: string, options: DecodeOptions, refuse: Refuse): Promise<DecodedTrack> {
   const { track: wanted, sampleRate, onNotice = () => {} } = options;
   const first = (wanted ?? 1) - 1;
   let decoded = await decodeOnce(audioPath, { track: first }, options, refuse);
@@ -170,15 +178,15 @@ function describeTracks(tracks: readonly SoundTrackInfo[]): string {
 async function decodeOnce(
   audioPath: string,
   { track, sanitise = false, cuts }: DecodePass,
-  options: ReadAudioOptions & { readonly sampleRate: number },
+  options: DecodeOptions,
   refuse: Refuse,
 ): Promise<DecodedTrack> {
-  const { ffmpeg, sampleRate, maxDuration = MAX_AUDIO_DURATION, track: wanted, signal } = options;
+  const { ffmpeg, sampleRate, parts, maxDuration = MAX_AUDIO_DURATION, track: wanted, signal } = options;
   const log = new SoundLog(track);
   const meter = cuts === undefined ? new PartMeter(sampleRate) : undefined;
   const sound = new VoiceMix();
   try {
-    const pass = { ffmpeg, sampleRate, track, sanitise, log, signal, meter, ...(cuts && { cuts }) };
+    const pass = { ffmpeg, sampleRate, track, sanitise, parts, log, signal, meter, ...(cuts && { cuts }) };
     for await (const piece of decodeSound(audioPath, pass)) {
       sound.append(piece);
       if (sound.length > maxDuration * sampleRate) {
@@ -199,7 +207,7 @@ async function decodeOnce(
     log.complaint ||= error.message;
   }
   if (sound.length === 0) throw refuse('sound that ffmpeg can decode', log.refusal ?? 'no samples');
-  return { log, sound, track, sanitise, cuts: cuts ?? meter!.cuts(log.statesRunIn) };
+  return { log, sound, track, sanitise, cuts: cuts ?? meter!.cuts() };
 }
 
 function findPeak(pcm: Float32Array): number {

@@ -16,8 +16,10 @@ export interface FrameLine {
   readonly start: number;
   /** Samples of each channel. */
   readonly samples: number;
-  /** Whether the decoder's format has changed just before: the filters were set up anew. */
+  /** Whether the decoder's format has changed just before: the filters were configured again. */
   readonly begins: boolean;
+  /** Whether it is the first of its file, or of a recording that was joined to others. */
+  readonly beginsFile: boolean;
   /** The frame of the codec that it was made of. */
   readonly source: CodedFrame | undefined;
 }
@@ -50,8 +52,11 @@ export class SoundLog {
   statesRunIn = false;
   #source: CodedFrame | undefined;
   #duration = Number.NaN;
+  /** Seconds of the recordings before, see {@link SoundLog.nextPart}. */
+  #before = 0;
   #isEstimate = false;
   #otherStreams = 0;
+  #hasFrames = false;
   #listsInput = true;
 
   constructor(track: number) {
@@ -60,7 +65,9 @@ export class SoundLog {
 
   /** Seconds that the file states for its sound; NaN where it states none, or estimates, or means its picture. */
   get duration(): number {
-    return this.#isEstimate || this.#otherStreams > 0 || this.tracks.length > 1 ? Number.NaN : this.#duration;
+    return this.#isEstimate || this.#otherStreams > 0 || this.tracks.length > 1
+      ? Number.NaN
+      : this.#before + this.#duration;
   }
 
   /** The complaint as what was got. */
@@ -68,6 +75,18 @@ export class SoundLog {
     if (!this.complaint) return undefined;
     const advice = isConfined(this.complaint) ? `. ${CONFINED_ADVICE}` : '';
     return `a file that it refuses (${this.complaint})${advice}`;
+  }
+
+  /** The next of several recordings in one file is read: all lengths add up, the rest is its own. */
+  nextPart(): void {
+    this.#before += this.#isEstimate ? Number.NaN : this.#duration;
+    this.#duration = Number.NaN;
+    this.#isEstimate = false;
+    this.#listsInput = true;
+    this.#source = undefined;
+    this.#hasFrames = false;
+    this.tracks.length = 0;
+    this.statesRunIn = false;
   }
 
   add(line: string): void {
@@ -81,7 +100,16 @@ export class SoundLog {
         this.#source = { codec, rate: Number(rate), samples: Number(samples) };
       } else {
         const start = Number(pts);
-        this.frames.push({ start, samples: Number(samples), begins: number === '0', source: this.#source });
+        const begins = number === '0';
+        const line = {
+          start,
+          samples: Number(samples),
+          begins,
+          beginsFile: !this.#hasFrames,
+          source: this.#source,
+        };
+        this.#hasFrames = true;
+        this.frames.push(line);
       }
       return;
     }

@@ -1,5 +1,7 @@
 /** A sound track of a file, with all that was found out about it when it was first read: what a second reading needs. */
 
+import type { FilePart } from './joined-files.ts';
+
 /** Front left, front right, centre: mono is all centre, stereo has none, and of surround sound the voice is the centre. */
 export const DECODED_CHANNELS = 3;
 
@@ -31,6 +33,8 @@ export interface SoundTrack {
   readonly blocksDc: boolean;
   /** For each stretch of one format; never empty. */
   readonly mixes: readonly SoundMix[];
+  /** The recordings that the file is made of, where they say where they begin; empty for a file of one. */
+  readonly parts: readonly FilePart[];
   /** For each part of a joined recording, what is cut off it; empty for others. */
   readonly cuts: readonly PartCut[];
   /** Seconds. */

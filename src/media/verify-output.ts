@@ -18,7 +18,7 @@ interface Expected {
  * Reads what was written, without decoding it.
  *
  * @param written - the file, or the folder.
- * @returns how many frames are there, as far as that can be told; `frames` if all are.
+ * @returns how many frames are there, as far as that can be known; `frames` if all are.
  * @throws an error if it cannot be read.
  */
 export async function countWrittenFrames(

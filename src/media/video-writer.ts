@@ -124,10 +124,10 @@ export class VideoWriter {
       signal: options.signal,
     });
     this.#delivered = stream === undefined ? Promise.resolve() : this.#deliver(stream);
-    this.#delivered.catch(() => {}); // told by the next write, or by finish
+    this.#delivered.catch(() => {}); // thrown by the next write, or by finish
     if (stream === undefined) this.#run.stdout.resume();
     this.#sound = this.#writeSound();
-    this.#sound.catch(() => this.#run.kill()); // told by whoever finds that the encoder has ended
+    this.#sound.catch(() => this.#run.kill()); // reported where the encoder's end is noticed
     // After the run's own, so that the child is dead before its file goes.
     this.#forget = onProcessExit(() => {
       if (partial !== undefined) rmSync(partial, { recursive: true, force: true });

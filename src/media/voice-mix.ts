@@ -23,7 +23,7 @@ interface Stretch {
 }
 
 /** What a whole track is found to be. */
-export interface FoundVoice {
+interface FoundVoice {
   /** Mono. */
   readonly pcm: Float32Array;
   readonly mixes: readonly SoundMix[];

@@ -23,8 +23,17 @@ function pixelsPerCell(codec: CodecConfig): number {
   return codec.type === 'patch-transform' ? codec.patchSize : 2 ** (codec.blockOutChannels.length - 1);
 }
 
+/** Size in pixels of the pictures that networks see. */
+export function pictureSizeOf({
+  resolution,
+  pictureSize,
+}: Pick<BundleDescription, 'resolution' | 'pictureSize'>): SpatialSize {
+  return pictureSize ?? { height: resolution, width: resolution };
+}
+
 /** Size of the latents of one frame. */
-export function latentSize({ resolution, codec }: BundleDescription): SpatialSize {
-  const cells = resolution / pixelsPerCell(codec);
-  return { height: cells, width: cells };
+export function latentSize(description: BundleDescription): SpatialSize {
+  const { height, width } = pictureSizeOf(description);
+  const pixels = pixelsPerCell(description.codec);
+  return { height: height / pixels, width: width / pixels };
 }

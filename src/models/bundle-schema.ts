@@ -10,6 +10,7 @@ import {
   PRESETS,
   WINDOW_LAYOUTS,
 } from './bundle-terms.ts';
+import type { SpatialSize } from './unet-config.ts';
 
 const count = z.int().positive();
 const counts = z.array(count).min(1);
@@ -205,7 +206,10 @@ type DeepReadonly<T> = T extends readonly (infer Item)[]
     : T;
 
 /** Contents of `bundle.json`. */
-export interface BundleDescription extends DeepReadonly<Fields> {}
+export interface BundleDescription extends DeepReadonly<Fields> {
+  /** Of the pictures that networks see, where a clip asks for another shape than the square of `resolution`; in no file. */
+  readonly pictureSize?: SpatialSize;
+}
 /** Between pictures and latents. */
 export type CodecConfig = BundleDescription['codec'];
 /** A convolutional autoencoder; latents are multiplied with the scaling factor after encoding. */

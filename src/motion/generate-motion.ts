@@ -5,14 +5,13 @@ import { addExpression, type ExpressionBasis, lipGap, lipOpening } from './expre
 import { loudnessGain } from './loudness.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
+import { CLOSED_LIPS, OpenMouth } from './open-mouth.ts';
 import { type MotionNetwork, predictExpression } from './predict-expression.ts';
 import { sampleCurve } from './resample-curve.ts';
 import { closureAt, SHUT_REACH, shutLips } from './shut-lips.ts';
 
 /** Vectors beyond the first and last frame that interpolation and closures read. */
 const MARGIN = 2 + SHUT_REACH;
-/** Inner lips of a closed mouth are this far apart in the landmarks, in centimetres. */
-const CLOSED_LIPS = 0.04;
 /** Frames between two turns of the event loop; a few milliseconds. */
 const FRAMES_PER_TURN = 64;
 
@@ -89,7 +88,7 @@ export async function generateMotion({
   });
 
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
-  const rest = basis.opening.map((change) => -closing * change);
+  const openMouth = mesh === undefined || closing === 0 ? undefined : new OpenMouth(mesh, basis, closeMouth);
   const ownGap = mesh === undefined ? Number.POSITIVE_INFINITY : lipGap(mesh);
   const scaled = { expressionScale: lipScale * expressionScale, mouthScale };
   const unscaled = { expressionScale: 1, mouthScale: 1 };
@@ -102,9 +101,10 @@ export async function generateMotion({
     const out = offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES);
     const position = time * outputRate - first;
     sampleCurve(data, position, coefficients);
-    if (closures !== null) shutLips(basis, coefficients, closureAt(closures, position, outputRate / fps));
+    const shut = closures === null ? 0 : closureAt(closures, position, outputRate / fps);
+    shutLips(basis, coefficients, shut);
     addExpression(basis, coefficients, scaled, out);
-    if (closing > 0) addExpression(basis, rest, unscaled, out);
+    openMouth?.close(out, shut * Math.min(1, expressionScale));
     // Lips meet, they do not pass through each other.
     const crossing = -(Math.max(0, ownGap) + lipGap(out));
     if (crossing > 0) {

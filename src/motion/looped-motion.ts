@@ -11,7 +11,7 @@ const SPEAKING_SECONDS = 0.3;
 export const LOOP_SECONDS = HEAD_SECONDS;
 
 /** Options of {@link LoopedMotion}. */
-export interface LoopedMotionOptions {
+interface LoopedMotionOptions {
   /** Answers for {@link LOOP_SECONDS} more than the clip. */
   readonly source: MotionSource;
   /** Of the clip. */

@@ -78,7 +78,7 @@ function depthOf(peak: number): number {
   return smoothStep((peak - LEAST_PEAK) / (SURE_PEAK - LEAST_PEAK));
 }
 
-/** Where a parabola through a peak and its neighbours is highest, −0.5 to 0.5 beside the peak. */
+/** Where a parabola through a peak and its neighbours is highest, −0.5 to 0.5 from the peak. */
 function peakShift(closures: Float32Array, at: number): number {
   const [before, peak, after] = [closures[at - 1] ?? 0, closures[at]!, closures[at + 1] ?? 0];
   const bend = before - 2 * peak + after;

@@ -1,5 +1,5 @@
 /** The networks of a bundle with a convolutional autoencoder, whose denoiser makes the whole picture: AniPortrait's. */
-import type { AutoencoderKlConfig } from '../models/bundle-description.ts';
+import { type AutoencoderKlConfig, pictureSizeOf } from '../models/bundle-description.ts';
 import type { SceneReference } from '../models/frame-conditions.ts';
 import { BundleNetworks, type LoadNetworksOptions } from './bundle-networks.ts';
 import type { FrameToDecode, NamedInputs } from './clip-networks.ts';
@@ -25,7 +25,8 @@ export class AniPortraitNetworks extends BundleNetworks {
   }
 
   async encodePortrait({ picture, encoderPicture }: SceneReference): Promise<NamedInputs> {
-    const { resolution, imageEncoder } = this.bundle.description;
+    const { imageEncoder } = this.bundle.description;
+    const { height, width } = pictureSizeOf(this.bundle.description);
     const embedding: NamedInputs = {};
     if (imageEncoder !== null) {
       const { imageSize } = imageEncoder;
@@ -35,13 +36,13 @@ export class AniPortraitNetworks extends BundleNetworks {
       );
       Object.assign(embedding, { image_embeds });
     }
-    const image = { data: picture, dims: [1, 3, resolution, resolution] };
+    const image = { data: picture, dims: [1, 3, height, width] };
     const { mean } = await this.use('portrait-encoder', (network) => network.run({ image }));
     const latents = { data: mean!.data.map((value) => value * this.#scalingFactor), dims: mean!.dims };
     return { latents, ...embedding };
   }
 
-  /** @returns [3, S, S] in about [−1, 1] for each frame. */
+  /** @returns [3, H, W] in about [−1, 1] for each frame. */
   async decode(frames: readonly FrameToDecode[]): Promise<Float32Array[]> {
     const [channels, height, width] = this.frameShape;
     const pictures: Float32Array[] = [];

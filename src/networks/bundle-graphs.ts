@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Bundle, BundlePart } from '../models/bundle.ts';
-import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
-import { atResolution } from '../models/bundle-size.ts';
+import { type BundleDescription, latentSize, pictureSizeOf } from '../models/bundle-description.ts';
+import { atResolution, type Resolution } from '../models/bundle-size.ts';
 import { type CalibratedNetwork, readCalibration } from '../models/calibration.ts';
 import { buildClipVision } from '../models/clip-vision.ts';
 import { buildDenoisingUnet, type DenoisingUnetOptions } from '../models/denoising-unet.ts';
@@ -50,8 +50,8 @@ export const FLOAT32_NETWORKS: ReadonlySet<NetworkName> = new Set([
 
 /** What a graph depends on besides the bundle. */
 export interface GraphOptions {
-  /** Side of the square that the networks see. @defaultValue the bundle's */
-  readonly resolution?: number;
+  /** Of the pictures that the networks see. @defaultValue the bundle's */
+  readonly resolution?: Resolution;
   /** Frames of a context window. */
   readonly windowFrames: number;
   /** Frames that are decoded at once. */
@@ -230,7 +230,7 @@ export function openGraph(
   try {
     const graph = maker.build({
       description,
-      picture: { height: description.resolution, width: description.resolution },
+      picture: pictureSizeOf(description),
       latents: latentSize(description),
       windowFrames,
       decodeFrames,

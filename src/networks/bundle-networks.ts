@@ -1,17 +1,21 @@
 /** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle } from '../models/bundle.ts';
-import { latentSize } from '../models/bundle-description.ts';
+import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
+import { resolutionOf } from '../models/bundle-size.ts';
 import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import { piecesOf } from '../models/window-pieces.ts';
+import { freeDeviceMemory } from '../runtime/device-memory.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
+import { usableCores } from '../runtime/usable-cores.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { LoraFile } from '../weights/lora.ts';
 import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
+import { type DeviceWindow, devicePieces, deviceWindowBytes, openInBatches } from './device-batches.ts';
 import type { GraphThread } from './graph-thread.ts';
 import { openWithFallback } from './half-precision-network.ts';
 import { networkBytes } from './network-memory.ts';
@@ -23,6 +27,8 @@ import { loadWritten } from './write-graph.ts';
 export interface NetworksChoice {
   readonly bundle: Bundle;
   readonly windowFrames: number;
+  /** Denoises windows one after another, each on all cores, also where two at the same time take less. @defaultValue false */
+  readonly oneAtATime?: boolean;
   readonly loras: readonly LoraFile[];
   /** Whether guidance needs the half without the reference. */
   readonly guided: boolean;
@@ -35,15 +41,19 @@ export interface NetworksChoice {
 }
 
 /** What networks need of an engine. */
-export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'>;
+export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'> & Partial<Pick<Engine, 'threads'>>;
 
 /** What networks are loaded with. */
 export interface LoadNetworksOptions extends NetworksChoice {
   readonly graphs: Pick<GraphThread, 'build'>;
   /** Runs the denoiser only, so that nothing waits between its steps. */
   readonly denoisingEngine: LoadingEngine;
+  /** Opens engines like the one that runs the denoiser, or gives those that are open; without it, that runs alone. */
+  readonly furtherEngines?: ((count: number) => Promise<readonly LoadingEngine[]>) | undefined;
   /** Runs everything else. */
   readonly sideEngine: LoadingEngine;
+  /** Closes networks that run once a portrait when they have: there will be no other. @defaultValue false */
+  readonly forOnePortrait?: boolean | undefined;
   /** Where networks of large bundles take turns; without it, all are kept open. */
   readonly shelf?: NetworkShelf;
   /** Called with the networks that fell back from half precision to float32. */
@@ -62,26 +72,58 @@ const STAGES: Readonly<Record<NetworkName, string>> = {
   decoder: 'decoding',
 };
 
+const DENOISER = 'denoising-unet' satisfies NetworkName;
+/** Networks that make what the denoiser sees of a portrait. */
+const ONCE_A_PORTRAIT: readonly NetworkName[] = ['image-encoder', 'portrait-encoder', 'reference-unet'];
+
+/**
+ * Windows that are denoised at the same time on a processor. Threads of one run wait for each other, so that two windows with
+ * half of the cores each take less of them than one with all; more of them take more memory than they gain.
+ */
+const MAX_WINDOWS_AT_ONCE = 2;
+
+/** Pieces of a window beside another: two such windows take less memory than one in one piece, and no more time. */
+const PIECES_BESIDE = 4;
+
+function coresOf({ threads }: LoadingEngine): number {
+  return threads ?? usableCores();
+}
+
+function countWindowsAtOnce(options: LoadNetworksOptions): number {
+  const { denoisingEngine: engine, furtherEngines, guided, oneAtATime = false } = options;
+  // With guidance there are two networks, which would be opened twice each.
+  if (engine.device !== 'cpu' || furtherEngines === undefined || guided || oneAtATime) return 1;
+  return Math.min(coresOf(engine), MAX_WINDOWS_AT_ONCE);
+}
+
 /** Base of the networks of every kind of bundle. */
 export abstract class BundleNetworks implements ClipNetworks {
   abstract readonly decodeFrames: number;
   abstract readonly decodesOverBase: boolean;
   readonly inTurn: boolean;
+  readonly windowsAtOnce: number;
   protected readonly bundle: Bundle;
   protected readonly onCpu: boolean;
   readonly #windowFrames: number;
-  /** Open from the beginning to the end. */
-  readonly #kept = new Map<NetworkName, Network>();
+  /** Open from the beginning to the end; the denoiser in as many engines as there are windows at once. */
+  readonly #kept = new Map<NetworkName, Network[]>();
+  #openRest: (() => Promise<void>) | undefined;
+  #opening: Promise<void> | undefined;
+  /** Runs of a network that have not ended. */
+  readonly #runs = new Map<Network, number>();
   /** Opened when they are used. */
   readonly #places = new Map<NetworkName, ShelfPlace>();
-  /** Inputs that a network keeps, which takes turns and loses them when it is closed. */
+  /** Inputs that a network keeps, where it takes turns and loses them when it is closed, or is opened in another engine later. */
   readonly #bound = new Map<NetworkName, NamedInputs>();
   readonly #boundTo = new WeakMap<Network, NamedInputs>();
 
   readonly #shelf: NetworkShelf | undefined;
   readonly #lowMemory: boolean;
+  readonly #forOnePortrait: boolean;
   /** Computes as few frames of a window at once as possible. */
   readonly #fewAtOnce: boolean;
+  /** Pieces of a window on a GPU; more once memory was lacking. */
+  #devicePieces = 1;
 
   protected constructor(options: LoadNetworksOptions) {
     const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
@@ -89,12 +131,14 @@ export abstract class BundleNetworks implements ClipNetworks {
     this.onCpu = denoisingEngine.device === 'cpu';
     this.#windowFrames = windowFrames;
     this.#lowMemory = lowMemory;
+    this.#forOnePortrait = options.forOnePortrait ?? false;
     this.#shelf = takesTurns(bundle, denoisingEngine.device, lowMemory) ? shelf : undefined;
     this.inTurn = this.#shelf !== undefined;
+    this.windowsAtOnce = this.inTurn ? 1 : countWindowsAtOnce(options);
     this.#fewAtOnce = lowMemory || this.#hasLittleRoom();
   }
 
-  /** Whether the denoiser and the pose guider beside it had better compute fewer frames at once. */
+  /** Whether the denoiser and the pose guider next to it should compute fewer frames at once. */
   #hasLittleRoom(): boolean {
     const wanted = (['denoising-unet', 'pose-guider'] as const).reduce(
       (sum, name) => sum + networkBytes(this.bundle.description, name, { windowFrames: this.#windowFrames }),
@@ -120,9 +164,37 @@ export abstract class BundleNetworks implements ClipNetworks {
       ...others,
       'pose-guider',
     ];
+    const { denoisingEngine } = options;
+    const window: DeviceWindow = {
+      description: this.bundle.description,
+      windowFrames: this.#windowFrames,
+      networks: names,
+      precision: denoisingEngine.precision,
+    };
+    if (!this.onCpu)
+      this.#devicePieces = devicePieces(window, await freeDeviceMemory(denoisingEngine.device));
     const loadOne = async (name: NetworkName): Promise<void> => {
       signal?.throwIfAborted();
-      this.#kept.set(name, await this.#open(name, options));
+      if (name === DENOISER && this.windowsAtOnce > 1) {
+        this.#kept.set(name, [await this.#openFirstDenoiser(options)]);
+        return;
+      }
+      const isDenoiser = name.endsWith('denoising-unet');
+      const open = (pieces: number): Promise<Network> => this.#open(name, options, pieces);
+      const network = await (this.onCpu || !isDenoiser
+        ? open(1)
+        : openInBatches({
+            name,
+            windowFrames: this.#windowFrames,
+            pieces: this.#devicePieces,
+            open,
+            bytes: (pieces) => deviceWindowBytes(window, pieces),
+            onFewer: (pieces) => {
+              this.#devicePieces = pieces;
+            },
+            onNotice: options.onNotice,
+          }));
+      this.#kept.set(name, [network]);
     };
     try {
       if (this.inTurn) for (const name of names) await this.#place(name, options);
@@ -170,11 +242,13 @@ export abstract class BundleNetworks implements ClipNetworks {
     { windowFrames, loras }: LoadNetworksOptions,
     device: GraphOptions['device'],
     precision: GraphOptions['precision'],
+    devicePieces = 1,
   ): GraphOptions {
-    const { resolution } = this.bundle.description;
+    const resolution = resolutionOf(this.bundle.description);
     const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
     const { decodeFrames } = this;
-    const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : 1;
+    const ofKept = this.windowsAtOnce > 1 ? PIECES_BESIDE : devicePieces;
+    const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : ofKept;
     // Kernels of GPUs are compiled for a shape.
     const decodesParts = this.decodesOverBase && this.onCpu;
     return {
@@ -190,16 +264,61 @@ export abstract class BundleNetworks implements ClipNetworks {
     };
   }
 
-  #open(name: NetworkName, options: LoadNetworksOptions): Promise<Network> {
+  #open(name: NetworkName, options: LoadNetworksOptions, pieces = 1): Promise<Network> {
     const { bundle, graphs, onNotice } = options;
     const { engine, device, precision } = this.#formOf(name, options);
     const open = (form: GraphOptions['precision']): Promise<Network> => {
-      const graphOptions = this.#graphOptions(options, device, form);
+      const graphOptions = this.#graphOptions(options, device, form, pieces);
       const write = (how: { readonly rebuild: boolean }) => graphs.build(bundle, name, graphOptions, how);
       // The denoiser's cores are nobody else's where networks take turns: the pose guider is done when it begins.
-      return loadWritten(engine, name, write, !this.inTurn && engine !== options.denoisingEngine);
+      return loadWritten(engine, name, write, {
+        sharesCores: !this.inTurn && engine !== options.denoisingEngine,
+      });
     };
     return openWithFallback({ name, precision, open, onNotice });
+  }
+
+  /** Opens the denoiser in one engine, with its share of the cores; {@link BundleNetworks.openFurther} opens it in others. */
+  async #openFirstDenoiser(options: LoadNetworksOptions): Promise<Network> {
+    const { bundle, graphs, denoisingEngine, furtherEngines } = options;
+    const { device, precision } = this.#formOf(DENOISER, options);
+    const { model, ...form } = await graphs.build(
+      bundle,
+      DENOISER,
+      this.#graphOptions(options, device, precision),
+    );
+    const threads = Math.max(1, Math.floor(coresOf(denoisingEngine) / this.windowsAtOnce));
+    const open = (engine: LoadingEngine, bytes: Uint8Array): Promise<Network> =>
+      loadWritten(engine, DENOISER, async () => ({ ...form, model: bytes }), { threads });
+    const copies = Array.from({ length: this.windowsAtOnce - 1 }, () => model.slice());
+    this.#openRest = async () => {
+      const engines = await furtherEngines!(copies.length);
+      for (const engine of engines) await this.#addDenoiser(await open(engine, copies.pop()!));
+    };
+    return open(denoisingEngine, model);
+  }
+
+  async #addDenoiser(network: Network): Promise<void> {
+    const networks = this.#kept.get(DENOISER);
+    for (let bound: NamedInputs | undefined; bound !== this.#bound.get(DENOISER); ) {
+      bound = this.#bound.get(DENOISER);
+      if (bound !== undefined) await network.bind(bound);
+    }
+    if (networks === undefined) await network.dispose();
+    else networks.push(network);
+  }
+
+  /**
+   * Opens the denoiser for the windows that are denoised beside the first; until then, they wait for it. A thread that starts after
+   * the one that made the graphs has ended takes over its memory.
+   *
+   * @throws {@link ModelError} if the engine refuses the graph.
+   */
+  async openFurther(): Promise<void> {
+    const open = this.#openRest;
+    this.#openRest = undefined;
+    this.#opening = open?.();
+    await this.#opening;
   }
 
   /** Runs a network, which may have to be opened first. */
@@ -215,9 +334,24 @@ export abstract class BundleNetworks implements ClipNetworks {
         return run(network);
       });
     }
-    const network = this.#kept.get(name);
-    if (network === undefined) throw new Error(`${name} was not loaded`);
-    return run(network);
+    return this.#useLeastBusy(this.#opened(name), run);
+  }
+
+  #opened(name: NetworkName): readonly Network[] {
+    const networks = this.#kept.get(name);
+    if (networks === undefined) throw new Error(`${name} was not loaded`);
+    return networks;
+  }
+
+  async #useLeastBusy<T>(networks: readonly Network[], run: (network: Network) => Promise<T>): Promise<T> {
+    const runsOf = (network: Network): number => this.#runs.get(network) ?? 0;
+    const network = networks.reduce((best, other) => (runsOf(other) < runsOf(best) ? other : best));
+    this.#runs.set(network, runsOf(network) + 1);
+    try {
+      return await run(network);
+    } finally {
+      this.#runs.set(network, runsOf(network) - 1);
+    }
   }
 
   /** Gives a network inputs for all its runs. */
@@ -226,8 +360,11 @@ export abstract class BundleNetworks implements ClipNetworks {
     inputs: NamedInputs,
     options: { readonly transfer?: boolean } = {},
   ): Promise<void> {
-    if (this.inTurn) this.#bound.set(name, { ...this.#bound.get(name), ...inputs });
-    else await this.use(name, (network) => network.bind(inputs, options));
+    const isShared = name === DENOISER && this.windowsAtOnce > 1;
+    if (this.inTurn || isShared) this.#bound.set(name, { ...this.#bound.get(name), ...inputs });
+    if (this.inTurn) return;
+    const transfer = options.transfer === true && !isShared;
+    await Promise.all(this.#opened(name).map((network) => network.bind(inputs, { transfer })));
   }
 
   get posesByFrame(): boolean {
@@ -246,7 +383,14 @@ export abstract class BundleNetworks implements ClipNetworks {
     const keysAndValues = await this.use('reference-unet', (network) =>
       network.run({ latents: latents!, ...embedding }),
     );
+    if (this.#forOnePortrait) for (const name of ONCE_A_PORTRAIT) await this.#close(name);
     return { ...keysAndValues, ...embedding };
+  }
+
+  async #close(name: NetworkName): Promise<void> {
+    const networks = this.#kept.get(name) ?? [];
+    this.#kept.delete(name);
+    await Promise.all(networks.map((network) => network.dispose()));
   }
 
   async bindReference(reference: NamedInputs, options: { readonly transfer?: boolean } = {}): Promise<void> {
@@ -254,15 +398,16 @@ export abstract class BundleNetworks implements ClipNetworks {
   }
 
   async poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs> {
-    const { resolution, poseGuider } = this.bundle.description;
-    const values = poseGuider.inChannels * resolution * resolution;
+    const { poseGuider } = this.bundle.description;
+    const { height, width } = pictureSizeOf(this.bundle.description);
+    const values = poseGuider.inChannels * height * width;
     const data = new Float32Array(frames.length * values);
     for (const [i, { conditions }] of frames.entries()) {
       data.set(conditions, i * values);
       // A window's conditions are tens of megabytes: timers and signals get their turn between frames.
       await nextTurn();
     }
-    const dims = [frames.length, poseGuider.inChannels, resolution, resolution];
+    const dims = [frames.length, poseGuider.inChannels, height, width];
     return this.use('pose-guider', (network) =>
       network.run({ [network.inputs[0]!.name]: { data, dims } }, { transfer: true }),
     );
@@ -276,13 +421,14 @@ export abstract class BundleNetworks implements ClipNetworks {
   ): Promise<Tensor> {
     const name = half === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
     const inputs = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
-    // A window's features are megabytes, and the same at every step.
+    // A window's features are megabytes, and the same for both halves of guidance.
     const outputs = await this.use(name, (network) => network.run(inputs, { held: pose }));
     return outputs.model_output!;
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([...this.#kept.values()].map((network) => network.dispose()));
+    await this.#opening?.catch(() => {});
+    await Promise.all([...this.#kept.values()].flat().map((network) => network.dispose()));
     for (const place of this.#places.values()) await place.clear();
     this.#places.clear();
   }

@@ -25,6 +25,8 @@ export interface ClipNetworks {
   readonly decodeFrames: number;
   /** Whether a frame's pose features depend on that frame alone, not on those that share a run with it. */
   readonly posesByFrame: boolean;
+  /** Windows that are best denoised at the same time: each then has some of the cores for itself. */
+  readonly windowsAtOnce: number;
   /**
    * Whether networks are too large to be in memory together and are opened when they are needed: the clip has to have them for
    * itself, and its frames are decoded when all of them are denoised.

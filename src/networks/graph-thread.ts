@@ -1,4 +1,4 @@
-/** Makes graphs in a worker thread, so that the caller's event loop goes on. */
+/** Makes graphs in a worker thread, so that the caller's event loop keeps running. */
 
 import { ownUrl } from '../files/own-file.ts';
 import type { Bundle } from '../models/bundle.ts';
@@ -25,7 +25,7 @@ export class GraphThread<Name extends string = NetworkName> {
   /**
    * One network's graph.
    *
-   * @param how - `rebuild` makes anew what was kept of it.
+   * @param how - `rebuild` makes graphs again that are in the cache.
    * @throws {@link ModelError} if a weight file is damaged or does not fit the bundle's description, or if the bundle was
    *   replaced since it was opened.
    * @throws {@link EnvironmentError} if there is no room to keep large weights.

@@ -1,5 +1,5 @@
 /** How much memory a network takes while it is open and runs on the CPU. */
-import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
+import { type BundleDescription, latentSize, pictureSizeOf } from '../models/bundle-description.ts';
 import { describeClipVision } from '../models/clip-vision.ts';
 import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { describePoseGuider } from '../models/pose-guider.ts';
@@ -15,9 +15,9 @@ export function describeNetwork(
   name: NetworkName,
   windowFrames: number,
 ): NetworkDescription | undefined {
-  const { denoisingUnet, poseGuider, imageEncoder, codec, resolution } = description;
+  const { denoisingUnet, poseGuider, imageEncoder, codec } = description;
   const latents = latentSize(description);
-  const picture = { height: resolution, width: resolution };
+  const picture = pictureSizeOf(description);
   const conditional = name === 'denoising-unet';
   switch (name) {
     case 'image-encoder':
@@ -43,7 +43,7 @@ export function describeNetwork(
 }
 
 /** What a network's memory depends on besides its bundle. */
-export interface NetworkMemoryOptions {
+interface NetworkMemoryOptions {
   readonly windowFrames: number;
   /** Weights in half precision. @defaultValue false */
   readonly lowMemory?: boolean | undefined;
@@ -65,11 +65,33 @@ export function networkBytes(
   name: NetworkName,
   options: NetworkMemoryOptions,
 ): number {
-  const network = describeNetwork(description, name, options.windowFrames);
-  if (network === undefined) return 0;
-  const used = network.weights.filter((weight) => weight.used);
-  const bytesEach = options.lowMemory ? 2 : 4;
-  return GRAPH_WEIGHTS * bytesEach * countParameters(used) + activationBytes(description, name, options);
+  const { windowFrames, lowMemory } = options;
+  if (describeNetwork(description, name, windowFrames) === undefined) return 0;
+  const weights = weightBytes(description, name, windowFrames, lowMemory ? 2 : 4);
+  return weights + activationBytes(description, name, options);
+}
+
+/** Bytes of a network's weights, of so many bytes each. */
+export function weightBytes(
+  description: BundleDescription,
+  name: NetworkName,
+  windowFrames: number,
+  bytesEach: number,
+): number {
+  const network = describeNetwork(description, name, windowFrames);
+  const used = network?.weights.filter((weight) => weight.used) ?? [];
+  return GRAPH_WEIGHTS * bytesEach * countParameters(used);
+}
+
+/** Bytes of one tensor of the denoiser's first width, for one frame. */
+function unetTensorBytes(description: BundleDescription): number {
+  const { height, width } = latentSize(description);
+  return 4 * height * width * description.denoisingUnet.blockOutChannels[0]!;
+}
+
+/** Bytes of activations that are alive at once in a denoiser that computes a whole window in float32. */
+export function windowActivations(description: BundleDescription, windowFrames: number): number {
+  return LIVE_TENSORS.unet * unetTensorBytes(description) * windowFrames;
 }
 
 function activationBytes(
@@ -77,11 +99,9 @@ function activationBytes(
   name: NetworkName,
   { windowFrames, lowMemory = false, fewAtOnce = lowMemory }: NetworkMemoryOptions,
 ): number {
-  const { codec, denoisingUnet, poseGuider, resolution } = description;
-  const latents = latentSize(description);
-  const cells = latents.height * latents.width;
-  const pixels = resolution ** 2;
-  const unetTensor = 4 * cells * denoisingUnet.blockOutChannels[0]!;
+  const { codec, poseGuider } = description;
+  const { height, width } = pictureSizeOf(description);
+  const pixels = height * width;
   switch (name) {
     case 'image-encoder':
       return 0;
@@ -89,11 +109,11 @@ function activationBytes(
     case 'decoder':
       return codec.type === 'autoencoder-kl' ? LIVE_TENSORS.vae * 4 * pixels * codec.blockOutChannels[0]! : 0;
     case 'reference-unet':
-      return LIVE_TENSORS.unet * unetTensor;
+      return LIVE_TENSORS.unet * unetTensorBytes(description);
     case 'pose-guider':
       return LIVE_TENSORS.guider * 4 * pixels * windowFrames * poseGuider.stem[0]!.out;
     case 'denoising-unet':
     case 'unconditional-denoising-unet':
-      return LIVE_TENSORS.unet * unetTensor * windowFrames * piecesShare(piecesOf(windowFrames, fewAtOnce));
+      return windowActivations(description, windowFrames) * piecesShare(piecesOf(windowFrames, fewAtOnce));
   }
 }

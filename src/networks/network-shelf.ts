@@ -5,7 +5,7 @@
 import type { Network } from '../runtime/engine.ts';
 
 /** A network that can be opened again and again. */
-export interface ShelvedNetwork {
+interface ShelvedNetwork {
   /** Networks of one stage may be open together; those of another are closed before one of it is opened. */
   readonly stage: string;
   /** Memory that it takes while it is open and runs, about. */

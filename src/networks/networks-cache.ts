@@ -1,5 +1,6 @@
 /** Loaded networks that clips share: who needs the same ones gets the same ones. */
 import { statSync } from 'node:fs';
+import { resolutionOf } from '../models/bundle-size.ts';
 import { availableMemory } from '../runtime/available-memory.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { NetworksChoice } from './bundle-networks.ts';
@@ -28,23 +29,46 @@ interface NetworkEngines {
   readonly sideEngine: Engine;
 }
 
+/** Options of {@link NetworksCache}. */
+interface NetworksCacheOptions {
+  /** Called when networks are loaded. */
+  readonly engines: () => Promise<NetworkEngines>;
+  /** See {@link LoadNetworksOptions}. */
+  readonly furtherEngines?: (count: number) => Promise<readonly Engine[]>;
+  /** Where weights of large networks are kept on disk. */
+  readonly cacheFolder: string;
+  /** Called with the networks that went over from half precision to float32. */
+  readonly onNotice?: (message: string) => void;
+  /** See {@link LoadNetworksOptions}. */
+  readonly forOnePortrait?: boolean;
+  /** Memory for the networks of large bundles, which take turns. @defaultValue most of what is free */
+  readonly turnBytes?: number;
+}
+
 /** Equal for choices that give the same networks: a bundle or LoRA that is replaced in its place is another one. */
 export function choiceKey(choice: NetworksChoice): string {
-  const { bundle, windowFrames, loras, guided, embeddedGuidance, precision, lowMemory } = choice;
-  const { resolution } = bundle.description;
+  const {
+    bundle,
+    windowFrames,
+    oneAtATime = false,
+    loras,
+    guided,
+    embeddedGuidance,
+    precision,
+    lowMemory,
+  } = choice;
+  const resolution = resolutionOf(bundle.description);
   const adapters = loras.map(({ path, scale }) => {
     const { size, mtimeMs, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
     return [path, scale, size, mtimeMs, ino];
   });
-  const form = [resolution, windowFrames, guided, embeddedGuidance, precision, lowMemory];
+  const form = [resolution, windowFrames, oneAtATime, guided, embeddedGuidance, precision, lowMemory];
   return JSON.stringify([bundle.fingerprint, adapters, ...form]);
 }
 
 /** Loads networks once for each choice; those that nobody uses any more go, but for the last. */
 export class NetworksCache {
-  readonly #engines: () => Promise<NetworkEngines>;
-  readonly #cacheFolder: string;
-  readonly #onNotice: ((message: string) => void) | undefined;
+  readonly #options: NetworksCacheOptions;
   readonly #loaded = new LeaseCache<ClipNetworks>({
     maxIdle: MAX_IDLE,
     dispose: (networks) => networks.dispose(),
@@ -54,22 +78,9 @@ export class NetworksCache {
   /** What the graph thread is needed for. */
   #building = 0;
 
-  /**
-   * @param engines - called when networks are loaded.
-   * @param cacheFolder - where weights of large networks are kept on disk.
-   * @param onNotice - called with the networks that went over from half precision to float32.
-   * @param turnBytes - memory for the networks of large bundles, which take turns.
-   */
-  constructor(
-    engines: () => Promise<NetworkEngines>,
-    cacheFolder: string,
-    onNotice?: (message: string) => void,
-    turnBytes = availableMemory() * TURN_SHARE,
-  ) {
-    this.#engines = engines;
-    this.#shelf = new NetworkShelf(turnBytes);
-    this.#onNotice = onNotice;
-    this.#cacheFolder = cacheFolder;
+  constructor(options: NetworksCacheOptions) {
+    this.#options = options;
+    this.#shelf = new NetworkShelf(options.turnBytes ?? availableMemory() * TURN_SHARE);
   }
 
   /** Whether no networks are loaded or being loaded. */
@@ -88,18 +99,31 @@ export class NetworksCache {
   }
 
   async #load(choice: NetworksChoice, signal: AbortSignal): Promise<ClipNetworks> {
-    const engines = await this.#engines();
+    const { furtherEngines, forOnePortrait, onNotice } = this.#options;
+    const engines = await this.#options.engines();
     // A network may be built long after it was loaded: in float32, when half precision was not enough.
     const graphs: Pick<GraphThread, 'build'> = {
       build: (...request) => this.#withGraphs((thread) => thread.build(...request)),
     };
-    const onNotice = this.#onNotice;
     const shelf = this.#shelf;
-    return this.#withGraphs(() => loadNetworks({ ...choice, ...engines, graphs, shelf, onNotice, signal }));
+    const options = {
+      ...choice,
+      ...engines,
+      furtherEngines,
+      forOnePortrait,
+      graphs,
+      shelf,
+      onNotice,
+      signal,
+    };
+    const networks = await this.#withGraphs(() => loadNetworks(options));
+    // Clips begin meanwhile; where there is no memory for it, one denoiser does all windows.
+    networks.openFurther().catch(() => {});
+    return networks;
   }
 
   async #withGraphs<T>(use: (graphs: GraphThread) => Promise<T>): Promise<T> {
-    this.#graphs ??= new GraphThread(this.#cacheFolder);
+    this.#graphs ??= new GraphThread(this.#options.cacheFolder);
     const graphs = this.#graphs;
     this.#building++;
     try {

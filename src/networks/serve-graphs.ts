@@ -14,7 +14,7 @@ export interface GraphRequest {
   readonly options: GraphOptions;
   /** Where weights of large networks are kept. */
   readonly cacheFolder: string;
-  /** Makes anew what is kept. */
+  /** Rebuilds graphs that are in the cache. */
   readonly rebuild: boolean;
 }
 

@@ -23,7 +23,7 @@ interface WriteGraphOptions {
   readonly cache: WeightCache;
   /** Names the state of the graph's weights. */
   readonly weightsKey: unknown;
-  /** Makes anew what the cache has. @defaultValue false */
+  /** Builds again what is in the cache. @defaultValue false */
   readonly rebuild?: boolean;
 }
 
@@ -50,21 +50,27 @@ export async function writeGraph(
   return { model, precision: graph.precision, dataFolder: folder, asStored: bytes >= MIN_AS_STORED_BYTES };
 }
 
+/** How a network is opened, see {@link Engine.load}. */
+interface OpenOptions {
+  /** It runs while another network has all cores. */
+  readonly sharesCores?: boolean;
+  readonly threads?: number;
+}
+
 /**
- * Opens a network in an engine; what was kept of it and turns out damaged is made anew.
+ * Opens a network in an engine; a cached graph that turns out to be damaged is built again.
  *
  * @param write - writes the graph, see {@link writeGraph}.
- * @param beside - it runs while another network has all cores.
  * @throws {@link ModelError} if the engine refuses the graph.
  */
 export async function loadWritten(
   engine: Pick<Engine, 'load'>,
   name: string,
   write: (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>,
-  beside = false,
+  how: OpenOptions = {},
 ): Promise<Network> {
   const load = ({ model, dataFolder, asStored, keepsConstants }: ReadyGraph): Promise<Network> =>
-    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants, beside });
+    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants, ...how });
   const first = await write({ rebuild: false });
   try {
     return await load(first);

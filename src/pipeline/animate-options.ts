@@ -71,8 +71,10 @@ export interface AnimationPlan {
   readonly steps: number;
   readonly guidance: number;
   readonly denoiserEvaluations: number;
-  /** Seconds, from the FLOPs of the work and a short measurement on this machine. */
+  /** From the FLOPs of the work and a short measurement on this machine, as busy as it is now. */
   readonly estimatedSeconds: number;
+  /** Seconds of all cores together, which other programs change little. */
+  readonly estimatedProcessorSeconds: number;
   readonly estimatedMemoryBytes: number;
   /** All faces of the portrait, from the left, in pixels of the file; a film has none here. */
   readonly faces?: readonly SeenFace[];

@@ -1,6 +1,6 @@
 /**
  * Which clip may do what, and when. The denoiser runs one clip at a time; while it does, a second gets its networks and its
- * first pose features ready, and a third has its last frames decoded and encoded. Whoever comes first goes first.
+ * first pose features ready, and a third has its last frames decoded and encoded. First come, first served.
  */
 
 /** Clips that are past their preparation and not yet complete. */

@@ -26,10 +26,17 @@ export function denoiserOf(networks: ClipNetworks, conditions: WindowConditions,
 interface DenoiseFramesOptions
   extends Omit<
     DenoiseClipOptions,
-    'scheduler' | 'guidanceScale' | 'windows' | 'frameShape' | 'seed' | 'sharedFraction' | 'frameNumbers'
+    | 'scheduler'
+    | 'guidanceScale'
+    | 'windows'
+    | 'windowsAtOnce'
+    | 'frameShape'
+    | 'seed'
+    | 'sharedFraction'
+    | 'frameNumbers'
   > {
   readonly job: Job;
-  readonly networks: Pick<ClipNetworks, 'frameShape'>;
+  readonly networks: Pick<ClipNetworks, 'frameShape' | 'windowsAtOnce'>;
 }
 
 /**
@@ -39,7 +46,7 @@ interface DenoiseFramesOptions
  */
 export function denoiseFrames({
   job: { options, bundle, sampling, denoisedFrames, windows },
-  networks: { frameShape },
+  networks: { frameShape, windowsAtOnce },
   ...rest
 }: DenoiseFramesOptions): AsyncGenerator<DenoisedFrame> {
   const denoised = denoiseClip({
@@ -47,6 +54,7 @@ export function denoiseFrames({
     scheduler: sampling.scheduler,
     guidanceScale: sampling.branches === 2 ? sampling.guidance : 1,
     windows,
+    windowsAtOnce,
     frameShape,
     seed: options.seed,
     frameNumbers: denoisedFrames,

@@ -1,5 +1,6 @@
 /** What a clip takes with a bundle, before there is a portrait or a sound. */
 import type { Bundle } from '../models/bundle.ts';
+import { pictureSizeOf } from '../models/bundle-description.ts';
 import type { PresetName } from '../models/bundle-terms.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -20,7 +21,8 @@ const SAMPLE_RATE = 16_000;
 
 /** Estimates a second of speech on a picture as large as the networks see it, with a bundle's fastest preset of full precision. */
 export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<BundleEstimate> {
-  const { presets, fps, resolution } = bundle.description;
+  const { presets, fps } = bundle.description;
+  const { height, width } = pictureSizeOf(bundle.description);
   const preset: PresetName = presets.fast === undefined ? 'original' : 'fast';
   const sampling = resolveSampling(bundle, { preset }, () => {});
   const frames = Math.round(fps);
@@ -34,7 +36,7 @@ export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<Bu
     evaluations: countEvaluations(job),
     precision: devicePrecision(sampling.precision, {}, engine, () => {}),
     frames,
-    pixels: resolution ** 2,
+    pixels: height * width,
     audioSamples: SAMPLE_RATE,
   });
   return { preset, frames, fps, seconds, memoryBytes };

@@ -4,32 +4,34 @@ import { countParameters } from '../models/weight-reader.ts';
 import type { NetworkName } from '../networks/bundle-graphs.ts';
 import { describeNetwork } from '../networks/network-memory.ts';
 import { takesTurns } from '../networks/take-turns.ts';
-import { GraphBuilder } from '../onnx/graph.ts';
 import type { Engine } from '../runtime/engine.ts';
+import { usableCores } from '../runtime/usable-cores.ts';
 import type { PrecisionChoice } from './animate-options.ts';
 import { jobMemory } from './job-memory.ts';
+import { type NetworkSpeed, timeNetworks } from './time-networks.ts';
 
 /** Start-up, networks and threads; measured with the embedded bundle. */
 const BASE_SECONDS = 2.5;
 /** Checking and opening what lies in the cache of weights, for each byte. */
 const OPENING_SECONDS = 2e-9;
-/** Warping, composing and encoding a frame: a fixed part and one for each pixel of the video. */
+/** Warping, composing and encoding a frame beside the denoiser: a fixed part and one for each pixel of the video. */
 const FRAME_SECONDS = 0.02;
 const PIXEL_SECONDS = 60e-9;
-/** The networks' FLOP/s against those of a plain convolution, which is what is timed; measured on two cores. */
-const NETWORK_SPEED = 0.6;
-/** The same of wide networks, whose layers are large products that do not stay in caches; see scripts/results/memory.md. */
-const WIDE_SPEED = 0.75;
-/** A network is wide from this many channels on. */
-const WIDE_CHANNELS = 256;
+/** What all of that takes of the processor, which has two cores for it. */
+const CORES_BESIDE = 2;
 /** What the denoiser gains by 8-bit integers: 1.4 to 1.7 times on two cores, see scripts/results/int8.md. */
 const INTEGER_GAIN = 1.5;
-
-/** The convolution that is timed. */
-const PROBE = { channels: 128, size: 64, layers: 3 };
+/** What wide networks reach of their slice's speed, whose weights stay in caches; see scripts/results/memory.md. */
+const WIDE_SHARE = 0.85;
+/** A network is wide from this many channels on. */
+const WIDE_CHANNELS = 256;
+/** Threads of an idle machine compute for so much of their time, and wait for each other for the rest. */
+const COMPUTING_SHARE = 0.9;
+/** A machine is busy where a program gets less than this of the cores that it could use. */
+const BUSY_SHARE = 0.7;
 
 /** What the estimate depends on. */
-interface JobSize {
+export interface JobSize {
   readonly bundle: Bundle;
   readonly engine: Engine;
   readonly windowFrames: number;
@@ -45,41 +47,19 @@ interface JobSize {
   readonly audioSamples: number;
   /** @defaultValue false */
   readonly lowMemory?: boolean | undefined;
+  /** As {@link timeNetworks} measured it. @defaultValue measured now */
+  readonly speed?: NetworkSpeed | undefined;
 }
 
-/** Seconds and bytes; both are estimates. */
+/** All of it is estimated. */
 interface JobEstimate {
+  /** From begin to end, if the machine stays as busy as it is now. */
   readonly seconds: number;
+  /** Of all cores together. */
+  readonly processorSeconds: number;
   readonly memoryBytes: number;
-}
-
-/** Seconds that a floating-point operation takes here, in a convolution. */
-async function timeOperation(engine: Engine): Promise<number> {
-  const { channels, size, layers } = PROBE;
-  const graph = new GraphBuilder('speed', { precision: engine.precision });
-  const dims = [1, channels, size, size];
-  let x = graph.input('x', dims);
-  for (let layer = 0; layer < layers; layer++) {
-    const kernel = new Float32Array(channels * channels * 9).fill(1 / (channels * 9));
-    x = graph.op('Conv', [x, graph.weight(`w${layer}`, kernel, [channels, channels, 3, 3])], {
-      pads: [1, 1, 1, 1],
-    });
-  }
-  graph.output('y', x, dims);
-  const network = await engine.load('speed', graph.toBytes());
-  try {
-    const data = new Float32Array(channels * size * size).fill(1);
-    await network.run({ x: { data, dims } });
-    const times: number[] = [];
-    for (let run = 0; run < 3; run++) {
-      const begin = performance.now();
-      await network.run({ x: { data, dims } });
-      times.push(performance.now() - begin);
-    }
-    return Math.min(...times) / 1000 / (2 * layers * (channels * size * 3) ** 2);
-  } finally {
-    await network.dispose();
-  }
+  /** What to tell whoever asked, where other programs take so much of the machine that the time says little about this job. */
+  readonly busy?: string;
 }
 
 /** The networks of a job with how often each runs. */
@@ -98,21 +78,38 @@ function networksOf({ bundle, windowFrames, poseRuns, evaluations, frames, preci
   });
 }
 
-/** Times a convolution on this machine, which takes some tenths of a second, and scales by the work of all networks. */
+/** Times a part of the denoiser on this machine, unless that has been done, and scales by the work of all networks. */
 export async function estimateJob(job: JobSize): Promise<JobEstimate> {
   const { bundle, engine, frames, pixels } = job;
+  const speed = job.speed ?? (await timeNetworks(bundle.description, engine));
   const networks = networksOf(job);
-  const work = networks.reduce((sum, { network, runs }) => sum + network.flops * runs, 0);
+  const isWide = bundle.description.denoisingUnet.blockOutChannels[0]! >= WIDE_CHANNELS;
+  const operations = networks.reduce((sum, { network, runs }) => sum + network.flops * runs, 0);
+  const work = operations / (isWide ? WIDE_SHARE : 1);
   const turns = takesTurns(bundle, engine.device, job.lowMemory);
-  const speed =
-    bundle.description.denoisingUnet.blockOutChannels[0]! >= WIDE_CHANNELS ? WIDE_SPEED : NETWORK_SPEED;
   const opened = turns
     ? networks.reduce((sum, { network }) => sum + 4 * countParameters(network.weights), 0)
     : 0;
-  const seconds =
-    BASE_SECONDS +
-    opened * OPENING_SECONDS +
-    (work / speed) * (await timeOperation(engine)) +
-    frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
-  return { seconds, memoryBytes: jobMemory({ ...job, device: engine.device }) };
+  const beside = BASE_SECONDS + opened * OPENING_SECONDS + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
+  const memoryBytes = jobMemory({ ...job, device: engine.device });
+  const processorSeconds = CORES_BESIDE * beside + work * speed.processorSeconds;
+  if (engine.device !== 'cpu')
+    return { seconds: beside + work * speed.seconds, processorSeconds, memoryBytes };
+  const threads = engine.threads ?? usableCores();
+  const share = speed.processorSeconds / (speed.seconds * threads);
+  // What the networks lack of a busy machine, everything else lacks as well.
+  const slowdown = Math.max(1, COMPUTING_SHARE / share);
+  const seconds = beside * slowdown + work * speed.seconds;
+  return {
+    seconds,
+    processorSeconds,
+    memoryBytes,
+    ...(share < BUSY_SHARE && { busy: describeBusy(share, seconds / slowdown) }),
+  };
+}
+
+function describeBusy(share: number, aloneSeconds: number): string {
+  const minutes = aloneSeconds / 60;
+  const alone = minutes < 2 ? `${Math.ceil(aloneSeconds)} s` : `${Math.ceil(minutes)} min`;
+  return `other programs keep this machine busy: ${Math.round((100 * share) / COMPUTING_SHARE)} % of its cores are left, and the estimated time counts on no more; alone it would take about ${alone}`;
 }

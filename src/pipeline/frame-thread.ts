@@ -35,7 +35,7 @@ interface OpenFilmClipOptions extends Omit<FilmRequest, 'kind' | 'clip'>, Tracki
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is told while a film is looked at: sentences, and the seconds of it that are done. */
+/** What is reported while a film is analysed: notices, and the seconds that are done. */
 type TrackingReports = Pick<CallOptions, 'onNotice' | 'onProgress'>;
 
 /** Recorded motion on the thread. */

@@ -146,7 +146,7 @@ async function makeWhole(source: MotionSource, frames: number): Promise<MotionSo
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
   const { path, resolution, framing, view, face, shape, background, centred } = request;
-  const drawn = view.type === 'drawing' ? { view: { resolution, pixelDivisor: view.pixelDivisor } } : {};
+  const drawn = view.type === 'drawing' ? { view: { size: view.size, pixelDivisor: view.pixelDivisor } } : {};
   const clip: Clip = { controller: new AbortController(), ...drawn };
   clips.set(request.clip, clip);
   const { finder, matter } = await smallNetworks();

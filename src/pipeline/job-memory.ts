@@ -1,7 +1,8 @@
 /** How much memory a job takes at its peak, and whether that is there. */
 import { EnvironmentError } from '../errors.ts';
 import type { Bundle } from '../models/bundle.ts';
-import { atResolution, RESOLUTIONS } from '../models/bundle-size.ts';
+import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
+import { atResolution, RESOLUTIONS, type Resolution } from '../models/bundle-size.ts';
 import { countParameters } from '../models/weight-reader.ts';
 import type { NetworkName } from '../networks/bundle-graphs.ts';
 import { describeNetwork, networkBytes } from '../networks/network-memory.ts';
@@ -33,7 +34,7 @@ const STAGES: readonly (readonly NetworkName[])[] = [
 ];
 
 /** What the memory of a job depends on. */
-export interface JobMemorySize {
+interface JobMemorySize {
   readonly bundle: Bundle;
   readonly device: Device;
   readonly windowFrames: number;
@@ -62,8 +63,9 @@ export function jobMemory(size: JobMemorySize): number {
     const network = describeNetwork(description, name, windowFrames);
     return sum + (network === undefined ? 0 : countParameters(network.weights));
   }, 0);
-  const { denoisingUnet, resolution, codec } = description;
-  const cells = (resolution / (codec.type === 'patch-transform' ? codec.patchSize : 8)) ** 2;
+  const { denoisingUnet } = description;
+  const { height, width: columns } = latentSize(description);
+  const cells = height * columns;
   const width = denoisingUnet.blockOutChannels[0]! / 320;
   const activations = windowFrames * cells * BYTES_PER_WINDOW_CELL * width;
   return BASE_BYTES + WEIGHT_COPIES * 4 * parameters + activations + clip;
@@ -80,7 +82,7 @@ export function memorySizeOf(
 }
 
 /** Memory as a check sees it. */
-export interface MemoryState {
+interface MemoryState {
   /** Bytes that may still be taken. */
   readonly available: number;
   /** Bytes that this process has taken. */
@@ -119,12 +121,18 @@ type Words = ConstructorParameters<typeof EnvironmentError>[0];
 function alternatives(
   size: JobMemorySize,
 ): { readonly size: JobMemorySize; readonly words: Exclude<Words, string> }[] {
-  const { resolution, codec } = size.bundle.description;
+  const { description } = size.bundle;
+  const { width, height } = pictureSizeOf(description);
   const low = [{ option: 'lowMemory', value: true }] as const;
-  const smaller: number[] = [];
-  if (codec.type !== 'patch-transform') {
-    for (let side = resolution - RESOLUTIONS.step; side >= RESOLUTIONS.min; side -= RESOLUTIONS.step)
-      smaller.push(side);
+  const smaller: Resolution[] = [];
+  if (description.codec.type !== 'patch-transform') {
+    // Both sides become shorter by as much, so that a shape stays about what it was.
+    for (
+      let less = RESOLUTIONS.step;
+      Math.min(width, height) - less >= RESOLUTIONS.min;
+      less += RESOLUTIONS.step
+    )
+      smaller.push(width === height ? width - less : `${width - less}x${height - less}`);
   }
   return [
     { size: { ...size, lowMemory: true }, words: [...low] },

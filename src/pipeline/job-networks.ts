@@ -7,6 +7,8 @@ export function networksOf({ options, bundle, windows, sampling }: Job): Network
   return {
     bundle,
     windowFrames: windows[0]![0]!.frames.length,
+    // The cores that one window leaves are nobody's.
+    oneAtATime: windows.every((ofStep) => ofStep.length === 1),
     loras: sampling.loras,
     guided: sampling.branches === 2,
     embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,

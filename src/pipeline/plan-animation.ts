@@ -61,6 +61,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       audioSamples: job.samples,
       lowMemory: job.options.lowMemory,
     });
+    if (estimate.busy !== undefined) observed.onProgress?.({ type: 'notice', message: estimate.busy });
     return {
       frames,
       fps,
@@ -78,6 +79,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       guidance: sampling.guidance,
       denoiserEvaluations: evaluations,
       estimatedSeconds: estimate.seconds,
+      estimatedProcessorSeconds: estimate.processorSeconds,
       estimatedMemoryBytes: estimate.memoryBytes,
       ...(portrait.info.faces !== undefined && { faces: portrait.info.faces }),
       notices,

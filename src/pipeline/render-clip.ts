@@ -1,7 +1,9 @@
 /** Renders a prepared clip: denoising, and behind it, a few frames late, decoding, composing and encoding. */
 
+import { countStepsTaken } from '../denoising/denoise-clip.ts';
 import { readAhead, readWhole } from '../media/read-ahead.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
+import type { ClipNetworks, NamedInputs } from '../networks/clip-networks.ts';
 import type { NetworksLease } from '../networks/networks-cache.ts';
 import type { ReferenceCache } from '../networks/reference-cache.ts';
 import { takesTurns } from '../networks/take-turns.ts';
@@ -10,7 +12,7 @@ import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
 import type { AnimateResult } from './animate-options.ts';
 import { type ClipCheckpoints, clipShapeOf } from './clip-checkpoints.ts';
 import { describeResult } from './clip-result.ts';
-import type { ClipScheduler } from './clip-scheduler.ts';
+import type { ClipScheduler, ClipTurn } from './clip-scheduler.ts';
 import { composeFrames } from './compose-frames.ts';
 import { decodeFrames } from './decode-frames.ts';
 import { denoiseFrames, denoiserOf } from './denoise-frames.ts';
@@ -27,7 +29,7 @@ const WAITING_BATCHES = 2;
 
 /** What may happen around a rendering. */
 export interface RenderHooks {
-  /** Where the clip goes on from, and where its finished windows are kept. */
+  /** Where the clip resumes from, and where its finished windows are kept. */
   readonly checkpoints?: ClipCheckpoints | undefined;
   /** Called with the complete video before it gets its name. */
   readonly beforePublish?: ((partial: string) => Promise<void>) | undefined;
@@ -47,6 +49,18 @@ export interface RenderResources {
   loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease>;
 }
 
+/** What the steps of one rendering share. */
+interface Rendering extends Omit<PreparedClip, 'dispose'> {
+  readonly studio: RenderResources;
+  readonly hooks: RenderHooks;
+  readonly signal: AbortSignal | undefined;
+  readonly progress: ClipProgress;
+  /** Closes what the steps have opened. */
+  readonly held: Holdings;
+  /** Aborts when a later step has failed: the ones before need not wait for their next frame. */
+  readonly stop: AbortController;
+}
+
 /**
  * Renders a clip to its output when its turn has come. The clip stays the caller's to dispose of.
  *
@@ -55,81 +69,112 @@ export interface RenderResources {
 export async function renderClip(
   { job, scene, watch }: PreparedClip,
   studio: RenderResources,
-  { checkpoints, beforePublish, livePath, loadNetworks }: RenderHooks = {},
+  hooks: RenderHooks = {},
 ): Promise<AnimateResult> {
   const { signal } = job.options;
-  const progress = ClipProgress.of(job);
-  const held = new Holdings();
+  const [progress, held, stop] = [ClipProgress.of(job), new Holdings(), new AbortController()];
+  const rendering: Rendering = { job, scene, watch, studio, hooks, signal, progress, held, stop };
+  const onAbandoned = (): void => stop.abort();
   try {
     // 1. Open the video, when there is a place for the clip.
-    const { device } = await studio.denoisingEngine();
-    const alone = takesTurns(job.bundle, device, job.options.lowMemory);
-    const turn = held.hold(await studio.scheduler.acquire(signal, { alone }), (it) => it.release());
-    checkMemory(memorySizeOf(job, device, scene.width * scene.height));
-    held.hold(watch, (it) => it.pause()).resume();
-    progress.stage('load');
-    const opened = monotonicNow();
-    const video = held.hold(await openVideo(job, scene, beforePublish), (it) => it.dispose());
-    const live = livePath && (await openLive(job, scene, livePath));
-    if (live) held.hold(live, (it) => it.dispose());
+    const { turn, device, video, live, opened } = await openOutputs(rendering);
 
     // 2. Load the networks, or share those that are loaded.
-    const choice = networksOf(job);
-    const load = loadNetworks ?? (() => studio.loadNetworks(choice, signal));
-    const { networks } = held.hold(await watch.time('load', load), (it) => it.release());
+    const networks = await loadNetworks(rendering);
 
     // 3. Make what the denoiser sees of the portrait; it is bound when the denoiser is free.
-    const makeReference = () => networks.makeReference(scene.reference);
-    const reference = await watch.time('reference', () =>
-      studio.references.get(choice, scene.reference, makeReference),
-    );
-    const resume = await checkpoints?.load(clipShapeOf(job, networks, device));
-    const bindReference = async (): Promise<void> => {
-      watch.pause();
-      await turn.acquireDenoiser(signal);
-      watch.resume();
-      progress.stage('render');
-      await watch.time('reference', () => networks.bindReference(reference));
-      progress.begin(resume?.state.done);
-    };
+    const reference = await makeReference(rendering, networks);
 
     // 4. Denoise, window by window, while the conditions of the next ones are made.
     const made = new WindowConditions({ ...job, scene, networks, watch, signal });
     const conditions = held.hold(made, (it) => it.settle());
-    const stop = new AbortController(); // a later step that fails need not wait for the next frame
-    const denoised = denoiseFrames({
-      job,
-      networks,
-      resume,
-      signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]),
-      denoiser: denoiserOf(networks, conditions, watch),
-      untilReady: bindReference,
-      onUpcoming: (windows) => conditions.prefetch(windows),
-      onStep: (step) => {
-        conditions.stepDone(step);
-        progress.stepDone();
-      },
-      onDenoised: () => turn.releaseDenoiser(),
-      onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
-    });
+    const denoised = await denoise(rendering, { networks, device, turn, reference, conditions });
 
     // 5. Decode a batch of frames while the next ones are denoised; or all when there is room for the decoder.
-    const waiting = { size: WAITING_BATCHES * networks.decodeFrames, onAbandoned: () => stop.abort() };
+    const waiting = { size: WAITING_BATCHES * networks.decodeFrames, onAbandoned };
     const ready = networks.inTurn ? readWhole(denoised) : readAhead(denoised, waiting);
     const decoded = decodeFrames(ready, { networks, conditions, watch, signal });
 
     // 6. Compose its frames while the next batch is decoded.
-    const batch = { size: networks.decodeFrames, onAbandoned: () => stop.abort() };
+    const batch = { size: networks.decodeFrames, onAbandoned };
     const composed = composeFrames(readAhead(decoded, batch), { scene, watch, signal });
 
     // 7. Encode them, and give the video its name.
-    await encodeFrames(composed, { video, live: live || undefined, watch, progress });
+    await encodeFrames(composed, { video, live, watch, progress });
     progress.stage('finish');
-    if (live) await live.finish();
+    await live?.finish();
     await watch.time('encode', () => video.finish());
     studio.onStage?.({ name: 'ffmpeg', begin: opened, end: monotonicNow() });
     return describeResult(job, scene, device, watch.report());
   } finally {
     await held.closeAll();
   }
+}
+
+/** Waits for the clip's turn, and opens what its frames are written to. */
+async function openOutputs({ job, scene, watch, studio, hooks, signal, progress, held }: Rendering) {
+  const { device } = await studio.denoisingEngine();
+  const alone = takesTurns(job.bundle, device, job.options.lowMemory);
+  const turn = held.hold(await studio.scheduler.acquire(signal, { alone }), (it) => it.release());
+  checkMemory(memorySizeOf(job, device, scene.width * scene.height));
+  held.hold(watch, (it) => it.pause()).resume();
+  progress.stage('load');
+  const opened = monotonicNow();
+  const video = held.hold(await openVideo(job, scene, hooks.beforePublish), (it) => it.dispose());
+  const live = hooks.livePath ? await openLive(job, scene, hooks.livePath) : undefined;
+  if (live) held.hold(live, (it) => it.dispose());
+  return { turn, device, video, live, opened };
+}
+
+async function loadNetworks({ job, watch, studio, hooks, signal, held }: Rendering): Promise<ClipNetworks> {
+  const load = hooks.loadNetworks ?? (() => studio.loadNetworks(networksOf(job), signal));
+  return held.hold(await watch.time('load', load), (it) => it.release()).networks;
+}
+
+/** The portrait's keys and values, which clips of one portrait share. */
+function makeReference(
+  { job, scene, watch, studio }: Rendering,
+  networks: ClipNetworks,
+): Promise<NamedInputs> {
+  const make = () => networks.makeReference(scene.reference);
+  return watch.time('reference', () => studio.references.get(networksOf(job), scene.reference, make));
+}
+
+/** What {@link denoise} needs of the steps before it. */
+interface DenoiseInputs {
+  readonly networks: ClipNetworks;
+  readonly device: Engine['device'];
+  readonly turn: ClipTurn;
+  readonly reference: NamedInputs;
+  readonly conditions: WindowConditions;
+}
+
+/** The clean latents of every frame, from the last checkpoint on; the denoiser is acquired for the first. */
+async function denoise(
+  { job, watch, hooks: { checkpoints }, signal, progress, stop }: Rendering,
+  { networks, device, turn, reference, conditions }: DenoiseInputs,
+) {
+  const resume = await checkpoints?.load(clipShapeOf(job, networks, device));
+  return denoiseFrames({
+    job,
+    networks,
+    resume,
+    signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]),
+    denoiser: denoiserOf(networks, conditions, watch),
+    untilReady: async () => {
+      watch.pause();
+      await turn.acquireDenoiser(signal);
+      watch.resume();
+      progress.stage('render');
+      await watch.time('reference', () => networks.bindReference(reference));
+      progress.begin(resume && countStepsTaken(resume.state));
+    },
+    onUpcoming: (windows) => conditions.prefetch(windows),
+    onStep: (step) => {
+      conditions.stepDone(step);
+      progress.stepDone();
+    },
+    onDenoised: () => turn.releaseDenoiser(),
+    onSavePoint: checkpoints && ((point) => checkpoints.save(point)),
+  });
 }

@@ -5,7 +5,7 @@ import type { StageTimes } from './animate-options.ts';
 /** Parts that are timed; the total is the stopwatch's own age. */
 type TimedPart = Exclude<keyof StageTimes, 'total'>;
 
-/** Runs from its construction, but for pauses. Parts may overlap. */
+/** Runs from its construction, but for pauses. Parts may overlap; pieces of one part that do count once. */
 export class Stopwatch {
   readonly #record: ((span: NamedSpan) => void) | undefined;
   #begin = performance.now();
@@ -20,6 +20,9 @@ export class Stopwatch {
     decode: 0,
     encode: 0,
   };
+
+  /** By part: pieces that have begun, and until when they are counted. */
+  readonly #running = new Map<TimedPart, { pieces: number; until: number }>();
 
   /** @param record - receives every piece of {@link Stopwatch.time} when it has ended, named as its part. */
   constructor(record?: (span: NamedSpan) => void) {
@@ -49,12 +52,20 @@ export class Stopwatch {
 
   /** Times `work` as a piece of `part`; what is done while the job waits for its turn counts as well. */
   async time<T>(part: TimedPart, work: () => Promise<T>): Promise<T> {
-    const begin = this.now();
     const start = this.#record && monotonicNow();
+    const running = this.#running.get(part) ?? { pieces: 0, until: 0 };
+    this.#running.set(part, running);
+    const count = (change: 1 | -1): void => {
+      const now = this.now();
+      if (running.pieces > 0) this.add(part, now - running.until);
+      running.until = now;
+      running.pieces += change;
+    };
+    count(1);
     try {
       return await work();
     } finally {
-      this.add(part, this.now() - begin);
+      count(-1);
       if (start !== undefined) this.#record?.({ name: part, begin: start, end: monotonicNow() });
     }
   }

@@ -9,11 +9,14 @@ export interface Engines {
   readonly side: Engine;
 }
 
+/** Name of the folder that the profile of an engine for further windows is written to. */
+const FURTHER = 'denoising-';
+
 /** Options of {@link StudioEngines}. */
 interface StudioEnginesOptions {
   readonly device: DeviceName;
   readonly threads: number | undefined;
-  /** Told which device was taken, and why, when somebody needs it. */
+  /** Called with the device that was chosen and why, once an engine is needed. */
   readonly onNotice: ((message: string) => void) | undefined;
   /** An empty folder for the files of an engine's profile, by the engine's name; undefined where nobody wants one. */
   readonly profileFolder: (engine: string) => string | undefined;
@@ -25,6 +28,8 @@ export class StudioEngines {
   /** Notices of the engines that have not been given yet. */
   readonly #notices: string[] = [];
   #engines: Promise<Engines> | undefined;
+  /** Engines like the denoising one, for windows that are denoised beside its own. */
+  readonly #further: Promise<Engine>[] = [];
 
   constructor(options: StudioEnginesOptions) {
     this.#options = options;
@@ -58,15 +63,36 @@ export class StudioEngines {
       onNotice: (message) => this.#notices.push(message),
       profileFolder: profileFolder('denoising'),
     });
-    // A GPU runs one network at a time whoever asks, and its tensors belong to the thread that made them.
+    // A GPU runs one network at a time, and its tensors belong to the thread that made them.
     if (denoising.device === 'webgpu') return { denoising, side: denoising };
     const side = { device: denoising.device, threads, profileFolder: profileFolder('side') };
     return { denoising, side: await Engine.open(side) };
   }
 
-  /** Ends both after what they are doing, with the networks in them; may be called twice. */
+  /** Opens engines that denoise further windows at the same time, or gives those that are open. */
+  async openFurther(count: number): Promise<Engine[]> {
+    const { denoising } = await this.#started();
+    const { threads, profileFolder } = this.#options;
+    for (let i = this.#further.length; i < count; i++) {
+      const folder = profileFolder(`${FURTHER}${i + 2}`);
+      const engine = Engine.open({ device: denoising.device, threads, profileFolder: folder });
+      engine.catch(() => {}); // thrown below
+      this.#further.push(engine);
+    }
+    return Promise.all(this.#further.slice(0, count));
+  }
+
+  /** Those of {@link StudioEngines.openFurther} that are open. */
+  further(): Promise<Engine[]> {
+    return this.openFurther(this.#further.length);
+  }
+
+  /** Ends all after what they are doing, with the networks in them; may be called twice. */
   async dispose(): Promise<void> {
     const engines = await this.#engines?.catch(() => undefined);
-    await Promise.all([engines?.denoising.dispose(), engines?.side.dispose()]);
+    const further = (await Promise.allSettled(this.#further)).flatMap((engine) =>
+      engine.status === 'fulfilled' ? [engine.value] : [],
+    );
+    await Promise.all([engines?.denoising, engines?.side, ...further].map((engine) => engine?.dispose()));
   }
 }

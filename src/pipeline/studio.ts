@@ -22,8 +22,10 @@ import { StudioEngines } from './studio-engines.ts';
 
 /** Options of {@link Studio}. */
 export type StudioOptions = Pick<AnimateOptions, 'device' | 'threads'> & {
-  /** Told which device was taken, and why, and which networks half precision was not enough for. */
+  /** Called with the device that was chosen and why, and with the networks that half precision was not enough for. */
   readonly onNotice?: (message: string) => void;
+  /** Keeps nothing for a second portrait, which takes less memory. @defaultValue false */
+  readonly forOnePortrait?: boolean;
   /** Where weights of large networks are kept on disk. @defaultValue the system's folder for caches */
   readonly cacheFolder?: string;
   /** Notes what is done and when, see {@link Studio.takeProfiles}. */
@@ -73,6 +75,7 @@ export class Studio implements PrepareResources, RenderResources {
 
   constructor(options: StudioOptions = {}) {
     const { device = 'auto', threads, onNotice, profile, cacheFolder = defaultCacheFolder() } = options;
+    const { forOnePortrait = false } = options;
     this.#options = options;
     this.#cacheFolder = cacheFolder;
     this.onStage = profile?.onStage;
@@ -82,7 +85,14 @@ export class Studio implements PrepareResources, RenderResources {
       const { denoising, side } = await this.#engines.open();
       return { denoisingEngine: denoising, sideEngine: side };
     };
-    this.#networks = new NetworksCache(engines, cacheFolder, (message) => onNotice?.(message));
+    const furtherEngines = (count: number) => this.#engines.openFurther(count);
+    this.#networks = new NetworksCache({
+      engines,
+      furtherEngines,
+      forOnePortrait,
+      cacheFolder,
+      onNotice: (message) => onNotice?.(message),
+    });
   }
 
   /**
@@ -102,11 +112,12 @@ export class Studio implements PrepareResources, RenderResources {
     }
   }
 
-  /** A studio for the clip of these options, and for others that run on the same device. */
+  /** A studio for the clip of these options, and for others of its portrait that run on the same device. */
   static forOptions({ device, threads, onProgress }: AnimateOptions): Studio {
     return new Studio({
       ...(device !== undefined && { device }),
       ...(threads !== undefined && { threads }),
+      forOnePortrait: true,
       onNotice: (message) => onProgress?.({ type: 'notice', message }),
     });
   }
@@ -179,8 +190,9 @@ export class Studio implements PrepareResources, RenderResources {
   /** What the engines and the frame thread have done since they started; all empty without `profile`. */
   async takeProfiles(): Promise<StudioProfiles> {
     const { denoising, side } = await this.#engines.open();
+    const denoisers = [denoising, ...(await this.#engines.further())];
     return {
-      denoising: await denoising.takeProfiles(),
+      denoising: (await Promise.all(denoisers.map((engine) => engine.takeProfiles()))).flat(),
       side: await side.takeProfiles(),
       frames: await this.#frameThread().takeProfile(),
     };

@@ -66,7 +66,7 @@ export class WindowConditions {
     return watch.time('pose', async () => {
       const conditions = await Promise.all(frames.map((frame) => this.#frame(frame)));
       signal?.throwIfAborted();
-      // Nobody asks for them again but the decoder; a neighbouring window draws a few anew.
+      // Nobody asks for them again but the decoder; a neighbouring window draws a few again.
       if (!networks.decodesOverBase) for (const frame of frames) this.#frames.delete(frame);
       return networks.poseFeatures(conditions);
     });

@@ -1,7 +1,7 @@
 /**
  * Loops over pixels in WebAssembly with SIMD, three to five times as fast as in JavaScript; made from
  * scripts/assets/pixel-kernels, where arguments are described. Places are byte offsets in a memory that all users on a thread
- * share: who needs it lays it out anew with {@link PixelKernels.layOut}, and finds nothing of what was there before.
+ * share: each user lays it out again with {@link PixelKernels.layOut}, and finds nothing of what was there before.
  */
 import { readFileSync } from 'node:fs';
 
@@ -17,6 +17,19 @@ interface KernelFunctions {
     v: number,
     uStep: number,
     vStep: number,
+  ): void;
+  splineOf(target: number, source: number, width: number, height: number, scratch: number): void;
+  splineRun(
+    target: number,
+    count: number,
+    source: number,
+    width: number,
+    height: number,
+    u: number,
+    v: number,
+    uStep: number,
+    vStep: number,
+    weights: number,
   ): void;
   interleave(target: number, planes: number, count: number): void;
   maskRow(
@@ -142,6 +155,10 @@ export class PixelKernels {
 
   words(place: number, count: number): Uint32Array {
     return new Uint32Array(this.#memory.buffer, place, count);
+  }
+
+  shorts(place: number, count: number): Int16Array {
+    return new Int16Array(this.#memory.buffer, place, count);
   }
 
   integers(place: number, count: number): Int32Array {

@@ -41,13 +41,13 @@ const FOLDERS: readonly string[] = [
 const LOADER_CONFIGURATION = '/etc/ld.so.conf.d';
 
 /** What was found of it. */
-export interface CudaRequirements {
+interface CudaRequirements {
   readonly found: readonly string[];
   readonly missing: readonly CudaPart[];
 }
 
 /** Options of {@link findCudaRequirements}. */
-export interface CudaSearch {
+interface CudaSearch {
   /** Folders of libraries. @defaultValue those of the loader */
   readonly folders?: readonly string[];
   /** Folder of ONNX Runtime's own libraries. @defaultValue that of the installed package */

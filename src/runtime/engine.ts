@@ -31,10 +31,10 @@ export type { Copies, TensorInfo } from './protocol.ts';
 
 const MAX_THREADS = 256;
 /**
- * Inputs that several runs share, kept beyond the latest group: in the embedded bundle, a window has 4.6 MB, and the windows of four
- * steps are under way. On a GPU, whose memory is larger than its way to it is fast, those of AniPortrait's with 63 MB each.
+ * Inputs that several runs share, kept beyond the latest group. On the CPU that is enough for both halves of guidance, and copies are
+ * fast. On a GPU, whose memory is larger than its way to it is fast, windows of AniPortrait's with 63 MB each.
  */
-const HELD_BYTES = { cpu: 24e6, gpu: 1e9 } as const;
+const HELD_BYTES = { cpu: 0, gpu: 1e9 } as const;
 
 /** Tensors by the name of the input or output. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -96,7 +96,7 @@ interface LoadOptions extends InputOptions {
    * The network runs while one of another engine has all cores: without a number of threads for the engine, it takes half of them.
    * @defaultValue false
    */
-  readonly beside?: boolean | undefined;
+  readonly sharesCores?: boolean | undefined;
 }
 
 /** A network that is ready to run. */
@@ -285,8 +285,9 @@ export class Engine {
   readonly device: Device;
   /** What large networks had best compute in on this device. */
   readonly precision: 'float32' | 'float16';
+  /** Threads that a network uses on the CPU; undefined is one for each core. */
+  readonly threads: number | undefined;
   readonly #client: EngineThread;
-  readonly #threads: number | undefined;
   readonly #profileFolder: string | undefined;
   readonly #held: HeldInputs;
   /** Names of networks and prefixes of their profiles, by number. */
@@ -303,7 +304,7 @@ export class Engine {
     this.#client = client;
     this.device = device;
     this.precision = precision;
-    this.#threads = threads;
+    this.threads = threads;
     this.#profileFolder = profileFolder;
     this.#held = new HeldInputs(device === 'cpu' ? HELD_BYTES.cpu : HELD_BYTES.gpu);
   }
@@ -363,10 +364,10 @@ export class Engine {
     {
       transfer = false,
       dataFolder,
-      threads = this.#threads,
+      threads = this.threads,
       asStored = false,
       keepsConstants = false,
-      beside = false,
+      sharesCores = false,
     }: LoadOptions = {},
   ): Promise<Network> {
     if (this.#disposed !== undefined) {
@@ -386,7 +387,7 @@ export class Engine {
           dataFolder,
           asStored,
           keepsConstants,
-          beside,
+          sharesCores,
           profile: this.#profilePrefix(id, name),
         },
         { transfer: buffers },

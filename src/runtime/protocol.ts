@@ -33,7 +33,7 @@ export type Request =
       /** Leaves what could be computed once to every run. */
       readonly keepsConstants: boolean;
       /** Runs while a network of another engine has all cores. */
-      readonly beside: boolean;
+      readonly sharesCores: boolean;
       /** Path that the name of the runtime's own profile begins with; none is made without. */
       readonly profile: string | undefined;
     }

@@ -43,7 +43,7 @@ function sessionOptions({
   dataFolder,
   asStored = false,
   keepsConstants = false,
-  beside = false,
+  sharesCores = false,
 }: Partial<Extract<Request, { kind: 'load' }>> & {
   readonly device: Device;
 }): ort.InferenceSession.SessionOptions {
@@ -58,7 +58,7 @@ function sessionOptions({
     // One level less leaves out the layout of convolutions.
     graphOptimizationLevel: asStored && device === 'cpu' ? 'extended' : 'all',
     logSeverityLevel: 4,
-    ...threadOptions(threads, beside),
+    ...threadOptions(threads, sharesCores),
     // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.
     extra: {
       session: {
@@ -77,15 +77,15 @@ function sessionOptions({
  * The runtime takes a thread for each core of the machine, whatever share of it a container may use.
  *
  * @param threads - as the caller wants it.
- * @param beside - another network has all cores at the same time: half of them are enough, and waste less on waiting.
+ * @param sharesCores - another network has all cores at the same time: half of them are enough, and waste less on waiting.
  */
 function threadOptions(
   threads: number | undefined,
-  beside: boolean,
+  sharesCores: boolean,
 ): Pick<ort.InferenceSession.SessionOptions, 'intraOpNumThreads'> {
   if (threads !== undefined) return { intraOpNumThreads: threads };
   const cores = usableCores();
-  if (beside) return { intraOpNumThreads: Math.max(1, Math.floor(cores / 2)) };
+  if (sharesCores) return { intraOpNumThreads: Math.max(1, Math.floor(cores / 2)) };
   return cores < availableParallelism() ? { intraOpNumThreads: cores } : {};
 }
 

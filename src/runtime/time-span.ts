@@ -11,7 +11,7 @@ export interface NamedSpan extends TimeSpan {
   readonly name: string;
 }
 
-/** Milliseconds on a clock that all threads of the process share; `performance.now()` begins anew in each. */
+/** Milliseconds on a clock that all threads of the process share; `performance.now()` starts at zero in each. */
 export function monotonicNow(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1e3 + nanoseconds / 1e6;

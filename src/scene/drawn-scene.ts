@@ -2,16 +2,17 @@
  * The scene of a bundle whose denoiser makes the whole picture: the networks see a drawing of the moved landmarks, and
  * their picture is pasted back into the photo. AniPortrait's way.
  */
-import type { Square } from '../face/crop.ts';
+import type { FaceFrame, Square } from '../face/crop.ts';
 import { lowerFaceMask, type SoftMask } from '../face/lower-face-mask.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
-import { cropSquare } from '../image/crop.ts';
+import { cropPart } from '../image/crop.ts';
 import { pillowResize } from '../image/pillow-resize.ts';
 import { toPlanar } from '../image/planar.ts';
 import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
 import { clipPixels } from '../models/clip-vision.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { SpatialSize } from '../models/unet-config.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import { type FrameSource, stillSource } from './frame-source.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
@@ -22,8 +23,8 @@ import { PosablePortrait } from './posable-portrait.ts';
 
 /** How networks see drawings. */
 export interface DrawingView {
-  /** Side of the square that the networks see. */
-  readonly resolution: number;
+  /** Of the pictures that the networks see. */
+  readonly size: SpatialSize;
   /** What the drawing's bytes are divided by to be handed to the networks as 2v − 1: 255, or 1 in the original. */
   readonly pixelDivisor: 1 | 255;
 }
@@ -41,8 +42,10 @@ interface DrawnFaceOptions extends DrawnView {
   readonly image: RgbImage;
   /** The face of the picture that is animated. */
   readonly face: Pick<PortraitFace, 'mesh' | 'transform'>;
-  /** The square to animate, in whole pixels. @defaultValue the one that fits the face best */
+  /** The square to animate, or to widen to the shape that the networks see. @defaultValue the one that fits the face best */
   readonly square?: Square;
+  /** The part of the picture that the networks see, of their shape, in whole pixels. @defaultValue around the square */
+  readonly frame?: FaceFrame;
 }
 
 const CHANNELS = 3;
@@ -53,9 +56,10 @@ export class DrawnFace implements PosableFace {
   readonly framed: FramedFace;
   readonly view: DrawnView;
 
-  constructor({ image, face, square, ...view }: DrawnFaceOptions) {
+  constructor({ image, face, square, frame, ...view }: DrawnFaceOptions) {
     this.image = image;
-    this.framed = new FramedFace(image, face, square);
+    const { width, height } = view.size;
+    this.framed = new FramedFace(image, face, { square, frame, aspect: width / height });
     this.view = view;
   }
 
@@ -69,21 +73,21 @@ export class DrawnFace implements PosableFace {
 
   /** What the reference networks and the image encoder see. */
   reference(): SceneReference {
-    const { resolution, imageSize } = this.view;
-    const { x, y, side } = this.framed.square;
-    const cut = cropSquare(this.image, { x, y, size: side }, side);
-    const picture = pillowResize(cut, resolution, resolution, 'lanczos');
+    const { size, imageSize } = this.view;
+    const { frame } = this.framed;
+    const cut = cropPart(this.image, frame, frame);
+    const picture = pillowResize(cut, size.width, size.height, 'lanczos');
     return {
-      picture: toPlanar(picture, new Float32Array(CHANNELS * resolution * resolution)),
+      picture: toPlanar(picture, new Float32Array(CHANNELS * size.width * size.height)),
       ...(imageSize !== null && { encoderPicture: clipPixels(cut, imageSize).data }),
     };
   }
 
-  /** [3, S, S]: the landmarks of one frame as a drawing. */
+  /** [3, H, W]: the landmarks of one frame as a drawing. */
   draw(motion: FrameMotion): Float32Array {
-    const { resolution: size } = this.view;
-    const points = this.framed.posedPoints(motion, size);
-    return drawingConditions(drawPoseImage(points, { width: size, height: size }), this.view);
+    const { size } = this.view;
+    const points = this.framed.inFrame(this.framed.posedInPicture(motion), size);
+    return drawingConditions(drawPoseImage(points, size), this.view);
   }
 
   conditions(motion: FrameMotion): FrameConditions {
@@ -91,7 +95,7 @@ export class DrawnFace implements PosableFace {
   }
 
   drivenFace(motion: FrameMotion): DrivenFace {
-    return this.framed.drivenFace(motion, this.view.framing, this.view.resolution);
+    return this.framed.drivenFace(motion, this.view.framing, this.view.size);
   }
 
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */
@@ -105,13 +109,13 @@ export class DrawnFace implements PosableFace {
   }
 }
 
-/** [3, S, S]: a drawing as the networks see it. */
+/** [3, H, W]: a drawing as the networks see it. */
 export function drawingConditions(
   drawing: RgbImage,
-  { resolution: size, pixelDivisor }: DrawingView,
+  { size: { width, height }, pixelDivisor }: DrawingView,
 ): Float32Array {
-  const { data } = resizePoseImage(drawing, size, size);
-  const pixels = size * size;
+  const { data } = resizePoseImage(drawing, width, height);
+  const pixels = width * height;
   const out = new Float32Array(CHANNELS * pixels);
   const scale = 2 / pixelDivisor;
   for (let c = 0; c < CHANNELS; c++) {
@@ -127,12 +131,12 @@ export function drawnPortrait(source: FrameSource<DrawnFace>): PosablePortrait<D
 
 /** Of a still. */
 export function drawnStill(options: DrawnFaceOptions): PosablePortrait<DrawnFace> {
-  const { image, resolution, framing } = options;
+  const { image, size, framing } = options;
   const face = new DrawnFace(options);
-  return drawnPortrait(stillSource(image, face, framing === 'crop' ? resolution : undefined));
+  return drawnPortrait(stillSource(image, face, framing === 'crop' ? size : undefined));
 }
 
-/** The networks' picture, in the photo's square or alone. */
+/** The networks' picture, in its place in the photo or alone. */
 class DrawnFrames implements FrameMaker<DrawnFace> {
   readonly #paster: PicturePaster;
 
@@ -141,20 +145,20 @@ class DrawnFrames implements FrameMaker<DrawnFace> {
     this.#paster = new PicturePaster({
       width,
       height,
-      size: view.resolution,
-      side: view.framing === 'paste-back' ? framed.square.side : view.resolution,
+      size: view.size,
+      place: view.framing === 'paste-back' ? framed.frame : view.size,
     });
   }
 
   make({ picture, face, decoded, changed }: FrameParts<DrawnFace>): RgbImage {
-    const generated = toBytes(decoded, face.view.resolution);
+    const generated = toBytes(decoded, face.view.size);
     if (face.view.framing === 'crop') return generated;
-    return this.#paster.paste(generated, picture, face.framed.square, changed);
+    return this.#paster.paste(generated, picture, face.framed.frame, changed);
   }
 
   placeOf({ framed, view }: DrawnFace): ImageRegion | undefined {
-    const { x, y, side } = framed.square;
-    return view.framing === 'crop' ? undefined : { left: x, top: y, width: side, height: side };
+    const { x, y, width, height } = framed.frame;
+    return view.framing === 'crop' ? undefined : { left: x, top: y, width, height };
   }
 
   untouched(picture: RgbImage): RgbImage {
@@ -162,13 +166,13 @@ class DrawnFrames implements FrameMaker<DrawnFace> {
   }
 }
 
-/** @param decoded - [3, S, S] in [−1, 1]. */
-function toBytes(decoded: Float32Array, size: number): RgbImage {
-  const pixels = size * size;
+/** @param decoded - [3, H, W] in [−1, 1]. */
+function toBytes(decoded: Float32Array, { width, height }: SpatialSize): RgbImage {
+  const pixels = width * height;
   const data = new Uint8ClampedArray(CHANNELS * pixels);
   for (let c = 0; c < CHANNELS; c++) {
     // Clamped and rounded by the array.
     for (let i = 0; i < pixels; i++) data[CHANNELS * i + c] = (decoded[c * pixels + i]! + 1) * 127.5;
   }
-  return { data: new Uint8Array(data.buffer), width: size, height: size };
+  return { data: new Uint8Array(data.buffer), width, height };
 }

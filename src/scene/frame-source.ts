@@ -32,11 +32,15 @@ export interface FrameSource<Posable> {
 /**
  * The source of a portrait: one picture for every frame.
  *
- * @param side - of the clip's frames, where they show a square. @defaultValue frames as large as the picture
+ * @param size - of the clip's frames, where they show a part of the picture. @defaultValue frames as large as the picture
  */
-export function stillSource<Posable>(picture: RgbImage, face: Posable, side?: number): FrameSource<Posable> {
+export function stillSource<Posable>(
+  picture: RgbImage,
+  face: Posable,
+  size?: { readonly width: number; readonly height: number },
+): FrameSource<Posable> {
   const frame = Promise.resolve({ picture, face, strength: 1 });
   // H.264 with subsampled colours has even sizes only.
-  const size = { width: side ?? picture.width & ~1, height: side ?? picture.height & ~1 };
-  return { ...size, reference: face, changes: 'square', at: () => frame };
+  const { width, height } = size ?? { width: picture.width & ~1, height: picture.height & ~1 };
+  return { width, height, reference: face, changes: 'square', at: () => frame };
 }

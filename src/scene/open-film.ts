@@ -121,8 +121,7 @@ export async function openFilm(options: OpenFilmOptions): Promise<FilmPortrait> 
             await openFilmSource({
               frames,
               track,
-              makePosable: (image, face, square) =>
-                new DrawnFace({ image, face, square, resolution, framing, ...view }),
+              makePosable: (image, face, square) => new DrawnFace({ image, face, square, framing, ...view }),
             }),
           );
     return new FilmPortrait(track, portrait, frames);

@@ -1,6 +1,6 @@
 /** From a picture file to a portrait that can be posed. */
 import { FaceError, InvalidOptionError } from '../errors.ts';
-import type { Square } from '../face/crop.ts';
+import type { FaceFrame } from '../face/crop.ts';
 import { type FaceChoice, placeOf } from '../face/face-choice.ts';
 import type { FaceFinder } from '../face/face-finder.ts';
 import type { PersonMatter } from '../face/person-matte.ts';
@@ -15,6 +15,7 @@ import { loadImage } from '../image/load-image.ts';
 import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { turnImage } from '../image/turn-image.ts';
+import type { SpatialSize } from '../models/unet-config.ts';
 import { cutOut } from './background.ts';
 import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
@@ -40,7 +41,7 @@ interface OpenPortraitOptions {
   readonly shape?: VideoShape | undefined;
   /** As {@link isBackgroundWord} knows it, or the path of a picture. @defaultValue the picture's own */
   readonly background?: string | undefined;
-  /** Animates the largest square in the middle of the picture, wherever the face is; of a view of drawings alone. */
+  /** Animates the largest part of the networks' shape in the middle of the picture, wherever the face is; of a view of drawings alone. */
   readonly centred?: boolean | undefined;
   readonly onNotice: (message: string) => void;
   /** Receives all faces of the picture, from the left, in pixels of the file. */
@@ -140,7 +141,7 @@ async function findUprightFace(
 /** Outer corners of the person's right and left eye, in MediaPipe's mesh. */
 const [RIGHT_EYE, LEFT_EYE] = [33, 263] as const;
 
-/** By how many quarters a picture has to be turned clockwise for the eyes to stand beside each other. */
+/** By how many quarters a picture has to be turned clockwise for the eyes to be side by side. */
 function quartersOf(landmarks: Float64Array): 0 | 1 | 2 | 3 {
   const dx = landmarks[3 * LEFT_EYE]! - landmarks[3 * RIGHT_EYE]!;
   const dy = landmarks[3 * LEFT_EYE + 1]! - landmarks[3 * RIGHT_EYE + 1]!;
@@ -185,10 +186,11 @@ function moveLandmarks(landmarks: Float64Array, { x, y }: Rectangle, scale: numb
   return landmarks.map((value, i) => (i % 3 === 0 ? value - x : i % 3 === 1 ? value - y : value) * scale);
 }
 
-/** The largest square in the middle of a picture. */
-function middleSquare({ width, height }: RgbImage): Square {
-  const side = Math.min(width, height);
-  return { x: (width - side) >> 1, y: (height - side) >> 1, side };
+/** The largest rectangle of a shape in the middle of a picture. */
+function middleFrame({ width, height }: RgbImage, shape: SpatialSize): FaceFrame {
+  const scale = Math.min(width / shape.width, height / shape.height);
+  const size = { width: Math.round(scale * shape.width), height: Math.round(scale * shape.height) };
+  return { x: (width - size.width) >> 1, y: (height - size.height) >> 1, ...size };
 }
 
 /** The part of the file's picture that the video shows, where another shape is asked for. */
@@ -231,8 +233,8 @@ export async function openPortrait(options: OpenPortraitOptions): Promise<SceneP
         background,
       );
     }
-    const square = options.centred ? { square: middleSquare(image) } : {};
-    return drawnStill({ image, face, resolution, framing, ...view, ...square });
+    const frame = options.centred ? { frame: middleFrame(image, view.size) } : {};
+    return drawnStill({ image, face, framing, ...view, ...frame });
   }
   if (background === undefined) return warpStill({ image, face, resolution, framing });
   if (matter === undefined) throw new Error('a background needs the network that cuts people out');

@@ -10,6 +10,7 @@ import { lowerFaceMask, type SoftMask } from '../face/lower-face-mask.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
 import { PortraitWarp } from '../face/warp.ts';
+import type { Sampling } from '../face/warp-source.ts';
 import { cropSquare } from '../image/crop.ts';
 import { toPlanar, toSignedFloats } from '../image/planar.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
@@ -71,7 +72,7 @@ export class AnimatedPortrait implements PosableFace {
     this.image = image;
     this.cutOut = cutOut;
     this.resolution = resolution;
-    const framed = new FramedFace(image, face, square);
+    const framed = new FramedFace(image, face, { square });
     this.#framed = framed;
     this.#framing = framing;
     this.mesh = framed.mesh;
@@ -98,27 +99,19 @@ export class AnimatedPortrait implements PosableFace {
 
   #warpForDisplay(): PortraitWarp {
     // The networks see the picture's own surroundings, as in training.
-    if (this.cutOut !== undefined) {
-      this.#displayWarp ??= this.#warpAt(this.#displaySource, this.cutOut.foreground);
-    } else {
-      this.#displayWarp ??=
-        this.#framing === 'crop' ? this.#warpForNetworks() : this.#warpAt(this.#displaySource);
-    }
+    this.#displayWarp ??= this.#warpAt(this.displaySize, this.cutOut?.foreground, 'spline');
     return this.#displayWarp;
   }
 
-  get #displaySource(): number {
-    return this.#framing === 'crop' ? this.resolution * SOURCE_OVERSAMPLING : this.square.side;
-  }
-
   /** The warp of the square of a picture at `size` pixels. */
-  #warpAt(size: number, image = this.image): PortraitWarp {
+  #warpAt(size: number, image = this.image, sampling: Sampling = 'linear'): PortraitWarp {
     const { x, y, side } = this.square;
     const source = cropSquare(image, { x, y, size: side }, size);
     return new PortraitWarp(
       source,
       this.#framed.inSquare(this.#framed.points, size),
       loadFaceMesh().triangles,
+      sampling,
     );
   }
 
@@ -157,7 +150,8 @@ export class AnimatedPortrait implements PosableFace {
 
   /** What the motion of one frame asks of the face. */
   drivenFace(motion: FrameMotion): DrivenFace {
-    return this.#framed.drivenFace(limitPose(motion), this.#framing, this.resolution);
+    const size = { width: this.resolution, height: this.resolution };
+    return this.#framed.drivenFace(limitPose(motion), this.#framing, size);
   }
 
   /** Where the decoded difference of one frame counts. */
@@ -176,7 +170,7 @@ export class AnimatedPortrait implements PosableFace {
   renderMatte(motion: FrameMotion, { alpha }: CutOut): Uint8Array {
     const size = this.displaySize;
     const { width, height } = this.image;
-    this.#matteWarp ??= this.#warpAt(this.#displaySource, matteImage(alpha, width, height));
+    this.#matteWarp ??= this.#warpAt(size, matteImage(alpha, width, height));
     const points = this.#framed.posedPoints(limitPose(motion), size);
     return matteOf(this.#matteWarp.renderImage(points, size, size), points);
   }

@@ -13,7 +13,7 @@ import { CLOSED_EYE, eyeAperture } from '../motion/lid-shapes.ts';
 const OPEN_MOUTH = 0.5;
 
 /** What the picture shows of a face. */
-export interface RefinedFace {
+interface RefinedFace {
   /** With the attention mesh's landmarks, where the mouth is open or the eyes are closed. */
   readonly face: ChosenFace;
   readonly eyesClosed: boolean;

@@ -3,8 +3,9 @@
  * the frame after. A kind of bundle has one implementation of this and one of {@link ClipNetworks}; they fit each other.
  */
 import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
-import { type BundleDescription, POSE_GUIDER_VARIANTS } from '../models/bundle-description.ts';
+import { type BundleDescription, POSE_GUIDER_VARIANTS, pictureSizeOf } from '../models/bundle-description.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { SpatialSize } from '../models/unet-config.ts';
 import type { MotionSource } from '../motion/motion-source.ts';
 import type { DrivenFace } from './framed-face.ts';
 
@@ -29,6 +30,8 @@ export type SceneView =
   | { readonly type: 'warp' }
   | {
       readonly type: 'drawing';
+      /** Of the pictures that the networks see. */
+      readonly size: SpatialSize;
       /** What the drawing's bytes are divided by before 2v − 1. */
       readonly pixelDivisor: 1 | 255;
       /** Side of the image encoder's picture; null without one. */
@@ -36,11 +39,13 @@ export type SceneView =
     };
 
 /** The view that a bundle's networks are made for. */
-export function sceneViewOf({ poseConditions, imageEncoder }: BundleDescription): SceneView {
+export function sceneViewOf(description: BundleDescription): SceneView {
+  const { poseConditions, imageEncoder } = description;
   if (poseConditions.type === 'drawing-and-warp') return { type: 'warp' };
   const { pixelRange } = POSE_GUIDER_VARIANTS[poseConditions.variant];
   return {
     type: 'drawing',
+    size: pictureSizeOf(description),
     pixelDivisor: pixelRange === 255 ? 1 : 255,
     imageSize: imageEncoder?.imageSize ?? null,
   };

@@ -83,16 +83,16 @@ export interface Rectangle {
 }
 
 /** Hair, ears and chin around the box of a face's landmarks, in heights and widths of the face. */
-const HEAD = { above: 0.55, beside: 0.2, below: 0.3 };
+const HEAD = { above: 0.55, side: 0.2, below: 0.3 };
 /** Where the middle of the head stands from the top of a part that is cut out. */
 const HEAD_HEIGHT = 0.42;
 
 /** The head around a face. */
 function headAround({ x, y, width, height }: Rectangle): Rectangle {
   return {
-    x: x - HEAD.beside * width,
+    x: x - HEAD.side * width,
     y: y - HEAD.above * height,
-    width: (1 + 2 * HEAD.beside) * width,
+    width: (1 + 2 * HEAD.side) * width,
     height: (1 + HEAD.above + HEAD.below) * height,
   };
 }

@@ -26,7 +26,8 @@ export async function warpStill(
   const { framing } = options;
   const portrait = await AnimatedPortrait.create(options);
   const { image, displaySize } = portrait;
-  return warpPortrait(stillSource(image, portrait, framing === 'crop' ? displaySize : undefined), framing);
+  const size = framing === 'crop' ? { width: displaySize, height: displaySize } : undefined;
+  return warpPortrait(stillSource(image, portrait, size), framing);
 }
 
 /** The warped portrait at the viewer's size, with what the networks change in it. */

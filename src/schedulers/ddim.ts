@@ -80,7 +80,7 @@ export class DdimScheduler implements Scheduler {
     const alphaCumprod = noiseSchedule.alphasCumprod[timestep]!;
     const prevAlphaCumprod = this.#previousAlphaCumprod(stepIndex);
 
-    // Equation 16: the part of the previous noise level that is drawn anew.
+    // Equation 16: the part of the previous noise level that is drawn again.
     const variance =
       ((1 - prevAlphaCumprod) / (1 - alphaCumprod)) * (1 - alphaCumprod / prevAlphaCumprod) * eta ** 2;
     const direction = Math.sqrt(1 - prevAlphaCumprod - variance);

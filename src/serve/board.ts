@@ -20,11 +20,11 @@ import {
 import { RequestError } from './problem.ts';
 import type { ServeEvent } from './serve-event.ts';
 
-/** What is told while an order is done. */
+/** What is reported while an order is done. */
 export interface OrderReports {
   /** It is in another state, which is not its end. */
   enter(order: Order, state: OrderState): Promise<void>;
-  /** It has ended: remembered, and then told. */
+  /** It has ended: recorded first, then reported. */
   finish(order: Order, state: 'succeeded' | 'failed'): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export interface OrderWork<Kind extends Order> {
 }
 
 /** What a board works with. */
-export interface BoardParts {
+interface BoardParts {
   readonly data: DataFolder;
   readonly clipWork: OrderWork<Clip>;
   readonly comparisonWork: OrderWork<Comparison>;
@@ -52,7 +52,7 @@ export interface BoardParts {
 }
 
 /** Who orders. */
-export interface Customer {
+interface Customer {
   readonly client: string;
   /** A key by which the same order is known again, with what was ordered. */
   readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined;
@@ -226,7 +226,7 @@ export class Board {
       const outcome = await this.#withWork(order, (work, each) => work.run(each, reports));
       if (outcome !== 'paused') return;
       await this.#enter(order, 'queued');
-      order.add('notice', `the disk is full: the ${order.kind} goes on when there is space`);
+      order.add('notice', `the disk is full: the ${order.kind} continues when there is space`);
       const wait = AbortSignal.any([order.stop.signal, this.#stopping.signal]);
       await sleep(this.#parts.diskFullMs, undefined, { signal: wait }).catch(() => {});
     }
@@ -235,7 +235,7 @@ export class Board {
   async #finish(order: Order, state: 'succeeded' | 'failed'): Promise<void> {
     if (order.hasEnded) return;
     order.record.finishedAt = new Date().toISOString();
-    // An end that somebody has seen is still one after a kill: it is remembered before anybody is told.
+    // An end that a client has seen must survive a kill: it is recorded before it is reported.
     await this.#keep(order, order.recordIn(state));
     if (order.hasEnded) return; // cancelled meanwhile
     await this.#enter(order, state);

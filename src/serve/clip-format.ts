@@ -8,7 +8,7 @@ export type ClipFormat = {
 
 export const DEFAULT_FORMAT: ClipFormat = 'mp4';
 
-/** How browsers are told of them. Source: IANA's list of media types, and Apple's for QuickTime. */
+/** Their media types. Source: IANA's list of media types, and Apple's for QuickTime. */
 export const MEDIA_TYPES: Readonly<Record<ClipFormat, string>> = {
   mp4: 'video/mp4',
   mov: 'video/quicktime',

@@ -1,4 +1,4 @@
-/** A clip as a job: ids become paths here, and paths become names again in what clients are told. */
+/** A clip as a job: ids become paths here, and paths become names again in what clients receive. */
 import path from 'node:path';
 import type { BatchJob } from '../jobs/manifest.ts';
 import { withPaths } from '../pipeline/options/clip-keys.ts';
@@ -9,7 +9,7 @@ import type { UploadStore } from './upload-store.ts';
 /** How often a clip is begun when it fails for a reason that can pass. */
 const ATTEMPTS = 3;
 
-/** What a job has beside the client's options. */
+/** What a job has in addition to the client's options. */
 export interface JobPlaces {
   readonly uploads: UploadStore;
   /** Of the clip. */

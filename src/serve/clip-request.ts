@@ -1,4 +1,4 @@
-/** From the fields of a request to the options of a clip: everything that is wrong is told at once, and no path is taken. */
+/** From the fields of a request to the options of a clip: all problems are reported at once, and no path is taken. */
 import { InvalidOptionError } from '../errors.ts';
 import { HEAD_MOTIONS } from '../pipeline/head-motions.ts';
 import {
@@ -30,11 +30,11 @@ export const CLIENT_KEYS: readonly JobOptionKey[] = JOB_OPTION_KEYS.filter(
   (key) => !OWN_KEYS.includes(key) && specOf(key).path?.to !== 'folder',
 );
 
-/** Fields beside those of the clip. */
+/** Fields in addition to the clip's options. */
 const EXTRA_FIELDS = ['name', 'webhook'] as const;
 /** What a clip is written as. */
 const FORMAT_FIELD = 'format';
-/** Characters of the texts beside the options. */
+/** Most characters in the texts that are not options. */
 export const MAX_NAME_LENGTH = 200;
 
 /** What a file has to be, and how that is said. */
@@ -64,7 +64,7 @@ function needOf(key: OptionKey): FileNeed | undefined {
 export const FILE_KEYS: readonly OptionKey[] = keysWhere((_, key) => needOf(key) !== undefined);
 
 /** A file that a clip is made of, by its id, with the client's name for it. */
-export interface FileReference {
+interface FileReference {
   readonly id: string;
   readonly name: string;
 }
@@ -82,7 +82,7 @@ export interface ClipRequest {
 }
 
 /** What a request is checked against. */
-export interface RequestSurroundings {
+interface RequestSurroundings {
   readonly uploads: UploadStore;
   /** Names of bundles that can be used. */
   readonly bundles: readonly string[];
@@ -172,13 +172,13 @@ class RequestReader {
       } else if (isOption(field) && !(CLIENT_KEYS as readonly string[]).includes(field)) {
         this.#refuse(field, 'expected an option of the clip, got one that the server sets itself');
       } else if (values.length > 0) {
-        given.push([field, values[0]]); // unknown: told with a suggestion by the check below
+        given.push([field, values[0]]); // unknown: reported with a suggestion by the check below
       }
     }
     const options = Object.fromEntries(given); // also of a name such as __proto__
-    const told = new Set(this.#problems.map(({ field }) => field));
+    const reported = new Set(this.#problems.map(({ field }) => field));
     for (const { option, message } of check(options, format ?? DEFAULT_FORMAT)) {
-      if (!told.has(option)) this.#problems.push({ field: option, detail: message });
+      if (!reported.has(option)) this.#problems.push({ field: option, detail: message });
     }
     this.#checkLimits(options);
     if (this.#problems.length > 0) throw fieldError(this.#problems);
@@ -305,7 +305,7 @@ class RequestReader {
     } else {
       this.#files.set(found.id, { id: found.id, name: found.name });
     }
-    return found?.id ?? 'none'; // a value of the right type: what is wrong has been told
+    return found?.id ?? 'none'; // a value of the right type: the problem has been reported
   }
 
   #find(value: unknown): (FileReference & UploadFacts) | undefined {

@@ -5,7 +5,7 @@ import { type ClipFormat, DEFAULT_FORMAT } from './clip-format.ts';
 import { Order, type OrderView } from './order.ts';
 
 /** A video that is there. */
-export interface ClipResult extends RecordedClip {
+interface ClipResult extends RecordedClip {
   readonly bytes: number;
   readonly sha256: string;
 }

@@ -10,7 +10,7 @@ export type CompareRequest =
   | { readonly kind: 'stop' };
 
 /** What it answers. */
-export interface CompareResults extends Record<CompareRequest['kind'], unknown> {
+interface CompareResults extends Record<CompareRequest['kind'], unknown> {
   readonly compare: CompareReport;
   readonly stop: undefined;
 }

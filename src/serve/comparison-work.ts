@@ -16,7 +16,7 @@ import type { Comparison, ComparisonResult } from './comparison.ts';
 export type Compare = (options: CompareOptions) => Promise<CompareReport>;
 
 /** What comparisons are made with. */
-export interface ComparisonWorkParts extends ClipWorkParts {
+interface ComparisonWorkParts extends ClipWorkParts {
   readonly compare: Compare;
 }
 
@@ -25,7 +25,7 @@ export function reportOf(folder: string): string {
   return path.join(folder, 'report');
 }
 
-/** See {@link OrderWork}. A comparison that was interrupted begins anew: halves of it were measured under other conditions. */
+/** See {@link OrderWork}. A comparison that was interrupted starts again: its two parts would have been measured under other conditions. */
 export class ComparisonWork implements OrderWork<Comparison> {
   readonly #parts: ComparisonWorkParts;
 
@@ -37,7 +37,7 @@ export class ComparisonWork implements OrderWork<Comparison> {
     const { signal } = order.stop;
     const { record } = order;
     const places = { ...this.#parts, folder: orderFolder(this.#parts.data, order) };
-    const told = (text: string): string => forClient(text, record.request, places);
+    const translate = (text: string): string => forClient(text, record.request, places);
     try {
       const report = await this.#parts.engine.runAlone(async () => {
         signal.throwIfAborted();
@@ -52,7 +52,7 @@ export class ComparisonWork implements OrderWork<Comparison> {
           keepStopped: false,
           signal,
           onProgress: (event) => {
-            if (event.type === 'notice') order.add('notice', told(event.message));
+            if (event.type === 'notice') order.add('notice', translate(event.message));
             else this.#onProgress(order, event, reports);
           },
         });
@@ -68,7 +68,7 @@ export class ComparisonWork implements OrderWork<Comparison> {
       }
       const { kind, code, message } = await describeFailure(error, places.folder);
       const field = fieldOf(message, record.request, places);
-      record.error = { code, message: told(message), ...(field !== undefined && { field }) };
+      record.error = { code, message: translate(message), ...(field !== undefined && { field }) };
       if (kind === 'disk-full') return 'paused';
       await reports.finish(order, 'failed');
       return 'failed';

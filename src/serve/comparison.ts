@@ -3,7 +3,7 @@ import type { CompareStage } from '../compare/compare-options.ts';
 import { Order } from './order.ts';
 
 /** How far a comparison is. */
-export interface ComparisonProgress {
+interface ComparisonProgress {
   readonly stage: CompareStage;
   /** Evaluations of the denoiser over all variants and repeats. */
   readonly evaluationsDone: number;

@@ -9,7 +9,7 @@ const COOKIE = 'lcm_portrait';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Options of {@link Guard}. */
-export interface GuardOptions {
+interface GuardOptions {
   /** Where the server listens. */
   readonly host: string;
   /** Undefined if nobody has to show one. */

@@ -9,7 +9,7 @@ const PIECE_BYTES = 65_536;
 const LOOK_MS = 100;
 
 /**
- * Waits for the first piece, then sends what is written as it is written. A clip that is begun anew ends the answer; the next
+ * Waits for the first piece, then sends what is written as it is written. A clip that is started again ends the response; the next
  * one starts at the beginning, of which all that was rendered comes at once.
  *
  * @throws {@link RequestError} if the clip ends before there is anything.

@@ -93,6 +93,6 @@ async function readRecord(file: string): Promise<OrderRecord | undefined> {
     };
     return format === FORMAT ? record : undefined;
   } catch {
-    return undefined; // its folder was made, and then the server ended: nobody was told of it
+    return undefined; // its folder was made, and then the server ended: no client has seen it
   }
 }

@@ -63,7 +63,7 @@ export abstract class Order<Result = unknown, Progress = unknown> {
     return name ?? files.map((file) => file.name.replace(/\.[^.]*$/, '')).join(' · ');
   }
 
-  /** Notes a new state or a notice, and tells whoever waits. */
+  /** Notes a new state or a notice, and notifies all who wait. */
   add(type: OrderEntry['type'], text: string): void {
     const { record } = this;
     if (type === 'notice' && record.log.filter((entry) => entry.type === 'notice').length >= MAX_NOTICES)
@@ -73,7 +73,7 @@ export abstract class Order<Result = unknown, Progress = unknown> {
     this.changed();
   }
 
-  /** What the record will be in a state, which nobody is told of yet. */
+  /** What the record will be in a state, which no client has seen yet. */
   recordIn(state: OrderState): OrderRecord<Result> {
     return { ...this.record, state, log: this.#logWith('state', state) };
   }
@@ -83,7 +83,7 @@ export abstract class Order<Result = unknown, Progress = unknown> {
     return [...log, { seq: (log.at(-1)?.seq ?? 0) + 1, at: new Date().toISOString(), type, text }];
   }
 
-  /** Tells whoever waits that something is new. */
+  /** Notifies all who wait of a change. */
   changed(): void {
     this.#changes.emit('change');
   }

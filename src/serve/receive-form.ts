@@ -141,7 +141,7 @@ async function receiveMultipart(
       });
       parser.on('file', (field, stream, name) => {
         streams.push(stream);
-        stream.on('error', () => {}); // who reads it is told, as soon as somebody does
+        stream.on('error', () => {}); // its reader gets the error, as soon as there is one
         const received = uploads
           .receive(stream, name ?? '', field)
           .then((upload) => add(field, new ReceivedFile(upload)));

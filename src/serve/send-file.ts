@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { RequestError } from './problem.ts';
 
 /** What is said of a file. */
-export interface SentFile {
+interface SentFile {
   readonly path: string;
   readonly type: string;
   /** Strong: the same only for the same bytes; without quotes. */
@@ -80,7 +80,7 @@ function matches(list: string | null, etag: string): boolean {
  * @example
  * parseRange('bytes=-500', 1000); // { start: 500, end: 999 }
  */
-export function parseRange(text: string, size: number): ByteRange | 'outside' | undefined {
+function parseRange(text: string, size: number): ByteRange | 'outside' | undefined {
   const match = /^bytes=(\d*)-(\d*)$/i.exec(text.trim());
   if (match === null) return undefined;
   const [, from = '', to = ''] = match;

@@ -11,6 +11,7 @@ import type { ClipRenderer } from '../jobs/clip-renderer.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
 import type { DeviceName } from '../pipeline/animate-options.ts';
+import { checkOptions } from '../pipeline/options/check-options.ts';
 import { Board, DISK_FULL_MS } from './board.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import { Clip } from './clip.ts';
@@ -31,11 +32,13 @@ import { addSystemRoutes } from './routes/system-routes.ts';
 import { addUploadRoutes } from './routes/upload-routes.ts';
 import { copySamples } from './samples.ts';
 import {
-  checkServeOptions,
+  DEFAULT_GRACE_SECONDS,
   DEFAULT_HOST,
-  DEFAULT_LIMITS,
   DEFAULT_PORT,
   isLoopback,
+  limitsOf,
+  SERVE_OPTIONS,
+  SERVE_RULES,
   type ServeOptions,
 } from './serve-options.ts';
 import type { Planner, ServeEnv, ServerState } from './server-state.ts';
@@ -88,13 +91,13 @@ const RETRY_SECONDS = 1;
 /**
  * Starts a server.
  *
- * @throws {@link InvalidOptionError} if an option is out of range.
+ * @throws {@link InvalidOptionsError} if options are wrong.
  * @throws {@link EnvironmentError} if the folder is in use or cannot be written, or the address is taken.
  */
 export async function startServer(options: ServeOptions, parts: ServeParts): Promise<RunningServer> {
-  checkServeOptions(options);
-  const { host = DEFAULT_HOST, port = DEFAULT_PORT, graceSeconds = 5 } = options;
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  checkOptions(SERVE_OPTIONS, SERVE_RULES, options, 'serve');
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, graceSeconds = DEFAULT_GRACE_SECONDS } = options;
+  const limits = limitsOf(options);
   const onEvent = options.onEvent ?? (() => {});
   const data = await DataFolder.open(options.dataFolder);
   const over = new AbortController();

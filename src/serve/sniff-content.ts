@@ -1,7 +1,7 @@
 /** What kind of file begins with these bytes. Names and types that clients state are not looked at. */
 
 /** How a file is used. `media` is sound or film, which only a demuxer can tell apart. */
-export type ContentKind = 'picture' | 'media' | 'motion' | 'weights';
+type ContentKind = 'picture' | 'media' | 'motion' | 'weights';
 
 /** A kind of file. */
 export interface SniffedContent {

@@ -4,7 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { MediaError } from '../errors.ts';
-import { writeAll, writeDurably } from '../files/write-durably.ts';
+import { syncHandle, writeAll, writeDurably } from '../files/write-durably.ts';
 import { probeImage } from '../image/probe-image.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { measureMedia } from '../media/probe.ts';
@@ -47,7 +47,7 @@ export interface Upload extends UploadFacts {
 }
 
 /** What the store depends on. */
-export interface UploadStoreOptions {
+interface UploadStoreOptions {
   readonly folder: string;
   readonly limits: ServeLimits;
   readonly ffmpeg: () => Promise<FfmpegInfo>;
@@ -168,7 +168,7 @@ export class UploadStore {
         hash.update(chunk);
         await writeAll(handle, chunk);
       }
-      await handle.sync();
+      await syncHandle(handle);
     } finally {
       await handle.close();
     }
@@ -237,7 +237,7 @@ function checkPixels(pixels: number, limits: ServeLimits, field: string): void {
 }
 
 /** A file that is not taken. */
-export function wrongFile(
+function wrongFile(
   field: string,
   what: string,
   kind: 'invalid-field' | 'too-large' | 'unsupported-type',

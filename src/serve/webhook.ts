@@ -22,10 +22,10 @@ const MIN_KEY_BYTES = 24;
 const MAX_KEY_BYTES = 64;
 
 /** What became of a note. */
-export type WebhookOutcome = 'delivered' | 'failed';
+type WebhookOutcome = 'delivered' | 'failed';
 
 /** Options of {@link Webhooks}. */
-export interface WebhookOptions {
+interface WebhookOptions {
   /** Hosts that notes may go to, `name` or `name:port`. */
   readonly hosts: readonly string[];
   /** `whsec_` and base64 of 24 to 64 bytes. */
@@ -59,7 +59,7 @@ export function checkWebhookHost(host: string): void {
 }
 
 /** The signature of a note. */
-export function signWebhook(key: Uint8Array, id: string, timestamp: number, body: string): string {
+function signWebhook(key: Uint8Array, id: string, timestamp: number, body: string): string {
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 }
 

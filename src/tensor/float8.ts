@@ -5,7 +5,7 @@
  */
 
 /** Which eight-bit float, as safetensors call them. */
-export type Float8Type = 'F8_E4M3' | 'F8_E5M2';
+type Float8Type = 'F8_E4M3' | 'F8_E5M2';
 
 /** Bits of the fraction; the sign has one, the exponent the rest. */
 const FRACTION_BITS: Readonly<Record<Float8Type, number>> = { F8_E4M3: 3, F8_E5M2: 2 };

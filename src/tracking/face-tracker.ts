@@ -1,4 +1,5 @@
 /** Follows one face from picture to picture: found once, then looked for where it was last. */
+import { boundsOf } from '../face/bounds.ts';
 import { type FaceFinder, type FaceLandmarks, type FoundFace, LANDMARK_SIZE } from '../face/face-finder.ts';
 import { type FaceGeometry, fitFaceGeometry } from '../face/geometry.ts';
 import { type FaceRegion, regionFromLandmarks } from '../face/region.ts';
@@ -182,12 +183,6 @@ function usable({ width, height }: RgbImage, landmarks: Float64Array): TrackedFa
 
 /** Centre and larger extent of landmarks [n, 3]. */
 function extentOf(points: Float64Array): { readonly x: number; readonly y: number; readonly size: number } {
-  let [minX, minY, maxX, maxY] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let i = 0; i < points.length; i += 3) {
-    minX = Math.min(minX, points[i]!);
-    maxX = Math.max(maxX, points[i]!);
-    minY = Math.min(minY, points[i + 1]!);
-    maxY = Math.max(maxY, points[i + 1]!);
-  }
-  return { x: (minX + maxX) / 2, y: (minY + maxY) / 2, size: Math.max(maxX - minX, maxY - minY) };
+  const { left, top, right, bottom } = boundsOf(points, 3);
+  return { x: (left + right) / 2, y: (top + bottom) / 2, size: Math.max(right - left, bottom - top) };
 }

@@ -38,7 +38,7 @@ const ROOT =
 /** Prefixes of names that are written with underscores. */
 const FLAT_PREFIX = /^(?:lora_unet|lycoris|lora|_?orig_mod|module|base_model_model|model|unet)_(?=[_a-z])/;
 
-/** Other networks beside the denoising UNet that have blocks of the same names. */
+/** Networks other than the denoising UNet that have blocks of the same names. */
 const OTHER_NETWORK = /vae|first_stage|encoder|decoder|reference|control|prior|text/i;
 
 const TEXT_ENCODER =

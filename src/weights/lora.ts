@@ -155,11 +155,11 @@ function describeSkipped(path: string, skipped: readonly string[], base: readonl
   return [...list(skipped, 'tensors for a text encoder'), ...list(base, 'weights of the network itself')];
 }
 
-/** Peft keeps alpha beside the file; who has only the file cannot know it. */
+/** Peft keeps alpha in a separate file; the weights alone do not have it. */
 function describeMissingScale(path: string, parts: ReadonlyMap<string, Parts>): string[] {
   if ([...parts.values()].every(({ keys }) => keys.alpha !== undefined)) return [];
   return [
-    `LoRA ${path} has no adapter_config.json beside it, which would say its scale: alpha is taken to be its rank; where ` +
+    `LoRA ${path} has no adapter_config.json next to it, which would say its scale: alpha is taken to be its rank; where ` +
       'another alpha is known, put the scale alpha/rank behind the name, e.g. :0.125',
   ];
 }

@@ -1,7 +1,7 @@
 /**
  * Reads the pickles inside PyTorch's files: a pickle is a program, and this machine for it has plain values, and the few
  * names that rebuild tensors. Nothing is imported, called or executed: an object of any other class is a record of what the
- * pickle says about it, so that the tensors beside it can be read. A name that serves to run programs ends the reading.
+ * pickle says about it, so that the other tensors can be read. A name that serves to run programs ends the reading.
  *
  * Source: Python's `pickletools`, protocols 0 to 5 but for buffers outside the pickle.
  */

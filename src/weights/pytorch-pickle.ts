@@ -266,7 +266,7 @@ export function collectTensors(path: string, root: unknown): Map<string, TensorV
     throw fail(
       name === undefined
         ? 'none'
-        : `none beside objects such as ${printable(name)}, which are not built here; save the state dict alone`,
+        : `none next to objects such as ${printable(name)}, which are not built here; save the state dict alone`,
     );
   }
   return tensors;

@@ -49,7 +49,7 @@ export function recogniseLora(file: ListedTensors): string | undefined {
   const keys = [...file.keys()].filter((key) => FACTOR.test(key));
   if (keys.length === 0) return undefined;
   const unet = keys.filter((key) => UNET.test(key));
-  // Transformer blocks are also parts of UNets, and text encoders are adapted beside them.
+  // Transformer blocks are also parts of UNets, and text encoders are adapted along with them.
   const candidates = unet.length > 0 ? NETWORKS.slice(0, WITH_UNET_BLOCKS) : NETWORKS;
   const other = candidates.find(([name]) => keys.some((key) => name.test(key)));
   if (other !== undefined) return `a LoRA for ${other[1]}`;

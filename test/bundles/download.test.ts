@@ -62,11 +62,11 @@ test('a connection that drops again and again is taken up where it broke', async
   assert.match(second!.ifRange!, /^"[0-9a-f]{32}"$/);
 });
 
-test('a server that ignores ranges is begun anew', async () => {
+test('a server that ignores ranges is downloaded from the start', async () => {
   await assertFetched(served({ drops: [100_000], ignoresRanges: true }), options());
 });
 
-test('a server that sends another part than was asked for is begun anew', async () => {
+test('a server that sends another part than was asked for is downloaded from the start', async () => {
   const name = served({ drops: [100_000], wrongPart: true, etag: null });
   await assertFetched(name, options({ sha256: SHA256 }));
 });

@@ -27,7 +27,7 @@ test('result on stdout with the path alone on its line, progress as plain lines 
   );
   const lines = stderr.trim().split('\n');
   assert.deepEqual(lines.slice(0, 4), [
-    'lcm-portrait: Reading portrait and speech',
+    'lcm-portrait: Reading inputs',
     'lcm-portrait: note: two faces; the larger is taken',
     'lcm-portrait: Rendering',
     'lcm-portrait: Rendering: 10 %, 2/20 frames, 2.5 frames/s, 8 s left',
@@ -66,7 +66,7 @@ test('--dry-run prints the plan', async () => {
   assert.equal(text.status, 0);
   assert.match(text.stdout, /^video {5}0\.8 s, 512×512, 20 frames at 25 fps$/m);
   assert.match(text.stdout, /^windows {3}2, 8 denoiser evaluations$/m);
-  assert.match(text.stdout, /^time {6}about 2 min 05 s$/m);
+  assert.match(text.stdout, /^time {6}about 2 min 05 s, 4 min 00 s of all cores together$/m);
   assert.match(text.stdout, /^memory {4}about 812 MB$/m);
   assert.equal(text.stderr, 'lcm-portrait: note: two faces; the larger is taken\n');
   const lines = (await run(job('ok', '--dry-run', '--json'))).stdout.trimEnd().split('\n');
@@ -176,11 +176,11 @@ for (const [signal, expected] of [
 
 test('a second Ctrl-C ends a job that does not stop, after the exit handlers', async () => {
   const { child, result, output } = await startJob('deaf', 'deaf.mp4');
-  const told = new Promise<void>((resolve) => {
+  const begun = new Promise<void>((resolve) => {
     child.stderr!.on('data', (text: string) => text.includes('stopping') && resolve());
   });
   child.kill('SIGINT');
-  await told;
+  await begun;
   child.kill('SIGINT');
   const { status, signal } = await result;
   // A shell calls this 130; the job, which takes minutes, has not come to its end.

@@ -155,7 +155,7 @@ test('the cache of weights is shown with its place, empty or not', () => {
   assert.deepEqual(details, { folder: cache, entries: 1, bytes: 3_000_000 });
 });
 
-test('fewer cores than the machine has are told', () => {
+test('fewer cores than the machine has are reported', () => {
   assert.deepEqual(
     [examineProcessor('model', 64, 1), examineProcessor('', 2, 2)].map(({ verdict, found }) => [
       verdict,
@@ -196,7 +196,7 @@ test('an ffmpeg that may not touch hidden files is found out, without a trace', 
   assert.deepEqual(readdirSync(folder), before);
 });
 
-test('a user without a home, or with one that is not there, is told where things are kept', async () => {
+test('a user without a home, or with one that is not there, learns where files are kept', async () => {
   const none = await examineHome(() => {
     throw new Error('uv_os_homedir');
   });

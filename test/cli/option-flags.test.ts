@@ -25,12 +25,12 @@ test(
   () => {
     const problem = {
       refusal: ['Cannot use ', { option: 'sampler' }, ' of sampler/steps.txt'],
-      expected: ['one beside ', { option: 'steps' }],
+      expected: ['one with ', { option: 'steps' }],
       got: 'none',
       hint: ['set ', { option: 'overwrite', value: true }],
     };
     const error = new InvalidOptionError(problem, 'sampler', 'x');
-    const message = 'Cannot use sampler of sampler/steps.txt: expected one beside steps, got none; set ';
+    const message = 'Cannot use sampler of sampler/steps.txt: expected one with steps, got none; set ';
     assert.equal(error.message, `${message}overwrite: true`);
     const travelled = unpackError(structuredClone(packError(error))) as InvalidOptionError;
     assert.ok(travelled instanceof InvalidOptionError);
@@ -38,7 +38,7 @@ test(
     assert.ok(written instanceof InvalidOptionError);
     assert.equal(
       written.message,
-      'Cannot use --sampler of sampler/steps.txt: expected one beside --steps, got none; set --force',
+      'Cannot use --sampler of sampler/steps.txt: expected one with --steps, got none; set --force',
     );
     assert.deepEqual([written.option, written.value, written.code], ['--sampler', 'x', 'INVALID_OPTION']);
     assert.equal(written.cause, travelled);

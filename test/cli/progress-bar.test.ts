@@ -42,7 +42,7 @@ test('a stage without frames has its name and, after a second, its time', () => 
 test('while a film is looked at the line has its seconds and a bar', () => {
   const tracking = { film: 'talk.mp4', secondsDone: 6, secondsTotal: 24 };
   const line = renderProgress({ stage: 'prepare', stageElapsed: 3, tracking }, 80);
-  assert.match(line, /^Following the face in the film {2}█+░+ {2}25 % {2}6\/24 s$/);
+  assert.match(line, /^Tracking the face {2}█+░+ {2}25 % {2}6\/24 s$/);
 });
 
 test('pace and remaining time are shown once they are known', () => {
@@ -83,10 +83,10 @@ test('on a terminal a line is replaced in one write, and gone after close', () =
   display.close();
   display.close();
   assert.deepEqual(stream.writes, [
-    '\rReading portrait and speech…\x1b[K',
+    '\rReading inputs…\x1b[K',
     '\r\x1b[J',
     'lcm-portrait: note: two faces\n',
-    '\rReading portrait and speech…\x1b[K',
+    '\rReading inputs…\x1b[K',
     '\r\x1b[J',
   ]);
 });

@@ -19,7 +19,7 @@ test('a reader that goes, and closed streams, are no failure', LIMIT, async () =
   assert.equal(await bash('$program nonsense 2> >(exec true); echo $?'), '2\n');
 });
 
-test('text that nobody can keep is told, with a status of its own', LIMIT, async () => {
+test('text that cannot be written is an error with a status of its own', LIMIT, async () => {
   assert.equal(
     await bash('$program models list 2>&1 >/dev/full; echo $?'),
     'lcm-portrait: error: Cannot write to standard output: expected room for the text, got an error (ENOSPC)\n3\n',

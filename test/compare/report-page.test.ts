@@ -46,7 +46,7 @@ test('the page needs nothing outside of itself, but for the videos that are too 
   assert.ok(!/https?:\/\/|url\(|@import|<link/.test(page));
 });
 
-test('for a server that allows nothing inline, style, script and videos are files beside it', () => {
+test('for a server that allows nothing inline, style, script and videos are files next to it', () => {
   const linked = reportPage({
     report: EXAMPLE_REPORT,
     strip: undefined,
@@ -124,7 +124,7 @@ test('a chart is drawn of two points or more', () => {
   assert.ok(!withOnly('fast', 'original').includes('Quality against time'));
 });
 
-test('the load of the machine stands beside the times that it spoils, and nowhere on an idle one', () => {
+test('the load of the machine stands next to the times that it spoils, and nowhere on an idle one', () => {
   const withLoad = (load: number) =>
     reportPage({
       report: { ...EXAMPLE_REPORT, machine: { ...EXAMPLE_REPORT.machine, load } },

@@ -1,18 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   atEveryStep,
   type ContextWindow,
+  countWindowSteps,
   orderWindowSteps,
   planContextWindows,
   planMovingWindows,
   type WindowPlan,
 } from '../../src/denoising/context-windows.ts';
-import { type Denoiser, denoiseClip } from '../../src/denoising/denoise-clip.ts';
+import {
+  countStepsTaken,
+  type Denoiser,
+  denoiseClip,
+  type SavePoint,
+} from '../../src/denoising/denoise-clip.ts';
 import { noiseForFrames } from '../../src/denoising/noise.ts';
 import { NumericalError } from '../../src/errors.ts';
 import { createScheduler, type Sampler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
+import { RandomStream } from '../../src/tensor/random.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 
@@ -40,6 +48,8 @@ const pointwise =
     data: data.map((x) => (0.8 * x) / (1 + 0.1 * x * x) + shift * Math.sin(0.01 * timestep)),
     dims,
   });
+
+async function* none(): AsyncGenerator<never> {}
 
 async function collect(
   frames: number,
@@ -162,6 +172,85 @@ test('an abort stops between steps with the reason of the signal', async () => {
   await assert.rejects(run(), reason);
 });
 
+for (const [layout, plan] of [
+  ['moving', planMovingWindows(40, { contextFrames: 6, steps: 4 })],
+  ['overlapping', atEveryStep(planContextWindows(40, SIZE), 4)],
+] as const) {
+  test(`${layout} windows at the same time give the same latents, whichever ends first, and from every save point`, async () => {
+    // Bits of a sum depend on its order, which a denoiser that sees neighbours shows.
+    const mixing = async ({ data, dims }: Tensor, timestep: number): Promise<Tensor> => ({
+      data: data.map((x, i) => Math.sin(x + 0.3 * data[(i + 7) % data.length]!) / (1 + timestep / 300)),
+      dims,
+    });
+    const render = async (windowsAtOnce: number, seed: number, resume?: SavePoint) => {
+      const random = new RandomStream([seed]);
+      let running = 0;
+      let most = 0;
+      let evaluations = 0;
+      const points: SavePoint[] = [];
+      const frames: Float32Array[] = [];
+      const denoised = denoiseClip({
+        denoiser: {
+          conditional: async (latents, timestep) => {
+            most = Math.max(most, ++running);
+            evaluations += 1;
+            const turns = Math.floor(12 * random.uniform());
+            for (let i = 0; i < turns; i++) await nextTurn();
+            running -= 1;
+            return mixing(latents, timestep);
+          },
+        },
+        ...{ scheduler: schedulerOf('lcm', 4), guidanceScale: 1, windows: plan, windowsAtOnce },
+        ...{ frameShape: FRAME_SHAPE, seed: SEED, sharedFraction: SHARED },
+        onSavePoint: async (point) => void points.push(point),
+        resume: resume && { index: resume.index, state: resume.state, frames: none() },
+      });
+      for await (const { latents } of denoised) frames.push(latents.data);
+      return { frames, points, most, evaluations };
+    };
+    const single = await render(1, 0);
+    assert.equal(single.most, 1);
+    for (const windowsAtOnce of [2, 3]) {
+      const several = await render(windowsAtOnce, windowsAtOnce);
+      assert.equal(several.most, windowsAtOnce);
+      assert.equal(several.evaluations, countWindowSteps(plan));
+      assert.deepEqual(several.frames, single.frames);
+      assert.deepEqual(
+        several.points.map(({ index }) => index),
+        several.points.map((_, i) => i),
+      );
+      for (const point of several.points) {
+        const done = several.points.slice(0, point.index + 1).flatMap(({ frames }) => frames);
+        const state = structuredClone(point.state);
+        // The machine that goes on may have another number of cores.
+        const rest = await render(4 - windowsAtOnce, 9, { ...point, state });
+        assert.deepEqual([...done.map(({ latents }) => latents.data), ...rest.frames], single.frames);
+        assert.equal(rest.evaluations, countWindowSteps(plan) - countStepsTaken(point.state));
+      }
+    }
+  });
+}
+
+test('an error of one window ends the clip when those beside it have ended', async () => {
+  let running = 0;
+  const failure = new Error('out of memory');
+  const conditional = async (latents: Tensor, _: number, { frames }: ContextWindow): Promise<Tensor> => {
+    running += 1;
+    for (let i = 0; i < 10 && frames[0] !== 4; i++) await nextTurn();
+    running -= 1;
+    if (frames[0] === 4) throw failure;
+    return latents;
+  };
+  const denoised = denoiseClip({
+    denoiser: { conditional },
+    ...{ scheduler: schedulerOf('lcm', 2), guidanceScale: 1, windowsAtOnce: 2 },
+    windows: atEveryStep(planContextWindows(20, SIZE), 2),
+    ...{ frameShape: FRAME_SHAPE, seed: SEED, sharedFraction: 0 },
+  });
+  await assert.rejects(denoised.next(), failure);
+  assert.equal(running, 0);
+});
+
 test('the windows that come next are announced before the first step and while the denoiser runs', async () => {
   for (const plan of [
     planMovingWindows(20, { contextFrames: 6, steps: 3 }),
@@ -181,7 +270,7 @@ test('the windows that come next are announced before the first step and while t
       ...{ frameShape: FRAME_SHAPE, seed: SEED, sharedFraction: SHARED },
       onUpcoming: (windows) => upcoming.push(windows),
       untilReady: async () => {
-        assert.deepEqual(upcoming, [[order[0]!.window]], 'told before the denoiser is waited for');
+        assert.deepEqual(upcoming, [[order[0]!.window]], 'announced before the denoiser is awaited');
         calls.push('ready');
       },
       onDenoised: () => calls.push('denoised'),

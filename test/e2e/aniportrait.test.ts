@@ -110,7 +110,7 @@ test('the fast preset: pasted back into the photo, at another frame rate', async
 });
 
 for (const variant of ['P0', 'P2'] as const) {
-  test(`moving windows, poses as ${variant}: what a window's features depend on is made anew, or gathered`, async () => {
+  test(`moving windows, poses as ${variant}: what a window's features depend on is computed again, or gathered`, async () => {
     const posed = path.join(folder, variant);
     writeAniPortraitBundle(posed, { variant });
     const options = { bundle: posed, steps: 2, framing: 'crop' } as const;
@@ -195,7 +195,7 @@ test('drawn landmarks of a video move the portrait, and are seen as they are', {
     if (event.type === 'notice') notices.push(event.message);
   };
   const { result, frames, media } = await render('posed', { poseVideo: turning, steps: 1, onProgress });
-  // The video's own rate, the square of the networks, and silence that is told.
+  // The video's own rate, the square of the networks, and silence, with a notice.
   assert.deepEqual(
     [result.frames, result.fps, result.width, result.height],
     [FRAMES, 20, SMALL_RESOLUTION, SMALL_RESOLUTION],
@@ -217,11 +217,26 @@ test('drawn landmarks of a video move the portrait, and are seen as they are', {
 test('at another resolution, the same networks make a larger picture', async () => {
   const { result, frames } = await render('larger', { framing: 'crop', steps: 1, resolution: 256 });
   assert.deepEqual([result.width, result.height, frames.length], [256, 256, FRAMES]);
-  await assert.rejects(render('too-large', { resolution: 300 }), /a multiple of 64 from 256 to 768, got 300/);
+  await assert.rejects(
+    render('too-large', { resolution: 300 }),
+    /a multiple of 64 from 256 to 768, or two, as 512x768, got 300/,
+  );
   await assert.rejects(
     render('fixed', { bundle: 'tiny', resolution: 512 }),
     /expected 256, the one size of bundle tiny/,
   );
+});
+
+test('at a resolution of another shape, a taller part of the photo is animated, alone or in its place', async () => {
+  const tall = { steps: 1, resolution: '256x320' } as const;
+  const { result, frames } = await render('tall', { ...tall, framing: 'crop' });
+  assert.deepEqual([result.width, result.height, frames.length], [256, 320, FRAMES]);
+  assert.ok(meanDifference(frames[0]!, frames[5]!) > 0.5, 'frames differ');
+  const photo = await loadImage(PORTRAIT);
+  const pasted = await render('tall-pasted', tall);
+  assert.deepEqual([pasted.result.width, pasted.result.height], [photo.width & ~1, photo.height & ~1]);
+  assert.ok(meanDifference(pasted.frames[0]!, photo.data) > 3, 'the face is not the photo');
+  await assert.rejects(render('long', { resolution: '256x1024' }), /or two, as 512x768, got "256x1024"/);
 });
 
 test('guidance that the denoiser takes as an input costs one evaluation, and counts', async () => {

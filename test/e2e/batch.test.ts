@@ -110,7 +110,7 @@ test('animate --resume: killed by SIGKILL, it goes on to the same bytes, and ffm
   ]);
 });
 
-test('SIGTERM ends a batch within seconds and keeps checkpoints; the next run goes on from them', async (t) => {
+test('SIGTERM ends a batch within seconds and keeps checkpoints; the next run resumes from them', async (t) => {
   const made = newFolder('stop', 2);
   const manifest = path.join(made, 'jobs.yaml');
   writeFileSync(
@@ -179,7 +179,7 @@ test('two workers on the same cores keep their locks while both denoise', { skip
   writeFileSync(path.join(made, 'jobs.yaml'), jobs.join(''));
   const workers = [1, 2].map(() => startProgram(['worker', '--queue', server.url, '--lock', '10', '--json']));
   const events = workers.map(({ child }) => eventsOf(child));
-  while (!events.every((told) => told.some(({ type }) => type === 'ready'))) await sleep(20);
+  while (!events.every((seen) => seen.some(({ type }) => type === 'ready'))) await sleep(20);
   const locks = await watchLocks(server.url);
   const batch = await runProgram(['batch', path.join(made, 'jobs.yaml'), '--queue', server.url, '--json']);
   const { lowest, stalls, attempts } = await locks.end();
@@ -191,10 +191,10 @@ test('two workers on the same cores keep their locks while both denoise', { skip
   t.diagnostic(`of 10,000 ms, a lock had ${lowest} left at least`);
   assert.ok(lowest > 0);
   assert.deepEqual([stalls, attempts], [0, 2]);
-  const told = events.map((each) => each.map(({ type }) => type));
+  const seen = events.map((each) => each.map(({ type }) => type));
   assert.ok(
-    told.every((types) => types.includes('done')),
+    seen.every((types) => types.includes('done')),
     'both worked',
   );
-  assert.ok(!told.flat().some((type) => type === 'handed-back' || type === 'failed'));
+  assert.ok(!seen.flat().some((type) => type === 'handed-back' || type === 'failed'));
 });

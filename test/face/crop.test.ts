@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { squareCrop } from '../../src/face/crop.ts';
+import { frameAround, squareCrop } from '../../src/face/crop.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 
 const DOUBLE = { rtol: 1e-12, atol: 1e-9 };
@@ -55,4 +55,28 @@ test('wherever the face is, the square holds it and leaves the picture only when
       },
     ),
   );
+});
+
+test('a rectangle around a square is centred on it, as wide or as high as it, and moved into the picture', () => {
+  const square = { x: 100, y: 100, side: 200 };
+  const image = { width: 512, height: 512 };
+  assert.deepEqual(frameAround(square, 1, image), { x: 100, y: 100, width: 200, height: 200 });
+  assert.deepEqual(frameAround(square, 2 / 3, image), { x: 100, y: 50, width: 200, height: 300 });
+  assert.deepEqual(frameAround(square, 2, image), { x: 0, y: 100, width: 400, height: 200 });
+  assert.deepEqual(frameAround({ x: 30, y: 280, side: 200 }, 1.5, image), {
+    x: 0,
+    y: 280,
+    width: 300,
+    height: 200,
+  });
+  // Made a little smaller for a side that is too long, and no smaller than a face needs.
+  assert.deepEqual(frameAround({ x: 50, y: 100, side: 300 }, 0.5, image), {
+    x: 72,
+    y: 0,
+    width: 256,
+    height: 512,
+  });
+  const over = frameAround({ x: 0, y: 0, side: 500 }, 1 / 3, image);
+  assert.equal(over.width, Math.round((500 * 1.35) / 1.7));
+  assert.ok(over.y <= 0 && over.y + over.height >= image.height);
 });

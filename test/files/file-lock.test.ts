@@ -144,7 +144,7 @@ test('a signal ends the waiting and takes the ticket back', async () => {
 test('many processes that are killed while they have the lock never let two in', async () => {
   const folder = newFolder();
   writeFileSync(path.join(folder, 'counter'), '0');
-  // A process that was killed has done some of its turns, and is started anew.
+  // A process that was killed has done some of its turns, and is started again.
   const kills = await Promise.all(
     Array.from({ length: PROCESSES }, async () => {
       for (let killed = 0; ; killed++) {
@@ -171,7 +171,7 @@ test('many processes that are killed while they have the lock never let two in',
   assert.deepEqual(readdirSync(folder), ['counter']);
 });
 
-test('a ticket of a process that has ended holds nobody up', async () => {
+test('a ticket of a process that has ended blocks no other', async () => {
   const folder = newFolder();
   const name = path.join(folder, 'lock');
   const child = spawn(process.execPath, ['-e', ''], { stdio: 'ignore' });
@@ -184,7 +184,7 @@ test('a ticket of a process that has ended holds nobody up', async () => {
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test('a ticket of an earlier process with the number of one that runs holds nobody up', {
+test('a ticket of an earlier process with the number of one that runs blocks no other', {
   skip: !isLinux && 'only Linux says here when a process began',
 }, async () => {
   const name = path.join(newFolder(), 'lock');
@@ -194,7 +194,7 @@ test('a ticket of an earlier process with the number of one that runs holds nobo
   await assertFree(name);
 });
 
-test('a process that was killed and not waited for holds nobody up', {
+test('a process that was killed and not waited for blocks no other', {
   skip: !isLinux && 'zombies are found out on Linux only',
 }, async () => {
   const name = path.join(newFolder(), 'lock');
@@ -218,8 +218,8 @@ test('a process that was killed and not waited for holds nobody up', {
   }
 });
 
-test('a thread that was ended holds nobody up, though its process runs', {
-  skip: !isLinux && 'threads can be told apart on Linux only',
+test('a thread that was ended blocks no other, though its process runs', {
+  skip: !isLinux && 'threads can be distinguished on Linux only',
 }, async () => {
   const name = path.join(newFolder(), 'lock');
   const thread = startWorkerThread(new URL('./fixtures/lock-thread.ts', import.meta.url));

@@ -26,7 +26,7 @@ for (const [format, ending] of [
   ['esm', 'mjs'],
   ['cjs', 'cjs'],
 ] as const satisfies readonly (readonly [BuildOptions['format'], string])[]) {
-  test(`an application that has the library inside one ${format} file is told what is missing`, {
+  test(`an application that has the library inside one ${format} file learns what is missing`, {
     timeout: 600_000,
   }, async () => {
     const application = path.join(directory, `application-${format}.ts`);

@@ -1,4 +1,4 @@
-/** A web server on this machine that behaves as badly as it is told to. */
+/** A web server on this machine that fails in the way that its options say. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -120,7 +120,7 @@ test('a single pixel is a picture', async () => {
   assert.deepEqual([image.width, image.height, image.data.length], [1, 1, 3]);
 });
 
-test('a file that has changed is read anew', async () => {
+test('a file that has changed is read again', async () => {
   await loadImage(await saved('same.png', raw().png()));
   const image = await loadImage(await saved('same.png', raw().negate().png()));
   assert.deepEqual(pixel(image, 8, 6), [55, 195, 215]);

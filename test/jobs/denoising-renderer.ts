@@ -11,6 +11,7 @@ import { partialPath } from '../../src/files/partial-name.ts';
 import type { ClipRenderer, PreparedRender } from '../../src/jobs/clip-renderer.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
+import { clipResult } from './clip-result.ts';
 
 const FRAMES = 42;
 const SIZE = { contextFrames: 6, contextOverlap: 2 };
@@ -76,24 +77,10 @@ export function denoisingRenderer(stepMs: number): ClipRenderer {
           await beforePublish(partial);
           if (overwrite) await rename(partial, output);
           else await link(partial, output).finally(() => rm(partial, { force: true }));
-          return {
-            ...{ output, frames: FRAMES, fps: 25, duration: FRAMES / 25, width: 3, height: 4, device: 'cpu' },
-            ...{ bundle: 'tiny', sampler: 'lcm' as const, steps: STEPS, guidance: 1, seed },
-            ...{ windowLayout: 'overlapping' as const, precision: 'auto' as const },
-            denoisedFrames: 1,
-            denoiserEvaluations: stepsDone,
-            times: {
-              ...{
-                prepare: 0,
-                motion: 0,
-                load: 0,
-                reference: 0,
-                pose: 0,
-                denoise: (stepsDone * stepMs) / 1000,
-              },
-              ...{ decode: 0, encode: 0, total: 0 },
-            },
-          };
+          return clipResult({
+            ...{ output, seed, frames: FRAMES, width: 3, height: 4 },
+            ...{ steps: STEPS, denoisedFrames: 1, denoiserEvaluations: stepsDone },
+          });
         },
         async dispose() {},
       };

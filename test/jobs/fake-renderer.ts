@@ -4,18 +4,7 @@ import PQueue from 'p-queue';
 import { partialPath } from '../../src/files/partial-name.ts';
 import type { ClipRenderer, PreparedRender, RenderRequest } from '../../src/jobs/clip-renderer.ts';
 import type { AnimateOptions, AnimateResult } from '../../src/pipeline/animate-options.ts';
-
-const ZERO_TIMES = {
-  prepare: 0,
-  motion: 0,
-  load: 0,
-  reference: 0,
-  pose: 0,
-  denoise: 1,
-  decode: 0,
-  encode: 0,
-  total: 1,
-};
+import { clipResult } from './clip-result.ts';
 
 /** What a test wants to happen; all of it may throw or wait. */
 export interface FakeBehaviour {
@@ -58,25 +47,13 @@ export function fakeRenderer({
               await file.close();
               await rm(partial, { force: true });
             }
-            return {
+            return clipResult({
               output: options.output,
               frames: 10,
-              fps: 25,
-              duration: 0.4,
               width: 64,
               height: 48,
-              device: 'cpu',
-              bundle: 'tiny',
-              sampler: 'lcm' as const,
-              steps: 4,
-              guidance: 1,
-              seed: 42,
-              windowLayout: 'overlapping' as const,
-              precision: 'auto' as const,
               denoisedFrames: 1,
-              denoiserEvaluations: 4,
-              times: ZERO_TIMES,
-            };
+            });
           });
         },
         async dispose() {},

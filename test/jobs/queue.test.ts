@@ -137,7 +137,7 @@ test(
 );
 
 test(
-  'a worker that is killed: another goes on from its checkpoints, to the same bytes',
+  'a worker that is killed: another resumes from its checkpoints, to the same bytes',
   options,
   async () => {
     const folder = newFolder('kill');
@@ -162,7 +162,7 @@ test(
 );
 
 test(
-  'SIGTERM: a worker hands its job back at once, and another goes on from its checkpoints',
+  'SIGTERM: a worker hands its job back at once, and another resumes from its checkpoints',
   options,
   async () => {
     const folder = newFolder('drain');

@@ -550,7 +550,7 @@ test('--fail-fast renders nothing where a picture has no face; what can pass is 
   assert.equal(statesOf(passing.report), 'done done');
 });
 
-test('--fail-fast keeps the checkpoints of what is being rendered, says so, and the next run goes on from them', async () => {
+test('--fail-fast keeps the checkpoints of what is being rendered, says so, and the next run resumes from them', async () => {
   const folder = newFolder();
   const jobs = [job('a'), job('b')];
   let saved = (): void => {};
@@ -629,7 +629,7 @@ test('the time of a job is that of its own work; what it waits for others is cou
   assert.deepEqual([seconds, waitSeconds], [1 + 2 + 2 + 4, 3 + 6 + 1]);
 });
 
-test('the lock of a process that was killed holds nobody up', async () => {
+test('the lock of a process that was killed blocks no other', async () => {
   const { folder } = await runWith([job('a')]);
   const jobs = path.join(folder, '.lcm-portrait/jobs');
   const [only] = readdirSync(jobs);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SharedTurns } from '../../src/jobs/shared-turns.ts';
 
-/** Notes what begins and ends, and ends when it is told to. */
+/** Notes what begins and ends, and ends when asked. */
 function stage() {
   const log: string[] = [];
   const ends = new Map<string, (error?: Error) => void>();

@@ -144,6 +144,30 @@ const JOINED: readonly (readonly [string, () => string])[] = [
     },
   ],
   [
+    'an MP3 of whole files of one format',
+    () => {
+      const files = [0, 1].map((i) => make(`one-${i}.mp3`, ...part(0.7 * i, 0.7 * (i + 1)), '-ar', '24000'));
+      return join('one-format.mp3', ...files);
+    },
+  ],
+  [
+    'WAVs of one format',
+    () => join('wavs.wav', ...[0, 1].map((i) => make(`w${i}.wav`, ...part(0.7 * i, 0.7 * (i + 1))))),
+  ],
+  [
+    'FLACs of whole files',
+    () => join('two.flac', ...[0, 1].map((i) => make(`f${i}.flac`, ...part(0.7 * i, 0.7 * (i + 1))))),
+  ],
+  [
+    'WAVs of two formats',
+    () =>
+      join(
+        'two.wav',
+        make('w24.wav', ...part(0, 0.7), '-ar', '24000', '-c:a', 'pcm_s24le'),
+        make('wst.wav', ...part(0.7, 1.4), '-ar', '44100', '-ac', '2'),
+      ),
+  ],
+  [
     'an MP3 that becomes stereo',
     () => join('channels.mp3', a24, second('c.mp3', '-ar', '24000', '-ac', '2')),
   ],
@@ -196,6 +220,12 @@ for (const build of builds) {
         assert.ok(Math.abs(late - half.late) < 3e-3, `lips ${half.late} s late, sound ${late} s`);
       }
       assert.doesNotMatch(heard.notices, /damaged or cut off/);
+      if (/whole files|WAVs/.test(what)) {
+        // Each says how long it is.
+        assert.ok(Math.abs(heard.duration - 1.4) < 2e-3, `${heard.duration} s`);
+        assert.doesNotMatch(heard.notices, /damaged/);
+        assert.match(heard.notices, /is 2 recordings that were joined: read as one of 1\.4 s/);
+      }
     });
   }
 
@@ -395,15 +425,15 @@ test('very quiet speech moves the mouth as loud speech does, and noise does not'
 test('colours that are forced on ffmpeg’s log change nothing', LIMIT, async () => {
   writeFileSync(at('no.wav'), 'this is no sound');
   const mute = make('mute.mp4', '-f', 'lavfi', '-i', 'testsrc2=s=64x64:r=10', '-t', '1');
-  const told = async () => [
+  const messages = async () => [
     await read(at('no.wav'), ffmpeg).catch(String),
     await read(mute, ffmpeg).catch(String),
     (await read(wav, ffmpeg)).notices,
   ];
-  const without = await told();
+  const without = await messages();
   process.env.AV_LOG_FORCE_COLOR = '1';
   try {
-    assert.deepEqual(await told(), without);
+    assert.deepEqual(await messages(), without);
   } finally {
     delete process.env.AV_LOG_FORCE_COLOR;
   }

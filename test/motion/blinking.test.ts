@@ -14,27 +14,34 @@ function blinkingOf(seed: number) {
   return createBlinking({ seed, prosody, glances: createGaze({ seed, prosody }).jumps });
 }
 
-/** Times at which the lids begin to fall, and how long and how far each blink is. */
-function blinks(seed: number): { start: number; duration: number; most: number }[] {
-  const blinking = blinkingOf(seed);
-  const found: { start: number; duration: number; most: number }[] = [];
-  let before = 0;
-  for (let time = 0; time < SECONDS; time += STEP) {
-    const now = blinking(time);
-    assert.ok(now >= 0 && now <= 1);
-    if (before === 0 && now > 0) found.push({ start: time, duration: 0, most: 0 });
-    const last = found.at(-1);
-    if (now > 0 && last !== undefined) {
-      last.duration += STEP;
-      last.most = Math.max(last.most, now);
-    }
-    before = now;
-  }
-  // One that goes on after the end is not seen wholly.
-  return found.filter(({ start }) => start < SECONDS - 1);
+/** A blink: when the lids begin to fall, and how long and how far they are moved. */
+interface Blink {
+  readonly start: number;
+  duration: number;
+  most: number;
 }
 
-const all = Array.from({ length: 12 }, (_, i) => blinks(i + 1));
+/** Blinks of several seeds, moment by moment for all, so that the voice is analysed once. */
+function blinks(seeds: readonly number[]): Blink[][] {
+  const followed = seeds.map((seed) => ({ blinking: blinkingOf(seed), found: [] as Blink[], before: 0 }));
+  for (let time = 0; time < SECONDS; time += STEP) {
+    for (const each of followed) {
+      const now = each.blinking(time);
+      assert.ok(now >= 0 && now <= 1);
+      if (each.before === 0 && now > 0) each.found.push({ start: time, duration: 0, most: 0 });
+      const last = each.found.at(-1);
+      if (now > 0 && last !== undefined) {
+        last.duration += STEP;
+        last.most = Math.max(last.most, now);
+      }
+      each.before = now;
+    }
+  }
+  // One that continues after the end is not seen wholly.
+  return followed.map(({ found }) => found.filter(({ start }) => start < SECONDS - 1));
+}
+
+const all = blinks(Array.from({ length: 12 }, (_, i) => i + 1));
 
 test('people blink 15 to 20 times a minute, irregularly', () => {
   const rates = all.map((list) => (60 * list.length) / SECONDS);

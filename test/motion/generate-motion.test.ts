@@ -8,7 +8,7 @@ import { assertAllClose } from '../helpers/assert-close.ts';
 import { babble, lipCurve, openMotion } from './motion-fixture.ts';
 
 const CLOSED_CM = 0.06; // a tenth of an open mouth
-const PRESSED_CM = 0.15; // lips that are told to pass each other meet in a face
+const PRESSED_CM = 0.15; // lips that are driven past each other meet in a face
 const FLOAT32 = { rtol: 1e-4, atol: 1e-4 };
 let motion: Awaited<ReturnType<typeof openMotion>>;
 before(async () => {
@@ -60,7 +60,7 @@ test('after the speech has ended the mouth is closed', async () => {
   for (const opening of lipCurve(offsets).slice(38)) assert.ok(Math.abs(opening) < CLOSED_CM);
 });
 
-test('knocks beside a voice leave the mouth closed', async () => {
+test('knocks during a voice leave the mouth closed', async () => {
   const pcm = new Float32Array(4 * 16000);
   babble(1.1).forEach((sample, i) => {
     pcm[i + 16000] = sample;

@@ -38,7 +38,7 @@ test('one eye closes without the other; what is away from the eyes stays', () =>
   }
 });
 
-test('skin beside the lids follows them less, and keeps its order', () => {
+test('skin next to the lids follows them less, and keeps its order', () => {
   const offsets = new Float32Array(CANONICAL.length);
   new LidShapes(CANONICAL).add([1, 1], offsets);
   const closed = moved(CANONICAL, offsets);

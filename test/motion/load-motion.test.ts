@@ -10,6 +10,7 @@ import { WeightCache } from '../../src/weights/weight-cache.ts';
 import { writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 import { chirps, temporaryDirectory } from '../helpers/media.ts';
+import { DEFAULT_SCALES } from '../helpers/motion-scales.ts';
 
 const folder = temporaryDirectory();
 const bundleFolder = path.join(folder, 'bundle');
@@ -22,19 +23,9 @@ const cache = new WeightCache({ folder: path.join(folder, 'cache') });
 /** Offsets and pose of a frame of a clip. */
 async function motionWith(load: LoadGraph) {
   const makeMotion = await loadMotion(bundle, load);
-  const scales = {
-    seed: 1,
-    expressionScale: 1,
-    mouthScale: 1,
-    headPoseScale: 1,
-    blinkScale: 1,
-    still: false,
-    style: 'natural',
-    faceMotion: 'bundle',
-  } as const;
   const pcm = chirps(0.4, 16000);
   const { vertices: mesh } = loadFaceMesh();
-  return makeMotion({ pcm, fps: 30, frames: 12, mesh, scales }).at(5);
+  return makeMotion({ pcm, fps: 30, frames: 12, mesh, scales: DEFAULT_SCALES }).at(5);
 }
 
 /** Keeps weights of any size in the cache. @returns bytes that were written for each graph */

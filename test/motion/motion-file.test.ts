@@ -45,7 +45,7 @@ test('a file holds the motion to a few hundredths of a millimetre', { timeout: 6
   assertAllClose(read.rest.mesh!, recording.rest.mesh!, MESH_UNIT);
   assertAllClose(read.rest.pose, recording.rest.pose, POSE_UNIT);
   assert.equal(read.rest.frame, recording.rest.frame);
-  assert.deepEqual(readdirSync(directory), ['a.motion'], 'nothing is left beside it');
+  assert.deepEqual(readdirSync(directory), ['a.motion'], 'nothing else is left');
 });
 
 test('the same motion gives the same bytes, and a read file is written as it was', async () => {

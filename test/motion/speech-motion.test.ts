@@ -161,7 +161,7 @@ test('a clip of one piece has the networks’ own offsets and smoothed poses', a
 });
 
 test('a long clip has no jumps between its pieces, and no end', async () => {
-  const frames = 470;
+  const frames = 340;
   const motion = motionOf(noise((frames / FPS) * 16000));
   const poses: Float32Array[] = [];
   for (let frame = 0; frame < frames; frame++) poses.push((await motion.at(frame)).pose);

@@ -11,12 +11,12 @@ import { elementCount, type Tensor, tensor } from '../../src/tensor/tensor.ts';
 import { SMALL_RESOLUTION, writeAniPortraitBundle } from '../helpers/aniportrait-bundle.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 
-/** Adds its input to what is bound, and remembers what it was told; like an engine, it takes arrays that are moved. */
+/** Adds its input to what is bound, and records its calls; like an engine, it takes arrays that are moved. */
 class AddingNetwork implements Network {
   readonly name = 'adding';
   readonly inputs = [];
   readonly outputs = [];
-  readonly told: string[] = [];
+  readonly calls: string[] = [];
   readonly #limit: number;
   #bound = 0;
 
@@ -32,17 +32,17 @@ class AddingNetwork implements Network {
 
   async bind(inputs: NamedTensors, options?: InputOptions): Promise<void> {
     this.#bound = this.#take(inputs, options);
-    this.told.push(`bind ${this.#bound}`);
+    this.calls.push(`bind ${this.#bound}`);
   }
 
   async run(inputs: NamedTensors, options?: InputOptions): Promise<Record<string, Tensor>> {
     const sum = this.#bound + this.#take(inputs, options);
-    this.told.push(`run ${sum}`);
+    this.calls.push(`run ${sum}`);
     return { y: tensor(Float32Array.of(sum > this.#limit ? Number.POSITIVE_INFINITY : sum), [1]) };
   }
 
   async dispose(): Promise<void> {
-    this.told.push('dispose');
+    this.calls.push('dispose');
   }
 }
 
@@ -61,7 +61,7 @@ test('what is too much for half precision is computed again in float32, and all 
   const run = async (value: number) => (await network.run(x(value), { transfer: true })).y!.data[0];
   await network.bind(x(10), { transfer: true });
   assert.equal(await run(1), 11);
-  assert.deepEqual(exact.told, []);
+  assert.deepEqual(exact.calls, []);
   // Two that are under way at once change over together.
   assert.deepEqual(await Promise.all([run(200), run(300)]), [210, 310]);
   assert.equal(await run(1), 11);
@@ -69,8 +69,16 @@ test('what is too much for half precision is computed again in float32, and all 
   assert.equal(await run(2000), Number.POSITIVE_INFINITY, 'float32 has its limits, too');
   assert.equal(notices, 1);
   await network.dispose();
-  assert.deepEqual(half.told, ['bind 10', 'run 11', 'run 210', 'run 310', 'dispose', 'dispose']);
-  assert.deepEqual(exact.told, ['bind 10', 'run 210', 'run 310', 'run 11', 'bind 20', 'run 2020', 'dispose']);
+  assert.deepEqual(half.calls, ['bind 10', 'run 11', 'run 210', 'run 310', 'dispose', 'dispose']);
+  assert.deepEqual(exact.calls, [
+    'bind 10',
+    'run 210',
+    'run 310',
+    'run 11',
+    'bind 20',
+    'run 2020',
+    'dispose',
+  ]);
 });
 
 const folder = temporaryDirectory();
@@ -81,11 +89,11 @@ after(() => engine.dispose());
 async function open(bundleFolder: string, precision: 'float32' | 'float16', notices: string[]) {
   const load: Engine['load'] = (...request) => engine.load(...request);
   const stub = { device: 'cpu', precision, load } as unknown as Engine;
-  const cache = new NetworksCache(
-    async () => ({ denoisingEngine: stub, sideEngine: stub }),
-    path.join(folder, 'cache'),
-    (message) => notices.push(message),
-  );
+  const cache = new NetworksCache({
+    engines: async () => ({ denoisingEngine: stub, sideEngine: stub }),
+    cacheFolder: path.join(folder, 'cache'),
+    onNotice: (message) => notices.push(message),
+  });
   const bundle = await openBundle(bundleFolder);
   const choice = {
     bundle,

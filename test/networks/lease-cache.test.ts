@@ -92,7 +92,7 @@ test('an abort when it has been opened already, but not yet handed over, leaks n
   const { acquire, finish, disposed, cache } = counted();
   const stop = new AbortController();
   const stopped = acquire('a', stop.signal);
-  finish(); // whoever opens it looks at its signal no more
+  finish(); // the opener no longer looks at its signal
   stop.abort(reason);
   await assert.rejects(stopped, isReason);
   assert.deepEqual(disposed, ['a']);

@@ -4,86 +4,157 @@ import { openBundle } from '../../src/models/bundle.ts';
 import { latentSize } from '../../src/models/bundle-description.ts';
 import { describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { estimateJob } from '../../src/pipeline/estimate-job.ts';
+import { timeNetworks } from '../../src/pipeline/time-networks.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
+import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
 const bundle = await openBundle('tiny');
 const JOB = {
   ...{ bundle, windowFrames: 12, poseRuns: 3, evaluations: 12, frames: 34 },
   ...{ pixels: 512 * 512, audioSamples: 16_000 },
 };
-/** Floating-point operations of the probe: three 3×3 convolutions of 128 to 128 channels over 64 × 64 pixels. */
-const PROBE_FLOPS = 3 * 2 * 128 * 128 * 9 * 64 * 64;
+interface Clock {
+  now: number;
+  /** Milliseconds of the processor. */
+  user: number;
+}
 
-/** An engine on which each run of the probe takes so many milliseconds of a clock that stands still otherwise. */
-function engineOf(context: TestContext, ...runMs: readonly number[]) {
-  let now = 1000;
-  context.mock.method(performance, 'now', () => now);
+const clocks = new WeakMap<TestContext, Clock>();
+
+/** A test's clock: a method that is replaced twice is not put back. */
+function clockOf(context: TestContext): Clock {
+  const known = clocks.get(context);
+  if (known !== undefined) return known;
+  const clock = { now: 1000, user: 0 };
+  clocks.set(context, clock);
+  context.mock.method(performance, 'now', () => clock.now);
+  context.mock.method(process, 'cpuUsage', (since?: NodeJS.CpuUsage) => ({
+    user: 1000 * clock.user - (since?.user ?? 0),
+    system: 0,
+  }));
+  return clock;
+}
+
+/** An engine whose network takes so many milliseconds a run of a clock that stands still otherwise, and so many of the processor. */
+function engineOf(
+  context: TestContext,
+  { runMs, processorMs = 2 * runMs }: { runMs: number; processorMs?: number },
+) {
+  const clock = clockOf(context);
   const counts = { runs: 0, disposed: 0 };
   const network = {
+    inputs: [{ name: 'latents', dims: [1, 16, 2, 32, 32] }],
     async run() {
-      const ms = runMs[counts.runs++ % runMs.length]!;
-      if (Number.isNaN(ms)) throw new Error('out of memory');
-      now += ms;
+      counts.runs++;
+      if (Number.isNaN(runMs)) throw new Error('out of memory');
+      clock.now += runMs;
+      clock.user += processorMs;
       return {};
     },
     async dispose() {
       counts.disposed++;
     },
   };
-  const engine = { precision: 'float32', load: async () => network } as unknown as Engine;
+  const engine = {
+    ...{ device: 'cpu', precision: 'float32', threads: 2 },
+    load: async () => network,
+  } as unknown as Engine;
   return { engine, counts };
 }
 
-async function secondsOf(context: TestContext, ms: number, changes: object = {}): Promise<number> {
-  const { engine } = engineOf(context, ms);
-  return (await estimateJob({ ...JOB, ...changes, engine })).seconds;
+/** What an operation takes on a machine that nobody else uses. */
+const SPEED = { seconds: 1e-11, processorSeconds: 1.9e-11 };
+
+async function estimateWith(context: TestContext, changes: object = {}) {
+  const { engine } = engineOf(context, { runMs: 1 });
+  return estimateJob({ ...JOB, engine, speed: SPEED, ...changes });
 }
 
-test('the time of the networks goes with the time of the probe', async (context) => {
-  const rest = await secondsOf(context, 0);
-  const slow = (await secondsOf(context, 100)) - rest;
-  const twiceAsFast = (await secondsOf(context, 50)) - rest;
-  assert.ok(slow > 0);
-  assert.ok(Math.abs(slow / twiceAsFast - 2) < 1e-9);
+/** Operations of one evaluation of the denoiser. */
+const EVALUATION = describeDenoisingUnet(bundle.description.denoisingUnet, {
+  ...{ ...latentSize(bundle.description), frames: JOB.windowFrames },
+  ...{ reference: 'keys-values', imageEmbeds: 'input', poseFeatures: true },
+}).flops;
+
+test('an evaluation more takes the denoiser’s operations, fewer with integers', async (context) => {
+  const more = { evaluations: JOB.evaluations + 1 };
+  const secondsOf = async (changes: object) => (await estimateWith(context, changes)).seconds;
+  const plain = (await secondsOf(more)) - (await secondsOf({}));
+  assert.ok(Math.abs(plain / (EVALUATION * SPEED.seconds) - 1) < 1e-6, `${plain} s`);
+  const integers =
+    (await secondsOf({ ...more, precision: 'int8' })) - (await secondsOf({ precision: 'int8' }));
+  assert.ok(Math.abs(plain / integers - 1.5) < 1e-6);
+  const { processorSeconds } = await estimateWith(context, more);
+  const all = processorSeconds - (await estimateWith(context)).processorSeconds;
+  assert.ok(Math.abs(all / (EVALUATION * SPEED.processorSeconds) - 1) < 1e-6, `${all} s of the processor`);
 });
 
-test('an evaluation more takes the denoiser’s operations, at six tenths of the probe’s speed', async (context) => {
-  const { denoisingUnet } = bundle.description;
-  const { flops } = describeDenoisingUnet(denoisingUnet, {
-    ...{ ...latentSize(bundle.description), frames: JOB.windowFrames },
+test('an evaluation of a wide denoiser takes a little longer than its slice says', async (context) => {
+  const { description } = bundle;
+  const unet = { ...description.denoisingUnet, blockOutChannels: [256, 384, 512] };
+  const wide = { ...bundle, description: { ...description, denoisingUnet: unet } };
+  const { flops } = describeDenoisingUnet(unet, {
+    ...{ ...latentSize(description), frames: JOB.windowFrames },
     ...{ reference: 'keys-values', imageEmbeds: 'input', poseFeatures: true },
   });
-  const base = await secondsOf(context, 100);
-  const more = await secondsOf(context, 100, { evaluations: JOB.evaluations + 1 });
-  const expected = (flops / 0.6) * (0.1 / PROBE_FLOPS);
-  assert.ok(Math.abs(more - base - expected) < 1e-9 * base, `${more - base} s, expected ${expected}`);
-  const integers = await secondsOf(context, 100, { evaluations: JOB.evaluations + 1, precision: 'int8' });
-  const integersBase = await secondsOf(context, 100, { precision: 'int8' });
-  assert.ok(Math.abs(integers - integersBase - expected / 1.5) < 1e-9 * base);
+  const base = (await estimateWith(context, { bundle: wide })).seconds;
+  const more = (await estimateWith(context, { bundle: wide, evaluations: JOB.evaluations + 1 })).seconds;
+  assert.ok(Math.abs((more - base) / (flops * SPEED.seconds) - 1 / 0.85) < 1e-6);
 });
 
 test('frames take time of their own, larger ones more', async (context) => {
-  const base = await secondsOf(context, 0);
-  const frame = (await secondsOf(context, 0, { frames: JOB.frames + 1 })) - base;
+  const base = (await estimateWith(context)).seconds;
+  const frame = (await estimateWith(context, { frames: JOB.frames + 1 })).seconds - base;
   assert.ok(Math.abs(frame - (0.02 + JOB.pixels * 60e-9)) < 1e-9);
-  assert.ok((await secondsOf(context, 0, { pixels: 2 * JOB.pixels })) > base);
+  assert.ok((await estimateWith(context, { pixels: 2 * JOB.pixels })).seconds > base);
 });
 
-test('the first run of the probe, which sets up, and disturbed ones do not count; the probe goes', async (context) => {
-  const { engine, counts } = engineOf(context, 5000, 300, 100, 900);
-  const { seconds } = await estimateJob({ ...JOB, engine });
-  assert.deepEqual(counts, { runs: 4, disposed: 1 });
-  assert.equal(seconds, await secondsOf(context, 100));
+test('on a busy machine all takes longer but the processor’s time, and the estimate says why', async (context) => {
+  const idle = await estimateWith(context);
+  assert.equal(idle.busy, undefined);
+  const busy = await estimateWith(context, { speed: { ...SPEED, seconds: 3 * SPEED.seconds } });
+  assert.ok(Math.abs(busy.processorSeconds - idle.processorSeconds) < 1e-9);
+  // Two threads of an idle machine compute for nine tenths of the time, here for 19 parts of 60.
+  const slowdown = 0.9 / (1.9 / 6);
+  const networks = (found: typeof idle, slower: number): number =>
+    found.seconds - slower * (2.5 + JOB.frames * (0.02 + JOB.pixels * 60e-9));
+  assert.ok(Math.abs(networks(busy, slowdown) / networks(idle, 1) - 3) < 1e-6);
+  assert.match(busy.busy!, /35 % of its cores are left/);
+  assert.match(busy.busy!, new RegExp(`alone it would take about ${Math.ceil(busy.seconds / slowdown)} s`));
+});
 
-  const failing = engineOf(context, 1, Number.NaN);
-  await assert.rejects(estimateJob({ ...JOB, engine: failing.engine }), /out of memory/);
+test('a slice of the bundle’s denoiser is timed for most of a second, its first run not; it is closed again', async (context) => {
+  const { engine, counts } = engineOf(context, { runMs: 300, processorMs: 450 });
+  const speed = await timeNetworks(bundle.description, engine);
+  assert.deepEqual(counts, { runs: 4, disposed: 1 });
+  assert.ok(Math.abs(speed.processorSeconds / speed.seconds - 1.5) < 1e-9);
+  const slow = engineOf(context, { runMs: 5000 });
+  await timeNetworks(bundle.description, slow.engine);
+  assert.deepEqual(slow.counts, { runs: 2, disposed: 1 });
+
+  const failing = engineOf(context, { runMs: Number.NaN });
+  await assert.rejects(timeNetworks(bundle.description, failing.engine), /out of memory/);
   assert.equal(failing.counts.disposed, 1);
 });
 
+test('the slice is a network that runs', async () => {
+  const inputs = [
+    { name: 'latents', dims: [1, 16, 2, 32, 32] },
+    { name: 'timestep', dims: [1] },
+  ];
+  const load = async (name: string, graph: Uint8Array) => ({
+    ...(await loadOrtNetwork(name, graph)),
+    inputs,
+  });
+  const engine = { device: 'cpu', precision: 'float32', load } as unknown as Engine;
+  const { seconds, processorSeconds } = await timeNetworks(bundle.description, engine);
+  assert.ok(seconds > 0 && processorSeconds > 0);
+});
+
 test('memory grows with the window, the picture and the sound, and not with the number of frames', async (context) => {
-  const { engine } = engineOf(context, 1);
+  const { engine } = engineOf(context, { runMs: 1 });
   const bytesOf = async (changes: object): Promise<number> =>
-    (await estimateJob({ ...JOB, ...changes, engine })).memoryBytes;
+    (await estimateJob({ ...JOB, ...changes, engine, speed: SPEED })).memoryBytes;
   const base = await bytesOf({});
   assert.equal(await bytesOf({ frames: 10_000 }), base);
   assert.equal((await bytesOf({ pixels: JOB.pixels + 1000 })) - base, 60_000);

@@ -173,6 +173,6 @@ for (const [title, options, says, seconds] of TAKEN) {
     const { notices, frames, fps, tracked } = await open(options);
     assert.match(notices, says);
     assert.ok(Math.abs(frames / fps - seconds) < 0.12, `${frames} frames at ${fps}`);
-    assert.ok(tracked > 0, 'no progress was told');
+    assert.ok(tracked > 0, 'no progress was reported');
   });
 }

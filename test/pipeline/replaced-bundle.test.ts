@@ -13,6 +13,7 @@ import { networksOf } from '../../src/pipeline/job-networks.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { sceneViewOf } from '../../src/scene/scene.ts';
 import { encodeWav, temporaryDirectory } from '../helpers/media.ts';
+import { DEFAULT_SCALES } from '../helpers/motion-scales.ts';
 import { ROOT } from '../helpers/run-program.ts';
 
 const LIMIT = { timeout: 600_000 };
@@ -125,16 +126,6 @@ test('clips that come at the same time share the networks of their motion', LIMI
       view,
     };
     const portraits = await Promise.all([thread.openPortrait(request), thread.openPortrait(request)]);
-    const scales = {
-      seed: 1,
-      expressionScale: 1,
-      mouthScale: 1,
-      headPoseScale: 1,
-      blinkScale: 1,
-      still: false,
-      style: 'natural',
-      faceMotion: 'bundle',
-    } as const;
     await Promise.all(
       portraits.map((one) =>
         one.move({
@@ -142,7 +133,7 @@ test('clips that come at the same time share the networks of their motion', LIMI
           pcm: pcm.slice(),
           fps: FPS,
           frames: FRAMES,
-          scales,
+          scales: DEFAULT_SCALES,
         }),
       ),
     );

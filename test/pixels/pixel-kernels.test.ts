@@ -36,7 +36,7 @@ function colourAt(
   return upper * (1 - (y - top)) + lower * (y - top);
 }
 
-test('a run of samples is bilinear, also over all four edges, and changes no byte beside it', LIMIT, () => {
+test('a run of samples is bilinear, also over all four edges, and changes no byte next to it', LIMIT, () => {
   const kernels = new PixelKernels();
   const [width, height, count] = [13, 11, 40];
   const pixels = randomBytes(4 * width * height, 1);
@@ -209,6 +209,104 @@ test('a square of samples is bilinear, turned as it is asked for', LIMIT, () => 
     assert.ok(Math.abs(got[i]! - exact) < 1e-6, `value ${i}: ${got[i]}, exact ${exact}`);
   }
 });
+
+/** The numbers c with (c[i − 1] + 4 c[i] + c[i + 1]) / 6 = values[i], mirrored at both ends: by elimination. */
+function splineThrough(values: readonly number[]): number[] {
+  const count = values.length;
+  const rows = values.map((value, i) => {
+    const row = new Array<number>(count + 1).fill(0);
+    const mirrored = (k: number): number => (k < 0 ? -k : k >= count ? 2 * (count - 1) - k : k);
+    row[i]! += 4 / 6;
+    row[mirrored(i - 1)]! += 1 / 6;
+    row[mirrored(i + 1)]! += 1 / 6;
+    row[count] = value;
+    return row;
+  });
+  for (let i = 0; i < count; i++) {
+    for (let other = 0; other < count; other++) {
+      if (other === i) continue;
+      const factor = rows[other]![i]! / rows[i]![i]!;
+      for (let k = i; k <= count; k++) rows[other]![k]! -= factor * rows[i]![k]!;
+    }
+  }
+  return rows.map((row, i) => row[count]! / row[i]!);
+}
+
+/** How much the four neighbours of 1024 places between two pixels count, times 32768. */
+function basisWeights(): Int16Array {
+  const basis = (away: number): number =>
+    away < 1 ? 2 / 3 - away ** 2 + away ** 3 / 2 : away < 2 ? (2 - away) ** 3 / 6 : 0;
+  return Int16Array.from({ length: 4096 }, (_, i) => {
+    const t = i < 4 ? 0 : (Math.floor(i / 4) + 0.5) / 1024;
+    return Math.round(32768 * basis(Math.abs(t + 1 - (i % 4))));
+  });
+}
+
+/** The spline's value at a place in pixels, from the definition of the basis function. */
+function splineAt(coefficients: readonly number[], place: number): number {
+  const count = coefficients.length;
+  const x = Math.min(count - 1, Math.max(0, place));
+  let sum = 0;
+  for (let k = -2; k < count + 2; k++) {
+    const away = Math.abs(x - k);
+    if (away >= 2) continue;
+    const basis = away < 1 ? 2 / 3 - away ** 2 + away ** 3 / 2 : (2 - away) ** 3 / 6;
+    const mirrored = k < 0 ? -k : k >= count ? 2 * (count - 1) - k : k;
+    sum += basis * coefficients[mirrored]!;
+  }
+  return sum;
+}
+
+test(
+  'a run along a B-spline has the colours of the spline through all pixels, also over the edges',
+  LIMIT,
+  () => {
+    const kernels = new PixelKernels();
+    for (const [width, height] of [
+      [13, 11],
+      [40, 3],
+    ] as const) {
+      const pixels = randomBytes(4 * width * height, 31);
+      const planes = [0, 1, 2].map((c) => {
+        const rows = Array.from({ length: height }, (_, y) =>
+          splineThrough(Array.from({ length: width }, (_, x) => pixels[4 * (y * width + x) + c]!)),
+        );
+        const columns = Array.from({ length: width }, (_, x) => splineThrough(rows.map((row) => row[x]!)));
+        return (u: number, v: number): number =>
+          splineAt(
+            columns.map((column) => splineAt(column, v - 0.5)),
+            u - 0.5,
+          );
+      });
+      const count = 40;
+      for (const [u, v, uStep, vStep] of [
+        [0.5, 0.5, 1, 0],
+        [-3.2, 1.3, 0.55, 0.1],
+        [14.9, -2, -0.41, 0.37],
+        [6.25, 12.7, 0.003, -0.34],
+      ] as const) {
+        const coefficients = 8 * (width + 3) * (height + 3);
+        const sizes = [coefficients, 4 * width * height, 16 * width, 8192, 3 * count + 2] as const;
+        const [spline, source, scratch, weights, target] = kernels.layOut(sizes);
+        kernels.bytes(source, pixels.length).set(pixels);
+        kernels.shorts(weights, 4096).set(basisWeights());
+        kernels.bytes(target, 3 * count + 2).fill(77);
+        kernels.run.splineOf(spline, source, width, height, scratch);
+        kernels.run.splineRun(target + 1, count, spline, width, height, u, v, uStep, vStep, weights);
+        const got = kernels.bytes(target, 3 * count + 2);
+        assert.equal(got[0], 77);
+        assert.equal(got[3 * count + 1], 77);
+        for (let k = 0; k < count; k++) {
+          for (const [c, plane] of planes.entries()) {
+            const exact = Math.min(255, Math.max(0, plane(u + k * uStep, v + k * vStep)));
+            const difference = Math.abs(got[1 + 3 * k + c]! - exact);
+            assert.ok(difference <= 0.75, `pixel ${k}, channel ${c}: ${got[1 + 3 * k + c]}, exact ${exact}`);
+          }
+        }
+      }
+    }
+  },
+);
 
 test('memory grows with what is laid out, and blocks do not overlap', LIMIT, () => {
   const kernels = new PixelKernels();

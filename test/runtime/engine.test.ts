@@ -158,7 +158,7 @@ test('an error in the worker rejects the call that caused it, and only that', ()
     assert.equal((await network.run({ i: tensor(Float32Array.of(2), [1]) })).y!.data.length, 1);
   }));
 
-test('the event loop goes on while a network runs, and disposal waits for the run', async () => {
+test('the event loop keeps running while a network runs, and disposal waits for the run', async () => {
   const engine = await Engine.open({ device: 'cpu', threads: 1 });
   const size = 512;
   const slow = await engine.load('slow', slowGraph(size, 24));

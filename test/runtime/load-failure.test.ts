@@ -19,7 +19,7 @@ function brokenLibrary(): unknown {
   return undefined;
 }
 
-test('a library that does not load is told with the loader’s words and a way out', {
+test('a library that does not load is reported with the loader’s words and a way out', {
   timeout: 120_000,
 }, () => {
   const error = loadFailure(brokenLibrary(), () => false);
@@ -31,7 +31,7 @@ test('a library that does not load is told with the loader’s words and a way o
   assert.match(error.message, /Install lcm-portrait again on this machine/);
 });
 
-test('musl is known by what Node.js says of glibc, and told', { timeout: 120_000 }, () => {
+test('musl is recognised by Node.js reporting no glibc, and named', { timeout: 120_000 }, () => {
   assert.equal(hasMusl('linux', '2.36'), false);
   assert.equal(hasMusl('linux', null), true);
   assert.equal(hasMusl('darwin', null), false);

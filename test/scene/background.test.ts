@@ -48,7 +48,7 @@ test('a person before an even wall is cut out along the wall', LIMIT, async () =
 
 test('out of focus, the wall has no shadow of the person', LIMIT, async () => {
   const { behind } = await cutOut(image, 'blurred', { face, matter });
-  // Where the face was there is now something like the wall beside it: grey, not skin.
+  // Where the face was there is now something like the wall next to it: grey, not skin.
   const at = (Math.round(face.y) * image.width + Math.round(face.x + face.width / 2)) * 3;
   const [red, green, blue] = behind!.data.subarray(at, at + 3);
   assert.ok(Math.abs(red! - green!) < 40 && Math.abs(green! - blue!) < 40, `${red}, ${green}, ${blue}`);

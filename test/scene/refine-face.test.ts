@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { MOUTH, OpeningControl } from '../../src/driving/close-openings.ts';
 import { FaceFinder } from '../../src/face/face-finder.ts';
 import { choosePortraitFace } from '../../src/face/portrait-face.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
+import { MOUTH, OpeningControl } from '../../src/motion/close-openings.ts';
 import { lipOpening } from '../../src/motion/expression-basis.ts';
 import { LidShapes } from '../../src/motion/lid-shapes.ts';
 import { MESH_VALUES, POSE_VALUES } from '../../src/motion/motion.ts';

@@ -47,7 +47,7 @@ test('motion is divided into slow, medium and fast', TIMEOUT, () => {
   assert.ok(close(meanSpeed([0, 1, 0, 1], 25), 25));
 });
 
-test('blinks are counted once each, also beside frames without a face', TIMEOUT, () => {
+test('blinks are counted once each, also next to frames without a face', TIMEOUT, () => {
   const lids = new Array(40).fill(0.3);
   lids.splice(5, 3, 0.15, Number.NaN, 0.1);
   lids.splice(20, 1, 0.05);

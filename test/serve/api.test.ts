@@ -99,7 +99,7 @@ test('a video is sent in parts, and not again where it is known', async () => {
   );
 });
 
-test('every field that is wrong is told at once, with the words of the library', async () => {
+test('every wrong field is reported at once, with the words of the library', async () => {
   const response = await server.post('/v1/clips', {
     portrait: 'sample:short.wav',
     audio: '/etc/passwd',
@@ -289,7 +289,7 @@ test('what is not there or cannot be done is a problem', async () => {
 });
 
 test('a client has so many clips that are not finished, and no more', async () => {
-  const small = await ServerProcess.start(temporaryFolder(), { stepMs: 1000, limits: { clipsPerClient: 2 } });
+  const small = await ServerProcess.start(temporaryFolder(), { stepMs: 1000, clipsPerClient: 2 });
   const { id } = await small.order();
   await small.order({ seed: 2 });
   const third = await small.post('/v1/clips', {
@@ -304,7 +304,7 @@ test('a client has so many clips that are not finished, and no more', async () =
   await small.end('SIGKILL');
 });
 
-test('a server that is stopped gives its clips to the next one, which goes on from their checkpoints', async () => {
+test('a server that is stopped gives its clips to the next one, which resumes from their checkpoints', async () => {
   const data = temporaryFolder();
   const first = await ServerProcess.start(data, { stepMs: 60, graceSeconds: 0 });
   const clips = [await first.order({ seed: 1 }), await first.order({ seed: 2 })];

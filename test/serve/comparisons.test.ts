@@ -65,7 +65,7 @@ test('a comparison is ordered with files, followed to its end, and read as a pag
   }
 });
 
-test('every field that is wrong is told at once', async () => {
+test('every wrong field is reported at once', async () => {
   const wrong = {
     ...{ portrait: 'sample:short.wav', audio: 'sample:short.wav', repeats: 0, wholeJob: 'perhaps' },
     ...{ variants: ['steps=x'], sweeps: [{ setting: 'steps' }], steps: 3, output: '/tmp', format: 'webm' },
@@ -128,7 +128,7 @@ test('it runs alone and in its turn, and is cancelled or removed like a clip', a
   assert.ok(!existsSync(path.join(data, 'comparisons', comparison.id)));
   assert.equal((await slow.fetch(self)).status, 404);
 
-  // Killed in the middle: the next server begins it anew, in its place.
+  // Killed in the middle: the next server starts it again, at its place.
   const next = await slow.orderComparison({ seed: 3 });
   const last = await slow.order({ seed: 4 });
   await slow.untilOf(next.links.self, 'processing');

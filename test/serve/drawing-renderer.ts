@@ -8,6 +8,7 @@ import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { LiveWriter } from '../../src/media/live-writer.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
 import { VideoWriter } from '../../src/media/video-writer.ts';
+import { clipResult } from '../jobs/clip-result.ts';
 
 const SIZE = { width: 128, height: 128, fps: 25 };
 
@@ -63,36 +64,7 @@ export function drawingRenderer(frames: number, frameMs: number): ClipRenderer {
           await live.dispose();
           await video.dispose();
         }
-        return {
-          ...{
-            output,
-            frames,
-            duration: frames / SIZE.fps,
-            device: 'cpu',
-            bundle: 'tiny',
-            sampler: 'lcm' as const,
-          },
-          ...{
-            ...SIZE,
-            steps: 4,
-            guidance: 1,
-            seed: 42,
-            windowLayout: 'overlapping' as const,
-            precision: 'auto' as const,
-          },
-          ...{ denoisedFrames: frames, denoiserEvaluations: 4 },
-          times: {
-            prepare: 0,
-            motion: 0,
-            load: 0,
-            reference: 0,
-            pose: 0,
-            denoise: 1,
-            decode: 0,
-            encode: 0,
-            total: 1,
-          },
-        };
+        return clipResult({ ...SIZE, output, frames });
       };
       return { ...SIZE, frames, render: () => turns.add(render), dispose: async () => {} };
     },

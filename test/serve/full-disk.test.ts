@@ -1,4 +1,4 @@
-/** A disk that is really full, before and in the middle: everything is told, nothing is lost, all goes on when there is room. */
+/** A disk that is really full, before and in the middle: everything is reported, nothing is lost, and orders continue when there is room. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { type Json, jsonOf, PORTRAIT, ServerProcess } from './server-process.ts'
 
 const disk = mountSmallDisk(16);
 
-test('orders and files are refused while it is full, and a clip that runs goes on from its checkpoints afterwards', {
+test('orders and files are refused while it is full, and a clip that runs resumes from its checkpoints afterwards', {
   skip: disk.skip,
 }, async () => {
   const server = await ServerProcess.start(disk.folder, { stepMs: 60, diskFullMs: 300 });
@@ -29,7 +29,7 @@ test('orders and files are refused while it is full, and a clip that runs goes o
   assert.deepEqual(readdirSync(path.join(disk.folder, 'uploads')), []);
   assert.deepEqual(readdirSync(path.join(disk.folder, 'clips')), [id]);
   const isTold = ({ notices }: Json): boolean =>
-    notices.includes('the disk is full: the clip goes on when there is space');
+    notices.includes('the disk is full: the clip continues when there is space');
   while (!isTold(await server.json(`/v1/clips/${id}`))) await sleep(50);
   assert.equal((await server.fetch('/healthz')).status, 200);
   empty();

@@ -15,7 +15,10 @@ import { PORTRAIT, ServerProcess, SPEECH, temporaryFolder } from './server-proce
 
 const folder = temporaryFolder();
 const server = await ServerProcess.start(folder, {
-  limits: { uploadBytes: 2_000_000, seconds: 20, pixels: 4_000_000, stallSeconds: 1 },
+  uploadMegabytes: 2,
+  seconds: 20,
+  megapixels: 4,
+  stallSeconds: 1,
 });
 const { port } = new URL(server.url);
 const PICTURE = readFileSync(PORTRAIT);

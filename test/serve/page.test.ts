@@ -105,7 +105,7 @@ test('a clip goes on when the page is loaded again, and can be cancelled', { ski
   await again.getByRole('button', { name: /^Cancel/ }).click();
   await page.locator(`.clip[data-id="${id}"][data-state="canceled"]`).waitFor();
   assert.equal((await server.json(`/v1/clips/${id}`)).state, 'canceled');
-  await again.getByRole('button', { name: /^Again/ }).click();
+  await again.getByRole('button', { name: /^Re-run/ }).click();
   assert.equal(await page.locator('#portrait-shown').getAttribute('alt'), 'ben.jpg');
   await again.getByRole('button', { name: /^Remove/ }).click();
   await again.waitFor({ state: 'detached' });
@@ -179,7 +179,7 @@ test('whatever state a clip is in, it is in it after a reload, and after a resta
   assert.equal(await card('failed').locator('.facts').textContent(), 'Cannot animate it: expected a face');
   await shoot(page, 'states');
   await own.end('SIGKILL');
-  await page.getByText('The server does not answer just now.').waitFor();
+  await page.getByText('The server is not responding.').waitFor();
   await shoot(page, 'away');
   const again = await ServerProcess.start(data, { frames: 30, stepMs: 30, port });
   // Nobody touches the page: it finds the server again, and the clips go on.
@@ -234,7 +234,7 @@ test('takes are recorded with the microphone', { skip: noChromium }, async () =>
   await page.context().close();
 });
 
-test('what is wrong is said beside its field', { skip: noChromium }, async () => {
+test('what is wrong is said next to its field', { skip: noChromium }, async () => {
   const { page } = await openPage();
   await page.setInputFiles('#portrait-file', {
     name: 'notes.txt',
@@ -268,7 +268,7 @@ test('two results are shown side by side', { skip: noChromium }, async () => {
   for (const id of ids)
     await page
       .locator(`[data-id="${id}"]`)
-      .getByRole('button', { name: /^Choose for side by side/ })
+      .getByRole('button', { name: /^Select for side by side/ })
       .click();
   await page.click('#beside');
   await page.click('#pair-play');
@@ -290,12 +290,12 @@ test('a face of several is chosen by a click or the keyboard, and is in the orde
   assert.deepEqual([await pressed(1), await pressed(2)], ['false', 'true']); // the largest
   assert.ok(await face(3).isDisabled());
   assert.equal(await face(3).getAttribute('aria-label'), 'Face 3 of 3, turned away too far');
-  await page.getByText('There are 3 faces: face 2 speaks').waitFor();
+  await page.getByText('3 faces found; face 2 will speak').waitFor();
   await shoot(page, 'faces');
   // By the keyboard, and the focus stays where it was when the picture has been looked at again.
   await face(1).focus();
   await page.keyboard.press('Enter');
-  await page.getByText('There are 3 faces: face 1 speaks').waitFor();
+  await page.getByText('3 faces found; face 1 will speak').waitFor();
   assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.face), '1');
   await page.click('#audio-sample');
   await page.getByText('about 7 s').waitFor();

@@ -130,7 +130,7 @@ test('workers, server and queue are killed in the middle: the same bytes come of
   for await (const { data } of first.follow(ids[0])) if (data.progress?.stepsDone > 9) break;
   await endOf(worker, 'SIGKILL');
   const other = startWorker(place, 60, { lock: 2 });
-  // The lock of the first worker ends, and another goes on from its checkpoints, while no server follows it.
+  // The lock of the first worker ends, and another resumes from its checkpoints, while no server follows it.
   for await (const { data } of first.follow(ids[0])) if (data.resumedFrames > 0) break;
   await first.end('SIGKILL');
   await redis.down('SIGKILL');
@@ -145,7 +145,7 @@ test('workers, server and queue are killed in the middle: the same bytes come of
 });
 
 test(
-  'a queue that is not there, and a concurrency that workers have, are told at the start',
+  'a queue that is not there, and a concurrency that workers have, are reported at the start',
   options,
   async () => {
     const nowhere = ServerProcess.launch(temporaryFolder(), { queue: 'redis://user:secret@127.0.0.1:1/0' });

@@ -12,7 +12,10 @@ import { type Json, jsonOf, PORTRAIT, ServerProcess, SPEECH, temporaryFolder } f
 
 const folder = temporaryFolder();
 const server = await ServerProcess.start(folder, {
-  limits: { uploadBytes: 2_000_000, seconds: 20, pixels: 4_000_000, stallSeconds: 1 },
+  uploadMegabytes: 2,
+  seconds: 20,
+  megapixels: 4,
+  stallSeconds: 1,
 });
 const port = Number(new URL(server.url).port);
 const { raw, request } = rawClient(port);
@@ -81,7 +84,7 @@ const STRANGE: readonly (readonly [title: string, what: string | Buffer, ...righ
     422,
   ],
   ['a report of nobody', request('GET', '/v1/comparisons/AAAAAAAAAAAAAAAAAAAAAA/report.html'), 404],
-  ['a file beside a report', request('GET', '/v1/comparisons/AAAAAAAAAAAAAAAAAAAAAA/comparison.json'), 404],
+  ['a file next to a report', request('GET', '/v1/comparisons/AAAAAAAAAAAAAAAAAAAAAA/comparison.json'), 404],
   ['JSON that is packed', body(gzipSync(JSON.stringify(SAMPLES)), { 'content-encoding': 'gzip' }), 400],
   ['JSON that is no UTF-8', body(Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])), 400],
   ['JSON in UTF-16', body(Buffer.from(JSON.stringify(SAMPLES), 'utf16le')), 400],
@@ -331,9 +334,9 @@ test('tokens in wrong places open nothing', async () => {
   await locked.end('SIGKILL');
 });
 
-test('a data folder that has all it may is told, and orders that need no room are taken', async () => {
+test('a data folder that is at its limit is reported, and orders that need no room are taken', async () => {
   const data = temporaryFolder();
-  const small = await ServerProcess.start(data, { limits: { dataBytes: 1_000_000 } });
+  const small = await ServerProcess.start(data, { dataGigabytes: 0.001 });
   const form = new FormData();
   form.append('file', new Blob([PICTURE]), 'a.jpg');
   const refused = await small.fetch('/v1/uploads', { method: 'POST', body: form });

@@ -178,7 +178,7 @@ for (const [file, why] of Object.entries(manifest.reject)) {
 test('an adapter of peft without its settings has the scale 1, and says so; settings that are named must be there', () => {
   const lora = openLora(pathOf(FILES.e!));
   assert.deepEqual([...new Set(lora.modules.map(({ scale }) => scale))], [1]);
-  assert.match(lora.notices.join(), /no adapter_config\.json beside it.*alpha is taken to be its rank/);
+  assert.match(lora.notices.join(), /no adapter_config\.json next to it.*alpha is taken to be its rank/);
   lora.dispose();
   const options = { configPath: pathOf('no_config.json') };
   assert.throws(() => openLora(pathOf(FILES.e!), options), /no_config.json, got no such file/);

@@ -148,7 +148,7 @@ test('alpha is found in every spelling, and is each module’s own', () => {
   }
 });
 
-test('a scale that only a missing file would tell is told; files of other savers have theirs', () => {
+test('a scale that only a missing file has is assumed with a notice; files of other savers have theirs', () => {
   const noticesOf = (spell: Speller, file: string): string => {
     const at = path.join(folder, file);
     writeFileSync(at, encodeSafetensors(tensorsOf(spell)));
@@ -177,7 +177,7 @@ test('a network that was saved with its adapters gives the adapters, and says wh
   const lora = openLora(file);
   assert.match(lora.notices.join(), /2 weights of the network itself are left out/);
   lora.dispose();
-  // Weights that were trained beside the factors are not the network's own.
+  // Weights that were trained next to the factors are not the network's own.
   writeFileSync(file, encodeSafetensors([...tensorsOf(peft), own[1]!]));
   assert.throws(() => openLora(file), /whole weights of a network \(conv_norm_out\.weight\)/);
 });
@@ -266,7 +266,7 @@ test('a whole network in the place of a LoRA is called what it is', () => {
   assert.throws(() => openLora(file), /whole weights.*it looks like a denoising UNet without motion modules/);
 });
 
-test('text encoders are told apart under every prefix', () => {
+test('text encoders are recognised under every prefix', () => {
   for (const key of [
     'lora_te_text_model_encoder_layers_0_mlp_fc1.alpha',
     'lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight',

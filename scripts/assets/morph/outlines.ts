@@ -11,7 +11,7 @@ const RAYS = 180;
 /** Rays that point further down than this, as the sine, meet shoulders and are left alone. */
 const LOWEST_RAY = 0.3;
 
-/** Rays over which stretching sets in beside a head that the picture's edge cuts off. */
+/** Rays over which stretching sets in next to a head that the picture's edge cuts off. */
 const CUT_REACH = 10;
 
 /** A head's outline as seen from a point between the eyes. */
@@ -121,7 +121,7 @@ export function alignOutlines(layers: readonly Layer[], members: readonly Member
 }
 
 /**
- * Gives all the first member's outline: what others show beside it turns to wall, and where they show wall inside of
+ * Gives all the first member's outline: what others show next to it turns to wall, and where they show wall inside of
  * it they do not count.
  */
 export function keepToFirstOutline(layers: readonly Layer[], wall: Planes): void {

@@ -9,6 +9,15 @@ import { RUN_OPTIONS } from './run-options.ts';
 import { SOURCE_OPTIONS } from './source-options.ts';
 import { VIDEO_OPTIONS } from './video-options.ts';
 
+/** The parts of the table, as help calls them. */
+export const OPTION_SUBJECTS = {
+  'Inputs and driving': SOURCE_OPTIONS,
+  'Picture and output': VIDEO_OPTIONS,
+  'Networks and sampling': NETWORK_OPTIONS,
+  'Motion and expression': EXPRESSION_OPTIONS,
+  Running: RUN_OPTIONS,
+};
+
 /** Every option by name, in the order of help and messages. */
 export const CLIP_OPTIONS = {
   ...SOURCE_OPTIONS,

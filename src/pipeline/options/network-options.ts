@@ -1,11 +1,11 @@
 /** What the frames are made with: networks, sampler, precision. A part of the table in `clip-options.ts`. */
 import { z } from 'zod';
-import { RESOLUTIONS } from '../../models/bundle-size.ts';
+import { parseResolution, RESOLUTION_EXPECTED, RESOLUTIONS } from '../../models/bundle-size.ts';
 import { MAX_DENOISE_EVERY, PRECISIONS, PRESETS, WINDOW_LAYOUTS } from '../../models/bundle-terms.ts';
 import { DISTILLED_STEPS, SAMPLERS } from '../../schedulers/create-scheduler.ts';
 import { parseLora } from '../../weights/lora-argument.ts';
 import { option } from './option-spec.ts';
-import { boolean, integer, listOf, number, oneOf, path, steps } from './option-types.ts';
+import { boolean, integer, listOf, number, oneOf, parseNumber, path, steps } from './option-types.ts';
 
 /** A LoRA many times as strong as trained is a slip of the pen. */
 const MAX_LORA_SCALE = 10;
@@ -13,11 +13,17 @@ const LORAS = `LoRA files, each with a scale from ${-MAX_LORA_SCALE} to ${MAX_LO
 
 const FROM_PRESET = "the preset's";
 
+/** A square's side as a number, however it is written. */
+function readResolution(text: string): number | string {
+  const size = parseResolution(text);
+  return size !== undefined && size.width === size.height ? size.width : parseNumber(text);
+}
+
 /** See {@link CLIP_OPTIONS}. */
 export const NETWORK_OPTIONS = {
   /** Folder of a bundle, or the name of an embedded or installed one. @defaultValue 'tiny' */
   bundle: option(path('the name of an embedded or installed bundle, or the path of a bundle folder'), {
-    description: 'Networks to use: the name of a bundle, or its folder.',
+    description: 'Networks to use: name or folder of a bundle.',
     group: 'networks',
     default: 'tiny',
     path: { to: 'name', marker: 'bundle.json' },
@@ -33,28 +39,39 @@ export const NETWORK_OPTIONS = {
     key: 'none',
   }),
   /**
-   * Side of the square that the networks see, 256 to 768 pixels in steps of 64, for bundles of AniPortrait's networks; time and
-   * memory grow with its square. @defaultValue the bundle's
+   * Side of the square that the networks see, or width and height, as `512x768`: 256 to 768 pixels in steps of 64, for bundles of
+   * AniPortrait's networks; time and memory grow with the pixels. @defaultValue the bundle's
    */
-  resolution: option(steps(RESOLUTIONS), {
-    description: "Side of the square that the networks see, for bundles of AniPortrait's networks.",
-    group: 'networks',
-    otherwise: "the bundle's",
-    flag: {
-      value: 'pixels',
-      help: "side of the square that the networks see, for AniPortrait's: 256 to 768",
+  resolution: option(
+    z.union(
+      [
+        steps(RESOLUTIONS),
+        z.string().refine((value) => parseResolution(value) !== undefined, RESOLUTION_EXPECTED),
+      ],
+      RESOLUTION_EXPECTED,
+    ),
+    {
+      description:
+        'Size of the square that the networks see, or width and height, as 512x768, for AniPortrait bundles.',
+      group: 'networks',
+      otherwise: "the bundle's",
+      fromText: readResolution,
+      flag: {
+        value: 'n|WxH',
+        help: 'size of the square that the networks see, or width and height, 256 to 768, for AniPortrait bundles',
+      },
     },
-  }),
+  ),
   /**
    * Takes less memory, and more time: networks are opened one at a time, also those of small bundles, and large weights stay in
    * half precision until a layer needs them. @defaultValue false
    */
   lowMemory: option(boolean(), {
-    description: 'Takes less memory and more time: one network at a time, large weights in half precision.',
+    description: 'Uses less memory and more time: one network at a time, large weights in half precision.',
     group: 'networks',
     default: false,
     key: 'none',
-    flag: { help: 'take less memory and more time' },
+    flag: { help: 'use less memory and more time' },
   }),
   /** LoRAs to merge into the denoising UNet, after those of the preset. @defaultValue none */
   loras: option(
@@ -70,7 +87,7 @@ export const NETWORK_OPTIONS = {
     ),
     {
       description:
-        "LoRAs to merge after the preset's, file or file:scale; a job's take the place of the defaults'.",
+        "LoRAs to merge in addition to the preset's, as file or file:scale; a job's list replaces that of the defaults.",
       group: 'sampling',
       path: { to: 'items', noun: 'LoRA', holds: 'weights' },
       key: 'own',
@@ -79,7 +96,7 @@ export const NETWORK_OPTIONS = {
       flag: {
         name: '--lora',
         value: 'file[:scale]',
-        help: "LoRA to merge, after the preset's; may be repeated (scale: 1)",
+        help: "LoRA to merge in addition to the preset's; repeatable (default scale: 1)",
       },
     },
   ),
@@ -94,7 +111,7 @@ export const NETWORK_OPTIONS = {
   }),
   /** @defaultValue the preset's */
   sampler: option(oneOf(SAMPLERS), {
-    description: 'What the clip is denoised with.',
+    description: 'Sampler.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     placeholder: true,
@@ -112,37 +129,37 @@ export const NETWORK_OPTIONS = {
   }),
   /** Classifier-free guidance scale, 1 to 20; 1 is off. @defaultValue the preset's */
   guidance: option(number(1, 20), {
-    description: 'Classifier-free guidance, 1 is off.',
+    description: 'Classifier-free guidance scale; 1 is off.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'guidance',
-    flag: { value: 'scale', help: 'guidance, 1 (off) to 20' },
+    flag: { value: 'scale', help: 'classifier-free guidance scale, 1 (off) to 20' },
   }),
   /**
    * Denoises every nth frame only, 1 to 8, and blends the latents of those between; about n times as fast where denoising is
    * most of the work. @defaultValue the preset's
    */
   denoiseEvery: option(integer(1, MAX_DENOISE_EVERY), {
-    description: 'Denoises every nth frame and blends those between.',
+    description: 'Denoises every nth frame and interpolates the frames between.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'every',
-    flag: { help: `denoise every nth frame, 1 to ${MAX_DENOISE_EVERY}, and blend those between` },
+    flag: { help: `denoise every nth frame, 1 to ${MAX_DENOISE_EVERY}, and interpolate between` },
   }),
   /**
    * `overlapping` windows are the same at every step; `moving` ones lie side by side and begin elsewhere at each step, which is
    * less work; `loop` is AniPortrait's way. @defaultValue the preset's
    */
   windows: option(oneOf(WINDOW_LAYOUTS), {
-    description: 'How the clip is cut into windows.',
+    description: 'How the clip is split into context windows.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'windows',
-    flag: { value: 'kind', help: 'overlapping, moving (less work) or loop' },
+    flag: { value: 'kind', help: 'context windows: overlapping, moving (less work) or loop' },
   }),
   /** What the networks compute in. @defaultValue the preset's, or 'auto' where it cannot be had */
   precision: option(oneOf(PRECISIONS), {
-    description: 'What networks compute in; int8 on CPUs, with a bundle that has a calibration.',
+    description: 'Precision of the networks; int8 on CPUs, with a calibrated bundle.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'precision',

@@ -9,21 +9,21 @@ import { instance, integer, oneOf, path } from './option-types.ts';
 export const RUN_OPTIONS = {
   /** Where the networks run; `auto` takes the first that opens. @defaultValue 'auto' */
   device: option(oneOf(DEVICE_CHOICES), {
-    description: 'Where the networks run.',
+    description: 'Execution provider that the networks run on.',
     group: 'machine',
     default: 'auto',
     flag: {},
   }),
   /** Threads of the engine, 1 to 256. @defaultValue one for each core */
   threads: option(integer(1, 256), {
-    description: 'Threads of the engine.',
+    description: 'Threads of the inference engine.',
     group: 'machine',
     otherwise: 'one for each core',
     flag: {},
   }),
   /** Program to use instead of the one that is found. */
   ffmpegPath: option(path('the path of the ffmpeg program'), {
-    description: 'Program to use instead of the one that is found.',
+    description: 'Path of the ffmpeg program, instead of the one that is found.',
     group: 'machine',
   }),
   /** Cancels the job; {@link animate} rejects with `signal.reason`. */
@@ -37,11 +37,11 @@ export const RUN_OPTIONS = {
       'a stream to write to',
       (value) => typeof (value as Writable | null)?.write === 'function',
     ),
-    { description: 'Where the video goes whose output is -.', group: 'run' },
+    { description: 'Stream that receives the video if output is -.', group: 'run' },
   ),
   /** Called on the caller's thread, in order. */
   onProgress: option(
     instance<(event: ProgressEvent) => void>('a function', (value) => typeof value === 'function'),
-    { description: 'Called with what the job tells on its way.', group: 'run' },
+    { description: 'Called with progress events.', group: 'run' },
   ),
 };

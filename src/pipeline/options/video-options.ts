@@ -19,7 +19,7 @@ export const VIDEO_OPTIONS = {
   size: option(
     path(VIDEO_SIZE_EXPECTED).refine((value) => parseVideoSize(value) !== undefined, VIDEO_SIZE_EXPECTED),
     {
-      description: 'Pixels of the video, as 1080x1920: shows the part of the portrait around the head.',
+      description: 'Size of the video in pixels, for example 1080x1920, cropped around the head.',
       group: 'clip',
       otherwise: "the portrait's",
       placeholder: true,
@@ -30,7 +30,7 @@ export const VIDEO_OPTIONS = {
   aspect: option(
     path(ASPECT_EXPECTED).refine((value) => parseAspect(value) !== undefined, ASPECT_EXPECTED),
     {
-      description: 'Shape of the video, as 9:16: shows the part of the portrait around the head.',
+      description: 'Aspect ratio of the video, for example 9:16, cropped around the head.',
       group: 'clip',
       otherwise: "the portrait's",
       flag: { value: 'W:H' },
@@ -38,8 +38,7 @@ export const VIDEO_OPTIONS = {
   ),
   /** With `size` or `aspect`: the part around the head, or the whole portrait with an edge around it. @defaultValue 'crop' */
   fit: option(oneOf(FITS), {
-    description:
-      'How another shape is filled: with the part around the head, or with the whole portrait and an edge.',
+    description: 'How to fit another aspect ratio: crop around the head, or pad the whole portrait.',
     group: 'clip',
     otherwise: 'crop',
     flag: { help: 'with --size or --aspect: crop around the head, or pad the whole portrait' },
@@ -49,26 +48,26 @@ export const VIDEO_OPTIONS = {
    * the path of a picture. @defaultValue the portrait's own
    */
   background: option(path(BACKGROUND_EXPECTED), {
-    description: 'What stands behind the person: a colour, blurred, transparent, or the path of a picture.',
+    description: 'Background: a colour, blurred, transparent, or the path of an image.',
     group: 'clip',
     otherwise: "the portrait's own",
     path: { to: 'name', holds: 'picture' },
     key: 'own',
     flag: {
       value: 'colour|file',
-      help: 'behind the person: green, blue, white, grey, black, #rrggbb, blurred, transparent, or a picture',
+      help: 'background: green, blue, white, grey, black, #rrggbb, blurred, transparent, or an image',
     },
   }),
   /** Video to write: a name of {@link OUTPUT_FORMATS}, such as `talk.mp4`, `frames/` or `-`. */
   output: option(
     path(OUTPUT_NAME_EXPECTED).refine((value) => findOutputFormat(value) !== undefined, OUTPUT_NAME_EXPECTED),
     {
-      description: `Video to write: ${FILE_ENDINGS.join(', ')}; a name that ends in / is a folder of numbered PNGs.`,
+      description: `Output file: ${FILE_ENDINGS.join(', ')}; a name that ends in / is a folder of numbered PNGs.`,
       group: 'output',
       required: true,
       path: { to: 'output' },
       flag: {
-        help: `video to write: ${FILE_ENDINGS.join(', ')}; NAME/ for a folder of PNGs, - for MP4 to standard output`,
+        help: `output file: ${FILE_ENDINGS.join(', ')}; NAME/ for a folder of PNGs, - for MP4 on standard output`,
       },
     },
   ),
@@ -77,28 +76,28 @@ export const VIDEO_OPTIONS = {
    * @defaultValue 18; 10 with `source`
    */
   crf: option(integer(0, 51), {
-    description: "Quality of the video on x264's scale, less is better.",
+    description: "Quality on x264's scale, 0 (lossless) to 51; lower is better.",
     group: 'output',
     otherwise: '18, with --source 10',
     key: 'value',
-    flag: { help: "quality on x264's scale, 0 (lossless) to 51" },
+    flag: { help: "quality on x264's scale, 0 (lossless) to 51; lower is better" },
   }),
   /** Frames a second, 1 to 120; 29.97 and the like mean 30000/1001, exactly. @defaultValue the bundle's */
   fps: option(number(1, 120), {
-    description: 'Frames a second: a number, or a fraction such as 30000/1001, which 29.97 means, too.',
+    description: 'Frame rate: a number, or a fraction such as 30000/1001; 29.97 means the same.',
     group: 'clip',
     otherwise: "the bundle's",
     placeholder: true,
     fromText: readFrameRate,
     canonical: exactFrameRate,
-    flag: { help: 'frames a second, 1 to 120, or a fraction: 30000/1001, which 29.97 means, too' },
+    flag: { help: 'frame rate, 1 to 120, or a fraction: 30000/1001; 29.97 means the same' },
   }),
   /** Lets the clip's end lead back to its beginning, so that it can be shown again and again. @defaultValue false */
   loop: option(boolean(), {
-    description: "Lets the clip's end lead back to its beginning, so that it can be shown again and again.",
+    description: 'Makes the end of the clip lead back to its beginning, for seamless looping.',
     group: 'clip',
-    otherwise: 'no, but for idle clips',
-    flag: { help: "let the clip's end lead back to its beginning" },
+    otherwise: 'only with --idle',
+    flag: { help: 'make the end of the clip lead back to its beginning' },
   }),
   /** Whether the video shows the whole photo, or the square around the face. @defaultValue 'paste-back' */
   framing: option(oneOf(FRAMINGS), {
@@ -109,9 +108,9 @@ export const VIDEO_OPTIONS = {
   }),
   /** Replaces an existing output. @defaultValue false */
   overwrite: option(boolean(), {
-    description: 'Replaces an output that is a file from elsewhere.',
+    description: 'Overwrites an existing output.',
     group: 'output',
     default: false,
-    flag: { name: '--force', help: 'replace an existing output' },
+    flag: { name: '--force', help: 'overwrite an existing output' },
   }),
 };

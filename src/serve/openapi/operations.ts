@@ -35,7 +35,7 @@ export interface Operation {
   readonly parameters?: readonly Parameter[];
   readonly body?: 'order' | 'comparison' | 'upload';
   readonly answers: Readonly<Record<number, Answer>>;
-  /** Problems beside those that any request may have. */
+  /** Problems in addition to those that any request may have. */
   readonly problems?: readonly ProblemKind[];
 }
 

@@ -14,7 +14,7 @@ const FILE: JsonSchema = {
   description: 'A file.',
 };
 
-/** Values of an option: in forms, files may stand beside ids, and all else is text that is read. */
+/** Values of an option: in forms, files may be sent in place of ids, and all other fields are parsed from text. */
 function optionSchema(key: ClientKey, form: 'multipart' | 'json'): JsonSchema {
   const { description, default: standard, otherwise, type, path, repeatable, fromText } = specOf(key);
   const described = {
@@ -37,7 +37,7 @@ function optionSchema(key: ClientKey, form: 'multipart' | 'json'): JsonSchema {
   return { ...described, anyOf: [{ type: 'string' }, value] };
 }
 
-/** Fields beside those of the clip. */
+/** Fields in addition to the clip's options. */
 function extraFields(thing: string): Record<string, JsonSchema> {
   const text = { type: 'string', maxLength: MAX_NAME_LENGTH };
   return {

@@ -140,7 +140,10 @@ const plan = z
     steps: count,
     guidance: z.number(),
     denoiserEvaluations: count,
-    estimatedSeconds: amount.describe('Seconds that rendering will take on this machine.'),
+    estimatedSeconds: amount.describe(
+      'Seconds that rendering will take on this machine, as busy as it is now.',
+    ),
+    estimatedProcessorSeconds: amount.describe('Of all cores together.'),
     estimatedMemoryBytes: amount,
     faces: z
       .array(z.record(z.string(), z.unknown()))

@@ -90,16 +90,16 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
       bundleStore: state.options.bundleStore,
       ffmpegPath: state.options.ffmpegPath,
     };
-    const told = (text: string) => forClient(text, request, places);
+    const translate = (text: string) => forClient(text, request, places);
     try {
       const plan = await state.planner.plan({ ...clipOptions(request, places), overwrite: true });
-      return context.json({ ...plan, notices: plan.notices.map(told) });
+      return context.json({ ...plan, notices: plan.notices.map(translate) });
     } catch (error) {
       const known = asRequestError(error);
       if (known.kind === 'unexpected') throw error;
       const file = (error as { path?: unknown }).path;
       const field = Object.entries(clipOptions(request, places)).find(([, value]) => value === file)?.[0];
-      const detail = told(known.message);
+      const detail = translate(known.message);
       throw new RequestError(known.kind, detail, {
         fields: field === undefined ? known.fields : [{ field, detail }],
       });

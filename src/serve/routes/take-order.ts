@@ -17,7 +17,7 @@ export class OrderDesk {
   readonly #state: ServerState;
   readonly #kind: OrderKind;
   readonly #form: FormKind;
-  /** Orders that are being taken: the same key a second time is told to wait. */
+  /** Orders that are being taken: a second request with the same key waits. */
   readonly #taking = new Set<string>();
 
   constructor(state: ServerState, kind: OrderKind, form: FormKind) {

@@ -2,7 +2,7 @@
  * Sets how far lips or lids are apart, column by column, and lets the skin around them follow: whatever the proportions of
  * two faces are, lips that meet on one meet on the other.
  */
-import { MESH_VERTICES } from '../motion/motion.ts';
+import { MESH_VERTICES } from './motion.ts';
 
 /** An opening of the face mesh. */
 interface OpeningShape {
@@ -136,7 +136,7 @@ function findFollowers(shape: OpeningShape, mesh: ArrayLike<number>): Follower[]
     const segment = stations.findIndex((station, i) => i > 0 && x(vertex) <= station.x) - 1;
     if (segment < 0 || x(vertex) < stations[0]!.x) continue;
     const [a, b] = [stations[segment]!, stations[segment + 1]!];
-    const t = Math.min(1, Math.max(0, (x(vertex) - a.x) / (b.x - a.x)));
+    const t = Math.min(1, Math.max(0, (x(vertex) - a.x) / Math.max(1e-6, b.x - a.x)));
     const upper = a.upper + t * (b.upper - a.upper);
     const lower = a.lower + t * (b.lower - a.lower);
     const isAbove = y(vertex) > (upper + lower) / 2;

@@ -1,8 +1,9 @@
 /** Weights for measuring a network's speed when its own cannot be had. */
-import type { WeightSpec } from '../../src/models/weight-reader.ts';
-import { RandomStream } from '../../src/tensor/random.ts';
-import { elementCount } from '../../src/tensor/tensor.ts';
-import type { WeightSource } from '../../src/weights/weight-source.ts';
+
+import { RandomStream } from '../tensor/random.ts';
+import { elementCount } from '../tensor/tensor.ts';
+import type { WeightSource } from '../weights/weight-source.ts';
+import type { WeightSpec } from './weight-reader.ts';
 
 /** Noise of a trained network's scale, made when it is read. */
 export function noiseWeights(specs: readonly WeightSpec[]): WeightSource {
