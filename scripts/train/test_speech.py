@@ -201,8 +201,8 @@ class Growth(unittest.TestCase):
 
     def test_a_likely_closure_is_a_whole_one_and_an_unlikely_one_is_none(self):
         bump = np.exp(-0.5 * ((np.arange(41) - 20) / 3) ** 2)
-        self.assertEqual(shut_share(bump * 0.14).max(), 0)
-        for peak in (0.25, 1):
+        self.assertEqual(shut_share(bump * 0.19).max(), 0)
+        for peak in (0.3, 1):
             share = shut_share(bump * peak)
             self.assertAlmostEqual(share[20], 1)
             self.assertEqual((share[10], share[30]), (0, 0))

@@ -105,7 +105,7 @@ for (const [name, plucked] of [
   test(`${name} are no speech`, async () => {
     const { offsets } = await generateMotion({ ...motion, pcm: tune(4, plucked), fps: 25, frames: 100 });
     const curve = lipCurve(offsets).sort((a, b) => a - b);
-    assert.ok(curve[90]! < 0.3, `nine of ten frames are open by up to ${curve[90]} cm`);
+    assert.ok(curve[90]! < 0.5, `nine of ten frames are open by up to ${curve[90]} cm`);
   });
 }
 
