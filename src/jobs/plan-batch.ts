@@ -11,7 +11,6 @@ import { estimateJob, type JobSize } from '../pipeline/estimate-job.ts';
 import { countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
 import { planFrames } from '../pipeline/resolve-sampling.ts';
 import { Studio } from '../pipeline/studio.ts';
-import { type NetworkSpeed, timeNetworks } from '../pipeline/time-networks.ts';
 import type { RunBatchOptions } from './batch-options.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
 import { contentKey, FileHashes } from './content-key.ts';
@@ -125,8 +124,6 @@ class Planner {
   readonly #portraits = new Map<string, SeenPortrait>();
   readonly #durations = new Map<string, number>();
   readonly #estimates = new Map<string, number>();
-  /** By bundle. */
-  readonly #speeds = new Map<string, Promise<NetworkSpeed>>();
 
   constructor(studio: Studio, stateFolder: string, signal: AbortSignal | undefined) {
     this.#studio = studio;
@@ -223,9 +220,7 @@ class Planner {
     let seconds = this.#estimates.get(key);
     if (seconds === undefined) {
       const engine = await this.#studio.denoisingEngine();
-      const speed = this.#speeds.get(bundle.folder) ?? timeNetworks(bundle.description, engine);
-      this.#speeds.set(bundle.folder, speed);
-      ({ seconds } = await estimateJob({ ...size, engine, audioSamples: 0, speed: await speed }));
+      ({ seconds } = await estimateJob({ ...size, engine, audioSamples: 0 }));
       this.#estimates.set(key, seconds);
     }
     return seconds;

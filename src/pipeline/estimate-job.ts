@@ -8,7 +8,7 @@ import type { Engine } from '../runtime/engine.ts';
 import { usableCores } from '../runtime/usable-cores.ts';
 import type { PrecisionChoice } from './animate-options.ts';
 import { jobMemory } from './job-memory.ts';
-import { type NetworkSpeed, timeNetworks } from './time-networks.ts';
+import { type NetworkSpeed, networkSpeed } from './time-networks.ts';
 
 /** Start-up, networks and threads; measured with the embedded bundle. */
 const BASE_SECONDS = 2.5;
@@ -47,7 +47,7 @@ export interface JobSize {
   readonly audioSamples: number;
   /** @defaultValue false */
   readonly lowMemory?: boolean | undefined;
-  /** As {@link timeNetworks} measured it. @defaultValue measured now */
+  /** @defaultValue what {@link networkSpeed} measures */
   readonly speed?: NetworkSpeed | undefined;
 }
 
@@ -78,10 +78,10 @@ function networksOf({ bundle, windowFrames, poseRuns, evaluations, frames, preci
   });
 }
 
-/** Times a part of the denoiser on this machine, unless that has been done, and scales by the work of all networks. */
+/** Times a part of the denoiser on this machine, unless that was done just now, and scales by the work of all networks. */
 export async function estimateJob(job: JobSize): Promise<JobEstimate> {
   const { bundle, engine, frames, pixels } = job;
-  const speed = job.speed ?? (await timeNetworks(bundle.description, engine));
+  const speed = job.speed ?? (await networkSpeed(bundle, engine));
   const networks = networksOf(job);
   const isWide = bundle.description.denoisingUnet.blockOutChannels[0]! >= WIDE_CHANNELS;
   const operations = networks.reduce((sum, { network, runs }) => sum + network.flops * runs, 0);

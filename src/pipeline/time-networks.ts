@@ -1,4 +1,5 @@
 /** How fast networks like a bundle's run on this machine, as busy as it is. */
+import type { Bundle } from '../models/bundle.ts';
 import { type BundleDescription, latentSize } from '../models/bundle-description.ts';
 import {
   buildDenoisingUnet,
@@ -36,6 +37,9 @@ export interface NetworkSpeed {
   readonly processorSeconds: number;
 }
 
+/** What is needed of an engine. */
+type TimedEngine = Pick<Engine, 'device' | 'precision' | 'load'>;
+
 /** The first levels of a denoiser. */
 function sliceOf({ denoisingUnet }: BundleDescription, levels: number): UnetConfig {
   const first = <T>(list: readonly T[]): T[] => list.slice(0, levels);
@@ -52,6 +56,28 @@ function sliceOf({ denoisingUnet }: BundleDescription, levels: number): UnetConf
   };
 }
 
+/** A machine is as fast and as busy as it was so short a time ago, and nobody waits for the same measurement twice. */
+const KEPT_MS = 60_000;
+
+/** What was measured last, by engine and by the bundle's folder. */
+const measured = new WeakMap<
+  object,
+  Map<string, { readonly at: number; readonly speed: Promise<NetworkSpeed> }>
+>();
+
+/** As {@link timeNetworks} measured it within the last minute, or measures it now. */
+export function networkSpeed({ folder, description }: Bundle, engine: TimedEngine): Promise<NetworkSpeed> {
+  const ofEngine = measured.get(engine) ?? new Map();
+  measured.set(engine, ofEngine);
+  const known = ofEngine.get(folder);
+  if (known !== undefined && performance.now() - known.at < KEPT_MS) return known.speed;
+  const speed = timeNetworks(description, engine);
+  ofEngine.set(folder, { at: performance.now(), speed });
+  // What failed may be tried again.
+  speed.catch(() => ofEngine.delete(folder));
+  return speed;
+}
+
 /**
  * Times a thin slice of the bundle's own denoiser, as wide as that is, with weights that mean nothing: convolutions, attention and
  * norms in its proportions. Takes one to some seconds.
@@ -60,7 +86,7 @@ function sliceOf({ denoisingUnet }: BundleDescription, levels: number): UnetConf
  */
 export async function timeNetworks(
   description: BundleDescription,
-  engine: Pick<Engine, 'device' | 'precision' | 'load'>,
+  engine: TimedEngine,
 ): Promise<NetworkSpeed> {
   const { height, width } = latentSize(description);
   const { device, precision } = engine;

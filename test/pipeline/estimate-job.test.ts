@@ -4,7 +4,7 @@ import { openBundle } from '../../src/models/bundle.ts';
 import { latentSize } from '../../src/models/bundle-description.ts';
 import { describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { estimateJob } from '../../src/pipeline/estimate-job.ts';
-import { timeNetworks } from '../../src/pipeline/time-networks.ts';
+import { networkSpeed, timeNetworks } from '../../src/pipeline/time-networks.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
@@ -59,7 +59,7 @@ function engineOf(
     ...{ device: 'cpu', precision: 'float32', threads: 2 },
     load: async () => network,
   } as unknown as Engine;
-  return { engine, counts };
+  return { engine, counts, clock };
 }
 
 /** What an operation takes on a machine that nobody else uses. */
@@ -135,6 +135,21 @@ test('a slice of the bundle’s denoiser is timed for most of a second, its firs
   const failing = engineOf(context, { runMs: Number.NaN });
   await assert.rejects(timeNetworks(bundle.description, failing.engine), /out of memory/);
   assert.equal(failing.counts.disposed, 1);
+});
+
+test('what was measured within a minute is not measured again', async (context) => {
+  const { engine, counts, clock } = engineOf(context, { runMs: 1000 });
+  const first = await networkSpeed(bundle, engine);
+  assert.equal(await networkSpeed(bundle, engine), first);
+  assert.equal(counts.disposed, 1);
+  clock.now += 61_000;
+  await networkSpeed(bundle, engine);
+  assert.equal(counts.disposed, 2);
+
+  const failing = engineOf(context, { runMs: Number.NaN });
+  await assert.rejects(networkSpeed(bundle, failing.engine), /out of memory/);
+  await assert.rejects(networkSpeed(bundle, failing.engine), /out of memory/);
+  assert.equal(failing.counts.disposed, 2, 'what failed is tried again');
 });
 
 test('the slice is a network that runs', async () => {

@@ -12,7 +12,7 @@ import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { VideoWriter } from '../../src/media/video-writer.ts';
 import type { Compare } from '../../src/serve/comparison-work.ts';
 import { EXAMPLE_REPORT } from '../compare/example-report.ts';
-import { drawFrame } from './drawing-renderer.ts';
+import { drawFrame, waitWhile } from './drawing-renderer.ts';
 
 const EVALUATIONS = 20;
 const FRAMES = 25;
@@ -33,8 +33,11 @@ async function drawVideo(outputPath: string): Promise<void> {
   }
 }
 
-/** @param stepMs - how long an evaluation of the denoiser takes. */
-export function drawingCompare(stepMs: number): Compare {
+/**
+ * @param stepMs - how long an evaluation of the denoiser takes.
+ * @param holdFile - while it is there, no comparison ends.
+ */
+export function drawingCompare(stepMs: number, holdFile?: string): Compare {
   return async ({ output, portrait, audio, seed, fileNames = {}, signal, onProgress }) => {
     signal?.throwIfAborted();
     if (seed === 13) throw new FaceError(`Cannot use ${portrait}: expected a face`, portrait!, 'no-face');
@@ -47,6 +50,7 @@ export function drawingCompare(stepMs: number): Compare {
       const remaining = ((EVALUATIONS - done) * stepMs) / 1000;
       onProgress?.({ type: 'evaluations', done, total: EVALUATIONS, remaining });
     }
+    await waitWhile(holdFile, signal);
     onProgress?.({ type: 'stage', stage: 'write' });
     const { clip } = EXAMPLE_REPORT;
     const report = {

@@ -1,5 +1,5 @@
 /** A renderer that draws: real videos, also while they are made, without networks. */
-
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import { FaceError } from '../../src/errors.ts';
@@ -25,8 +25,16 @@ export function drawFrame(frame: number): { data: Uint8Array; width: number; hei
   return { data, width, height };
 }
 
-/** @param frameMs - how long a frame takes. */
-export function drawingRenderer(frames: number, frameMs: number): ClipRenderer {
+/** Waits as long as a file is there; tests hold work with it at a place that no machine is too slow to see. */
+export async function waitWhile(file: string | undefined, signal: AbortSignal | undefined): Promise<void> {
+  while (file !== undefined && existsSync(file)) await sleep(20, undefined, { signal });
+}
+
+/**
+ * @param frameMs - how long a frame takes.
+ * @param holdFile - while it is there, clips stop after two thirds of their frames.
+ */
+export function drawingRenderer(frames: number, frameMs: number, holdFile?: string): ClipRenderer {
   const turns = new PQueue({ concurrency: 1 });
   return {
     async prepare({ options, beforePublish, livePath }): Promise<PreparedRender> {
@@ -49,6 +57,7 @@ export function drawingRenderer(frames: number, frameMs: number): ClipRenderer {
         try {
           for (let frame = 0; frame < frames; frame++) {
             await sleep(frameMs, undefined, { signal });
+            if (frame * 3 > frames * 2) await waitWhile(holdFile, signal);
             await Promise.all([video.write(drawFrame(frame)), live.write(drawFrame(frame))]);
             const done = frame + 1;
             onProgress?.({

@@ -2,7 +2,7 @@
 /// <reference lib="dom.iterable" />
 /** The page in Chromium, against a server whose clips are drawn. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -12,9 +12,13 @@ import { jsonOf, PORTRAIT, ServerProcess, SPEECH, temporaryFolder } from './serv
 /** Where pictures of the page go, for who wants to look at them. */
 const SHOTS = process.env.PAGE_SHOTS;
 
+/** While it is there, clips and comparisons of the server do not end, however slow the browser is. */
+const holdFile = path.join(temporaryFolder(), 'hold');
+const hold = (): void => writeFileSync(holdFile, '');
+const release = (): void => rmSync(holdFile, { force: true });
 const server = noChromium
   ? undefined!
-  : await ServerProcess.start(temporaryFolder(), { frames: 75, stepMs: 40 });
+  : await ServerProcess.start(temporaryFolder(), { frames: 75, stepMs: 10, holdFile });
 let browser: Browser;
 before(async () => {
   if (noChromium) return;
@@ -61,6 +65,7 @@ test('a clip is ordered, watched while it is rendered, and done', { skip: noChro
   assert.ok(await page.locator('#faces .face.taken').isVisible());
   assert.equal(await page.locator('#notes li').first().textContent(), 'ada.jpg is larger than needed');
   await shoot(page, 'chosen');
+  hold();
   await page.click('#render');
   const live = page.locator('.clip video[data-kind="live"]').first();
   await live.waitFor();
@@ -72,6 +77,7 @@ test('a clip is ordered, watched while it is rendered, and done', { skip: noChro
   });
   assert.ok((await at.jsonValue())! > 0.2);
   await shoot(page, 'live');
+  release();
   await stateOf(page, 'succeeded').first().waitFor();
   const video = page.locator('.clip video[data-kind="video"]').first();
   await page.waitForFunction(
@@ -95,6 +101,7 @@ test('a clip goes on when the page is loaded again, and can be cancelled', { ski
   const { page, problems } = await openPage();
   await page.locator('#portrait-samples button').nth(1).click();
   await page.click('#audio-sample');
+  hold();
   await page.click('#render');
   const running = page.locator('.clip[data-state="processing"]');
   await running.waitFor();
@@ -105,6 +112,7 @@ test('a clip goes on when the page is loaded again, and can be cancelled', { ski
   await again.getByRole('button', { name: /^Cancel/ }).click();
   await page.locator(`.clip[data-id="${id}"][data-state="canceled"]`).waitFor();
   assert.equal((await server.json(`/v1/clips/${id}`)).state, 'canceled');
+  release();
   await again.getByRole('button', { name: /^Re-run/ }).click();
   assert.equal(await page.locator('#portrait-shown').getAttribute('alt'), 'ben.jpg');
   await again.getByRole('button', { name: /^Remove/ }).click();
@@ -136,6 +144,7 @@ test('the keyboard is enough', { skip: noChromium }, async () => {
   await press('Options');
   await page.locator('#option-style').waitFor();
   const before = (await server.json('/v1/clips')).clips.length;
+  hold();
   await press('Render');
   await page.waitForFunction((count) => document.querySelectorAll('.clip').length > count, before);
   await press(/^Cancel/, 'Space');
@@ -144,6 +153,7 @@ test('the keyboard is enough', { skip: noChromium }, async () => {
   await page.locator('#compared article').first().waitFor();
   await press(/^Cancel the comparison/, 'Space');
   await page.locator('#compared [data-state="canceled"]').first().waitFor();
+  release();
   await press(/^Remove the comparison/);
   await page.locator('#compared article').waitFor({ state: 'detached' });
   await page.context().close();
@@ -321,6 +331,7 @@ test('a clip is written as what was chosen, shown as browsers can, and removed i
   await page.locator('#portrait-samples button').first().click();
   await page.click('#audio-sample');
   await page.selectOption('#format', 'gif');
+  hold();
   await page.click('#render');
   await page.locator('#gallery [data-state="processing"]').first().waitFor();
   const [clip] = (await server.json('/v1/clips?limit=1')).clips;
@@ -328,6 +339,7 @@ test('a clip is written as what was chosen, shown as browsers can, and removed i
   const other = await page.context().newPage();
   await other.goto(server.url);
   await other.locator(`[data-id="${clip.id}"] video[data-kind="live"]`).waitFor();
+  release();
   const card = page.locator(`[data-id="${clip.id}"]`);
   await card.locator('img[data-kind="picture"]').waitFor();
   assert.ok(
@@ -365,8 +377,10 @@ test('a comparison is ordered, followed and read, with all that its report shows
   const { page, problems } = await openPage();
   await page.locator('#portrait-samples button').first().click();
   await page.click('#audio-sample');
+  hold();
   await page.click('#compare');
   await page.locator('#compared [data-state="processing"]').first().waitFor();
+  release();
   await page.reload();
   const card = page.locator('#compared [data-state="succeeded"]').first();
   await card.waitFor();

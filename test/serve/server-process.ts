@@ -27,6 +27,8 @@ export type StubOptions = Partial<ServeOptions> & {
   readonly stepMs?: number;
   /** Clips are drawn, as videos of so many frames, each of which takes `stepMs`. */
   readonly frames?: number;
+  /** While this file is there, clips that are drawn stop after two thirds of their frames, and no comparison ends. */
+  readonly holdFile?: string;
   /** Waits between the times that a note is sent. */
   readonly webhookDelaysMs?: readonly number[];
   /** Before an order whose disk is full is begun again. */
