@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
+import { collectGarbage } from './collect-garbage.ts';
 import type { Device } from './device.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
 import type { Copies, Request, Results, SessionProfile, TensorInfo, WireTensor } from './protocol.ts';
@@ -21,6 +22,8 @@ interface Loaded {
   runs?: TimeSpan[] | undefined;
 }
 
+/** Whether the thread may still hold the arrays of graphs that it has opened. */
+let holdsGraphs = false;
 const networks = new Map<number, Loaded>();
 const profiles: SessionProfile[] = [];
 /** Groups of inputs that several runs share. */
@@ -36,6 +39,9 @@ ort.env.logLevel = 'fatal';
  * from a copy of their own, and the operating system can drop them; what a run needs besides them is given back after it.
  */
 const MAPPED_WEIGHTS = { options: { enableCpuMemArena: false }, session: { disable_prepacking: '1' } };
+
+/** Collecting takes some milliseconds. */
+const LARGE_GRAPH_BYTES = 8e6;
 
 function sessionOptions({
   device,
@@ -165,6 +171,7 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       return ort.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }));
     case 'load': {
       const { network, profile } = request;
+      holdsGraphs ||= typeof request.graph !== 'string' && request.graph.length >= LARGE_GRAPH_BYTES;
       const options = sessionOptions(request);
       if (profile === undefined) {
         const session = await createSession(request.graph, options);
@@ -180,6 +187,9 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       return { inputs: describe(session.inputMetadata), outputs: describe(session.outputMetadata) };
     }
     case 'bind': {
+      // The request that opened the network has been forgotten.
+      if (holdsGraphs) collectGarbage();
+      holdsGraphs = false;
       const { bound, device } = find(request.network);
       for (const [name, value] of await place(request.tensors, device)) {
         const before = bound.get(name);
