@@ -52,7 +52,7 @@ export class ChosenFiles {
   }
 }
 
-/** Says what is wrong with a field, beside it. @returns whether there is such a field. */
+/** Says what is wrong with a field, next to it. @returns whether there is such a field. */
 export function problem(field, text) {
   const place = document.querySelector(`[data-field="${CSS.escape(field)}"]`);
   if (place === null) return false;

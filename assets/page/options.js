@@ -20,7 +20,7 @@ const LABELS = {
   idle: 'Idle clip (seconds)',
   face: 'Which face',
 };
-/** What may stand behind the person, beside a colour and a picture. */
+/** What may stand behind the person, other than a colour and a picture. */
 const BACKGROUNDS = { blurred: 'blurred', green: 'green (for keying)', white: 'white', grey: 'grey', black: 'black' };
 const OWN_COLOUR = 'colour';
 const OWN_PICTURE = 'picture';

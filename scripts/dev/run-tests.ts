@@ -25,6 +25,7 @@ import { formatTimes, readTimes, TIMES_FOLDER } from '../lib/test-times.ts';
 const SLOW: readonly string[] = [
   ...['e2e/', 'scripts/', 'serve/', 'tracking/'],
   ...['cli/animate.test.ts', 'cli/batch.test.ts', 'cli/main.test.ts', 'cli/models.test.ts'],
+  ...['cli/refusals.test.ts', 'html/narrow-page.test.ts', 'scene/background.test.ts'],
   ...['bundles/full-disk.test.ts', 'bundles/import-aniportrait.test.ts', 'bundles/fuse-bundle.test.ts'],
   ...['files/file-lock.test.ts', 'jobs/job-lock.test.ts', 'jobs/queue.test.ts', 'package.test.ts'],
   ...['models/denoising-unet.test.ts', 'models/reference-unet.test.ts', 'models/exact-savings.test.ts'],
@@ -32,6 +33,7 @@ const SLOW: readonly string[] = [
   ...['pipeline/open-job.test.ts', 'pipeline/studio.test.ts'],
   ...['pipeline/replaced-bundle.test.ts', 'container.test.ts'],
   ...['media/video-writer.test.ts', 'media/output-formats.test.ts', 'media/odd-sound.test.ts'],
+  ...['media/read-audio.test.ts', 'media/film-frames.test.ts'],
   ...['runtime/webgpu.test.ts'],
   ...['networks/half-precision-network.test.ts'],
 ];

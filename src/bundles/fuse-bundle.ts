@@ -85,7 +85,7 @@ export async function fuseBundle(bundle: Bundle, options: FuseOptions): Promise<
         onProgress?.({ type: 'notice', message: leftOut(name, left, bundle) });
     }
     if (loras.length > 0 && bundle.description.files.calibration !== undefined) {
-      const message = `bundle ${name} has no calibration for int8: its networks are others than those that were measured; lcm-portrait models calibrate ${name} measures anew`;
+      const message = `bundle ${name} has no calibration for int8: its networks are others than those that were measured; lcm-portrait models calibrate ${name} measures again`;
       onProgress?.({ type: 'notice', message });
     }
     const fused = withLoras(

@@ -20,7 +20,7 @@ const WEIGHT_COPIES = 1.3;
 /** What a window of a small bundle needs in addition to weights, for each latent cell at AniPortrait's width. */
 const BYTES_PER_WINDOW_CELL = 40_000;
 /** A frame in its stages between drawing and encoder. */
-const BYTES_PER_PIXEL = 60;
+const BYTES_PER_PIXEL = 68;
 /** The least that a job takes of its estimate, which is not exact. */
 const CERTAIN_SHARE = 0.85;
 

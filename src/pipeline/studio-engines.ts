@@ -30,6 +30,7 @@ export class StudioEngines {
   #engines: Promise<Engines> | undefined;
   /** Engines like the denoising one, for windows that are denoised beside its own. */
   readonly #further: Promise<Engine>[] = [];
+  #disposed = false;
 
   constructor(options: StudioEnginesOptions) {
     this.#options = options;
@@ -69,10 +70,15 @@ export class StudioEngines {
     return { denoising, side: await Engine.open(side) };
   }
 
-  /** Opens engines that denoise further windows at the same time, or gives those that are open. */
+  /**
+   * Opens engines that denoise further windows at the same time, or gives those that are open.
+   *
+   * @throws an error once the engines have been disposed of: nobody would end those that are opened then.
+   */
   async openFurther(count: number): Promise<Engine[]> {
     const { denoising } = await this.#started();
     const { threads, profileFolder } = this.#options;
+    if (this.#disposed) throw new Error('the engines were disposed of');
     for (let i = this.#further.length; i < count; i++) {
       const folder = profileFolder(`${FURTHER}${i + 2}`);
       const engine = Engine.open({ device: denoising.device, threads, profileFolder: folder });
@@ -84,11 +90,12 @@ export class StudioEngines {
 
   /** Those of {@link StudioEngines.openFurther} that are open. */
   further(): Promise<Engine[]> {
-    return this.openFurther(this.#further.length);
+    return Promise.all(this.#further);
   }
 
-  /** Ends all after what they are doing, with the networks in them; may be called twice. */
+  /** Ends them after what they are doing, with the networks in them; may be called twice. */
   async dispose(): Promise<void> {
+    this.#disposed = true;
     const engines = await this.#engines?.catch(() => undefined);
     const further = (await Promise.allSettled(this.#further)).flatMap((engine) =>
       engine.status === 'fulfilled' ? [engine.value] : [],

@@ -1,4 +1,4 @@
-/** The examples of README.md and docs/library.md, for the compiler; the test beside this file holds them equal. */
+/** The examples of README.md and docs/library.md, for the compiler; the test next to this file holds them equal. */
 import { animate, FaceError, InvalidOptionsError, planAnimation, runBatch } from '../../src/index.ts';
 
 export async function readme(): Promise<void> {

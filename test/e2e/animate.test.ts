@@ -48,7 +48,8 @@ function outputFolder(name: string): string {
 
 /** The variables that name the folder for temporary files. */
 function temporaryAt(place: string): Record<string, string> {
-  return { TMPDIR: place, TMP: place, TEMP: place };
+  // A loader that translates modules would keep them there.
+  return { TMPDIR: place, TMP: place, TEMP: place, TSX_DISABLE_CACHE: '1' };
 }
 
 function job(output: string, changes: { portrait?: string; audio?: string } = {}): string[] {
