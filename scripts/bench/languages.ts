@@ -3,9 +3,11 @@
  * voices that no training step heard. No picture is rendered.
  *
  *   python3 scripts/bench/speak-languages.py SPOKEN
- *   node --import=tsx scripts/bench/languages.ts --spoken SPOKEN [--data FOLDER] [--bundle NAME] [--output scripts/results/languages.md]
+ *   node --import=tsx scripts/bench/languages.ts --spoken SPOKEN [--data FOLDER] [--sounds SOUNDS] [--bundle NAME]
+ *       [--output scripts/results/languages.md]
  *
- * FOLDER holds speech/ with index.tsv and phn/, as for training.
+ * FOLDER holds speech/ with index.tsv and phn/, as for training; SOUNDS recordings in which nobody speaks, such as music, of which the
+ * first half minute is heard.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -20,6 +22,7 @@ import { MESH_VALUES } from '../../src/motion/motion.ts';
 import { parseMotionConfig } from '../../src/motion/motion-config.ts';
 import { buildMotionNetwork } from '../../src/motion/motion-network.ts';
 import { Engine } from '../../src/runtime/engine.ts';
+import { RandomStream } from '../../src/tensor/random.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { type HeldOutSpeech, listHeldOutVoices, type Phone } from '../lib/held-out.ts';
 import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
@@ -31,18 +34,22 @@ import {
   vowelOpenings,
 } from '../lib/phone-openings.ts';
 import { parseSyntheticPhones } from '../lib/synthetic-phones.ts';
+import { percentile } from '../lib/talk-statistics.ts';
 import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
   options: {
     spoken: { type: 'string' },
     data: { type: 'string' },
+    sounds: { type: 'string' },
     bundle: { type: 'string', default: 'tiny' },
     output: { type: 'string' },
   },
 });
 if (values.spoken === undefined) {
-  console.error('usage: languages.ts --spoken SPOKEN [--data FOLDER] [--bundle NAME] [--output OUT.md]');
+  console.error(
+    'usage: languages.ts --spoken SPOKEN [--data FOLDER] [--sounds SOUNDS] [--bundle NAME] [--output OUT.md]',
+  );
   process.exit(2);
 }
 
@@ -53,6 +60,11 @@ const AROUND = 0.5;
 /** Lips nearer than this look closed, in cm. */
 const LOOKS_CLOSED = 0.1;
 const LAG_REACH = 5;
+/** Seconds of noise, and at most of a sound. */
+const NOISE = 4;
+const LONGEST_SOUND = 30;
+/** Root mean square of noise. */
+const NOISE_LEVEL = 0.02;
 
 interface Voice {
   readonly language: string;
@@ -104,6 +116,58 @@ const basis = loadExpressionBasis(weights);
 const engine = await Engine.open({ device: 'cpu', threads: 1 });
 const network = await engine.load('motion', buildMotionNetwork({ config, weights }).toBytes());
 
+/** By frame, in cm, of a mouth that is closed at rest; its lips do not pass through each other. */
+async function openingsOf(pcm: Float32Array): Promise<number[]> {
+  const frames = Math.floor((pcm.length / SAMPLE_RATE) * FPS);
+  const motion = await generateMotion({ network, config, basis, pcm, frames, fps: FPS });
+  return Array.from({ length: frames }, (_, frame) =>
+    Math.max(0, lipGap(motion.offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES))),
+  );
+}
+
+/** Noise whose power is the same at all frequencies, or falls by half with each octave. */
+function noise(falling: boolean): Float32Array {
+  const out = new RandomStream([1, falling ? 1 : 0]).fillNormal(new Float32Array(NOISE * SAMPLE_RATE));
+  if (falling) {
+    // Poles and gains of three low passes and a rest: within 0.5 dB of pink. Source: Paul Kellet's economy method.
+    let [low, middle, high] = [0, 0, 0];
+    out.forEach((white, i) => {
+      low = 0.99765 * low + 0.099046 * white;
+      middle = 0.963 * middle + 0.2965164 * white;
+      high = 0.57 * high + 1.0526913 * white;
+      out[i] = low + middle + high + 0.1848 * white;
+    });
+  }
+  const size = Math.sqrt(mean([...out].map((value) => value * value)));
+  return out.map((value) => (value * NOISE_LEVEL) / size);
+}
+
+/** A row for each sound in which nobody speaks: openings in mm. */
+async function measureSounds(sounds: string | undefined): Promise<string[][]> {
+  const heard: [string, () => Promise<Float32Array>][] = [
+    ['digital silence', async () => new Float32Array(NOISE * SAMPLE_RATE)],
+    ['white noise', async () => noise(false)],
+    ['pink noise', async () => noise(true)],
+    ...(sounds === undefined ? [] : (await readdir(sounds)).sort()).map(
+      (file): [string, () => Promise<Float32Array>] => [
+        path.parse(file).name.replaceAll(/[-_]/g, ' '),
+        async () => (await readAudio(path.join(sounds!, file), { ffmpeg, sampleRate: SAMPLE_RATE })).pcm,
+      ],
+    ),
+  ];
+  const rows: string[][] = [];
+  for (const [name, read] of heard) {
+    const openings = await openingsOf((await read()).subarray(0, LONGEST_SOUND * SAMPLE_RATE));
+    rows.push([
+      name,
+      formatNumber(10 * mean(openings), 1),
+      formatNumber(10 * percentile(openings, 0.95), 1),
+      shareClosed(openings),
+    ]);
+  }
+  return rows;
+}
+
 async function measure({ utterances }: Voice): Promise<Measures> {
   const all: Measures = {
     openings: [],
@@ -121,18 +185,7 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     pcm.set(speech, AROUND * SAMPLE_RATE);
     const duration = pcm.length / SAMPLE_RATE;
     const frames = Math.floor(duration * FPS);
-    const motion = await generateMotion({
-      network,
-      config,
-      basis,
-      pcm,
-      frames,
-      fps: FPS,
-    });
-    // Of a mouth that is closed at rest; its lips do not pass through each other.
-    const openings = Array.from({ length: frames }, (_, frame) =>
-      Math.max(0, lipGap(motion.offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES))),
-    );
+    const openings = await openingsOf(pcm);
     const spoken = shifted(phones!, duration);
     const measured = measurePhones(openings, FPS, spoken);
     all.openings.push(...openings);
@@ -224,6 +277,10 @@ try {
       ];
     }),
   );
+  const sounds = markdownTable(
+    ['Nobody speaks', 'opening', '95 %', 'frames closed'],
+    await measureSounds(values.sounds),
+  );
   const text = `# Other voices and languages
 
 The motion of bundle ${values.bundle} at ${FPS} frames a second for a mouth that is closed at rest, ${new Date().toISOString().slice(0, 10)}: what the mesh is driven to, before
@@ -236,6 +293,8 @@ ${table}
 
 ${byLanguage}
 
+${sounds}
+
 - **r**: correlation of the opening of the inner lips with what the phones say: 1 in vowels, 0 in silence and at sounds with closed
   lips; other sounds do not count. Wanted: ≥ 0.6. **Lag** in frames: the shift at which it is highest.
 - **Silence, P B M, vowels**: mean opening in mm; at sounds with closed lips the least within 40 ms of the sound. **Closed**: how many
@@ -243,7 +302,7 @@ ${byLanguage}
   other consonants that stand next to none of these and no pause; few are wanted. **Vowels closed**: the same of the middles of vowels; at most
   3 % are wanted. Espeak-ng ends a vowel where a stop is released, so that the middle of a short one before P or B may lie in the
   closure: those that stand next to none of the three are counted by themselves, too.
-- Half a second of silence is put before and after each recording.
+- Half a second of silence is put before and after each recording. **Nobody speaks**: openings in mm; at most 0.3 are wanted.
 `;
   await writeReport(values.output, text.trimEnd().split('\n'));
 } finally {

@@ -1,96 +1,112 @@
 /**
- * How lively the faces of videos are, as the project's own landmarks have it: motion of head, brows and lids. Films and
- * rendered clips are measured alike.
+ * How lively faces are: motion of lips, head, brows and lids within four seconds. Films and rendered clips are measured alike, as the
+ * attention mesh sees them; with a portrait, what the motion of recordings tells it to show, in each style, before anything is drawn.
  *
  *   node --import=tsx scripts/bench/liveliness.ts VIDEO…
+ *   node --import=tsx scripts/bench/liveliness.ts --portrait PICTURE [--seeds 3] [--seconds 12] [--bundle NAME] RECORDING…
  */
+import { parseArgs } from 'node:util';
 import { FaceFinder } from '../../src/face/face-finder.ts';
-import { fitFaceGeometry } from '../../src/face/geometry.ts';
-import { matrixToPose } from '../../src/face/rotation.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
-import { readFrames } from '../../src/media/read-frames.ts';
-import { measureFace } from '../../src/motion/face-measures.ts';
+import { readAudio } from '../../src/media/read-audio.ts';
+import { openBundle } from '../../src/models/bundle.ts';
+import { loadMotion } from '../../src/motion/load-motion.ts';
+import { STYLE_NAMES } from '../../src/motion/speaking-style.ts';
 import { Engine } from '../../src/runtime/engine.ts';
-import { markdownTable } from '../lib/markdown-table.ts';
+import { drivenStates, portraitMesh } from '../lib/driven-states.ts';
+import { type Liveliness, livelinessOf } from '../lib/face-liveliness.ts';
+import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
+import { type FaceState, stateOfLandmarks } from '../lib/talk-measures.ts';
+import { trackFilm } from '../lib/track-film.ts';
+import { measuredOn } from '../lib/write-report.ts';
 
 const FPS = 25;
-/** Upper ends of the bands in Hz. */
-const BANDS = [1, 3];
+const SAMPLE_RATE = 16000;
 
-function deviation(values: readonly number[]): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-}
-
-/** Mean change, in units a second. */
-function speed(values: readonly number[]): number {
-  const changes = values.slice(1).map((value, i) => Math.abs(value - values[i]!));
-  return (FPS * changes.reduce((sum, change) => sum + change, 0)) / changes.length;
-}
-
-/** Shares of the power under 1 Hz, from 1 to 3 Hz and above, of a curve under a Hann window. */
-function bandShares(values: readonly number[]): number[] {
-  const n = values.length;
-  const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  const powers = [0, 0, 0];
-  for (let k = 1; k < n / 2; k++) {
-    let [re, im] = [0, 0];
-    values.forEach((value, t) => {
-      const windowed = (value - mean) * (0.5 - 0.5 * Math.cos((2 * Math.PI * t) / n));
-      re += windowed * Math.cos((2 * Math.PI * k * t) / n);
-      im += windowed * Math.sin((2 * Math.PI * k * t) / n);
-    });
-    const band = BANDS.findIndex((end) => (k * FPS) / n <= end);
-    powers[band < 0 ? BANDS.length : band]! += re ** 2 + im ** 2;
-  }
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
-}
-
-const videos = process.argv.slice(2);
-if (videos.length === 0) {
-  console.error('usage: liveliness.ts VIDEO…');
+const { values, positionals: files } = parseArgs({
+  allowPositionals: true,
+  options: {
+    portrait: { type: 'string' },
+    seeds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '12' },
+    bundle: { type: 'string', default: 'tiny' },
+  },
+});
+const [seeds, seconds] = [Number(values.seeds), Number(values.seconds)];
+if (files.length === 0 || !Number.isInteger(seeds) || seeds < 1 || !(seconds >= 1)) {
+  console.error(
+    'usage: liveliness.ts VIDEO…\n' +
+      '       liveliness.ts --portrait PICTURE [--seeds 3] [--seconds 12] [--bundle NAME] RECORDING…',
+  );
   process.exit(2);
 }
+
 const ffmpeg = await locateFfmpeg({ env: process.env });
 const engine = await Engine.open({ device: 'cpu', threads: 1 });
 const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
-const rows: string[][] = [];
-try {
-  for (const video of videos) {
-    const angles: number[][] = [[], [], []];
-    const brows: number[] = [];
-    const apertures: number[] = [];
-    for await (const frame of readFrames(video, { ffmpeg, fps: FPS })) {
-      const face = (await finder.findPortrait(frame))[0];
-      if (face === undefined) continue;
-      const { mesh, transform } = fitFaceGeometry(face.landmarks, frame.width, frame.height);
-      const pose = matrixToPose(transform);
-      angles.forEach((curve, axis) => {
-        curve.push(pose[axis]!);
-      });
-      const measures = measureFace(mesh);
-      brows.push((10 * (measures.brows[0] + measures.brows[1])) / 2);
-      apertures.push(
-        (measures.lids[0] / measures.eyeWidths[0] + measures.lids[1] / measures.eyeWidths[1]) / 2,
-      );
-    }
-    if (brows.length < 2) throw new Error(`${video}: a face was found in ${brows.length} frames`);
-    const open = apertures.toSorted((a, b) => a - b)[Math.floor(apertures.length / 2)]!;
-    rows.push([
-      video.split('/').at(-1)!,
-      String(brows.length),
-      angles.map((curve) => deviation(curve).toFixed(1)).join(', '),
-      angles.map((curve) => speed(curve).toFixed(1)).join(', '),
-      bandShares(angles[0]!)
-        .map((share) => share.toFixed(2))
-        .join(' '),
-      deviation(brows).toFixed(1),
-      `${open.toFixed(2)}, ${Math.min(...apertures).toFixed(2)}`,
-    ]);
+
+/** Clips as a camera would see them, by the name of their row. */
+async function seen(): Promise<Map<string, FaceState[][]>> {
+  const clips = new Map<string, FaceState[][]>();
+  for (const file of files) {
+    const { width, height, landmarks } = await trackFilm(file, { finder, ffmpeg, fps: FPS });
+    const states = landmarks.map((points) => stateOfLandmarks(points, width, height));
+    const found = states.filter(({ opening }) => Number.isFinite(opening)).length;
+    if (found < 2) throw new Error(`${file}: a face was found in ${found} frames`);
+    clips.set(file.split('/').at(-1)!, [states]);
   }
+  return clips;
+}
+
+/** The first seconds of all recordings, with each seed, by style. */
+async function driven(portrait: string): Promise<Map<string, FaceState[][]>> {
+  const bundle = await openBundle(values.bundle);
+  const motionOf = await loadMotion(bundle, (name, graph) => engine.load(name, graph.toBytes()));
+  const mesh = await portraitMesh(portrait, { finder, resolution: bundle.description.resolution });
+  const clips = new Map<string, FaceState[][]>(STYLE_NAMES.map((style) => [style, []]));
+  for (const audio of files) {
+    const { pcm: whole } = await readAudio(audio, { ffmpeg, sampleRate: SAMPLE_RATE });
+    const pcm = whole.subarray(0, seconds * SAMPLE_RATE);
+    const clip = { motionOf, mesh, pcm, fps: FPS, frames: Math.floor((pcm.length / SAMPLE_RATE) * FPS) };
+    for (const style of STYLE_NAMES) {
+      for (let seed = 1; seed <= seeds; seed++) {
+        const options = { portrait, audio, output: 'none.mp4', bundle: values.bundle, style, seed };
+        clips.get(style)!.push(await drivenStates({ ...clip, options }));
+      }
+    }
+  }
+  return clips;
+}
+
+function row(label: string, { spread, speed, bands, lids, ...face }: Liveliness): string[] {
+  const list = (numbers: readonly number[], digits: number, between = ', '): string =>
+    numbers.map((number) => formatNumber(number, digits)).join(between);
+  return [
+    label,
+    formatNumber(face.seconds, 0),
+    formatNumber(spread.opening, 1),
+    list(face.openings, 1),
+    formatNumber(spread.width, 1),
+    formatNumber(spread.brows, 1),
+    list([spread.pitch, spread.yaw, spread.roll], 1),
+    list(speed, 1),
+    list(bands, 2, ' '),
+    formatNumber(face.blinksPerMinute, 0),
+    list(lids, 2),
+  ];
+}
+
+try {
+  const clips = values.portrait === undefined ? await seen() : await driven(values.portrait);
+  const head = ['', 's', 'opening', '5, 50, 95 %', 'width', 'brows', 'head (°)', 'head (°/s)'];
+  const rows = [...clips].map(([label, states]) => row(label, livelinessOf(states, FPS)));
+  if (rows.length > 1 && values.portrait === undefined)
+    rows.push(row('all', livelinessOf([...clips.values()].flat(), FPS)));
+  console.log(`${measuredOn()}\n`);
+  console.log(
+    markdownTable([...head, 'pitch under 1, to 3, above 3 Hz', 'blinks', 'eyes, median and least'], rows),
+  );
 } finally {
+  await finder.dispose();
   await engine.dispose();
 }
-const head = ['video', 'frames', 'head, SD (°)', 'head, speed (°/s)', 'pitch under 1, to 3, above 3 Hz'];
-console.log(markdownTable([...head, 'brows, SD (mm)', 'eyes, median and least'], rows));

@@ -29,14 +29,13 @@ import { parseMotionConfig } from '../../src/motion/motion-config.ts';
 import { buildMotionNetwork } from '../../src/motion/motion-network.ts';
 import { animate } from '../../src/pipeline/animate.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
-import { resolveOptions } from '../../src/pipeline/resolve-options.ts';
 import { Engine } from '../../src/runtime/engine.ts';
-import { openPortrait } from '../../src/scene/open-portrait.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
+import { drivenStates, portraitMesh } from '../lib/driven-states.ts';
 import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
 import { closures, phoneTargets } from '../lib/phone-openings.ts';
 import { type FilmCase, listEmotional, listFilms, listTakes, listTriples } from '../lib/talk-cases.ts';
-import { type FaceState, type FaceValue, stateOfLandmarks, stateOfMesh } from '../lib/talk-measures.ts';
+import { type FaceState, type FaceValue, stateOfLandmarks } from '../lib/talk-measures.ts';
 import {
   agreement,
   bandShares,
@@ -154,43 +153,14 @@ async function firstFrame(film: string, key: string): Promise<string> {
   return picture;
 }
 
-/** Mesh and pose of each frame of the clip that `animate` makes. */
-async function drivenStates(
-  { portrait, audio, ...options }: AnimateOptions & { portrait: string; audio: string },
-  frames: number,
-): Promise<FaceState[]> {
-  const { mesh } = await openPortrait({
-    ...{ path: portrait, resolution: bundle.description.resolution, framing: 'crop' as const },
-    ...{ view: { type: 'warp' as const }, finder, onNotice: () => {} },
-  });
-  const { pcm } = await readAudio(audio, { ffmpeg, sampleRate: SAMPLE_RATE });
-  const motion = motionOf({
-    pcm,
-    fps: FPS,
-    frames,
-    mesh,
-    scales: resolveOptions({ ...options, portrait, audio }),
-  });
-  const states: FaceState[] = [];
-  for (let frame = 0; frame < frames; frame++) {
-    const { offsets, pose } = await motion.at(frame);
-    states.push(
-      stateOfMesh(
-        mesh.map((value, i) => value + offsets[i]!),
-        pose,
-      ),
-    );
-  }
-  return states;
-}
-
 async function measureFilm({ group, name, portrait, audio, film }: FilmCase): Promise<FilmResult> {
   const states = await statesOf(film, `${name}.film`);
   const still = portrait ?? (await firstFrame(film, name));
   const clip = path.join(work, `${name}.mp4`);
   const options = optionsOf(still, audio, clip);
-  const driven = await drivenStates(options, states.length);
   const { pcm } = await readAudio(audio, { ffmpeg, sampleRate: SAMPLE_RATE });
+  const mesh = await portraitMesh(still, { finder, resolution: bundle.description.resolution });
+  const driven = await drivenStates({ motionOf, mesh, pcm, fps: FPS, frames: states.length, options });
   let rendered: FaceState[] | undefined;
   if (!values['motion-only']) {
     const done = await readFile(path.join(work, `${name}.ours.landmarks`)).catch(() => undefined);

@@ -29,7 +29,7 @@ SHUT = (*BILABIAL, 'SIL', 'SP')
 NOISES = [('white', 10), ('pink', 10), ('pink', 3), ('brown', 5), ('hum', 3), ('room', 15), ('knocks', 6), ('swells', 6)]
 PAUSE = 0.25
 # How what is likely becomes a closure, as src/motion/shut-lips.ts does it.
-PEAK, RISE, PEAK_REACH = (0.15, 0.25), (0.8, 1.0), 2
+PEAK, RISE, PEAK_REACH = (0.2, 0.3), (0.8, 1.0), 2
 
 
 def load(path):

@@ -7,12 +7,16 @@ import torch
 from motion_data import smoothstep
 from motion_network import CONFIG, mel_filters, samples_before, samples_for
 from phone_teacher import REST_TAKES
-from speech_augment import RATE, bursts, degrade, random_noise, stretch
+from speech_augment import RATE, bursts, degrade, music, random_noise, stretch
 
 OUTPUTS = 112
 # Share of the pieces that a pause is put into; seconds until the mouth begins to rest, and how much the rest counts next to a closure.
 PAUSES = 0.15
 PAUSE_REST_AFTER, PAUSE_STRESS = 0.03, 0.5
+# Share of the pieces that are music or noise without speech, and of these that are music; of the other pieces that have music beneath.
+SPEECHLESS, MUSIC, MUSIC_BENEATH = 0.16, 0.5, 0.05
+# Tunes that pieces are cut from.
+TUNES = 80
 WARPS = [0.82, 0.87, 0.92, 0.96, 1.0, 1.0, 1.05, 1.1, 1.16, 1.22, 1.28]
 
 
@@ -66,6 +70,8 @@ class Batches:
         self.seed, self.random = seed, np.random.default_rng(seed)
         self.filters = torch.from_numpy(np.stack([mel_filters(CONFIG, w) for w in WARPS]))
         self.count, self.before = samples_for(CONFIG, OUTPUTS), samples_before(CONFIG)
+        tunes = np.random.default_rng([seed, 1])
+        self.tunes = [music(tunes, 3 * self.count) for _ in range(TUNES)]
         self.components = CONFIG['components']
 
     def piece(self, recording, ratio):
@@ -102,15 +108,28 @@ class Batches:
             shut = np.where(np.arange(OUTPUTS) / rate < cut - 0.02, shut, -1)
         return audio, target, closed, shut, classes
 
+    def tune(self):
+        """A piece of music of unit power, at another pitch and speed each time."""
+        random, ratio = self.random, np.exp(self.random.uniform(-0.3, 0.3))
+        start = random.integers(int(len(self.tunes[0]) - self.count * ratio))
+        tune = stretch(self.tunes[random.integers(TUNES)][start:], ratio, self.count)
+        return tune / (np.sqrt(np.mean(tune ** 2)) + 1e-6)
+
     def next(self):
         random = self.random
         shares = np.array([share for _, share in self.groups])
         audios, targets, closed, shut, classes, weights, warps = [], [], [], [], [], [], []
         for _ in range(self.size):
             warps.append(random.integers(len(WARPS)))
-            if random.random() < 0.1:
+            if random.random() < SPEECHLESS:
                 level = 10 ** random.uniform(-4, -0.8)
-                audio = random_noise(random, self.count) * level if random.random() < 0.9 else np.zeros(self.count)
+                if random.random() < MUSIC:
+                    # As loud as speech is made, whatever it was.
+                    audio = self.tune() * 10 ** random.uniform(-2, -1)
+                elif random.random() < 0.9:
+                    audio = random_noise(random, self.count) * level
+                else:
+                    audio = np.zeros(self.count)
                 if random.random() < 0.3:
                     audio = audio + bursts(random, self.count) * 10 ** random.uniform(-3, -1)
                 if random.random() < 0.5:  # noise that sets in and stops is not speech either
@@ -131,11 +150,11 @@ class Batches:
                 audio, target, closes, shuts = insert_pause(random, audio, target, closes, shuts, self.before)
                 said = np.full(OUTPUTS, -1)  # not known any more
             if random.random() < 0.9:
-                babble = None
+                babble, tune = None, self.tune() if random.random() < MUSIC_BENEATH else None
                 if random.random() < 0.15:
                     other = self.groups[-1][0][random.integers(len(self.groups[-1][0]))]
                     babble = np.resize(other.audio, self.count)
-                audio = degrade(random, audio, babble)
+                audio = degrade(random, audio, babble, tune)
             audios.append(audio.astype(np.float32))
             targets.append(target)
             closed.append(closes)

@@ -35,9 +35,69 @@ def bursts(random, count):
         t = np.arange(length)
         shape = np.minimum(t / rise, 1) * np.exp(-random.uniform(1, 5) * np.maximum(t - rise, 0) / length)
         noise = random_noise(random, length + 64)[:length] * shape * 10 ** (random.uniform(-12, 6) / 20)
-        first, last = max(at, 0), min(at + length, count)
-        out[first:last] += noise[first - at:last - at]
+        add_at(out, noise, at)
     return out
+
+
+# Semitones from the key note that tunes are made of.
+SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 4, 7, 9), (0, 3, 5, 7, 10))
+CHORD = (0, 2, 4, 6)  # steps of the scale
+
+
+def note(random, instrument, hertz, seconds):
+    """One tone of an instrument: harmonics that fade each at their own rate, or are held, with vibrato or none."""
+    t = np.arange(int(seconds * RATE)) / RATE
+    phase = 2 * np.pi * hertz * t
+    if instrument['vibrato']:
+        phase = phase + instrument['vibrato'] * hertz / 40 * np.sin(2 * np.pi * instrument['wobble'] * t)
+    tone = np.zeros(len(t))
+    for k, level in enumerate(instrument['harmonics'], 1):
+        if k * hertz < 7600:
+            tone += level * np.exp(-instrument['fade'] * k ** 0.6 * t) * np.sin(k * phase + random.uniform(0, 6.3))
+    attack = min(instrument['attack'], seconds / 3)
+    return tone * np.minimum(1, np.minimum(t / attack, (seconds - t) / 0.04)) * random.uniform(0.5, 1)
+
+
+def drum(random):
+    t = np.arange(int(0.25 * RATE)) / RATE
+    skin = np.sin(2 * np.pi * (random.uniform(45, 180) * t + np.exp(-t * 30)))
+    noise = random.standard_normal(len(t)) * random.uniform(0, 1.2)
+    return (skin * random.uniform(0, 1) + noise) * np.exp(-t * random.uniform(8, 60))
+
+
+def music(random, count):
+    """A tune without a voice, of unit power: one to three instruments of random sound, chords now and then, drums in a third."""
+    out, beat = np.zeros(count), 60 / random.uniform(55, 170)
+    scale, key = SCALES[random.integers(len(SCALES))], 55 * 2 ** random.uniform(0, 2)
+    for _ in range(random.integers(1, 4)):
+        slope, odd = random.uniform(0.3, 2), random.random() < 0.25
+        harmonics = [(0.1 if odd and k % 2 == 0 else 1) * k ** -slope * np.exp(random.normal(0, 0.5)) for k in range(1, random.integers(2, 13))]
+        held = random.random() < 0.5
+        instrument = {'harmonics': harmonics, 'fade': 0.2 if held else random.uniform(1, 8), 'attack': random.choice([0.004, 0.02, 0.15]),
+                      'vibrato': random.choice([0, 0, 0.2, 0.5]), 'wobble': random.uniform(4, 7)}
+        chords, step, octave = random.random() < 0.4, random.integers(7), 2 ** random.integers(0, 3)
+        at, level = random.uniform(-beat, beat), 10 ** (-random.uniform(0, 9) / 20)
+        while at * RATE < count:
+            length = beat * random.choice([0.5, 1, 1, 2, 4])
+            step = int(np.clip(step + random.integers(-2, 3), 0, 2 * len(scale)))
+            if random.random() < 0.9:
+                for above in CHORD[:random.integers(2, 5)] if chords else (0,):
+                    place = step + above
+                    hertz = key * octave * 2 ** ((scale[place % len(scale)] + 12 * (place // len(scale))) / 12)
+                    add_at(out, level * note(random, instrument, hertz, length), int(at * RATE))
+            at += length
+    if random.random() < 0.35:
+        sounds = [drum(random) for _ in range(3)]
+        for i, at in enumerate(np.arange(0, count / RATE, beat / random.choice([1, 2]))):
+            add_at(out, 0.7 * sounds[random.integers(3) if i % 4 else 0], int(at * RATE))
+    return (out / (np.sqrt(np.mean(out ** 2)) + 1e-9)).astype(np.float32)
+
+
+def add_at(out, part, at):
+    """Adds `part` to `out` from sample `at` on, as far as it lies within."""
+    first, last = max(at, 0), min(at + len(part), len(out))
+    if first < last:
+        out[first:last] += part[first - at:last - at]
 
 
 def transfer(random, count):
@@ -64,8 +124,8 @@ def transfer(random, count):
     return response
 
 
-def degrade(random, speech, babble=None):
-    """Speech through a random transfer function, with noise or other voices beneath it; the level is kept."""
+def degrade(random, speech, babble=None, tune=None):
+    """Speech through a random transfer function, with noise, other voices or music beneath it; the level is kept."""
     count = len(speech)
     padded = 1 << int(np.ceil(np.log2(count + RATE // 4)))
     out = np.fft.irfft(np.fft.rfft(speech, padded) * transfer(random, padded), padded)[:count]
@@ -73,8 +133,10 @@ def degrade(random, speech, babble=None):
     out *= level / np.sqrt(np.mean(out ** 2) + 1e-12)
     reference = max(level, 0.02)
     kind = random.random()
-    if kind < 0.6:
+    if kind < 0.6 and tune is None:
         out = out + random_noise(random, count) * reference * 10 ** (-random.uniform(-2, 42) / 20)
+    elif tune is not None:
+        out = out + tune * reference * 10 ** (-random.uniform(6, 30) / 20)
     elif kind < 0.7 and babble is not None:
         out = out + babble / (np.sqrt(np.mean(babble ** 2)) + 1e-6) * reference * 10 ** (-random.uniform(12, 30) / 20)
     else:

@@ -14,7 +14,7 @@ from motion_network import CONFIG, MotionNetwork, config_of, load_grown, samples
 from motion_people import CORNERS_OUT, lift_of, mouth_measures, with_corners
 from motion_recordings import Recording
 from phone_teacher import LEAST_VOWEL, PHONES, PhoneTeacher, centre_on_dips, closures, phone_classes, stress
-from speech_augment import RATE, bursts
+from speech_augment import RATE, bursts, degrade, music
 from train_motion import apart, closure_loss, stretch
 
 try:
@@ -100,6 +100,25 @@ class Pauses(unittest.TestCase):
         self.assertTrue(np.isfinite(made).all() and made.any())
         self.assertGreater(np.count_nonzero(made == 0), RATE)
 
+    def test_music_has_tones_that_a_tune_is_made_of_and_is_the_same_by_seed(self):
+        made = music(np.random.default_rng(3), 4 * RATE)
+        self.assertAlmostEqual(float(np.sqrt(np.mean(made ** 2))), 1, places=3)
+        np.testing.assert_array_equal(made, music(np.random.default_rng(3), 4 * RATE))
+        # Its power is in lines of the spectrum: one bin in fifty holds most of it, as of no noise.
+        power = np.sort(np.abs(np.fft.rfft(made * np.hanning(len(made)))) ** 2)[::-1]
+        self.assertGreater(power[:len(power) // 50].sum(), 0.6 * power.sum())
+
+    def test_music_is_heard_beneath_speech(self):
+        t = np.arange(RATE) / RATE
+        speech, tune = (np.sqrt(2) * np.sin(2 * np.pi * hertz * t).astype(np.float32) for hertz in (200, 900))
+        shares = []
+        for seed in range(24):
+            power = np.abs(np.fft.rfft(degrade(np.random.default_rng(seed), 0.05 * speech, None, tune) * np.hanning(RATE))) ** 2
+            shares.append(power[895:906].sum() / power[195:206].sum())
+        # 6 to 30 decibels beneath it; microphones change that.
+        self.assertGreater(np.median(shares), 1e-3)
+        self.assertLess(np.median(shares), 0.25)
+
 
 class Shares(unittest.TestCase):
     def test_one_speaker_of_many_recordings_does_not_drown_the_others(self):
@@ -182,8 +201,8 @@ class Growth(unittest.TestCase):
 
     def test_a_likely_closure_is_a_whole_one_and_an_unlikely_one_is_none(self):
         bump = np.exp(-0.5 * ((np.arange(41) - 20) / 3) ** 2)
-        self.assertEqual(shut_share(bump * 0.14).max(), 0)
-        for peak in (0.25, 1):
+        self.assertEqual(shut_share(bump * 0.19).max(), 0)
+        for peak in (0.3, 1):
             share = shut_share(bump * peak)
             self.assertAlmostEqual(share[20], 1)
             self.assertEqual((share[10], share[30]), (0, 0))

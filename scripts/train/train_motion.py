@@ -294,9 +294,11 @@ def main():
             text += f'; labelled r {np.mean([correlation(a, b[:len(a)]) for a, b in pairs]):.3f}'
         return text
 
-    tensors, _ = safetensors_file.read(args.init)
+    tensors, about = safetensors_file.read(args.init)
     given = {k.removeprefix('network.'): v.float() for k, v in tensors.items() if k.startswith('network.')}
     load_grown(network, given)
+    # Weights are trained as they were before they were made larger.
+    stretch(network, measures, lift, 1 / np.array(json.loads(about.get('gains', '[1, 1, 1]'))))
     print('to begin with:', report(network), flush=True)
 
     # Phone curves: real ones where the clip is labelled, the network's own for more speech of the filmed speaker.
@@ -405,6 +407,7 @@ def main():
                       'labelled speech of other speakers, flite and espeak-ng voices',
         'attribution': 'GRID audiovisual sentence corpus, Cooke, Barker, Cunningham, Shao (2006), CC BY 4.0',
         'measured': json.dumps(facts),
+        'gains': json.dumps(GAINS),
     }
     write_safetensors(args.output, tensors, metadata)
     with open(args.config, 'w', encoding='utf-8') as file:

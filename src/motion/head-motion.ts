@@ -22,7 +22,7 @@ const OCTAVES = [
   { spacing: 0.3, variance: 0.12 },
 ];
 /** Standard deviations: pitch, yaw, roll in degrees, then x, y, z in centimetres. */
-const SPREAD = [1.55, 2.55, 2.65, 0.14, 0.08, 0.16] as const;
+const SPREAD = [1.75, 2.95, 2.8, 0.14, 0.08, 0.16] as const;
 /** The head turns about the top of the neck, in centimetres of the face's space. */
 const PIVOT = [0, -7, -5] as const;
 /** Shares of sway and posture that stay while the voice rests. */

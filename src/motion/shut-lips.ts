@@ -6,8 +6,8 @@ import { type ExpressionBasis, lipGap } from './expression-basis.ts';
 import { MESH_VALUES } from './motion.ts';
 
 /** A closure whose peak is below the first is none, one from the second on is a whole one. */
-const LEAST_PEAK = 0.15;
-const SURE_PEAK = 0.25;
+const LEAST_PEAK = 0.2;
+const SURE_PEAK = 0.3;
 /** Vectors to either side among which a peak is looked for; 40 ms. */
 const PEAK_REACH = 2;
 /** Lips begin to come together at the first share of the peak, and are shut from the second on. */

@@ -79,6 +79,36 @@ test('knocks during a voice leave the mouth closed', async () => {
   assert.ok(Math.max(...curve.slice(25, 50)) > 0.2);
 });
 
+/** Chords of four tones, one after another: held ones with eight harmonics, or plucked ones that fade. */
+function tune(seconds: number, plucked: boolean): Float32Array {
+  const chord = 0.5;
+  return Float32Array.from({ length: seconds * 16000 }, (_, i) => {
+    const time = i / 16000;
+    const since = time % chord;
+    const root = [220, 174.6, 196, 261.6, 146.8][Math.floor(time / chord) % 5]!;
+    let value = 0;
+    for (const interval of [1, 1.2599, 1.4983, 2]) {
+      for (let harmonic = 1; harmonic <= 8; harmonic++) {
+        const fade = plucked ? Math.exp(-(3 + harmonic) * since) : 1;
+        value +=
+          (fade / harmonic) * Math.sin(2 * Math.PI * harmonic * interval * root * time + harmonic * interval);
+      }
+    }
+    return 0.03 * value * Math.min(1, since / 0.01, (chord - since) / 0.03);
+  });
+}
+
+for (const [name, plucked] of [
+  ['held chords', false],
+  ['plucked chords', true],
+] as const) {
+  test(`${name} are no speech`, async () => {
+    const { offsets } = await generateMotion({ ...motion, pcm: tune(4, plucked), fps: 25, frames: 100 });
+    const curve = lipCurve(offsets).sort((a, b) => a - b);
+    assert.ok(curve[90]! < 0.5, `nine of ten frames are open by up to ${curve[90]} cm`);
+  });
+}
+
 for (const seconds of [0.01, 0.1, 0.13]) {
   test(`${seconds} s of speech gives finite motion`, async () => {
     const { offsets, pose } = await generateMotion({
