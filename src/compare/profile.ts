@@ -186,8 +186,12 @@ async function gather(
   const engines: EngineUse[] = [];
   const networks: NetworkOperators[] = [];
   let left = MAX_OPERATORS;
-  for (const [engine, profiles] of Object.entries({
-    'denoising engine': denoising,
+  const denoisers = denoising.map((profiles, i) => [
+    `denoising engine${i === 0 ? '' : ` ${i + 1}`}`,
+    profiles,
+  ]);
+  for (const [engine, profiles] of Object.entries<readonly NetworkProfile[]>({
+    ...Object.fromEntries(denoisers),
     'side engine': side,
     'face and motion engine': frames.networks,
   })) {

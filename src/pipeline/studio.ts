@@ -42,7 +42,8 @@ interface StudioProfiling {
 
 /** What a studio's threads have done. */
 export interface StudioProfiles {
-  readonly denoising: readonly NetworkProfile[];
+  /** Of each engine that denoises. */
+  readonly denoising: readonly (readonly NetworkProfile[])[];
   readonly side: readonly NetworkProfile[];
   readonly frames: FrameProfile;
 }
@@ -192,7 +193,7 @@ export class Studio implements PrepareResources, RenderResources {
     const { denoising, side } = await this.#engines.open();
     const denoisers = [denoising, ...(await this.#engines.further())];
     return {
-      denoising: (await Promise.all(denoisers.map((engine) => engine.takeProfiles()))).flat(),
+      denoising: await Promise.all(denoisers.map((engine) => engine.takeProfiles())),
       side: await side.takeProfiles(),
       frames: await this.#frameThread().takeProfile(),
     };
