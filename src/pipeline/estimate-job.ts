@@ -11,12 +11,12 @@ import { jobMemory } from './job-memory.ts';
 import { type NetworkSpeed, networkSpeed } from './time-networks.ts';
 
 /** Start-up, networks and threads; measured with the embedded bundle. */
-const BASE_SECONDS = 2.5;
+const BASE_SECONDS = 4.5;
 /** Checking and opening what lies in the cache of weights, for each byte. */
 const OPENING_SECONDS = 2e-9;
 /** Warping, composing and encoding a frame beside the denoiser: a fixed part and one for each pixel of the video. */
-const FRAME_SECONDS = 0.02;
-const PIXEL_SECONDS = 60e-9;
+const FRAME_SECONDS = 0.015;
+const PIXEL_SECONDS = 30e-9;
 /** What all of that takes of the processor, which has two cores for it. */
 const CORES_BESIDE = 2;
 /** What the denoiser gains by 8-bit integers: 1.4 to 1.7 times on two cores, see scripts/results/int8.md. */
