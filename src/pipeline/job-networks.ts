@@ -1,14 +1,17 @@
 /** Which networks a job is rendered with. */
+import { countWindowSteps } from '../denoising/context-windows.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { Job } from './open-job.ts';
+
+/** Starting a second denoiser costs what windows beside each other gain in some 28 steps, see docs/decisions.md. */
+const STEPS_WORTH_A_SECOND_DENOISER = 32;
 
 /** What decides which networks a job needs. */
 export function networksOf({ options, bundle, windows, sampling }: Job): NetworksChoice {
   return {
     bundle,
     windowFrames: windows[0]![0]!.frames.length,
-    // The cores that one window leaves are nobody's.
-    oneAtATime: windows.every((ofStep) => ofStep.length === 1),
+    oneAtATime: countWindowSteps(windows) < STEPS_WORTH_A_SECOND_DENOISER,
     loras: sampling.loras,
     guided: sampling.branches === 2,
     embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,
