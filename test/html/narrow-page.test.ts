@@ -62,7 +62,7 @@ const jobs = NAMES.flatMap((name, i): JobReport[] => {
 });
 const batch = renderReportHtml(
   {
-    ...{ formatVersion: 1, manifest: `/work/${NAMES[0]}.yaml`, state: 'partial' },
+    ...{ formatVersion: 1, manifest: `/clips/${NAMES[0]}.yaml`, state: 'partial' },
     ...{ startedAt: '2020-01-02T03:04:05.678Z', seconds: 7450, counts: countJobs(jobs), jobs },
   },
   new Map(jobs.map(({ index }) => [index, picture])),
