@@ -45,7 +45,7 @@ export const NETWORK_OPTIONS = {
   resolution: option(
     z.union(
       [
-        steps(RESOLUTIONS),
+        steps(RESOLUTIONS, RESOLUTION_EXPECTED),
         z.string().refine((value) => parseResolution(value) !== undefined, RESOLUTION_EXPECTED),
       ],
       RESOLUTION_EXPECTED,

@@ -10,17 +10,11 @@ export function integer(min: number, max: number, maxText = String(max)): z.ZodT
   return z.int(expected).min(min, expected).max(max, expected);
 }
 
-/** An integer of a range, in steps from its beginning. */
-export function steps({
-  min,
-  max,
-  step,
-}: {
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
-}): z.ZodType<number> {
-  const expected = `a multiple of ${step} from ${min} to ${max}`;
+/** An integer of a range, in steps from its beginning; `expected` is said of any other. */
+export function steps(
+  { min, max, step }: { readonly min: number; readonly max: number; readonly step: number },
+  expected: string,
+): z.ZodType<number> {
   return z.int(expected).min(min, expected).max(max, expected).multipleOf(step, expected);
 }
 
