@@ -187,7 +187,7 @@ test(
     const ended = new Promise((resolve) => child.once('exit', (status, signal) => resolve(status ?? signal)));
     const [node, ...check] = argumentsOf('HEALTHCHECK').map(here) as [string, ...string[]];
     const isHealthy = () => spawnSync(node, check, { env: environment }).status === 0;
-    while (!output().includes('serves http')) {
+    while (!output().includes('listening on http')) {
       assert.equal(child.exitCode, null, output());
       await sleep(50);
     }
@@ -237,7 +237,7 @@ test('the services are those of the program: a worker renders what the server an
   const work = path.join(folder, 'work');
   mkdirSync(work);
   const serving = start(here(server!.command));
-  while (!serving.output().includes('serves http')) {
+  while (!serving.output().includes('listening on http')) {
     assert.equal(serving.child.exitCode, null, serving.output());
     await sleep(50);
   }
