@@ -1,6 +1,8 @@
 /** Connects the program to the process that it runs in. */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { MediaError } from '../errors.ts';
+import { userHome } from '../files/user-home.ts';
 import type { CliContext } from './context.ts';
 import { runProgram } from './program.ts';
 import { reportError } from './report-error.ts';
@@ -20,6 +22,10 @@ export async function runThisProcess(
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (!['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'].includes(error.code ?? '')) lost ??= error;
   });
+  // Without either, ONNX Runtime writes a file of its own into the working folder.
+  if (process.platform === 'linux' && !process.env.HOME && !process.env.XDG_CACHE_HOME) {
+    process.env.XDG_CACHE_HOME = path.join(userHome(), '.cache');
+  }
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   const args = process.argv.slice(2);
   const context: CliContext = {
