@@ -1,4 +1,5 @@
 /** The options of a server: types, checks, flags and help follow from this table, as those of a clip from theirs. */
+import { BATCH_OPTIONS } from '../jobs/batch-options.ts';
 import { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
 import type { OptionRule } from '../pipeline/options/option-rules.ts';
 import { type OptionsOf, option } from '../pipeline/options/option-spec.ts';
@@ -21,7 +22,8 @@ const DEFAULT_LIMITS = {
 
 const MIN_TOKEN_LENGTH = 16;
 
-const { device, threads, ffmpegPath, bundleStore } = CLIP_OPTIONS;
+const { device, ffmpegPath, bundleStore } = CLIP_OPTIONS;
+const { concurrency, threads } = BATCH_OPTIONS;
 
 /** Every option by name, in the order of help and messages. */
 export const SERVE_OPTIONS = {
@@ -91,21 +93,11 @@ export const SERVE_OPTIONS = {
     },
   }),
   /** Clips that are rendered at the same time, 1 to 64. @defaultValue 1 */
-  concurrency: option(integer(1, 64), {
-    description: 'Clips rendered at the same time.',
-    group: 'machine',
-    otherwise: '1',
-    flag: {},
-  }),
+  concurrency,
   /** Where networks run. @defaultValue 'auto' */
   device,
   /** Threads of each engine, 1 to 256. @defaultValue the cores, shared between the clips that are rendered at the same time */
-  threads: option(threads.type, {
-    description: 'Threads of each engine.',
-    group: 'machine',
-    otherwise: 'the cores, shared',
-    flag: {},
-  }),
+  threads,
   /** Megabytes of an uploaded file, 0.01 to 100,000. @defaultValue 200 */
   uploadMegabytes: option(number(0.01, 100_000), {
     description: 'Largest upload in megabytes.',
