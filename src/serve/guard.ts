@@ -18,7 +18,7 @@ interface GuardOptions {
 }
 
 /** What a guard looks at; a `Request` has it. */
-export interface GuardedRequest {
+interface GuardedRequest {
   readonly method: string;
   readonly headers: Pick<Headers, 'get'>;
 }

@@ -9,7 +9,7 @@ import { ROOT } from '../helpers/run-program.ts';
 
 const folder = temporaryDirectory();
 const documentation = readFileSync(path.join(ROOT, 'docs/serve.md'), 'utf8');
-const unit = /^\[Unit\]$[\s\S]*?(?=^```$)/m.exec(documentation)?.[0];
+const unit = /^\[Unit\]$[\s\S]*?(?=^```$)/m.exec(documentation)?.[0] ?? '';
 const isMissing = spawnSync('systemd-analyze', ['--version']).status !== 0;
 
 /** What systemd says of a unit; nothing of one that it understands. */
@@ -23,7 +23,7 @@ function complaints(text: string): string {
 test('systemd understands every line of the unit', {
   skip: isMissing && 'needs systemd-analyze (apt-get install systemd)',
 }, () => {
-  assert.ok(unit?.includes('ExecStart='));
+  assert.ok(unit.includes('ExecStart='));
   assert.equal(complaints(unit), '');
   assert.match(complaints(unit.replace('DynamicUser=yes', 'DynamicUsr=yes')), /DynamicUsr/);
 });
