@@ -287,11 +287,27 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     one.evaluation.then(end, end);
     onTheirWay.add(one);
   };
+  /**
+   * The step to begin. Of those that are waited for, one at a time takes its last step while others have all of theirs before them: of
+   * two chains of steps, the longer one should not begin last.
+   */
+  const chooseNext = (): WindowStep | undefined => {
+    const plan = planNow();
+    const last = steps - 1;
+    if (isUrgent() && [...onTheirWay].some(({ step }) => step.stepIndex === last)) {
+      const earlier = plan.map((ofStep, stepIndex) =>
+        ofStep.slice(0, stepIndex === last ? begun[last] : undefined),
+      );
+      const next = nextWindowStep(earlier, begun, taken);
+      if (next !== undefined) return next;
+    }
+    return nextWindowStep(plan, begun, taken);
+  };
   /** Begins as many steps as are ready and may be on their way. */
   const beginNext = (): void => {
     const busy = [...onTheirWay].filter(({ hasEnded }) => !hasEnded).length;
     for (let free = windowsAtOnce - busy; free > 0; free--) {
-      const next = nextWindowStep(planNow(), begun, taken);
+      const next = chooseNext();
       if (next === undefined) return;
       signal?.throwIfAborted();
       begin(next);

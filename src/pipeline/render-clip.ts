@@ -162,8 +162,8 @@ async function denoise(
     job,
     networks,
     resume,
-    // A piece of the video ends where the next frame comes.
-    firstFrames: livePath === undefined ? 0 : Math.ceil(LIVE_SECONDS * job.fps) + 1,
+    // A piece of a live video ends where the next frame comes.
+    firstFrames: livePath === undefined ? 1 : Math.ceil(LIVE_SECONDS * job.fps) + 1,
     signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]),
     denoiser: denoiserOf(networks, conditions, watch),
     untilReady: async () => {
