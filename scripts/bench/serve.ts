@@ -1,9 +1,9 @@
 /**
  * What a server takes, and what it takes from a render:
  *
- *   node --import=tsx scripts/bench/serve.ts [requests] [live] [queue] [uploads] [--output FILE]
+ *   node --import=tsx scripts/bench/serve.ts [requests] [cost] [live] [queue] [uploads] [--output FILE]
  *
- * `requests`: GET /v1/clips/ID while a clip is rendered. `live`: from POST to the first second of /live that can be played.
+ * `requests`: GET /v1/clips/ID while a clip is rendered. `cost`: what one takes with nothing else to do. `live`: from POST to the first second of /live that can be played.
  * `queue`: 500 clips ordered in a row, rendered by arithmetic. `uploads`: 20 files of 50 MB at the same time. All without names.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -181,6 +181,34 @@ async function measureRequests(): Promise<string[]> {
   });
 }
 
+const COST_REQUESTS = 2000;
+
+/** What a request costs the server by itself: where little processor time is left, a render of seconds cannot be compared with another. */
+async function measureCost(): Promise<string[]> {
+  return withServer(true, async (server) => {
+    const { id } = await order(server, { audio: 'sample:short.wav' });
+    await endOf(server, id);
+    const cost = async (address: string): Promise<number> => {
+      const askAll = (count: number) =>
+        Promise.all(
+          Array.from({ length: CONNECTIONS }, async () => {
+            for (let i = 0; i < count / CONNECTIONS; i++) await get(`${server.url}${address}`);
+          }),
+        );
+      await askAll(COST_REQUESTS / 4); // compiled
+      const before = await figure(server, 'process_cpu_seconds');
+      await askAll(COST_REQUESTS);
+      return (1000 * ((await figure(server, 'process_cpu_seconds')) - before)) / COST_REQUESTS;
+    };
+    const [state, whole] = [await cost(`/v1/clips/${id}`), await cost(`/v1/clips/${id}?by=application`)];
+    return [
+      ...['', '## What a request costs', ''],
+      `GET /v1/clips/ID, ${COST_REQUESTS} times over ${CONNECTIONS} connections, nothing rendered: ${state.toFixed(3)} ms of processor each; by the application, as all other ` +
+        `requests, ${whole.toFixed(3)} ms. ${USUAL_RATE} a second take ${((state * USUAL_RATE * 0.1) / 2).toFixed(2)} % of two cores.`,
+    ];
+  });
+}
+
 /** Boxes of an ISO media file that are whole. Source: ISO/IEC 14496-12, 4.2. */
 function* boxesOf(bytes: Buffer): Generator<{ type: string; body: Buffer }> {
   for (let at = 0; at + 8 <= bytes.length; ) {
@@ -312,6 +340,7 @@ async function measureUploads(): Promise<string[]> {
 
 const MEASUREMENTS: Readonly<Record<string, () => Promise<string[]>>> = {
   requests: measureRequests,
+  cost: measureCost,
   live: measureLive,
   queue: measureQueue,
   uploads: measureUploads,
