@@ -349,7 +349,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       taken[stepIndex]! += 1;
       onStep?.(one.step);
       if (countStepsTaken(state) === total) onDenoised?.();
-      // Whoever takes the frames may be slow. With one window at a time, it may want the cores for itself.
+      // The consumer of the frames may be slow. With one window at a time, it may want the cores for itself.
       if (windowsAtOnce > 1) beginNext();
       for (const frame of ready) {
         finished.push(frame);

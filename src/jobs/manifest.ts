@@ -6,7 +6,7 @@ import { expandHome } from '../files/home-path.ts';
 import { frameRateLabel } from '../media/frame-rate.ts';
 import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { closestName } from '../pipeline/closest-name.ts';
+import { closestName } from '../pipeline/options/check-options.ts';
 import {
   INPUT_KEYS,
   type InputKey,

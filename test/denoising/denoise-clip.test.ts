@@ -231,7 +231,7 @@ for (const [layout, plan] of [
   });
 }
 
-test('an error of one window ends the clip when those beside it have ended', async () => {
+test('an error of one window ends the clip when those at the same time have ended', async () => {
   let running = 0;
   const failure = new Error('out of memory');
   const conditional = async (latents: Tensor, _: number, { frames }: ContextWindow): Promise<Tensor> => {
