@@ -32,7 +32,9 @@ const SLOW: readonly string[] = [
   ...['models/flops.test.ts', 'models/pieces.test.ts', 'denoising/aniportrait-loop.test.ts'],
   ...['pipeline/open-job.test.ts', 'pipeline/studio.test.ts'],
   ...['pipeline/replaced-bundle.test.ts', 'container.test.ts'],
-  ...['cli/run-process.test.ts', 'files/own-file.test.ts', 'media/browser-colours.test.ts'],
+  ...['cli/run-process.test.ts', 'cli/examine-machine.test.ts', 'files/own-file.test.ts'],
+  ...['media/browser-colours.test.ts', 'compare/embed-shown-person.test.ts', 'driving/pose-video.test.ts'],
+  ...['scene/open-film.test.ts'],
   ...['media/video-writer.test.ts', 'media/output-formats.test.ts', 'media/odd-sound.test.ts'],
   ...['media/read-audio.test.ts', 'media/film-frames.test.ts'],
   ...['runtime/webgpu.test.ts'],
@@ -41,7 +43,8 @@ const SLOW: readonly string[] = [
 
 /** Started before all others, the longest first, so that no core waits for the last of them. */
 const LONGEST: readonly string[] = [
-  ...['e2e/aniportrait.test.ts', 'e2e/batch.test.ts', 'e2e/compare.test.ts', 'e2e/animate.test.ts'],
+  ...['e2e/aniportrait.test.ts', 'e2e/batch.test.ts', 'serve/page.test.ts', 'e2e/compare.test.ts'],
+  ...['e2e/animate.test.ts', 'e2e/golden-clip.test.ts', 'serve/queue.test.ts'],
   ...['serve/restart.test.ts', 'jobs/queue.test.ts', 'pipeline/studio.test.ts', 'cli/main.test.ts'],
 ];
 
