@@ -71,13 +71,21 @@ interface Openings {
   readonly frames: readonly RgbImage[];
 }
 
-async function speak(portrait: string): Promise<Openings> {
+async function speak(portrait: string, speech: string): Promise<Openings> {
   const image = await loadImage(portrait);
   const chosen = choosePortraitFace(image, await finder.findPortrait(image), { path: portrait });
   const { face } = await refineFace(image, chosen, finder);
   const output = path.join(folder, 'clip.mp4');
   const clip = await studio.prepare({
-    ...{ portrait, audio, output, preset: preset as 'fast', framing: 'crop', overwrite: true, crf: 10 },
+    ...{
+      portrait,
+      audio: speech,
+      output,
+      preset: preset as 'fast',
+      framing: 'crop',
+      overwrite: true,
+      crf: 10,
+    },
   });
   const asked: number[] = [];
   try {
@@ -117,7 +125,7 @@ const rows: string[][] = [];
 let [met, all] = [0, 0];
 try {
   for (const portrait of portraits) {
-    const openings = await speak(portrait);
+    const openings = await speak(portrait, audio);
     const { own, asked, found, fps, frames } = openings;
     const silent = found.slice(0, Math.max(1, Math.floor(before * fps) - 1)).sort((a, b) => a - b);
     const gaps = closures(found, fps, phones);

@@ -91,7 +91,11 @@ function withApertures(right: number, left: number): ArrayLike<number> {
 
 for (const [name, apertures, wanted] of [
   ['half-closed lids are opened as eyes mostly are', [0.18, 0.19], [OPEN_EYE / 0.18, OPEN_EYE / 0.19]],
-  ['of one blink, the lid that is nearly shut opens with the other', [0.13, 0.19], [OPEN_EYE / 0.13, OPEN_EYE / 0.19]],
+  [
+    'of one blink, the lid that is nearly shut opens with the other',
+    [0.13, 0.19],
+    [OPEN_EYE / 0.13, OPEN_EYE / 0.19],
+  ],
   ['narrow eyes stay narrow', [0.23, 0.235], [1, 1]],
   ['open eyes stay as they are', [0.3, 0.31], [1, 1]],
   ['closed eyes stay closed', [0.13, 0.14], [1, 1]],
@@ -99,7 +103,7 @@ for (const [name, apertures, wanted] of [
   ['a lid that hangs beside an open eye is opened alone', [0.18, 0.3], [OPEN_EYE / 0.18, 1]],
 ] as const) {
   test(name, () => {
-    const mesh = withApertures(...apertures);
+    const mesh = withApertures(apertures[0], apertures[1]);
     const factors = halfClosedFactors(mesh);
     for (const eye of [0, 1] as const) {
       assert.ok(Math.abs(eyeAperture(mesh, eye) - apertures[eye]) < 0.002);
