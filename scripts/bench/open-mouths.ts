@@ -32,6 +32,9 @@ import { writeReport } from '../lib/write-report.ts';
 
 /** Lips that touch have landmarks so far apart at most, in cm. */
 const CLOSED = 0.12;
+/** Outer corners of the eyes, 8.9 cm apart in the canonical face, and the middles of the inner lips. */
+const [RIGHT_EYE, LEFT_EYE, UPPER_LIP, LOWER_LIP] = [33, 263, 13, 14];
+const EYE_DISTANCE = 8.9;
 /** Columns of the sheet: the first frame, and so many closures. */
 const SHEET_CLOSURES = 5;
 const SHEET_CELL = { width: 200, height: 200 };
@@ -90,7 +93,7 @@ async function speak(portrait: string, speech: string): Promise<Openings> {
   const asked: number[] = [];
   try {
     for (let frame = 0; frame < clip.job.frames; frame++) {
-      asked.push((await clip.scene.drivenFace(frame)).mouthOpening);
+      asked.push(gapIn((await clip.scene.drivenFace(frame)).landmarks));
     }
     await studio.render(clip);
   } finally {
@@ -105,6 +108,17 @@ async function speak(portrait: string, speech: string): Promise<Openings> {
     frames.push({ ...frame, data: frame.data.slice() });
   }
   return { own: lipOpening(face.mesh), asked, found, fps: clip.job.fps, frames };
+}
+
+/** How far the inner lips are apart across the face, in cm, of landmarks [468, 2]: jaws of open mouths also go back. */
+function gapIn(points: ArrayLike<number>): number {
+  const vector = (from: number, to: number): readonly [number, number] => [
+    points[2 * to]! - points[2 * from]!,
+    points[2 * to + 1]! - points[2 * from + 1]!,
+  ];
+  const [ux, uy] = vector(RIGHT_EYE, LEFT_EYE);
+  const [dx, dy] = vector(UPPER_LIP, LOWER_LIP);
+  return (EYE_DISTANCE * (dy * ux - dx * uy)) / (ux * ux + uy * uy);
 }
 
 /** The frame of each closure in which the lips are nearest. */
