@@ -38,9 +38,17 @@ const irisOf = (eye: Eye) => ({
 });
 
 /** Height of a chain of landmarks at a column of the picture. */
-function heightAt(points: ArrayLike<number>, { left, right }: Eye, chain: readonly number[], x: number): number {
+function heightAt(
+  points: ArrayLike<number>,
+  { left, right }: Eye,
+  chain: readonly number[],
+  x: number,
+): number {
   const stations = [left, ...chain, right];
-  const next = Math.max(1, stations.findIndex((point) => points[2 * point]! >= x));
+  const next = Math.max(
+    1,
+    stations.findIndex((point) => points[2 * point]! >= x),
+  );
   const [a, b] = [stations[next - 1]!, stations[next]!];
   const t = (x - points[2 * a]!) / (points[2 * b]! - points[2 * a]!);
   return points[2 * a + 1]! + t * (points[2 * b + 1]! - points[2 * a + 1]!);
@@ -123,7 +131,9 @@ test('the picture is changed around the eyes that are opened alone', () => {
   for (let row = 0; row < SIZE; row++) {
     for (let column = 0; column < SIZE; column++) {
       const inside =
-        column > open[2 * right.left]! - 2 && column < open[2 * right.right]! + 2 && Math.abs(row - middle) < reach;
+        column > open[2 * right.left]! - 2 &&
+        column < open[2 * right.right]! + 2 &&
+        Math.abs(row - middle) < reach;
       const at = 3 * (row * SIZE + column);
       if (!inside) assert.equal(image.data[at], picture.data[at]);
     }

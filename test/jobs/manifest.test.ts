@@ -221,9 +221,7 @@ jobs:
 `;
   const expected =
     'Cannot use background: expected transparent with output that ends in .mov, .webm, .webp, /';
-  assert.deepEqual(await problemsOf(write('.yaml', text)), [
-    `line 1: ${expected}, got it with output.mp4`,
-  ]);
+  assert.deepEqual(await problemsOf(write('.yaml', text)), [`line 1: ${expected}, got it with output.mp4`]);
 });
 
 test('everything that is wrong is reported at once, with its line', async () => {
