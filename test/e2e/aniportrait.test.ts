@@ -31,7 +31,7 @@ const folder = temporaryDirectory();
 const bundle = path.join(folder, 'bundle');
 const audio = path.join(folder, 'speech.wav');
 /** Enough to see that frames differ, where networks are large or built anew. */
-const FEW_FRAMES = 3;
+const FEW_FRAMES = 5;
 const word = path.join(folder, 'word.wav');
 const ffmpeg = await locateFfmpeg({ env: process.env });
 writeFileSync(audio, encodeWav(chirps(FRAMES / 30, SAMPLE_RATE), SAMPLE_RATE));
