@@ -2,6 +2,7 @@
 
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { openBundle } from '../models/bundle.ts';
+import { releasePose } from '../networks/clip-networks.ts';
 import { choiceKey } from '../networks/networks-cache.ts';
 import { networksOf } from '../pipeline/job-networks.ts';
 import { countPoseRuns, defaultBundleStore, type Job } from '../pipeline/open-job.ts';
@@ -215,6 +216,7 @@ async function warmAll(
       if (branches === 2) {
         await loaded.networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
       }
+      releasePose(pose);
       step = Math.min(step, secondsSince(start));
       posing = Math.min(posing, (start - begin) / 1000);
       spent += secondsSince(begin);
