@@ -62,7 +62,7 @@ const inputs = {
   seed: CLIP_SEED,
   resolution,
   clips: small ? ['original', 'lcm', 'lcm-without-lora'] : ['lcm'],
-  loraScale: CLIP_LORA_SCALE,
+  loraScale: small ? CLIP_LORA_SCALE : 1,
   square,
   mesh: Array.from(mesh),
   transform: Array.from(transform),
