@@ -38,7 +38,7 @@ try {
       audio: path.join(folder, 'speech.wav'),
       bundle: path.join(folder, 'bundle'),
     },
-    ...{ output: `${path.join(folder, lowMemory ? 'low-memory' : 'frames')}/`, force: true },
+    ...{ output: `${path.join(folder, lowMemory ? 'low-memory' : 'frames')}/` },
     ...{ preset: 'fast', framing: 'crop', windows: 'loop', seed, lowMemory },
     ...(resolution === 128 ? {} : { resolution }),
     loras: [{ path: path.join(folder, 'lora.safetensors'), scale: loraScale }],

@@ -26,8 +26,6 @@ interface Loaded {
 let holdsGraphs = false;
 const networks = new Map<number, Loaded>();
 const profiles: SessionProfile[] = [];
-/** Of an output that stays here. */
-const NO_DATA = new Float32Array(0);
 /** Groups of inputs that several runs share, and outputs that other networks read. */
 const held = new Map<number, readonly [name: string, value: ort.Tensor][]>();
 const resident = new ResidentTensors((device) => sessionOptions({ device, threads: 1 }));
@@ -233,7 +231,7 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       countCopies('toDevice', Object.values(feeds), device);
       if (request.keep !== undefined) {
         held.set(request.keep, Object.entries(outputs));
-        return Object.entries(outputs).map(([name, { dims }]) => ({ name, dims: [...dims], data: NO_DATA }));
+        return Object.entries(outputs).map(([name, { dims }]) => ({ name, dims: [...dims], data: new Float32Array(0) }));
       }
       countCopies('fromDevice', Object.values(outputs), device);
       return Object.entries(outputs).map(([name, { data, dims }]) => ({
