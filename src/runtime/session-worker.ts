@@ -231,7 +231,11 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       countCopies('toDevice', Object.values(feeds), device);
       if (request.keep !== undefined) {
         held.set(request.keep, Object.entries(outputs));
-        return Object.entries(outputs).map(([name, { dims }]) => ({ name, dims: [...dims], data: new Float32Array(0) }));
+        return Object.entries(outputs).map(([name, { dims }]) => ({
+          name,
+          dims: [...dims],
+          data: new Float32Array(0),
+        }));
       }
       countCopies('fromDevice', Object.values(outputs), device);
       return Object.entries(outputs).map(([name, { data, dims }]) => ({
