@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { openBundle } from '../../src/models/bundle.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import {
   CLIP_PORTRAIT,
@@ -28,6 +29,7 @@ const golden = JSON.parse(readFileSync(reference, 'utf8')) as GoldenClip;
 const { seed, resolution, loraScale } = JSON.parse(
   readFileSync(path.join(folder, 'inputs.json'), 'utf8'),
 ) as { seed: number; resolution: number; loraScale: number };
+const { presets } = (await openBundle(path.join(folder, 'bundle'))).description;
 const lowMemory = values['low-memory'];
 const studio = new Studio({ device: 'cpu', onNotice: (text) => console.error(text) });
 const begin = performance.now();
@@ -41,7 +43,11 @@ try {
     ...{ output: `${path.join(folder, lowMemory ? 'low-memory' : 'frames')}/` },
     ...{ preset: 'fast', framing: 'crop', windows: 'loop', seed, lowMemory },
     ...(resolution === 128 ? {} : { resolution }),
-    loras: [{ path: path.join(folder, 'lora.safetensors'), scale: loraScale }],
+    // One that the preset has is merged anyway.
+    loras:
+      presets.fast!.loras.length > 0
+        ? []
+        : [{ path: path.join(folder, 'lora.safetensors'), scale: loraScale }],
   });
   const { most, mean } = levelDifferences(frames, golden, 'lcm');
   const memory = process.resourceUsage().maxRSS * 1024;
