@@ -124,6 +124,14 @@ def load_more(args):
     return groups
 
 
+def load_bystanders(args):
+    """[samples at the target level] of readers who are heard in the background: every third of LibriSpeech's, whose words are not known."""
+    folder = os.path.join(args.data, 'more', 'librispeech_261_speakers')
+    rows = [row for row in read_table(os.path.join(folder, 'index.tsv')) if f'libri-{row["speaker"]}' not in (*VAL_SPEAKERS, *TEST_SPEAKERS)]
+    voices = [read_decoded(args, os.path.join(folder, row['file'])) for row in rows[::3]]
+    return [audio * loudness_gain(audio, CONFIG) for audio in voices]
+
+
 def load_recordings(args, seen):
     """The recordings of DATA/speech, and the synthetic ones: more of s1, others, those to choose by, test ones, synthetic ones."""
     same, others, vals, tests = [], [], [], []

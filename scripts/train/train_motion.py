@@ -3,7 +3,7 @@
     python3 train_motion.py --data DATA --work WORK --minutes 20 --output motion.safetensors --config motion.json
 
 Needs WORK/motion-data.npz of motion_data.py, WORK/people-data.npz of motion_people.py, WORK/phn of align_speech.py and WORK/tts.npz
-of speech_corpus.py. Goes on from a bundle's network: phone curves are learnt from the filmed speaker; blocks that the network lacks
+of speech_corpus.py. Goes on from a bundle's network: phone curves are learnt from the filmed people; blocks that the network lacks
 are trained alone on pieces that the others have heard once (--frozen); then all, on all voices together.
 """
 import argparse
@@ -22,7 +22,7 @@ from motion_batches import Batches, FrozenPieces
 from motion_data import LIPS, smoothstep
 from motion_network import CONFIG, MotionNetwork, config_of, load_grown, loudness_gain, predict
 from motion_people import lift_of, mouth_measures, with_corners
-from motion_recordings import coded, load_more, load_people, load_recordings
+from motion_recordings import coded, load_bystanders, load_more, load_people, load_recordings
 from phone_teacher import BILABIAL, PHONES, VOWELS, PhoneTeacher, stress
 from speech_augment import RATE
 
@@ -36,6 +36,12 @@ PHONES_SHARE = 0.06
 # What phones ask of the mouth, in addition to what the filmed speaker's flat delivery made of them.
 OPEN_SPEECH = 1.2
 CHECKPOINT_SECONDS = 180
+# Of the learning rate, what the first blocks are given, up to the one that closures begin at: what they know of sounds is to stay.
+LOWER_RATE = 0.15
+# Share of the pieces in which a filmed person's own way of opening is not told: then everybody's mean is asked for, as in use.
+MOUTH_UNTOLD = 0.35
+# How much more a frame of other filmed people counts than one of the filmed speaker when phone curves are learnt.
+PEOPLE_WEIGHT = 4.0
 # Weight of closures in the loss of all, and in it of moments at which lips are shut, and of vowels, in which they never are.
 CLOSURES_SHARE = 0.3
 SHUT_STRESS, VOWEL_STRESS = 3.0, 2.0
@@ -161,13 +167,21 @@ def silence_opening(recordings, opening_at):
 def train(network, batches, loss_of, seconds, peak, report, path, average=0.998):
     """Trains for `seconds` of computing, from `path` on where it exists; it is written now and then, and at the end."""
     phones = torch.nn.Conv1d(network.config['channels'], len(PHONES), 1)
-    parameters = [p for p in (*network.parameters(), *phones.parameters()) if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, peak, weight_decay=0.02)
+    # How far and when one opens at a word is one's own: what differs between people is learnt beside the network and left out in use.
+    mouths = torch.nn.Embedding(len(batches.mouths) + 1, network.config['channels'])
+    torch.nn.init.zeros_(mouths.weight)
+    after = network.config['closures']['after']
+    lower = [p for part in (network.stem, *network.blocks[:after]) for p in part.parameters() if p.requires_grad]
+    known = {id(p) for p in lower}
+    upper = [p for part in (network, phones, mouths) for p in part.parameters() if p.requires_grad and id(p) not in known]
+    parameters = [*lower, *upper]
+    optimizer = torch.optim.AdamW([{'params': group, 'share': share} for group, share in ((lower, LOWER_RATE), (upper, 1)) if group],
+                                  peak, weight_decay=0.02)
     mean = {k: v.clone() for k, v in network.state_dict().items()}
     step, running, used = 0, 0.0, 0.0
     if os.path.exists(path):
         state = torch.load(path, weights_only=False)
-        network.load_state_dict(state['network']), phones.load_state_dict(state['phones'])
+        network.load_state_dict(state['network']), phones.load_state_dict(state['phones']), mouths.load_state_dict(state['mouths'])
         optimizer.load_state_dict(state['optimizer'])
         mean, step, running, used = state['mean'], state['step'], state['running'], state['used']
         batches.random = np.random.default_rng([batches.seed, step])
@@ -175,7 +189,7 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
     begin, kept_at = time.process_time() - used, used
 
     def save():
-        state = {'network': network.state_dict(), 'phones': phones.state_dict(), 'optimizer': optimizer.state_dict(), 'mean': mean,
+        state = {'network': network.state_dict(), 'phones': phones.state_dict(), 'mouths': mouths.state_dict(), 'optimizer': optimizer.state_dict(), 'mean': mean,
                  'step': step, 'running': running, 'used': time.process_time() - begin}
         torch.save(state, f'{path}.partial')
         os.replace(f'{path}.partial', path)
@@ -183,23 +197,22 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
     while (progress := (time.process_time() - begin) / seconds) < 1:
         rate = peak * min(1, step / 100) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
         for group in optimizer.param_groups:
-            group['lr'] = rate
+            group['lr'] = rate * group['share']
         network.train()
-        odds = None
+        first = after
         if isinstance(batches, FrozenPieces):
-            middle, batch = batches.next()
-            end = network.through(middle, 0.08, batches.first)
-            hidden = F.silu(end)
-            if batches.first == network.config['closures']['after']:
-                odds = network.closures(middle, end, 0.08)
+            first, (middle, batch) = batches.first, batches.next()
         else:
             batch = batches.next()
             with torch.no_grad():
                 features = network.features(batch.pcm, batch.filters)
                 if step % 3 == 0:  # other microphones still: a random offset for each band
                     features = features + 0.1 * torch.randn(features.shape[0], features.shape[1], 1)
-            hidden, odds = network.both(features, 0.08)
-            hidden = F.silu(hidden)
+            middle = network.trunk(features, 0.08, after)
+        told = (batch.mouth >= 0) & (torch.rand(len(batch.mouth)) >= MOUTH_UNTOLD)
+        own = mouths(batch.mouth.clamp(min=0)) * told[:, None]
+        end = network.through(middle + own[..., None], 0.08, first)
+        hidden, odds = F.silu(end), network.closures(middle, end, 0.08) if first == after else None
         loss = loss_of(network.head(hidden).transpose(1, 2), phones(hidden), batch)
         if odds is not None:
             loss = loss + CLOSURES_SHARE * closure_loss(odds, batch)
@@ -301,8 +314,9 @@ def main():
     stretch(network, measures, lift, 1 / np.array(json.loads(about.get('gains', '[1, 1, 1]'))))
     print('to begin with:', report(network), flush=True)
 
-    # Phone curves: real ones where the clip is labelled, the network's own for more speech of the filmed speaker.
-    examples = [(r.phones, r.curve) for r in talking['train'] if r.phones]
+    # Phone curves: of everybody who may be trained on, whose words are known.
+    examples = [(r.phones, r.curve, 1.0) for r in talking['train'] if r.phones]
+    examples += [(r.phones, r.curve, PEOPLE_WEIGHT) for r in seen['people']['train'] if r.phones]
     teacher = PhoneTeacher(examples, gap)
     held = [r for split in ('val', 'test') for r in talking[split] if r.phones]
     for sharpen in (False, True):
@@ -331,7 +345,7 @@ def main():
         groups = [(talking['train'], 0.18), (seen['people']['train'], 0.12), (seen['takes']['train'], 0.15), (others, 0.13),
                   (more['emodb']['train'], 0.08), (more['ocean']['train'] + more['vctk']['train'], 0.12), (synthetic, 0.22)]
         groups = [(recordings, share) for recordings, share in groups if recordings]
-        batches = Batches(groups, args.seed, args.batch)
+        batches = Batches(groups, args.seed, args.batch, load_bystanders(args))
         upper = os.path.join(args.work, 'motion-upper.pt')
         if args.frozen:
             blocks = args.frozen_blocks or len(config_of(given)['dilations'])
