@@ -33,7 +33,7 @@ function throughTract(sound: Float32Array, tract: readonly Resonance[]): Float32
 }
 
 export function rootMeanSquare(samples: Float32Array): number {
-  return Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length) || 1;
+  return Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length);
 }
 
 function noise(random: RandomStream, seconds: number): Float32Array {

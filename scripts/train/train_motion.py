@@ -22,7 +22,7 @@ from motion_batches import Batches, FrozenPieces
 from motion_data import LIPS, smoothstep
 from motion_network import CONFIG, MotionNetwork, config_of, load_grown, loudness_gain, predict
 from motion_people import lift_of, mouth_measures, with_corners
-from motion_recordings import coded, load_bystanders, load_more, load_people, load_recordings
+from motion_recordings import coded, load_bystanders, load_more, load_people, load_recordings, rested
 from phone_teacher import BILABIAL, PHONES, VOWELS, PhoneTeacher, stress
 from speech_augment import RATE
 
@@ -36,8 +36,10 @@ PHONES_SHARE = 0.06
 # What phones ask of the mouth, in addition to what the filmed speaker's flat delivery made of them.
 OPEN_SPEECH = 1.2
 CHECKPOINT_SECONDS = 180
-# Of the learning rate, what the first blocks are given, up to the one that closures begin at: what they know of sounds is to stay.
-LOWER_RATE = 0.15
+# Share of what the layers say that a step does without; of the pieces in which some bands stand still, and how many at most.
+DROPOUT, BANDS_STILL, MOST_BANDS = 0.08, 0.3, 8
+# Weights of what opening and width lack of a correlation of 1 within a piece; and their deviation in cm under which they hardly count.
+TOGETHER_SHARES, TOGETHER_FLOOR = (0.2, 0.08), 0.1
 # Share of the pieces in which a filmed person's own way of opening is not told: then everybody's mean is asked for, as in use.
 MOUTH_UNTOLD = 0.35
 # How much more a frame of other filmed people counts than one of the filmed speaker when phone curves are learnt.
@@ -55,11 +57,21 @@ def apart(opening):
     return torch.log1p(F.relu(opening) / 0.1) + torch.clamp(opening, max=0)
 
 
+def together(predicted, wanted):
+    """[B] correlation of [B, n] in cm over time, drawn towards 0 where hardly anything moves."""
+    predicted, wanted = predicted - predicted.mean(1, keepdim=True), wanted - wanted.mean(1, keepdim=True)
+    floor = TOGETHER_FLOOR ** 2
+    spread = torch.sqrt((predicted.square().mean(1) + floor) * (wanted.square().mean(1) + floor))
+    return (predicted * wanted).mean(1) / spread
+
+
 class MotionLoss:
     """
-    Errors of all vertices, of the lips, of opening, width and protrusion, and of their change over time; and what the network cannot
-    tell of the phones.
+    Errors of all vertices, of the lips, of opening, width and protrusion, and of their change over time; what opening and width lack of a
+    correlation of 1 where `correlates` is set, for speakers differ in size more than in time; and what the network cannot tell of the phones.
     """
+
+    correlates = False
 
     def __init__(self, basis, coefficients):
         variance = coefficients.var(0)
@@ -71,11 +83,11 @@ class MotionLoss:
         columns = [np.eye(len(basis)) / np.sqrt(variance.sum()), 1.4 * lips / np.sqrt((coefficients @ lips).var(0).sum()),
                    measures * np.array(MEASURE_STRESS) / spreads]
         self.map = torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
-        self.gap = torch.from_numpy(measures[:, 0].astype(np.float32))
+        self.gap, self.width = (torch.from_numpy(measures[:, k].astype(np.float32)) for k in (0, 1))
         self.spread = float(spreads[0])
 
-    def __call__(self, predicted, said, batch):
-        """`predicted` [B, n, components]; `said` [B, phones, n], logarithms of what is likely up to a constant."""
+    def __call__(self, predicted, phones, batch):
+        """`predicted` [B, n, components]; `phones` [B, phones, n], logarithms of what is likely up to a constant."""
         error = (predicted - batch.target) @ self.map
         # Closed lips during speech are what the eye notices: they count more.
         opening, wanted = predicted @ self.gap, batch.target @ self.gap
@@ -86,9 +98,14 @@ class MotionLoss:
         position = position + TOUCH * F.smooth_l1_loss(touch, torch.zeros_like(touch), reduction='none', beta=0.3).mean(1)
         speed = (error[:, 1:] - error[:, :-1]) * 2
         change = F.smooth_l1_loss(speed, torch.zeros_like(speed), reduction='none', beta=0.3).mean((1, 2))
-        total = ((position + 0.5 * change) * batch.weight).sum() / batch.weight.sum()
+        errors = position + 0.5 * change
+        if self.correlates:
+            pairs = (F.relu(opening), F.relu(wanted)), (predicted @ self.width, batch.target @ self.width)
+            for share, (said, asked) in zip(TOGETHER_SHARES, pairs):
+                errors = errors + share * (1 - together(said, asked)) * (asked.std(1) > TOGETHER_FLOOR)
+        total = (errors * batch.weight).sum() / batch.weight.sum()
         if (batch.classes >= 0).any():
-            total = total + PHONES_SHARE * F.cross_entropy(said, batch.classes, ignore_index=-1)
+            total = total + PHONES_SHARE * F.cross_entropy(phones, batch.classes, ignore_index=-1)
         return total
 
 
@@ -164,19 +181,26 @@ def silence_opening(recordings, opening_at):
     return float(np.mean(np.abs(values))), float(np.quantile(np.abs(values), 0.95))
 
 
+def still_bands(random, features):
+    """[B, bands, frames] in some of which neighbouring bands are their mean all the time, so that no few of them are relied upon."""
+    features = features.clone()
+    for piece in np.flatnonzero(random.random(len(features)) < BANDS_STILL):
+        count = random.integers(1, MOST_BANDS + 1)
+        first = random.integers(features.shape[1] - count + 1)
+        part = features[piece, first:first + count]
+        part.copy_(part.mean(1, keepdim=True).expand_as(part))
+    return features
+
+
 def train(network, batches, loss_of, seconds, peak, report, path, average=0.998):
     """Trains for `seconds` of computing, from `path` on where it exists; it is written now and then, and at the end."""
     phones = torch.nn.Conv1d(network.config['channels'], len(PHONES), 1)
     # How far and when one opens at a word is one's own: what differs between people is learnt beside the network and left out in use.
     mouths = torch.nn.Embedding(len(batches.mouths) + 1, network.config['channels'])
     torch.nn.init.zeros_(mouths.weight)
+    parameters = [p for part in (network, phones, mouths) for p in part.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, peak, weight_decay=0.02)
     after = network.config['closures']['after']
-    lower = [p for part in (network.stem, *network.blocks[:after]) for p in part.parameters() if p.requires_grad]
-    known = {id(p) for p in lower}
-    upper = [p for part in (network, phones, mouths) for p in part.parameters() if p.requires_grad and id(p) not in known]
-    parameters = [*lower, *upper]
-    optimizer = torch.optim.AdamW([{'params': group, 'share': share} for group, share in ((lower, LOWER_RATE), (upper, 1)) if group],
-                                  peak, weight_decay=0.02)
     mean = {k: v.clone() for k, v in network.state_dict().items()}
     step, running, used = 0, 0.0, 0.0
     if os.path.exists(path):
@@ -197,7 +221,7 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
     while (progress := (time.process_time() - begin) / seconds) < 1:
         rate = peak * min(1, step / 100) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
         for group in optimizer.param_groups:
-            group['lr'] = rate * group['share']
+            group['lr'] = rate
         network.train()
         first = after
         if isinstance(batches, FrozenPieces):
@@ -208,11 +232,12 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
                 features = network.features(batch.pcm, batch.filters)
                 if step % 3 == 0:  # other microphones still: a random offset for each band
                     features = features + 0.1 * torch.randn(features.shape[0], features.shape[1], 1)
-            middle = network.trunk(features, 0.08, after)
+                features = still_bands(batches.random, features)
+            middle = network.trunk(features, DROPOUT, after)
         told = (batch.mouth >= 0) & (torch.rand(len(batch.mouth)) >= MOUTH_UNTOLD)
         own = mouths(batch.mouth.clamp(min=0)) * told[:, None]
-        end = network.through(middle + own[..., None], 0.08, first)
-        hidden, odds = F.silu(end), network.closures(middle, end, 0.08) if first == after else None
+        end = network.through(middle + own[..., None], DROPOUT, first)
+        hidden, odds = F.silu(end), network.closures(middle, end, DROPOUT) if first == after else None
         loss = loss_of(network.head(hidden).transpose(1, 2), phones(hidden), batch)
         if odds is not None:
             loss = loss + CLOSURES_SHARE * closure_loss(odds, batch)
@@ -363,6 +388,10 @@ def main():
                 part.requires_grad_(True)
             print('upper blocks:', report(network), flush=True)
         if args.minutes > 0:
+            loss_of.correlates = True
+            for recording in [*talking['train'], *seen['people']['train']]:
+                if recording.phones:
+                    recording.curve = rested(recording.curve, recording.phones)
             train(network, batches, loss_of, args.minutes * 60, args.rate, report, final)
 
     stretch(network, measures, lift)

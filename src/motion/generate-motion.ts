@@ -2,10 +2,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { assertIntegerInRange, assertNumberInRange, InvalidOptionError } from '../errors.ts';
 import { addExpression, type ExpressionBasis, lipGap, lipOpening } from './expression-basis.ts';
+import { foregroundShare } from './foreground.ts';
 import { loudnessGain } from './loudness.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
 import { CLOSED_LIPS, OpenMouth } from './open-mouth.ts';
+import { respondToOpening } from './opening-response.ts';
 import { type MotionNetwork, predictExpression } from './predict-expression.ts';
 import { sampleCurve } from './resample-curve.ts';
 import { closureAt, SHUT_REACH, shutLips } from './shut-lips.ts';
@@ -87,6 +89,12 @@ export async function generateMotion({
     signal,
   });
 
+  // What is said in the background moves nothing, and shuts nothing.
+  const near = foregroundShare({ config, pcm, gain, first, count });
+  near.forEach((share, i) => {
+    for (let k = i * components; k < (i + 1) * components; k++) data[k]! *= share;
+  });
+
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
   const openMouth = mesh === undefined || closing === 0 ? undefined : new OpenMouth(mesh, basis, closeMouth);
   const ownGap = mesh === undefined ? Number.POSITIVE_INFINITY : lipGap(mesh);
@@ -101,6 +109,7 @@ export async function generateMotion({
     const out = offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES);
     const position = time * outputRate - first;
     sampleCurve(data, position, coefficients);
+    respondToOpening(basis, coefficients);
     const shut = closures === null ? 0 : closureAt(closures, position, outputRate / fps);
     shutLips(basis, coefficients, shut);
     addExpression(basis, coefficients, scaled, out);

@@ -106,11 +106,11 @@ for (const [name, decibels, sound] of [
 ] as const) {
   test(`${name} in a pause leave the mouth closed`, async () => {
     const speech = await recording('welcome.wav', 0, 3);
-    const { pcm, start, end } = pauseWith(speech, await sound(1.5), decibels);
+    const { pcm, start, end } = pauseWith(speech, await sound(2), decibels);
     const frames = Math.floor((pcm.length / 16000) * 25);
     const { offsets } = await generateMotion({ ...motion, pcm, fps: 25, frames });
     const curve = lipCurve(offsets);
-    const pause = curve.slice(Math.ceil((start + 0.2) * 25), Math.floor((end - 0.2) * 25));
+    const pause = curve.slice(Math.ceil((start + 0.35) * 25), Math.floor((end - 0.5) * 25));
     assert.ok(mean(pause) < PAUSE_CM, `open by ${mean(pause)} cm on average`);
     assert.ok(Math.max(...curve) > 0.5);
   });
