@@ -68,6 +68,9 @@ interface MovingContextOptions {
 /** Places that seams need at least: with fewer, they would come back to a frame every other step. */
 const MIN_PLACES = 3;
 
+/** Steps of samplers that take few, whose first frames are to come soon. */
+const FEW_STEPS = 8;
+
 /**
  * Windows side by side, which begin elsewhere at each step: what a seam leaves is evened out by a window that lies across it
  * a step later. Each frame is denoised once a step, but for a few at the clip's ends, where windows keep their length and
@@ -76,6 +79,9 @@ const MIN_PLACES = 3;
  * Seams have as many places as the windows that the clip needs anyway have frames to spare, or a window's length of places,
  * at the price of one more window, where those are too few. Neither many steps nor long clips need frames of more than
  * about a window for each step at once.
+ *
+ * Few steps visit their places in rising order: the windows of a step then reach no further than as many of the step before, and
+ * the clip's first frames wait for few windows. Many steps visit them far from each other.
  *
  * @returns the windows of each step.
  * @throws {@link InvalidOptionError} if `frames` or an option is out of range.
@@ -93,9 +99,11 @@ export function planMovingWindows(
   const spare = Math.ceil(frames / length) * length - frames;
   const enough = frames === length || spare + 1 >= MIN_PLACES;
   const order = goldenOrder(enough ? spare + 1 : length);
-  return Array.from({ length: steps }, (_, step) => {
+  const places = Array.from({ length: steps }, (_, step) => order[step % order.length]!);
+  if (steps <= FEW_STEPS) places.sort((a, b) => a - b);
+  return places.map((place) => {
     const starts: number[] = [];
-    for (let start = -order[step % order.length]!; start + length < frames; start += length) {
+    for (let start = -place; start + length < frames; start += length) {
       starts.push(Math.max(0, start));
     }
     starts.push(frames - length);
@@ -179,6 +187,23 @@ export function atEveryStep(windows: readonly ContextWindow[], steps: number): W
 /** Evaluations that a plan takes: one for each window of each step. */
 export function countWindowSteps(plan: WindowPlan): number {
   return plan.reduce((sum, windows) => sum + windows.length, 0);
+}
+
+/**
+ * By step: how many of its windows, the first ones, the clip's first frames wait for.
+ *
+ * @param frames - 1 or more; all of the clip where it has fewer.
+ */
+export function countWindowsOfFirst(plan: WindowPlan, frames: number): number[] {
+  const counts: number[] = [];
+  let wanted = frames;
+  for (const windows of [...plan].reverse()) {
+    const enough = windows.findIndex(({ finalUntil }) => finalUntil >= wanted);
+    const count = enough < 0 ? windows.length : enough + 1;
+    counts.unshift(count);
+    wanted = 1 + Math.max(...windows.slice(0, count).flatMap((window) => window.frames));
+  }
+  return counts;
 }
 
 /** One denoising step of one window. */

@@ -11,6 +11,7 @@ import { elementCount, firstNonFinite, type Tensor } from '../tensor/tensor.ts';
 import {
   type ContextWindow,
   countWindowSteps,
+  countWindowsOfFirst,
   nextWindowStep,
   orderWindowSteps,
   type WindowPlan,
@@ -39,6 +40,11 @@ export interface DenoiseClipOptions {
    * @defaultValue 1
    */
   readonly windowsAtOnce?: number | undefined;
+  /**
+   * Frames at the clip's beginning that somebody waits for: until they are denoised, no window begins that they do not wait for, so that
+   * what is done with them has the other cores. The latents are the same, whatever it is. @defaultValue 0
+   */
+  readonly firstFrames?: number | undefined;
   /** `[channels, height, width]` of one frame's latents. */
   readonly frameShape: readonly [channels: number, height: number, width: number];
   readonly seed: number;
@@ -212,7 +218,7 @@ interface BegunStep {
  */
 export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<DenoisedFrame> {
   const { denoiser, scheduler, guidanceScale, windows, frameShape, seed, sharedFraction, signal } = options;
-  const { windowsAtOnce = 1, onUpcoming, onStep, onDenoised, onSavePoint, resume } = options;
+  const { windowsAtOnce = 1, firstFrames = 0, onUpcoming, onStep, onDenoised, onSavePoint, resume } = options;
   const steps = scheduler.timesteps.length;
   if (windows.length !== steps) throw new Error(`${windows.length} steps have windows, not ${steps}`);
   const dims = [1, frameShape[0], 1, frameShape[1], frameShape[2]];
@@ -247,7 +253,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     const latents = gather(inputs, frameShape);
     const running = denoiser.conditional(latents, timestep, window);
     running.catch(() => {}); // thrown below
-    onUpcoming?.(upcomingWindows(windows, begun, windowsAtOnce));
+    onUpcoming?.(upcomingWindows(planNow(), begun, windowsAtOnce));
     // What the sampler will need is drawn while the denoiser runs.
     const noise: Tensor[] = [];
     if (scheduler.needsNoise(stepIndex)) {
@@ -265,6 +271,11 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   };
 
   const begun = [...taken];
+  const urgent = firstFrames > 0 ? countWindowsOfFirst(windows, firstFrames) : windows.map(() => 0);
+  const urgentWindows = windows.map((ofStep, stepIndex) => ofStep.slice(0, urgent[stepIndex]));
+  const isUrgent = (): boolean => urgent.some((count, stepIndex) => taken[stepIndex]! < count);
+  /** The windows that may begin. */
+  const planNow = (): WindowPlan => (isUrgent() ? urgentWindows : windows);
   const onTheirWay = new Set<BegunStep>();
   const begin = (step: WindowStep): void => {
     const { stepIndex } = step;
@@ -276,11 +287,27 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
     one.evaluation.then(end, end);
     onTheirWay.add(one);
   };
+  /**
+   * The step to begin. Of those that are waited for, one at a time takes its last step while others have all of theirs before them: of
+   * two chains of steps, the longer one should not begin last.
+   */
+  const chooseNext = (): WindowStep | undefined => {
+    const plan = planNow();
+    const last = steps - 1;
+    if (isUrgent() && [...onTheirWay].some(({ step }) => step.stepIndex === last)) {
+      const earlier = plan.map((ofStep, stepIndex) =>
+        ofStep.slice(0, stepIndex === last ? begun[last] : undefined),
+      );
+      const next = nextWindowStep(earlier, begun, taken);
+      if (next !== undefined) return next;
+    }
+    return nextWindowStep(plan, begun, taken);
+  };
   /** Begins as many steps as are ready and may be on their way. */
   const beginNext = (): void => {
     const busy = [...onTheirWay].filter(({ hasEnded }) => !hasEnded).length;
     for (let free = windowsAtOnce - busy; free > 0; free--) {
-      const next = nextWindowStep(windows, begun, taken);
+      const next = chooseNext();
       if (next === undefined) return;
       signal?.throwIfAborted();
       begin(next);
@@ -290,7 +317,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
   const isNext = ({ step, index }: BegunStep): boolean => taken[step.stepIndex] === index;
 
   const total = countWindowSteps(windows);
-  onUpcoming?.(upcomingWindows(windows, begun, windowsAtOnce));
+  onUpcoming?.(upcomingWindows(planNow(), begun, windowsAtOnce));
   await options.untilReady?.();
   if (countStepsTaken(state) === total) onDenoised?.();
   if (resume !== undefined) yield* resume.frames;
@@ -346,11 +373,13 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
         } else ready.push({ frame, latents: output.prevLatents });
         await nextTurn();
       }
+      const wasUrgent = isUrgent();
       taken[stepIndex]! += 1;
       onStep?.(one.step);
       if (countStepsTaken(state) === total) onDenoised?.();
-      // Whoever takes the frames may be slow. With one window at a time, it may want the cores for itself.
-      if (windowsAtOnce > 1) beginNext();
+      // Whoever takes the frames may be slow. With one window at a time, and for those that are waited for, it may want the cores
+      // for itself.
+      if (windowsAtOnce > 1 && wasUrgent === isUrgent()) beginNext();
       for (const frame of ready) {
         finished.push(frame);
         yield frame;

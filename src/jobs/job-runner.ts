@@ -3,7 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import { describeOwner } from '../files/thread-owner.ts';
-import type { AnimateResult } from '../pipeline/animate-options.ts';
+import type { AnimateOptions, AnimateResult } from '../pipeline/animate-options.ts';
+import type { ClipCheckpoints } from '../pipeline/clip-checkpoints.ts';
 import type { ProgressEvent } from '../pipeline/progress-event.ts';
 import type { FailedAttempt, JobState } from './batch-events.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
@@ -88,6 +89,13 @@ const BUSY_DELAY = 0.5;
 /** Below every priority of a job: what others render comes after all that is left to do here. */
 const BUSY_PRIORITY = -10_000;
 
+/** Of a clip that is not rendered. */
+const NO_CHECKPOINTS: ClipCheckpoints = {
+  load: async () => undefined,
+  save: async () => {},
+  flush: async () => {},
+};
+
 /** Another attempt. */
 interface Retry {
   /** Seconds until then. */
@@ -103,6 +111,7 @@ export class JobRunner {
   readonly #queue: PQueue;
   readonly #busy = new BusyOutputs();
   readonly #turns = new SharedTurns();
+  #warmingUp: Promise<void> | undefined;
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -170,9 +179,34 @@ export class JobRunner {
     });
   }
 
+  /**
+   * Makes a renderer ready with a clip that is prepared and not rendered, so that the first job need not wait for networks. What goes
+   * wrong is left to the first job.
+   */
+  warmUp(options: AnimateOptions): Promise<void> {
+    this.#warmingUp ??= this.#turns.together(() => this.#prepareOnly(options)).catch(() => {});
+    return this.#warmingUp;
+  }
+
+  async #prepareOnly(options: AnimateOptions): Promise<void> {
+    const { signal } = this.#options;
+    const lease = await this.#lanes.lease();
+    try {
+      const prepared = await lease.renderer.prepare({
+        options: { ...options, signal },
+        checkpoints: NO_CHECKPOINTS,
+        beforePublish: async () => {},
+      });
+      await prepared.dispose();
+    } finally {
+      await lease.release();
+    }
+  }
+
   /** Ends all renderers; to be called when no job runs. */
-  dispose(): Promise<void> {
-    return this.#lanes.dispose();
+  async dispose(): Promise<void> {
+    await this.#warmingUp;
+    await this.#lanes.dispose();
   }
 
   /** One attempt. @returns how the job ended, or that another attempt is to follow. */

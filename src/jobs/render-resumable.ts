@@ -77,6 +77,7 @@ function openStudio({ device, threads, onProgress }: AnimateOptions): ClipRender
   return studioRenderer({
     ...(device !== undefined && { device }),
     ...(threads !== undefined && { threads }),
+    forOnePortrait: true,
     onNotice: (message) => onProgress?.({ type: 'notice', message }),
   });
 }

@@ -40,13 +40,15 @@ interface EncodeRequest {
   readonly live: boolean;
 }
 
-/** Seconds between pictures that need no other: who watches gets so much at once. */
-const LIVE_PIECE = 0.4;
+/** Seconds of a live video that who watches gets at once. */
+const LIVE_PIECE = 0.2;
+/** Seconds between its pictures that need no other. */
+const LIVE_GROUP = 0.4;
 
 /** Of options that are given twice, the last one holds. */
 function liveOptions(encoder: string, fps: number): string[] {
   const fast = encoder === 'libx264' ? ['-preset', 'ultrafast', '-tune', 'zerolatency'] : [];
-  const group = String(Math.max(1, Math.round(fps * LIVE_PIECE)));
+  const group = String(Math.max(1, Math.round(fps * LIVE_GROUP)));
   const pieces = ['-frag_duration', String(LIVE_PIECE * 1e6), '-flush_packets', '1'];
   return ['-threads:v', '1', ...fast, '-g', group, ...pieces];
 }

@@ -158,8 +158,24 @@ async function makeExecutable(
   }
 }
 
-async function inspect(file: string): Promise<Pick<FfmpegInfo, 'version' | 'h264Encoder' | 'encoders'>> {
+/** What an ffmpeg says of itself. */
+type FfmpegAbilities = Pick<FfmpegInfo, 'version' | 'h264Encoder' | 'encoders'>;
+
+/** Those that could be used, by their paths: each is asked once while its file stays as it is. */
+const inspected = new Map<string, { readonly version: string; readonly abilities: FfmpegAbilities }>();
+
+async function inspect(file: string): Promise<FfmpegAbilities> {
   if (!(await isExecutableFile(file))) throw new Error('is not an executable file');
+  const { size, mtimeNs, ino, dev } = await stat(file, { bigint: true });
+  const version = `${dev}:${ino}:${size}:${mtimeNs}`;
+  const known = inspected.get(file);
+  if (known?.version === version) return known.abilities;
+  const abilities = await askFor(file);
+  inspected.set(file, { version, abilities });
+  return abilities;
+}
+
+async function askFor(file: string): Promise<FfmpegAbilities> {
   const ask = async (...args: string[]) => {
     try {
       return (await run(file, args, { timeout: CHECK_TIMEOUT_MS, windowsHide: true, maxBuffer: 1 << 22 }))

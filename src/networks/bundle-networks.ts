@@ -29,6 +29,8 @@ export interface NetworksChoice {
   readonly windowFrames: number;
   /** Denoises windows one after another, each on all cores, also where two at the same time take less. @defaultValue false */
   readonly oneAtATime?: boolean;
+  /** Whether the clip is too short to pay for starting a second denoiser; no matter where one is kept. @defaultValue false */
+  readonly isShort?: boolean;
   readonly loras: readonly LoraFile[];
   /** Whether guidance needs the half without the reference. */
   readonly guided: boolean;

@@ -34,8 +34,11 @@ interface DenoiseFramesOptions
     | 'seed'
     | 'sharedFraction'
     | 'frameNumbers'
+    | 'firstFrames'
   > {
   readonly job: Job;
+  /** Frames at the clip's beginning that somebody waits for. @defaultValue 0 */
+  readonly firstFrames?: number | undefined;
   readonly networks: Pick<ClipNetworks, 'frameShape' | 'windowsAtOnce'>;
 }
 
@@ -47,6 +50,7 @@ interface DenoiseFramesOptions
 export function denoiseFrames({
   job: { options, bundle, sampling, denoisedFrames, windows },
   networks: { frameShape, windowsAtOnce },
+  firstFrames = 0,
   ...rest
 }: DenoiseFramesOptions): AsyncGenerator<DenoisedFrame> {
   const denoised = denoiseClip({
@@ -55,10 +59,18 @@ export function denoiseFrames({
     guidanceScale: sampling.branches === 2 ? sampling.guidance : 1,
     windows,
     windowsAtOnce,
+    firstFrames: countDenoised(denoisedFrames, firstFrames),
     frameShape,
     seed: options.seed,
     frameNumbers: denoisedFrames,
     sharedFraction: bundle.description.noise.sharedFraction,
   });
   return fillBetween(denoised, denoisedFrames);
+}
+
+/** How many denoised frames the clip's first ones are made of: the last may be blended with one after it. */
+function countDenoised(denoisedFrames: readonly number[], firstFrames: number): number {
+  if (firstFrames === 0) return 0;
+  const last = denoisedFrames.findIndex((frame) => frame >= firstFrames - 1);
+  return last < 0 ? denoisedFrames.length : last + 1;
 }

@@ -35,6 +35,7 @@ import type {
   RecordingRequest,
   StartRequest,
 } from './frame-protocol.ts';
+import { type OpenedPortrait, PortraitCache } from './portrait-cache.ts';
 
 /** Hz of the speech. */
 const SPEECH_RATE = 16_000;
@@ -76,6 +77,7 @@ const clips = new Map<number, Clip>();
 const recordings = new Map<number, Recording>();
 /** By the bundle's fingerprint; one that no clip uses is kept for the next clip. */
 const motions = new LeaseCache<LoadedMotion>({ maxIdle: 1, dispose: disposeMotion });
+const portraits = new PortraitCache();
 let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
@@ -145,14 +147,27 @@ async function makeWhole(source: MotionSource, frames: number): Promise<MotionSo
 }
 
 async function openClip(request: PortraitRequest, notice: (message: string) => void): Promise<Answer> {
-  const { path, resolution, framing, view, face, shape, background, centred } = request;
+  const { view } = request;
   const drawn = view.type === 'drawing' ? { view: { size: view.size, pixelDivisor: view.pixelDivisor } } : {};
   const clip: Clip = { controller: new AbortController(), ...drawn };
   clips.set(request.clip, clip);
-  const { finder, matter } = await smallNetworks();
   const { signal } = clip.controller;
+  const { portrait, faces } = await portraits.get(request, notice, () => open(request, notice, signal));
+  clip.portrait = portrait;
+  const { width, height, reference } = clip.portrait;
+  return { result: { width, height, reference, faces } };
+}
+
+async function open(
+  request: PortraitRequest,
+  notice: (message: string) => void,
+  signal: AbortSignal,
+): Promise<OpenedPortrait> {
+  const { path, resolution, framing, view, face, shape, background, centred } = request;
+  const { finder, matter } = await smallNetworks();
+  const notices: string[] = [];
   let faces: readonly SeenFace[] = [];
-  clip.portrait = await openPortrait({
+  const portrait = await openPortrait({
     path,
     resolution,
     framing,
@@ -164,13 +179,15 @@ async function openClip(request: PortraitRequest, notice: (message: string) => v
     finder,
     matter,
     signal,
-    onNotice: notice,
+    onNotice: (message) => {
+      notices.push(message);
+      notice(message);
+    },
     onFaces: (seen) => {
       faces = seen;
     },
   });
-  const { width, height, reference } = clip.portrait;
-  return { result: { width, height, reference, faces } };
+  return { portrait, faces, notices };
 }
 
 /** Seconds of film from one report to the next. */

@@ -11,7 +11,7 @@ export function networksOf({ options, bundle, windows, sampling }: Job): Network
   return {
     bundle,
     windowFrames: windows[0]![0]!.frames.length,
-    oneAtATime: countWindowSteps(windows) < STEPS_WORTH_A_SECOND_DENOISER,
+    isShort: countWindowSteps(windows) < STEPS_WORTH_A_SECOND_DENOISER,
     loras: sampling.loras,
     guided: sampling.branches === 2,
     embeddedGuidance: bundle.description.denoisingUnet.timeCondProjDim ? sampling.guidance : null,

@@ -27,6 +27,9 @@ import { WindowConditions } from './window-conditions.ts';
 /** Batches of the decoder that may wait for it before denoising pauses. */
 const WAITING_BATCHES = 2;
 
+/** Seconds of a clip that is watched meanwhile which are made before anything else. */
+const LIVE_SECONDS = 1;
+
 /** What may happen around a rendering. */
 export interface RenderHooks {
   /** Where the clip resumes from, and where its finished windows are kept. */
@@ -151,7 +154,7 @@ interface DenoiseInputs {
 
 /** The clean latents of every frame, from the last checkpoint on; the denoiser is acquired for the first. */
 async function denoise(
-  { job, watch, hooks: { checkpoints }, signal, progress, stop }: Rendering,
+  { job, watch, hooks: { checkpoints, livePath }, signal, progress, stop }: Rendering,
   { networks, device, turn, reference, conditions }: DenoiseInputs,
 ) {
   const resume = await checkpoints?.load(clipShapeOf(job, networks, device));
@@ -159,6 +162,8 @@ async function denoise(
     job,
     networks,
     resume,
+    // A piece of a live video ends where the next frame comes.
+    firstFrames: livePath === undefined ? 1 : Math.ceil(LIVE_SECONDS * job.fps) + 1,
     signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]),
     denoiser: denoiserOf(networks, conditions, watch),
     untilReady: async () => {

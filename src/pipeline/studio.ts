@@ -173,7 +173,10 @@ export class Studio implements PrepareResources, RenderResources {
   async loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease> {
     checkBundlePrecision(choice.precision, choice.bundle);
     checkDevicePrecision(choice.precision, await this.denoisingEngine());
-    return this.#networks.load(choice, signal);
+    const { oneAtATime = false, isShort = false } = choice;
+    const { forOnePortrait = false } = this.#options;
+    // Other clips follow here, which share what is loaded, long or short.
+    return this.#networks.load({ ...choice, oneAtATime: oneAtATime || (isShort && forOnePortrait) }, signal);
   }
 
   /** Whether no networks are loaded or being loaded. */

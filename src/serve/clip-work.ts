@@ -4,6 +4,7 @@ import type { JobFailure } from '../jobs/job-failure.ts';
 import { JobFolder } from '../jobs/job-folder.ts';
 import type { JobObserver, JobOutcome, RunOptions } from '../jobs/job-runner.ts';
 import type { BatchJob } from '../jobs/manifest.ts';
+import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { type OrderReports, type OrderWork, orderFolder } from './board.ts';
 import type { Clip } from './clip.ts';
 import { clipJob, fieldOf, forClient, type JobPlaces, liveOf, videoOf } from './clip-job.ts';
@@ -16,6 +17,8 @@ export interface OrderEngine {
   /** Does something in its turn on this machine, while nothing else is rendered here. */
   runAlone<T>(work: () => Promise<T>): Promise<T>;
   start(): void;
+  /** Gets ready for a first clip like this one, where that is done here. */
+  warmUp?(options: AnimateOptions): Promise<void>;
   /** To be called when nothing runs. */
   dispose(): Promise<void>;
 }

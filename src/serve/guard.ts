@@ -17,6 +17,12 @@ interface GuardOptions {
   readonly allowedHosts: readonly string[];
 }
 
+/** What a guard looks at; a `Request` has it. */
+interface GuardedRequest {
+  readonly method: string;
+  readonly headers: Pick<Headers, 'get'>;
+}
+
 /** Looks at a request before anything else does. */
 export class Guard {
   readonly #token: string | undefined;
@@ -43,7 +49,7 @@ export class Guard {
    *
    * @throws {@link RequestError} `forbidden`.
    */
-  checkOrigin(request: Request, hostHeader: string | undefined): void {
+  checkOrigin(request: GuardedRequest, hostHeader: string | undefined): void {
     if (hostHeader === undefined || !this.#isOwnHost(hostHeader)) {
       throw new RequestError(
         'forbidden',
@@ -69,7 +75,7 @@ export class Guard {
   }
 
   /** @throws {@link RequestError} `unauthorized` without the token, be it in a header or in the page's cookie. */
-  checkToken(request: Request): void {
+  checkToken(request: GuardedRequest): void {
     if (this.#token === undefined) return;
     const bearer = /^Bearer (.+)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
     if (bearer !== undefined && isEqual(bearer, this.#token)) return;

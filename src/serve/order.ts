@@ -40,6 +40,7 @@ export abstract class Order<Result = unknown, Progress = unknown> {
   /** Orders before it; kept by the board. */
   position: number | undefined;
   readonly #changes = new EventEmitter().setMaxListeners(0);
+  #text: string | undefined;
 
   constructor(record: OrderRecord<Result>) {
     this.record = record;
@@ -85,12 +86,19 @@ export abstract class Order<Result = unknown, Progress = unknown> {
 
   /** Notifies all who wait of a change. */
   changed(): void {
+    this.#text = undefined;
     this.#changes.emit('change');
   }
 
   /** Resolves at the next change, or when `signal` aborts. */
   async change(signal: AbortSignal): Promise<void> {
     await once(this.#changes, 'change', { signal }).catch(() => {});
+  }
+
+  /** The view as JSON, made once for each change. */
+  viewText(): string {
+    this.#text ??= JSON.stringify(this.view());
+    return this.#text;
   }
 
   /** Where more of it is. */

@@ -1,6 +1,7 @@
 /** The server: opens its folder, goes on with what was not finished, answers, and ends in good order. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -10,7 +11,7 @@ import { EnvironmentError } from '../errors.ts';
 import type { ClipRenderer } from '../jobs/clip-renderer.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { locateFfmpeg } from '../media/ffmpeg-path.ts';
-import type { DeviceName } from '../pipeline/animate-options.ts';
+import type { AnimateOptions, DeviceName } from '../pipeline/animate-options.ts';
 import { checkOptions } from '../pipeline/options/check-options.ts';
 import { Board, DISK_FULL_MS } from './board.ts';
 import { answerBrokenRequest } from './broken-request.ts';
@@ -23,6 +24,7 @@ import { shortId } from './ids.ts';
 import { Metrics } from './metrics.ts';
 import { OPERATIONS } from './openapi/operations.ts';
 import { asRequestError, problemResponse, RequestError } from './problem.ts';
+import { QuickAnswers } from './quick-answers.ts';
 import { Quota } from './quota.ts';
 import { addClipRoutes } from './routes/clip-routes.ts';
 import { addComparisonRoutes } from './routes/comparison-routes.ts';
@@ -57,6 +59,8 @@ export interface ServeParts {
   readonly planner: Planner;
   readonly compare: Compare;
   readonly listBundles: () => Promise<readonly StoredBundle[]>;
+  /** A clip that is prepared when the server has started, so that the first one finds all that it needs. @defaultValue none */
+  readonly warmUpClip?: Pick<AnimateOptions, 'portrait' | 'audio'>;
   /** Waits between the times that a note is sent. @defaultValue {@link WEBHOOK_DELAYS_MS} */
   readonly webhookDelaysMs?: readonly number[];
   /** Before an order whose disk is full is begun again. @defaultValue {@link DISK_FULL_MS} */
@@ -166,11 +170,28 @@ export async function startServer(options: ServeOptions, parts: ServeParts): Pro
       listBundles: parts.listBundles,
     };
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts ?? [] });
-    const server = await listen(createApp(state, guard), host, port);
+    const app = createApp(state, guard);
+    const quick = new QuickAnswers({
+      board,
+      guard,
+      headers: HEADERS,
+      onAnswer: (route, ms) => noteRequest(state, { method: 'GET', route, status: 200, ms }),
+    });
+    const server = await listen({ app, quick, host, port });
     const url = urlOf(host, server);
     const link = token === undefined ? url : `${url}/?token=${encodeURIComponent(token)}`;
     onEvent({ type: 'listening', url, link, data: data.path });
     runner.start();
+    if (parts.warmUpClip !== undefined && board.all.every((order) => order.hasEnded)) {
+      const { bundleStore, ffmpegPath } = options;
+      const output = path.join(data.path, 'warm-up.mp4'); // nothing is written
+      void runner.warmUp?.({
+        ...parts.warmUpClip,
+        output,
+        ...(bundleStore !== undefined && { bundleStore }),
+        ...(ffmpegPath !== undefined && { ffmpegPath }),
+      });
+    }
     for (const order of board.all) if (order.hasEnded) webhooks.send(order);
     let stopping: Promise<void> | undefined;
     const stop = async (now: AbortSignal): Promise<void> => {
@@ -244,6 +265,20 @@ const HEADERS: Readonly<Record<string, string>> = {
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 };
 
+/** A request that was answered. */
+interface AnsweredRequest {
+  readonly method: string;
+  /** The route's pattern. */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+}
+
+function noteRequest({ metrics, onEvent }: ServerState, { ms, ...request }: AnsweredRequest): void {
+  metrics.request(request.method, request.route, request.status, ms / 1000);
+  onEvent({ type: 'request', ...request, ms: Math.round(ms * 10) / 10 });
+}
+
 /** The application, without a port. */
 export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
   const app = new Hono<ServeEnv>();
@@ -255,17 +290,9 @@ export function createApp(state: ServerState, guard: Guard): Hono<ServeEnv> {
     }
     if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
     const ms = performance.now() - begin;
-    const { method } = context.req;
     const matched = routePath(context, -1);
     const route = matched.includes('*') ? 'none' : matched;
-    state.metrics.request(method, route, context.res.status, ms / 1000);
-    state.onEvent({
-      type: 'request',
-      method,
-      route,
-      status: context.res.status,
-      ms: Math.round(ms * 10) / 10,
-    });
+    noteRequest(state, { method: context.req.method, route, status: context.res.status, ms });
   });
   app.use(async (context, next) => {
     guard.checkOrigin(context.req.raw, context.env.incoming.headers.host);
@@ -310,7 +337,15 @@ function fits(pattern: string, path: string): boolean {
   );
 }
 
-async function listen(app: Hono<ServeEnv>, host: string, port: number): Promise<Server> {
+/** What answers, and where. */
+interface Listening {
+  readonly app: Hono<ServeEnv>;
+  readonly quick: QuickAnswers;
+  readonly host: string;
+  readonly port: number;
+}
+
+async function listen({ app, quick, host, port }: Listening): Promise<Server> {
   const handle = getRequestListener(app.fetch as never, { overrideGlobalObjects: false });
   const server = createServer(
     {
@@ -321,7 +356,9 @@ async function listen(app: Hono<ServeEnv>, host: string, port: number): Promise<
       maxHeaderSize: 16_384,
       requireHostHeader: true,
     },
-    (incoming, outgoing) => void handle(incoming, outgoing),
+    (incoming, outgoing) => {
+      if (!quick.answer(incoming, outgoing)) void handle(incoming, outgoing);
+    },
   );
   server.on('clientError', answerBrokenRequest);
   server.timeout = SILENT_MS;

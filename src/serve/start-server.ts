@@ -3,9 +3,12 @@ import { listBundles } from '../bundles/bundle-store.ts';
 import { studioRenderer } from '../jobs/studio-renderer.ts';
 import { defaultBundleStore } from '../pipeline/open-job.ts';
 import { compareInThread } from './compare-thread.ts';
+import { findSample } from './samples.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { type RunningServer, type ServeParts, startServer } from './server.ts';
 import { StudioPlanner } from './studio-planner.ts';
+
+const SAMPLE_CLIP = { portrait: 'sample:ada.jpg', audio: 'sample:short.wav' } as const;
 
 /**
  * Serves the page and the API until it is stopped.
@@ -37,6 +40,10 @@ export function serveStudio(
         ...(device !== undefined && { device }),
         ...(threads !== undefined && { threads }),
       }),
+    warmUpClip: {
+      portrait: findSample(SAMPLE_CLIP.portrait)!.path,
+      audio: findSample(SAMPLE_CLIP.audio)!.path,
+    },
     listBundles: () => listBundles(bundleStore ?? defaultBundleStore()),
   });
 }

@@ -6,6 +6,7 @@ import {
   atEveryStep,
   type ContextWindow,
   countWindowSteps,
+  countWindowsOfFirst,
   orderWindowSteps,
   planContextWindows,
   planLoopedWindows,
@@ -201,8 +202,8 @@ test('moving windows lie side by side, and begin elsewhere at each step', () => 
     plan.map((windows) => windows.map(({ frames }) => frames[0])),
     [
       [0, 12, 24, 36, 48],
-      [0, 5, 17, 29, 41, 48],
       [0, 9, 21, 33, 45, 48],
+      [0, 5, 17, 29, 41, 48],
       [0, 2, 14, 26, 38, 48],
     ],
   );
@@ -210,12 +211,12 @@ test('moving windows lie side by side, and begin elsewhere at each step', () => 
   const spared = planMovingWindows(43, { contextFrames: 12, steps: 7 });
   assert.deepEqual(
     spared.map((windows) => windows.map(({ frames }) => frames[0])),
-    [0, 4, 2, 5, 3, 1, 0].map((place) => [0, 12 - place, 24 - place, 31]),
+    [0, 0, 1, 2, 3, 4, 5].map((place) => [0, 12 - place, 24 - place, 31]),
   );
   // Where they overlap, the nearer to its middle a frame is, the more counts what a window says of it.
   const weights = plan[1]!.slice(0, 2).map((window) => window.weights);
-  const expected = [1, 6 / 7, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 7];
-  assertAllClose(weights[0]!.subarray(4), expected, { rtol: 1e-12, atol: 0 });
+  const expected = [1, 3 / 4, 2 / 4, 1 / 4];
+  assertAllClose(weights[0]!.subarray(8), expected, { rtol: 1e-12, atol: 0 });
 });
 
 const movingClips = fc.record({
@@ -274,6 +275,49 @@ test('seams of moving windows never fall on one frame twice before all places ha
       });
     }),
   );
+});
+
+test('few steps visit their places so that the first frames wait for few windows', () => {
+  for (const frames of [60, 75, 139, 250]) {
+    const plan = planMovingWindows(frames, { contextFrames: 12, steps: 4 });
+    const evaluationsUntil = (count: number): number => {
+      const last = plan.length - 1;
+      const order = [...orderWindowSteps(plan)];
+      return 1 + order.findIndex(({ stepIndex, window }) => stepIndex === last && window.finalUntil >= count);
+    };
+    assert.equal(evaluationsUntil(1), 7);
+    // Three windows a step, however they lie.
+    assert.equal(evaluationsUntil(25), 12);
+    const needed = countWindowsOfFirst(plan, 25);
+    assert.deepEqual(needed, [3, 3, 3, 3]);
+  }
+});
+
+test('the windows that the first frames wait for are those without which they cannot be made', () => {
+  const plans = [
+    planMovingWindows(40, { contextFrames: 6, steps: 4 }),
+    planMovingWindows(40, { contextFrames: 6, steps: 12 }),
+    atEveryStep(planContextWindows(40, { contextFrames: 6, contextOverlap: 2 }), 4),
+    atEveryStep(planLoopedWindows(40, { contextFrames: 6, contextOverlap: 2 }), 3),
+  ];
+  for (const plan of plans) {
+    for (const frames of [1, 5, 17, 40, 99]) {
+      const needed = countWindowsOfFirst(plan, frames);
+      const part = plan.map((windows, step) => windows.slice(0, needed[step]!));
+      const finalOf = (some: WindowPlan): number =>
+        Math.max(
+          0,
+          ...[...orderWindowSteps(some)].map(({ stepIndex, window }) =>
+            stepIndex === plan.length - 1 ? window.finalUntil : 0,
+          ),
+        );
+      assert.ok(finalOf(part) >= Math.min(frames, 40), 'they are enough');
+      for (const step of plan.keys()) {
+        const fewer = part.map((windows, i) => (i === step ? windows.slice(0, -1) : windows));
+        assert.ok(finalOf(fewer) < Math.min(frames, 40), 'none of them is too many');
+      }
+    }
+  }
 });
 
 test('moving windows need no more frames at once than overlapping ones', () => {

@@ -5,6 +5,7 @@ import {
   atEveryStep,
   type ContextWindow,
   countWindowSteps,
+  countWindowsOfFirst,
   orderWindowSteps,
   planContextWindows,
   planMovingWindows,
@@ -228,6 +229,39 @@ for (const [layout, plan] of [
         assert.equal(rest.evaluations, countWindowSteps(plan) - countStepsTaken(point.state));
       }
     }
+  });
+}
+
+for (const windowsAtOnce of [1, 2]) {
+  test(`what the first frames do not wait for begins when they are handed over, ${windowsAtOnce} at a time`, async () => {
+    const plan = planMovingWindows(40, { contextFrames: 6, steps: 4 });
+    const render = async (firstFrames: number) => {
+      const told: string[] = [];
+      const frames: Float32Array[] = [];
+      const denoised = denoiseClip({
+        denoiser: {
+          conditional: async (latents, timestep, window) => {
+            const stepIndex = plan.findIndex((windows) => windows.includes(window));
+            told.push(`${stepIndex}/${plan[stepIndex]!.indexOf(window)}`);
+            for (let i = 0; i < 3; i++) await nextTurn();
+            return pointwise(0.3)(latents, timestep);
+          },
+        },
+        ...{ scheduler: schedulerOf('lcm', 4), guidanceScale: 1, windows: plan, windowsAtOnce, firstFrames },
+        ...{ frameShape: FRAME_SHAPE, seed: SEED, sharedFraction: SHARED },
+      });
+      for await (const { frame, latents } of denoised) {
+        frames.push(latents.data);
+        told.push(`frame ${frame}`);
+      }
+      return { told, frames };
+    };
+    const { told, frames } = await render(10);
+    assert.deepEqual(frames, (await render(0)).frames);
+    const needed = countWindowsOfFirst(plan, 10);
+    const urgent = needed.flatMap((count, step) => Array.from({ length: count }, (_, i) => `${step}/${i}`));
+    const before = told.slice(0, told.indexOf('frame 9'));
+    assert.deepEqual(before.filter((one) => one.includes('/')).sort(), urgent.sort());
   });
 }
 

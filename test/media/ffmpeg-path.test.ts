@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { EnvironmentError } from '../../src/errors.ts';
@@ -115,4 +123,20 @@ test('the real package runs through a symbolic link', { skip: process.platform =
     loadPackage: packages({}),
   });
   assert.equal(info.h264Encoder, 'libx264');
+});
+
+test('a program is asked what it can do once, and again when its file has changed', {
+  skip: process.platform === 'win32',
+}, async () => {
+  const file = fakeFfmpeg('counted', 'libx264 aac');
+  const calls = path.join(directory, 'calls');
+  const script = readFileSync(file, 'utf8');
+  const counting = script.replace('\n', `\necho call >> '${calls}'\n`);
+  writeFileSync(file, counting);
+  const locate = () => locateFfmpeg({ env: { FFMPEG_PATH: file } });
+  const first = await locate();
+  assert.deepEqual(await locate(), first);
+  assert.equal(readFileSync(calls, 'utf8'), 'call\ncall\n'); // its version, and its encoders
+  writeFileSync(file, counting.replace('libx264', 'libopenh264'));
+  assert.equal((await locate()).h264Encoder, 'libopenh264');
 });

@@ -92,9 +92,11 @@ test('a clip that is prepared while another renders disturbs neither', async () 
 test('equal choices share loaded networks; several choices are held at once, each with its own reference', async () => {
   const clip = await studio.prepare(options('ada', 3, 'choices.mp4'));
   const fast = networksOf(clip.job);
+  assert.equal(fast.isShort, true);
   const leases = await Promise.all([
     studio.loadNetworks(fast),
-    studio.loadNetworks(fast),
+    // Where other clips follow, a long one has the same.
+    studio.loadNetworks({ ...fast, isShort: false }),
     studio.loadNetworks({ ...fast, loras: [] }),
     studio.loadNetworks({ ...fast, guided: true }),
   ]);

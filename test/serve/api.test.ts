@@ -64,6 +64,24 @@ test('a clip of two files is taken, followed to its end and fetched', async () =
   assert.equal(preview.status, 404); // what arithmetic makes is no video
 });
 
+test('the answer that is asked for most often is the application’s own', async () => {
+  const { id } = await server.order({ seed: 3 });
+  await server.until(id, 'succeeded');
+  const read = async (address: string) => {
+    const response = await server.fetch(address);
+    const headers = Object.fromEntries(response.headers);
+    delete headers.date;
+    return { status: response.status, headers, body: await response.text() };
+  };
+  // With a query, which nobody reads, it comes from the application.
+  assert.deepEqual(await read(`/v1/clips/${id}`), await read(`/v1/clips/${id}?again=1`));
+  const counted = await (await server.fetch('/metrics')).text();
+  assert.match(counted, /requests_total\{method="GET",route="\/v1\/clips\/:id",status="200"\} [1-9]/);
+  assert.equal((await server.fetch(`/v1/comparisons/${id}`)).status, 404);
+  const foreign = { headers: { origin: 'http://elsewhere.example' } };
+  assert.equal((await server.fetch(`/v1/clips/${id}`, foreign)).status, 403);
+});
+
 test('a video is sent in parts, and not again where it is known', async () => {
   const { id } = await server.order({ seed: 1 });
   const { links, result } = await server.until(id, 'succeeded');
