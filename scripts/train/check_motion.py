@@ -30,10 +30,8 @@ NOISES = [('white', 10), ('pink', 10), ('pink', 3), ('brown', 5), ('hum', 3), ('
 PAUSE = 0.25
 # How what is likely becomes a closure, as src/motion/shut-lips.ts does it.
 PEAK, RISE, PEAK_REACH = (0.2, 0.3), (0.8, 1.0), 2
-# How far lips open in the picture for what is said, as src/motion/opening-response.ts does it: half of the first slope at so many mm.
-HALF_SLOPE, FIRST_SLOPE = 15, 1.25
 # Who speaks near the microphone, as src/motion/foreground.ts tells it: decibels against the level of speech, outputs around.
-BACKGROUND, FOREGROUND, NEAR_PAST, NEAR_FUTURE, NEAR_SMOOTH, NEAR_SPREAD = -8, -5, 15, 25, 2, 1
+BACKGROUND, FOREGROUND, NEAR_PAST, NEAR_FUTURE, NEAR_SMOOTH, NEAR_SPREAD = -7, -4, 15, 25, 2, 1
 
 
 def load(path):
@@ -147,7 +145,7 @@ def foreground(audio, count):
 def opening_curve(network, gap, audio):
     """[outputs] in mm, and how likely the lips are shut or None."""
     said = predict(network, audio) @ gap
-    curve = FIRST_SLOPE * HALF_SLOPE * np.log1p(np.maximum(0, said * foreground(audio, len(said))) / HALF_SLOPE)
+    curve = np.maximum(0, said * foreground(audio, len(said)))
     if network.closures is None:
         return curve, None
     closures = predict_closures(network, audio)

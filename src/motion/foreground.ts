@@ -5,8 +5,8 @@
 import type { MotionConfig } from './motion-config.ts';
 
 /** Decibels, against the level of the speech, up to which a sound is in the background, and from which on it is the speaker's. */
-const BACKGROUND = -8;
-const FOREGROUND = -5;
+const BACKGROUND = -7;
+const FOREGROUND = -4;
 /** The loudest of so many outputs before a moment and after it counts: mouths open before they are heard. */
 const PAST = 15;
 const FUTURE = 25;

@@ -7,7 +7,6 @@ import { loudnessGain } from './loudness.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
 import { CLOSED_LIPS, OpenMouth } from './open-mouth.ts';
-import { respondToOpening } from './opening-response.ts';
 import { type MotionNetwork, predictExpression } from './predict-expression.ts';
 import { sampleCurve } from './resample-curve.ts';
 import { closureAt, SHUT_REACH, shutLips } from './shut-lips.ts';
@@ -109,7 +108,6 @@ export async function generateMotion({
     const out = offsets.subarray(frame * MESH_VALUES, (frame + 1) * MESH_VALUES);
     const position = time * outputRate - first;
     sampleCurve(data, position, coefficients);
-    respondToOpening(basis, coefficients);
     const shut = closures === null ? 0 : closureAt(closures, position, outputRate / fps);
     shutLips(basis, coefficients, shut);
     addExpression(basis, coefficients, scaled, out);
