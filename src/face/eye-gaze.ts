@@ -33,7 +33,7 @@ const MOST = 12;
 export type GazeAngles = readonly [yaw: number, pitch: number];
 
 /** An iris in the axes of its eye. */
-interface Iris {
+export interface Iris {
   readonly u: number;
   readonly v: number;
   readonly radius: number;
@@ -157,8 +157,16 @@ function patchOf({ width, height }: RgbImage, eye: Eye, iris: Iris): Patch {
   };
 }
 
-/** The disc within the lids that is darkest against what is around it; undefined where none is dark enough. */
-function findIris(source: RgbImage, eye: Eye): Iris | undefined {
+/**
+ * The disc within the lids that is darkest against what is around it; undefined where none is dark enough.
+ *
+ * @param heights - between which its middle is looked for. @defaultValue about the middle of the lids
+ */
+export function findIris(
+  source: RgbImage,
+  eye: Eye,
+  heights: readonly [top: number, bottom: number] = aboutTheMiddle(eye),
+): Iris | undefined {
   const samples: { readonly u: number; readonly v: number; readonly level: number }[] = [];
   const colour = [0, 0, 0];
   for (let u = STEP; u < 1; u += STEP) {
@@ -169,16 +177,20 @@ function findIris(source: RgbImage, eye: Eye): Iris | undefined {
   }
   let best: Iris | undefined;
   let most = LEAST_CONTRAST;
-  const middle = (eye.top(0.5) + eye.bottom(0.5)) / 2;
   for (const radius of IRIS_RADII) {
     for (let u = ACROSS[0]; u <= ACROSS[1]; u += STEP) {
-      for (let v = middle - UP_AND_DOWN; v <= middle + UP_AND_DOWN; v += STEP) {
+      for (let v = heights[0]; v <= heights[1]; v += STEP) {
         const contrast = contrastOf(samples, { u, v, radius });
         if (contrast > most) [most, best] = [contrast, { u, v, radius }];
       }
     }
   }
   return best;
+}
+
+function aboutTheMiddle(eye: Eye): readonly [number, number] {
+  const middle = (eye.top(0.5) + eye.bottom(0.5)) / 2;
+  return [middle - UP_AND_DOWN, middle + UP_AND_DOWN];
 }
 
 function contrastOf(

@@ -51,6 +51,14 @@ const LEAST_SOFT_PIXELS = 1;
 const JAW_BEGINS = [0.4, 0.9] as const;
 const DARKER = 0.8;
 
+/** Openings in cm below which lips that stand open in the portrait are drawn with the line of closed ones, and wholly so. */
+const MEETING = [0.14, 0.03] as const;
+/** Half the line's width in cm and at least in pixels, and its light by channel against the lips'. */
+const LINE = 0.1;
+const LEAST_LINE_PIXELS = 1.3;
+const LINE_LIGHT = [0.62, 0.52, 0.52] as const;
+const LINE_STRENGTH = 0.85;
+
 type Colour = readonly [number, number, number];
 /** Colour of teeth in white light of level 1. */
 const IVORY: Colour = [1, 0.97, 0.9];
@@ -170,6 +178,8 @@ export class MouthInterior {
   readonly #cavity: Colour;
   readonly #tongue: Colour;
   readonly #teeth: Colour;
+  /** Of the line between closed lips. */
+  readonly #line: Colour;
   /** From the source's pixels to centimetres: u to the picture's right of the middle, v down from the teeth's edge. */
   readonly #toCentimetres: Affine;
   /** Opening of the portrait's mouth in cm, and how far its inside is to be shown. */
@@ -200,6 +210,7 @@ export class MouthInterior {
 
     const lips = meanColour(source, points, LIP_COLOUR);
     this.#cavity = [0.27 * lips[0], 0.16 * lips[1], 0.16 * lips[2]];
+    this.#line = [LINE_LIGHT[0] * lips[0], LINE_LIGHT[1] * lips[1], LINE_LIGHT[2] * lips[2]];
     this.#tongue = [0.68 * lips[0], 0.55 * lips[1], 0.55 * lips[2]];
     const cheeks = meanColour(source, points, CHEEKS);
     const skin = luminance(cheeks[0], cheeks[1], cheeks[2]);
@@ -279,6 +290,46 @@ export class MouthInterior {
         const at = (y * width + x) * 3;
         for (let c = 0; c < 3; c++)
           data[at + c] = data[at + c]! + (colour[c]! - data[at + c]!) * strength + 0.5;
+      }
+    }
+    this.#drawLine(image, landmarks, gap, unit);
+  }
+
+  /**
+   * Where lips of an open mouth meet, triangles of both leave slits through which its inside is seen, and there is no line as closed lips
+   * have it.
+   */
+  #drawLine(
+    { data, width, height }: RgbImage,
+    landmarks: ArrayLike<number>,
+    gap: number,
+    unit: number,
+  ): void {
+    const meets = LINE_STRENGTH * this.#ownInside * smoothstep(...MEETING, gap);
+    if (meets === 0) return;
+    const chain = UPPER.flatMap((upper, i) =>
+      [0, 1].map((axis) => (landmarks[2 * upper + axis]! + landmarks[2 * LOWER[i]! + axis]!) / 2),
+    );
+    const reach = Math.max(LINE * unit, LEAST_LINE_PIXELS) + (gap * unit) / 2;
+    const order = UPPER.map((_, i) => i);
+    const within = (axis: 0 | 1, size: number): readonly [number, number] => {
+      const values = order.map((i) => chain[2 * i + axis]!);
+      return [
+        Math.max(0, Math.floor(Math.min(...values) - reach)),
+        Math.min(size, Math.ceil(Math.max(...values) + reach)),
+      ];
+    };
+    const [left, right] = within(0, width);
+    const [top, bottom] = within(1, height);
+    for (let y = top; y < bottom; y++) {
+      for (let x = left; x < right; x++) {
+        const strength =
+          meets * smoothstep(reach, 0.35 * reach, distanceToChain(chain, order, x + 0.5, y + 0.5));
+        if (strength === 0) continue;
+        const at = (y * width + x) * 3;
+        for (let c = 0; c < 3; c++) {
+          data[at + c] = Math.round(data[at + c]! + (this.#line[c as 0 | 1 | 2] - data[at + c]!) * strength);
+        }
       }
     }
   }

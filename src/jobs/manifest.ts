@@ -4,9 +4,10 @@ import path from 'node:path';
 import { PipelineError } from '../errors.ts';
 import { expandHome } from '../files/home-path.ts';
 import { frameRateLabel } from '../media/frame-rate.ts';
+import { findOutputFormat } from '../media/output-formats.ts';
 import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { closestName } from '../pipeline/closest-name.ts';
+import { closestName } from '../pipeline/options/check-options.ts';
 import {
   INPUT_KEYS,
   type InputKey,
@@ -185,7 +186,7 @@ class Expansion {
 
     const inputNames = Object.fromEntries(lists.map(([key]) => [key, key]));
     // A job may be at odds with the defaults, or these wrong in themselves, which was reported with them.
-    const wrongOptions = findInvalidOptions({ ...clip, ...inputNames, output: ANY_OUTPUT });
+    const wrongOptions = findInvalidOptions({ ...clip, ...inputNames, output: outputLike(values.output) });
     for (const { option, message } of wrongOptions) this.#fail(placeOf(option), message);
     const texts = [values.id, values.output];
     if (wrongOptions.length > 0 || texts.some((text) => text !== undefined && typeof text !== 'string'))
@@ -200,7 +201,11 @@ class Expansion {
       this.#fail(at, `expected at most ${MAX_JOBS} jobs, got ${jobs.length + total}`);
       return;
     }
-    const applied = await this.#appliedValues(pattern, { ...shared, ...inputNames, output: ANY_OUTPUT });
+    const applied = await this.#appliedValues(pattern, {
+      ...shared,
+      ...inputNames,
+      output: outputLike(pattern),
+    });
     const home = expandHome(pattern);
     const problem = applied.problem ?? home.problem ?? describeOutput(pattern);
     if (problem !== undefined) {
@@ -359,6 +364,12 @@ class Expansion {
     if (!this.#reported.has(text)) this.#problems.push({ place, message });
     this.#reported.add(text);
   }
+}
+
+/** An output of the kind that a pattern names, as what other options may be depends on it; the pattern is looked at later. */
+function outputLike(pattern: unknown): string {
+  if (typeof pattern !== 'string' || findOutputFormat(pattern) === undefined) return ANY_OUTPUT;
+  return /[/\\]$/.test(pattern) ? 'output/' : `output${path.extname(pattern)}`;
 }
 
 /** What is wrong with an output's name by itself. */

@@ -43,6 +43,33 @@ const OPENING_SHARE = 0.9;
  */
 export const CLOSED_EYE = 0.16;
 
+/** Eyes that are open less than the first are half closed, from the second on narrow; in between, partly. */
+const HALF_CLOSED = [0.19, 0.215] as const;
+
+/**
+ * By which factors lids that a photo has caught half closed are to be opened, the right eye's and the left one's; 1 is as they are. Lids of
+ * one blink are opened together; an eye that is shut while the other is open winks, and narrow eyes stay narrow.
+ *
+ * @param mesh - [468, 3], with lids as the attention mesh sees them.
+ */
+export function halfClosedFactors(mesh: ArrayLike<number>): readonly [right: number, left: number] {
+  const apertures = [eyeAperture(mesh, 0), eyeAperture(mesh, 1)] as const;
+  const strengths = apertures.map((aperture) => {
+    const t = Math.min(1, Math.max(0, (HALF_CLOSED[1] - aperture) / (HALF_CLOSED[1] - HALF_CLOSED[0])));
+    return t * t * (3 - 2 * t);
+  });
+  const isBlink = Math.max(...apertures) < OPEN_EYE && Math.max(...apertures) >= CLOSED_EYE;
+  const factorOf = (eye: 0 | 1): number => {
+    const strength = isBlink
+      ? Math.max(...strengths)
+      : apertures[eye] < CLOSED_EYE
+        ? 0
+        : (strengths[eye] as number);
+    return 1 + strength * Math.max(0, OPEN_EYE / apertures[eye] - 1);
+  };
+  return [factorOf(0), factorOf(1)];
+}
+
 /** The lids of one face. */
 export class LidShapes {
   /** Closes the right and the left eye wholly. */

@@ -1,5 +1,5 @@
 /** The mouth's motion in a clip, frame by frame, made in parts so that memory does not grow with the clip. */
-import type { ExpressionBasis } from './expression-basis.ts';
+import { type ExpressionBasis, lipOpening } from './expression-basis.ts';
 import { generateMotion } from './generate-motion.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
@@ -9,8 +9,12 @@ import { SPEAKING_STYLES, type SpeakingStyle } from './speaking-style.ts';
 
 /** Frames that are made at once. */
 const PART_FRAMES = 240;
-/** Share by which a portrait's open mouth is closed before it speaks: a smile keeps a trace of its teeth. */
+/**
+ * Share by which a portrait's open mouth is closed before it speaks: a smile keeps a trace of its teeth, of so many cm at most, which a mouth
+ * that is wide open would exceed.
+ */
 const CLOSE_MOUTH = 0.9;
+const TRACE = 0.06;
 
 /** How much a face moves, as the user chose it; the options of the same names say what they mean. */
 export interface MotionScales {
@@ -86,7 +90,7 @@ export class ClipMotion implements MotionSource {
         expressionScale: scales.expressionScale,
         lipScale: SPEAKING_STYLES[scales.style].lips,
         mouthScale: scales.mouthScale,
-        closeMouth: CLOSE_MOUTH,
+        closeMouth: Math.max(CLOSE_MOUTH, 1 - TRACE / Math.max(TRACE, lipOpening(mesh))),
       });
       this.#parts.set(index, part);
       this.#parts.delete(index - 2);

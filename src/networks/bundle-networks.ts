@@ -84,7 +84,7 @@ const ONCE_A_PORTRAIT: readonly NetworkName[] = ['image-encoder', 'portrait-enco
  */
 const MAX_WINDOWS_AT_ONCE = 2;
 
-/** Pieces of a window beside another: two such windows take less memory than one in one piece, and no more time. */
+/** Pieces of a window that is denoised at the same time as another: two such windows take less memory than one in one piece, and no more time. */
 const PIECES_BESIDE = 4;
 
 function coresOf({ threads }: LoadingEngine): number {
@@ -311,7 +311,7 @@ export abstract class BundleNetworks implements ClipNetworks {
   }
 
   /**
-   * Opens the denoiser for the windows that are denoised beside the first; until then, they wait for it. A thread that starts after
+   * Opens the denoiser for the windows that are denoised at the same time as the first; until then, they wait for it. A thread that starts after
    * the one that made the graphs has ended takes over its memory.
    *
    * @throws {@link ModelError} if the engine refuses the graph.
@@ -423,7 +423,7 @@ export abstract class BundleNetworks implements ClipNetworks {
   ): Promise<Tensor> {
     const name = half === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
     const inputs = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
-    // A window's features are megabytes, and the same for both halves of guidance.
+    // A window's features are megabytes, and the same for both branches of guidance.
     const outputs = await this.use(name, (network) => network.run(inputs, { held: pose }));
     return outputs.model_output!;
   }

@@ -31,7 +31,7 @@ export type { Copies, TensorInfo } from './protocol.ts';
 
 const MAX_THREADS = 256;
 /**
- * Inputs that several runs share, kept beyond the latest group. On the CPU that is enough for both halves of guidance, and copies are
+ * Inputs that several runs share, kept beyond the latest group. On the CPU that is enough for both branches of guidance, and copies are
  * fast. On a GPU, whose memory is larger than its way to it is fast, windows of AniPortrait's with 63 MB each.
  */
 const HELD_BYTES = { cpu: 0, gpu: 1e9 } as const;

@@ -3,6 +3,7 @@ import { FaceError, InvalidOptionError } from '../errors.ts';
 import type { FaceFrame } from '../face/crop.ts';
 import { type FaceChoice, placeOf } from '../face/face-choice.ts';
 import type { FaceFinder } from '../face/face-finder.ts';
+import { openHalfClosedEyes } from '../face/half-closed-eyes.ts';
 import type { PersonMatter } from '../face/person-matte.ts';
 import {
   boxOf,
@@ -16,6 +17,7 @@ import { resizeImage } from '../image/resize.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { turnImage } from '../image/turn-image.ts';
 import type { SpatialSize } from '../models/unet-config.ts';
+import { halfClosedFactors } from '../motion/lid-shapes.ts';
 import { cutOut } from './background.ts';
 import { drawnStill } from './drawn-scene.ts';
 import type { Framing } from './framing.ts';
@@ -97,6 +99,9 @@ async function findFace(
     return { image, face: { ...face, ...portraitFaceOf(landmarks, image.width, image.height) } };
   }
 }
+
+/** Lids that would be opened by a smaller factor stay as they are. */
+const LEAST_OPENING = 1.05;
 
 /** Quarter turns that are tried where no face is seen, likeliest first. */
 const TURNS = [1, 3, 2] as const;
@@ -207,6 +212,15 @@ function reshape({ image, face }: Framed, original: RgbImage, shape: VideoShape 
   return { image: drawn, face: { ...face, ...portraitFaceOf(moved, size.width, size.height) } };
 }
 
+/** The picture with lids that it has caught half closed as they are mostly. */
+function withOpenEyes(framed: Framed, { path, onNotice }: OpenPortraitOptions): Framed {
+  const factors = halfClosedFactors(framed.face.mesh);
+  if (Math.max(...factors) <= LEAST_OPENING) return framed;
+  onNotice(`the eyes in ${path} are half closed, and are opened: what lids hide of them is made up`);
+  const { image, landmarks } = openHalfClosedEyes(framed.image, framed.face.landmarks, factors);
+  return { image, face: { ...framed.face, ...portraitFaceOf(landmarks, image.width, image.height) } };
+}
+
 /**
  * Loads the picture, finds its face and prepares it for the view of the networks.
  *
@@ -223,7 +237,9 @@ export async function openPortrait(options: OpenPortraitOptions): Promise<SceneP
   if (eyesClosed) {
     onNotice(`the eyes in ${path} are closed, and stay so; take a picture with open eyes for eyes that look`);
   }
-  const { image, face } = reshape({ ...found, face: refined }, upright, shape);
+  const reshaped = reshape({ ...found, face: refined }, upright, shape);
+  // Networks that draw the whole picture see the eyes as they are.
+  const { image, face } = view.type === 'warp' ? withOpenEyes(reshaped, options) : reshaped;
   options.onFaces?.(face.faces);
   if (view.type !== 'warp') {
     if (background !== undefined) {

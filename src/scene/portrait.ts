@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Square } from '../face/crop.ts';
 import { type CellMask, faceMask } from '../face/face-mask.ts';
 import { loadFaceMesh } from '../face/face-mesh.ts';
+import { keepTeeth } from '../face/keep-teeth.ts';
 import { lowerFaceMask, type SoftMask } from '../face/lower-face-mask.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
@@ -157,6 +158,11 @@ export class AnimatedPortrait implements PosableFace {
   /** Where the decoded difference of one frame counts. */
   maskOf(motion: FrameMotion): CellMask {
     return faceMask(this.#framed.posedPoints(limitPose(motion), this.resolution), this.resolution, MASK_CELL);
+  }
+
+  /** Takes from a frame's decoded difference, in place, what would change the teeth from one frame to the next. */
+  keepTeeth(motion: FrameMotion, difference: Float32Array): void {
+    keepTeeth(difference, this.#framed.posedPoints(limitPose(motion), this.resolution), this.resolution);
   }
 
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */

@@ -46,6 +46,7 @@ class WarpFrames implements FrameMaker<AnimatedPortrait> {
     const { cutOut } = face;
     const shown = cutOut?.foreground ?? picture;
     const around = this.#pasteBack ? { picture: shown, square: face.square, changed } : undefined;
+    face.keepTeeth(motion, decoded);
     const frame = this.#composer.compose(face.renderBase(motion), decoded, face.maskOf(motion), around);
     if (cutOut === undefined) return frame;
     return placeInFront(frame, this.#matteOf(face, motion, cutOut), this.#behind(face, cutOut));

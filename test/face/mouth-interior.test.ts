@@ -107,3 +107,27 @@ test('a smile that closes neither squeezes its teeth nor leaves its jaw behind',
   assert.ok(upper[1]! > 120 && upper[0]! < 80, `upper teeth ${upper}`);
   assert.ok(lower[0]! > 110 && lower[1]! < 60, `lower teeth ${lower}`);
 });
+
+test('lips of an open portrait that meet have the line of closed ones, others none', () => {
+  const [own, shut, open] = [facePoints({ down: 30 }), facePoints({ down: 1 }), facePoints({ down: 14 })];
+  const portrait = new MouthInterior(skin(), own);
+  const drawn = (points: Float64Array): RgbImage => {
+    const image = skin();
+    portrait.draw(image, points);
+    return image;
+  };
+  const lineOf = (image: RgbImage): number => {
+    const [x, top, bottom] = middle(shut);
+    return colourAt(image, x, (top + bottom) / 2)[0]!;
+  };
+  assert.ok(lineOf(drawn(shut)) < 0.85 * 190, `${lineOf(drawn(shut))}`);
+  const [x, top] = middle(shut);
+  assert.deepEqual(colourAt(drawn(shut), x, top - 12), [190, 140, 120]);
+  // Lips that stay apart have none: above the opening is skin.
+  const [, upper] = middle(open);
+  assert.deepEqual(colourAt(drawn(open), x, upper - 4), [190, 140, 120]);
+  // Nor has a portrait whose lips are closed already.
+  const closed = skin();
+  new MouthInterior(skin(), shut).draw(closed, shut);
+  assert.deepEqual(closed.data, skin().data);
+});

@@ -210,6 +210,20 @@ jobs:
   ]);
 });
 
+test('transparency goes with the outputs of a manifest that can have it, and with no other', async () => {
+  const text = `defaults: {portrait: ada.jpg, audio: hello.wav, background: transparent}
+jobs:
+  - {output: one.webm}
+  - {output: 'out/{portrait}.mov'}
+  - {output: frames/}
+  - {output: two.mp4}
+  - {}
+`;
+  const expected =
+    'Cannot use background: expected transparent with output that ends in .mov, .webm, .webp, /';
+  assert.deepEqual(await problemsOf(write('.yaml', text)), [`line 1: ${expected}, got it with output.mp4`]);
+});
+
 test('everything that is wrong is reported at once, with its line', async () => {
   const text = `defaults:
   sampler: lmc

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eyeAperture, LidShapes, OPEN_EYE } from '../../src/motion/lid-shapes.ts';
+import { eyeAperture, halfClosedFactors, LidShapes, OPEN_EYE } from '../../src/motion/lid-shapes.ts';
 import { CANONICAL, distance, LIDS, moved, withEyes } from './face-fixture.ts';
 
 for (const [name, share] of [
@@ -79,3 +79,35 @@ test('both sides’ landmarks are mirror images', () => {
     assert.ok(Math.abs(offsets[3 * vertex + 1]! - offsets[3 * mirror + 1]!) < 1e-3, `${vertex}, ${mirror}`);
   }
 });
+
+/** The canonical face with each eye open by an aperture of its own. */
+function withApertures(right: number, left: number): ArrayLike<number> {
+  const [own, other] = [eyeAperture(CANONICAL, 0), eyeAperture(CANONICAL, 1)];
+  const narrowed = withEyes(CANONICAL, right / own);
+  const wide = withEyes(CANONICAL, left / other);
+  // The person's right eye is at negative x.
+  return CANONICAL.map((_, i) => (CANONICAL[i - (i % 3)]! < 0 ? narrowed[i]! : wide[i]!));
+}
+
+for (const [name, apertures, wanted] of [
+  ['half-closed lids are opened as eyes mostly are', [0.18, 0.19], [OPEN_EYE / 0.18, OPEN_EYE / 0.19]],
+  [
+    'of one blink, the lid that is nearly shut opens with the other',
+    [0.13, 0.19],
+    [OPEN_EYE / 0.13, OPEN_EYE / 0.19],
+  ],
+  ['narrow eyes stay narrow', [0.23, 0.235], [1, 1]],
+  ['open eyes stay as they are', [0.3, 0.31], [1, 1]],
+  ['closed eyes stay closed', [0.13, 0.14], [1, 1]],
+  ['an eye that winks stays shut', [0.12, 0.3], [1, 1]],
+  ['a lid that hangs beside an open eye is opened alone', [0.18, 0.3], [OPEN_EYE / 0.18, 1]],
+] as const) {
+  test(name, () => {
+    const mesh = withApertures(apertures[0], apertures[1]);
+    const factors = halfClosedFactors(mesh);
+    for (const eye of [0, 1] as const) {
+      assert.ok(Math.abs(eyeAperture(mesh, eye) - apertures[eye]) < 0.002);
+      assert.ok(Math.abs(factors[eye] - wanted[eye]) < 0.03, `eye ${eye}: ${factors[eye]}`);
+    }
+  });
+}
