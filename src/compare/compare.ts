@@ -1,6 +1,7 @@
 /** Samplers against each other on one clip: the same seed, noise and frames in one process, in turns; then the report. */
 
 import { countWindowSteps } from '../denoising/context-windows.ts';
+import { releasePose } from '../networks/clip-networks.ts';
 import { choiceKey } from '../networks/networks-cache.ts';
 import { networksOf } from '../pipeline/job-networks.ts';
 import { openNamedBundle } from '../pipeline/machine-places.ts';
@@ -215,6 +216,7 @@ async function warmAll(
       if (branches === 2) {
         await loaded.networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
       }
+      releasePose(pose);
       step = Math.min(step, secondsSince(start));
       posing = Math.min(posing, (start - begin) / 1000);
       spent += secondsSince(begin);
