@@ -66,7 +66,7 @@ export function showFaces(faces, chosen, onChoose) {
     $('faces-help').textContent = `${faces.length} faces found; face ${taken?.number ?? '?'} will speak. Click on another one to select it.`;
     $('faces-help').hidden = false;
   }
-  // Whoever chose by the keyboard goes on where they were.
+  // The keyboard’s focus stays where it was.
   if (focused !== undefined) $('faces').querySelector(`[data-face="${focused}"]`)?.focus();
 }
 

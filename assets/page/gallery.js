@@ -28,7 +28,7 @@ export class Gallery {
   constructor(onAgain) {
     this.#onAgain = onAgain;
     $('older').addEventListener('click', () => this.#loadOlder());
-    $('beside').addEventListener('click', () => this.#showPair());
+    $('side-by-side').addEventListener('click', () => this.#showPair());
     $('pair-close').addEventListener('click', () => $('pair').close());
     $('pair').addEventListener('close', () => $('pair-videos').replaceChildren());
     $('pair-play').addEventListener('click', () => {
@@ -138,7 +138,7 @@ export class Gallery {
   #choose(id, isChosen) {
     if (isChosen) this.#chosen.add(id);
     else this.#chosen.delete(id);
-    $('beside').disabled = this.#chosen.size !== 2;
+    $('side-by-side').disabled = this.#chosen.size !== 2;
   }
 
   #showPair() {

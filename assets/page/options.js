@@ -50,11 +50,11 @@ export function optionFields(options, { films, more, onFile, onChange }) {
     const id = `option-${option.name}`;
     const field = make('div', { 'data-field': option.name });
     const hint = make('p', { className: 'hint', id: `${id}-hint` }, hintOf(option));
-    const { input, more: besides } = inputOf(option, id, onFile, onChange);
+    const { input, more: extra } = inputOf(option, id, onFile, onChange);
     input.setAttribute('aria-describedby', hint.id);
     input.addEventListener('change', onChange);
     if (input.type === 'checkbox') field.append(make('label', { for: id }, input, ` ${words(option.name)}`), hint);
-    else field.append(make('label', { for: id }, words(option.name)), hint, besides ?? input);
+    else field.append(make('label', { for: id }, words(option.name)), hint, extra ?? input);
     field.append(make('p', { className: 'problem', role: 'alert', hidden: true }));
     (FILMS.includes(option.name) ? films : more).append(field);
     if (!option.file || input.tagName === 'SELECT') inputs.set(option.name, { input, option });

@@ -2,7 +2,7 @@
  * Processor milliseconds that a frame of a still takes, by step and by size of the picture, and in the networks; both cores
  * count, and waiting does not. Needs Linux, which tells what child processes have computed.
  *
- *   node --import=tsx scripts/bench/frame-budget.ts [--frames 25] [--output scripts/results/frame-budget.md]
+ *   node --import=tsx scripts/bench/frame-budget.ts [--frames 25] [--runs 5] [--output scripts/results/frame-budget.md]
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -28,7 +28,6 @@ import { writeReport } from '../lib/write-report.ts';
 
 const RESOLUTION = 256;
 const FPS = 25;
-const NETWORK_RUNS = 5;
 const SIZES = [
   [512, 512],
   [1080, 1350],
@@ -39,9 +38,14 @@ const PORTRAIT = fileURLToPath(new URL('../../assets/portraits/ada.jpg', import.
 const TICKS = 100;
 
 const { values } = parseArgs({
-  options: { frames: { type: 'string', default: '25' }, output: { type: 'string' } },
+  options: {
+    frames: { type: 'string', default: '25' },
+    runs: { type: 'string', default: '5' },
+    output: { type: 'string' },
+  },
 });
 const frames = Number(values.frames);
+const networkRuns = Number(values.runs);
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-budget-'));
 const engine = await Engine.open({ device: 'cpu', threads: 1 });
 try {
@@ -53,8 +57,8 @@ try {
   }
   const shown = [26 / 32, 27 / 32] as const;
   const cores = os.availableParallelism();
-  const alone = await measureNetworks(1, NETWORK_RUNS, shown);
-  const together = await measureNetworks(cores, NETWORK_RUNS, shown);
+  const alone = await measureNetworks(1, networkRuns, shown);
+  const together = await measureNetworks(cores, networkRuns, shown);
   const steps = ['conditions', 'warp', 'mask and composing', 'conversion', 'encoder', 'sum'];
   await writeReport(values.output, [
     '# What a frame takes',
@@ -65,7 +69,7 @@ try {
     '',
     '## In the networks',
     '',
-    `The embedded bundle’s, preset fast, in float32, medians of ${NETWORK_RUNS} runs. Of the sample portrait’s square, 26 of 32 cells across and 27 down are decoded.`,
+    `The embedded bundle’s, preset fast, in float32, medians of ${networkRuns} runs. Of the sample portrait’s square, 26 of 32 cells across and 27 down are decoded.`,
     '',
     markdownTable(
       ['network', '1 thread', `${cores} threads`],

@@ -1,9 +1,9 @@
 /**
  * What a server takes, and what it takes from a render:
  *
- *   node --import=tsx scripts/bench/serve.ts [requests] [live] [queue] [uploads] [--output FILE]
+ *   node --import=tsx scripts/bench/serve.ts [requests] [cost] [live] [queue] [uploads] [--output FILE]
  *
- * `requests`: GET /v1/clips/ID while a clip is rendered. `live`: from POST to the first second of /live that can be played.
+ * `requests`: GET /v1/clips/ID while a clip is rendered. `cost`: what one takes with nothing else to do. `live`: from POST to the first second of /live that can be played.
  * `queue`: 500 clips ordered in a row, rendered by arithmetic. `uploads`: 20 files of 50 MB at the same time. All without names.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -121,13 +121,26 @@ async function askFor(url: string, over: AbortSignal, rate?: number): Promise<nu
   return asked;
 }
 
+/** A clip that was rendered while it was asked for. */
+interface Asked {
+  readonly asked: number;
+  readonly seconds: number;
+  /** Processor seconds of the server, with its engines. */
+  readonly cpu: number;
+}
+
+/** Clips with and without requests, in turns: what else the machine does is in both. */
+const ROUNDS = 2;
+
 async function measureRequests(): Promise<string[]> {
   return withServer(false, async (server) => {
-    await endOf(server, (await order(server, { audio: 'sample:short.wav' })).id); // networks are loaded
-    const measure = async (seed: number, rate?: number | 'all') => {
+    const short = { audio: 'sample:short.wav' };
+    await endOf(server, (await order(server, short)).id); // networks are loaded
+    let seed = 1;
+    const measure = async (rate?: number | 'all'): Promise<Asked> => {
       const cpu = await figure(server, 'process_cpu_seconds');
       const begin = performance.now();
-      const { id } = await order(server, { seed });
+      const { id } = await order(server, { ...short, seed: seed++ });
       const over = new AbortController();
       const url = `${server.url}/v1/clips/${id}`;
       const asked = rate === undefined ? 0 : askFor(url, over.signal, rate === 'all' ? undefined : rate);
@@ -136,26 +149,62 @@ async function measureRequests(): Promise<string[]> {
       const seconds = (performance.now() - begin) / 1000;
       return { seconds, asked: await asked, cpu: (await figure(server, 'process_cpu_seconds')) - cpu };
     };
-    const rows = [
-      ['none', await measure(1)],
-      [`${USUAL_RATE} a second`, await measure(2, USUAL_RATE)],
-      ['as many as are answered', await measure(3, 'all')],
-    ] as const;
-    const alone = rows[0][1];
+    const rates = {
+      none: undefined,
+      [`${USUAL_RATE} a second`]: USUAL_RATE,
+      'as many as are answered': 'all',
+    } as const;
+    const rows = Object.keys(rates).map((name) => ({ name, runs: [] as Asked[] }));
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { name, runs } of rows) runs.push(await measure(rates[name as keyof typeof rates]));
+    }
+    const sum = (runs: readonly Asked[], key: keyof Asked): number =>
+      runs.reduce((all, run) => all + run[key], 0);
+    const alone = sum(rows[0]!.runs, 'cpu');
     return [
       ...['', '## Requests while a clip is rendered', ''],
-      `GET /v1/clips/ID over ${CONNECTIONS} connections from this machine, a clip of 5.5 s. Processor time is the server's, with its engines.`,
+      `GET /v1/clips/ID over ${CONNECTIONS} connections from this machine, ${ROUNDS} clips of 1.7 s for each row, in turns. Processor time is the server's, with its engines.`,
       ...[
         '',
-        '| requests | answered a second | processor time, s | against none | s |',
-        '| --- | ---: | ---: | ---: | ---: |',
+        '| requests | answered a second | processor time a clip, s | against none | ms a request | s a clip |',
+        '| --- | ---: | ---: | ---: | ---: | ---: |',
       ],
-      ...rows.map(([name, { asked, cpu, seconds }]) =>
-        [
-          `| ${name} | ${(asked / seconds).toFixed(0)} | ${cpu.toFixed(1)} |`,
-          `${(100 * (cpu / alone.cpu - 1)).toFixed(1)} % | ${seconds.toFixed(1)} |`,
-        ].join(' '),
-      ),
+      ...rows.map(({ name, runs }) => {
+        const [asked, cpu, seconds] = [sum(runs, 'asked'), sum(runs, 'cpu'), sum(runs, 'seconds')];
+        const each = asked === 0 ? '' : ((1000 * (cpu - alone)) / asked).toFixed(2);
+        return [
+          `| ${name} | ${(asked / seconds).toFixed(0)} | ${(cpu / ROUNDS).toFixed(1)} |`,
+          `${(100 * (cpu / alone - 1)).toFixed(1)} % | ${each} | ${(seconds / ROUNDS).toFixed(1)} |`,
+        ].join(' ');
+      }),
+    ];
+  });
+}
+
+const COST_REQUESTS = 2000;
+
+/** What a request costs the server by itself: where little processor time is left, a render of seconds cannot be compared with another. */
+async function measureCost(): Promise<string[]> {
+  return withServer(true, async (server) => {
+    const { id } = await order(server, { audio: 'sample:short.wav' });
+    await endOf(server, id);
+    const cost = async (address: string): Promise<number> => {
+      const askAll = (count: number) =>
+        Promise.all(
+          Array.from({ length: CONNECTIONS }, async () => {
+            for (let i = 0; i < count / CONNECTIONS; i++) await get(`${server.url}${address}`);
+          }),
+        );
+      await askAll(COST_REQUESTS / 4); // compiled
+      const before = await figure(server, 'process_cpu_seconds');
+      await askAll(COST_REQUESTS);
+      return (1000 * ((await figure(server, 'process_cpu_seconds')) - before)) / COST_REQUESTS;
+    };
+    const [state, whole] = [await cost(`/v1/clips/${id}`), await cost(`/v1/clips/${id}?by=application`)];
+    return [
+      ...['', '## What a request costs', ''],
+      `GET /v1/clips/ID, ${COST_REQUESTS} times over ${CONNECTIONS} connections, nothing rendered: ${state.toFixed(3)} ms of processor each; by the application, as all other ` +
+        `requests, ${whole.toFixed(3)} ms. ${USUAL_RATE} a second take ${((state * USUAL_RATE * 0.1) / 2).toFixed(2)} % of two cores.`,
     ];
   });
 }
@@ -201,17 +250,18 @@ async function measureLive(): Promise<string[]> {
       let seconds = Number.NaN;
       for await (const piece of response.body!) {
         bytes = Buffer.concat([bytes, piece]);
-        if (Number.isNaN(seconds) && playableFrames(bytes) >= FPS)
-          seconds = (performance.now() - begin) / 1000;
+        if (playableFrames(bytes) < FPS) continue;
+        seconds = (performance.now() - begin) / 1000;
+        break; // the rest is not needed
       }
-      await endOf(server, id);
+      await fetch(`${server.url}/v1/clips/${id}`, { method: 'DELETE' });
       return seconds;
     };
-    const first = await measure(1);
-    const later = [await measure(2), await measure(3)];
+    const seconds: string[] = [];
+    for (const seed of [1, 2, 3, 4]) seconds.push((await measure(seed)).toFixed(1));
     return [
       ...['', '## From POST to the first second that can be played', ''],
-      `The first clip after the start, networks not loaded: ${first.toFixed(1)} s. Later ones: ${later.map((each) => each.toFixed(1)).join(' and ')} s.`,
+      `Ordered as soon as the server listens, while it loads networks: ${seconds[0]} s. Later ones, of the same portrait: ${seconds.slice(1).join(', ')} s.`,
     ];
   });
 }
@@ -290,6 +340,7 @@ async function measureUploads(): Promise<string[]> {
 
 const MEASUREMENTS: Readonly<Record<string, () => Promise<string[]>>> = {
   requests: measureRequests,
+  cost: measureCost,
   live: measureLive,
   queue: measureQueue,
   uploads: measureUploads,

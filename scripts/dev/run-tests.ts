@@ -32,6 +32,9 @@ const SLOW: readonly string[] = [
   ...['models/flops.test.ts', 'models/pieces.test.ts', 'denoising/aniportrait-loop.test.ts'],
   ...['pipeline/open-job.test.ts', 'pipeline/studio.test.ts'],
   ...['pipeline/replaced-bundle.test.ts', 'container.test.ts'],
+  ...['cli/run-process.test.ts', 'cli/examine-machine.test.ts', 'files/own-file.test.ts'],
+  ...['media/browser-colours.test.ts', 'compare/embed-shown-person.test.ts', 'driving/pose-video.test.ts'],
+  ...['scene/open-film.test.ts'],
   ...['media/video-writer.test.ts', 'media/output-formats.test.ts', 'media/odd-sound.test.ts'],
   ...['media/read-audio.test.ts', 'media/film-frames.test.ts'],
   ...['runtime/webgpu.test.ts'],
@@ -40,27 +43,18 @@ const SLOW: readonly string[] = [
 
 /** Started before all others, the longest first, so that no core waits for the last of them. */
 const LONGEST: readonly string[] = [
-  ...['e2e/aniportrait.test.ts', 'e2e/batch.test.ts', 'e2e/compare.test.ts', 'e2e/animate.test.ts'],
+  ...['e2e/aniportrait.test.ts', 'e2e/batch.test.ts', 'serve/page.test.ts', 'e2e/compare.test.ts'],
+  ...['e2e/animate.test.ts', 'e2e/golden-clip.test.ts', 'serve/queue.test.ts'],
   ...['serve/restart.test.ts', 'jobs/queue.test.ts', 'pipeline/studio.test.ts', 'cli/main.test.ts'],
 ];
 
 /**
- * Files of these folders share processes: starting one and loading the program takes longer than most of their tests. They
- * compute, and change nothing of the process.
+ * Files of these folders share processes, but for the longest: starting one and loading the program takes longer than most of
+ * their tests. They leave the process as it was, and measure nothing of it.
  */
 const TOGETHER: readonly string[] = [
-  ...[
-    'compare',
-    'denoising',
-    'face',
-    'image',
-    'metrics',
-    'models',
-    'motion',
-    'scene',
-    'schedulers',
-    'weights',
-  ],
+  ...['bundles', 'compare', 'denoising', 'driving', 'face', 'image', 'jobs', 'media', 'metrics', 'models'],
+  ...['motion', 'networks', 'pipeline', 'scene', 'schedulers', 'weights'],
 ];
 /** Files of one process: few enough that all cores are busy to the end. */
 const FILES_TOGETHER = 7;
@@ -91,6 +85,21 @@ interface Share {
   readonly module: string;
 }
 
+/**
+ * A module that imports others, one after the other. Its own test comes first and ends last of all that is imported: tests that
+ * are there would otherwise begin and end, and what was made for all of them be removed, while a module still waits for something.
+ */
+function importsOf(urls: readonly string[], titles: readonly string[]): string {
+  return [
+    "import { test } from 'node:test';",
+    'let loaded;',
+    `test(${JSON.stringify(`modules load: ${titles.join(', ')}`)}, () => new Promise((resolve) => { loaded = resolve; }));`,
+    ...urls.map((url) => `await import(${JSON.stringify(url)});`),
+    'loaded();',
+    '',
+  ].join('\n');
+}
+
 /** Which files share a process, in the order in which the processes start; `folder` takes modules that import several. */
 function share(tree: string, folder: string): Share[] {
   const moduleOf = (name: string): string => path.join(tree, 'test', name.replace(/\.ts$/, '.js'));
@@ -98,15 +107,20 @@ function share(tree: string, folder: string): Share[] {
   const groups = new Map<string, string[]>();
   for (const name of names) {
     const [top = ''] = name.split('/');
-    if (!TOGETHER.includes(top)) alone.push(name);
+    if (!TOGETHER.includes(top) || LONGEST.includes(name)) alone.push(name);
     else groups.set(top, [...(groups.get(top) ?? []), name]);
   }
   const shared = [...groups].flatMap(([top, members]) => {
+    if (members.length === 1) {
+      alone.push(...members);
+      return [];
+    }
     const count = Math.ceil(members.length / FILES_TOGETHER);
     return Array.from({ length: count }, (_, part) => {
       const module = path.join(folder, `${top}-${part + 1}.test.mjs`);
       const own = members.filter((_member, i) => i % count === part);
-      writeFileSync(module, own.map((name) => `import '${pathToFileURL(moduleOf(name))}';\n`).join(''));
+      const urls = own.map((name) => pathToFileURL(moduleOf(name)).href);
+      writeFileSync(module, importsOf(urls, own));
       return { names: own, module };
     });
   });

@@ -2,6 +2,8 @@
 
     node --import=tsx scripts/golden/clip-inputs.ts FOLDER && python3 scripts/golden/clip.py FOLDER test/golden/clip
 
+Of another bundle, at full size too (some 12 GB), what scripts/golden/compare-clip.ts compares with.
+
 Computed by PyTorch, OpenCV and Pillow after AniPortrait's description (commit 7f6593f; UNets of scripts/train/networks.py), from
 the bundle, the adapter, the picture and the sound in FOLDER. Nothing of the program's own is used but what says which face is
 animated: its mesh, its place and the square around it, whose finding has reference numbers of its own (test/golden/face).
@@ -25,19 +27,25 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'train'))
 from networks import UNet  # noqa: E402
 
 VAE_SCALE = 0.18215
-TYPES = {'F32': np.float32, 'I64': np.int64}
+TYPES = {'F32': np.float32, 'F16': np.float16, 'I64': np.int64}
 # Of each frame, so many of its numbers are kept.
 KEPT = 300
 
 
 def read_safetensors(path):
-    data = open(path, 'rb').read()
-    size = struct.unpack('<Q', data[:8])[0]
-    header = json.loads(data[8:8 + size])
-    header.pop('__metadata__', None)
-    return {name: torch.from_numpy(np.frombuffer(data[8 + size:][slice(*item['data_offsets'])], TYPES[item['dtype']])
-                                   .reshape(item['shape']).copy())
-            for name, item in header.items()}
+    """Tensors by name; those in half precision become float32."""
+    with open(path, 'rb') as file:
+        size = struct.unpack('<Q', file.read(8))[0]
+        header = json.loads(file.read(size))
+        header.pop('__metadata__', None)
+
+        def read(item):
+            begin, end = item['data_offsets']
+            file.seek(8 + size + begin)
+            values = np.frombuffer(file.read(end - begin), TYPES[item['dtype']]).reshape(item['shape'])
+            return torch.from_numpy(values.astype(np.float32) if values.dtype == np.float16 else values.copy())
+
+        return {name: read(item) for name, item in header.items()}
 
 
 class Weights:
@@ -356,8 +364,10 @@ def fused(weights, lora, scale):
 
 
 def load_unet(config, tensors, reference):
-    unet = UNet(config, reference).eval()
-    missing, unexpected = unet.load_state_dict(tensors, strict=False)
+    # Nothing is allocated but what the tensors have; tables that are computed are computed again.
+    with torch.device('meta'):
+        unet = UNet(config, reference).eval()
+    missing, unexpected = unet.load_state_dict(tensors, strict=False, assign=True)
     # The reference's last block ends where its features are taken.
     assert not unexpected and (reference or not missing), (missing, unexpected)
     return unet
@@ -418,18 +428,19 @@ def kept_places(count):
 def main(folder, output):
     inputs = json.load(open(f'{folder}/inputs.json'))
     description = json.load(open(f'{folder}/bundle/bundle.json'))
-    parts = {name: read_safetensors(f'{folder}/bundle/{file["path"]}') for name, file in description['files'].items()}
-    lora = read_safetensors(f'{folder}/lora.safetensors')
-    size, seed = description['resolution'], inputs['seed']
+    size, seed = inputs['resolution'], inputs['seed']
+
+    def part(name):
+        return read_safetensors(f'{folder}/bundle/{description["files"][name]["path"]}')
 
     # Speech to motion.
     motion = description['motion']
     speech = read_speech(f'{folder}/speech.wav')
     audio = torch.from_numpy(((speech - speech.mean()) / np.sqrt(speech.var() + 1e-7)).astype(np.float32))
     frames = math.ceil(len(speech) * 30 / 16000)
-    offsets = mesh_offsets(Weights(parts['audio2mesh']), motion, audio, frames).numpy()
+    offsets = mesh_offsets(Weights(part('audio2mesh')), motion, audio, frames).numpy()
     speaker = math.floor(Stream([seed, SPEAKER]).uniform() * motion['pose']['speakers'])
-    poses = head_poses(Weights(parts['audio2pose']), motion, audio, frames, speaker).numpy()
+    poses = head_poses(Weights(part('audio2pose')), motion, audio, frames, speaker).numpy()
     poses[:, :3] *= 0.5
     poses = smoothed(poses)
 
@@ -445,16 +456,16 @@ def main(folder, output):
         drawings.append(draw((points - [left, top]) * size / side, size))
     pictures = 2 * torch.from_numpy(np.stack(drawings)).permute(0, 3, 1, 2).float() - 1
 
-    embedding = image_embedding(Weights(parts['imageEncoder']), description['imageEncoder'], cut)
+    embedding = image_embedding(Weights(part('imageEncoder')), description['imageEncoder'], cut)
     pixels = np.asarray(cut.resize((size, size), Image.LANCZOS), np.float32) / 255 * 2 - 1
     codec = description['codec']
-    latents = vae_encode(Weights(parts['codec']), codec, torch.from_numpy(pixels).permute(2, 0, 1)[None])
+    latents = vae_encode(Weights(part('codec')), codec, torch.from_numpy(pixels).permute(2, 0, 1)[None])
     config = description['denoisingUnet']
     image = embedding[:, None]
-    banks = load_unet(config, parts['referenceUnet'], True)(latents, torch.zeros(1), image=image)
+    banks = load_unet(config, part('referenceUnet'), True)(latents, torch.zeros(1), image=image)
 
     windows = looped_windows(frames, description['contextFrames'], description['contextOverlap'])
-    guider = Weights(parts['poseGuider'])
+    guider = Weights(part('poseGuider'))
     maps = [pose_features(guider, description['poseGuider'], pictures[window]) for window in windows]
     shape = [codec['latentChannels'], size // 8, size // 8]
     alphas = cumulative_alphas(description['schedule'])
@@ -480,18 +491,21 @@ def main(folder, output):
                 total[0, :, window] += prediction.transpose(0, 1)
                 count[window] += 1
             x = step(index, x, total / count[:, None, None])
-        decoder = Weights(parts['codec'])
+        decoder = Weights(part('codec'))
         return torch.cat([vae_decode(decoder, codec, x[:, :, frame]) for frame in range(frames)])
 
     def noise_of(index):
         return clip_noise(seed, SAMPLER_STEP, index, frames, shape)
 
-    adapted = fused(parts['denoisingUnet'], lora, inputs['loraScale'])
-    clips = {
-        'original': render(parts['denoisingUnet'], ddim(alphas, 25), 3.5),
-        'lcm': render(adapted, lcm(alphas, 4, noise_of), 1),
-        'lcm-without-lora': render(parts['denoisingUnet'], lcm(alphas, 4, noise_of), 1),
+    def adapted():
+        return fused(part('denoisingUnet'), read_safetensors(f'{folder}/lora.safetensors'), inputs['loraScale'])
+
+    renders = {
+        'original': lambda: render(part('denoisingUnet'), ddim(alphas, 25), 3.5),
+        'lcm': lambda: render(adapted(), lcm(alphas, 4, noise_of), 1),
+        'lcm-without-lora': lambda: render(part('denoisingUnet'), lcm(alphas, 4, noise_of), 1),
     }
+    clips = {name: renders[name]() for name in inputs['clips']}
     places = kept_places(3 * size * size)
     golden = {
         'seed': seed, 'frames': frames, 'size': size, 'loraScale': inputs['loraScale'], 'speaker': speaker,

@@ -1,4 +1,4 @@
-/** What a clip is told to show, before anything is drawn. */
+/** What a clip is asked to show, before anything is drawn. */
 import type { FaceFinder } from '../../src/face/face-finder.ts';
 import type { MotionFactory } from '../../src/motion/load-motion.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';

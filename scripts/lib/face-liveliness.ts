@@ -50,7 +50,7 @@ export function livelinessOf(clips: readonly (readonly FaceState[])[], fps: numb
   };
 }
 
-/** Parts of a clip that lie beside each other; a clip that is shorter than one is one. */
+/** Parts of a clip that follow each other; a clip that is shorter than one is one. */
 function windowsOf(clip: readonly FaceState[], fps: number): (readonly FaceState[])[] {
   const length = Math.round(WINDOW * fps);
   if (clip.length <= length) return clip.length > 1 ? [clip] : [];

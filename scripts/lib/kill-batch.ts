@@ -214,7 +214,7 @@ function runBatch(program: readonly string[], folder: string) {
   return {
     child,
     ended,
-    /** Whether a job has gone on from checkpoints. */
+    /** Whether a job has resumed from checkpoints. */
     resumed: () => events().some(({ job }) => job?.resumedFrames > 0),
     /** What the job that was furthest was doing. */
     phase: (): string => {

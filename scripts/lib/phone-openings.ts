@@ -86,13 +86,13 @@ export function vowelOpenings(
   openings: readonly number[],
   fps: number,
   phones: readonly Phone[],
-): { readonly opening: number; readonly besideClosed: boolean }[] {
+): { readonly opening: number; readonly nextToClosed: boolean }[] {
   const isClosed = (phone: Phone | undefined): boolean => phone !== undefined && CLOSED.has(phone.name);
   return phones
     .map(({ name, start, end }, i) => ({
       isVowel: VOWELS.has(name),
       opening: openings[Math.round(((start + end) / 2) * fps)] ?? Number.NaN,
-      besideClosed: isClosed(phones[i - 1]) || isClosed(phones[i + 1]),
+      nextToClosed: isClosed(phones[i - 1]) || isClosed(phones[i + 1]),
     }))
     .filter(({ isVowel, opening }) => isVowel && Number.isFinite(opening));
 }

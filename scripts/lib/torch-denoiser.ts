@@ -11,6 +11,9 @@ export const TORCH_FORMS = ['plain', 'channels_last', 'projected', 'projected_cl
 /** One of {@link TORCH_FORMS}. */
 export type TorchForm = (typeof TORCH_FORMS)[number];
 
+/** What times are measured by. */
+export type Clock = 'wall' | 'processor';
+
 /** The process. */
 export interface TorchDenoiser {
   readonly version: string;
@@ -30,6 +33,8 @@ export interface TorchDenoiserOptions {
   /** For arrays on their way; the caller's to remove. */
   readonly folder: string;
   readonly threads: number;
+  /** What is counted: `processor` that of all threads, on a machine that is not quiet. */
+  readonly clock: Clock;
   readonly job: DenoiserJob;
 }
 
@@ -37,7 +42,7 @@ const SCRIPT = fileURLToPath(new URL('./torch_denoiser.py', import.meta.url));
 
 /** Starts Python and waits until the networks are loaded. */
 export async function startTorchDenoiser(options: TorchDenoiserOptions): Promise<TorchDenoiser> {
-  const { python, folder, threads, job } = options;
+  const { python, folder, threads, clock, job } = options;
   const arrays: Record<string, { file: string; dims: readonly number[] }> = {};
   for (const [i, [name, { data, dims }]] of Object.entries(job.arrays).entries()) {
     arrays[name] = { file: `${i}.raw`, dims };
@@ -50,7 +55,9 @@ export async function startTorchDenoiser(options: TorchDenoiserOptions): Promise
   const description = { arrays, weights, loras, config, schedule, sites, timesteps };
   await writeFile(path.join(folder, 'job.json'), JSON.stringify(description));
 
-  const child = spawn(python, [SCRIPT, folder, String(threads)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(python, [SCRIPT, folder, String(threads), clock], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const ended = new Promise<void>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', () => resolve());

@@ -21,15 +21,18 @@ interface CheckedLora {
   noticesFor(description: BundleDescription): string[];
 }
 
+/** Of the weights of a network. */
+type NamesAndShapes = readonly Pick<WeightSpec, 'key' | 'dims'>[];
+
 /**
  * Opens a LoRA and compares its modules with the denoising UNet's weights; nothing of the network is read.
  *
  * @throws {@link ModelError} naming file and module if it does not fit.
  */
-export function checkLora(path: string, specs: readonly WeightSpec[]): CheckedLora {
+export function checkLora(path: string, weights: NamesAndShapes): CheckedLora {
   const lora = openLora(path);
   try {
-    withLoras(namesOnly(specs), [{ lora, scale: 1 }]);
+    withLoras(namesOnly(weights), [{ lora, scale: 1 }]);
     const { notices, configPath } = lora;
     return {
       path,
@@ -45,8 +48,8 @@ export function checkLora(path: string, specs: readonly WeightSpec[]): CheckedLo
 }
 
 /** A network of which only names and shapes are known. */
-function namesOnly(specs: readonly WeightSpec[]): WeightSource {
-  const shapes = new Map(specs.map(({ key, dims }) => [key, dims]));
+function namesOnly(weights: NamesAndShapes): WeightSource {
+  const shapes = new Map(weights.map(({ key, dims }) => [key, dims]));
   return {
     path: 'the denoising UNet',
     keys: () => shapes.keys(),

@@ -1,7 +1,7 @@
 /** The flags of `lcm-portrait animate`, and what no command knows. */
 import type { Command } from 'commander';
 import { InvalidOptionError } from '../errors.ts';
-import { closestName } from '../pipeline/closest-name.ts';
+import { closestName } from '../pipeline/options/check-options.ts';
 import { OPTION_NAMES } from '../pipeline/options/clip-keys.ts';
 import { addFlags, flagOf, headingOf, readOptionFlags } from './option-flags.ts';
 

@@ -1,4 +1,5 @@
 /** Progress of work that is counted in bytes: a bar on a terminal, a line for every tenth elsewhere. */
+import { remainingSeconds } from '../pipeline/progress.ts';
 import { formatBytes, formatSeconds } from './format.ts';
 import { barLine, type DisplayOptions, LiveLines, type ProgressStream } from './live-lines.ts';
 
@@ -34,13 +35,15 @@ export function renderBytes(
 ): string {
   const room = Math.max(0, columns - 1);
   const pace = seconds > 1 ? (done - begun) / seconds : 0;
+  const remaining =
+    pace > 0 && total !== undefined
+      ? remainingSeconds({ elapsed: seconds, before: begun, done, total })
+      : undefined;
   const facts = [
     total === undefined ? formatBytes(done) : `${Math.floor((100 * done) / total)} %`,
     ...(total === undefined ? [] : [`${formatBytes(done)} of ${formatBytes(total)}`]),
     ...(pace > 0 ? [`${formatBytes(pace)}/s`] : []),
-    ...(pace > 0 && total !== undefined && done < total
-      ? [`${formatSeconds((total - done) / pace)} left`]
-      : []),
+    ...(remaining === undefined || done === total ? [] : [`${formatSeconds(remaining)} left`]),
   ];
   return total === undefined
     ? [what, ...facts].join('  ').slice(0, room)

@@ -59,7 +59,7 @@ function show(status: StatusLine, event: CompareEvent): void {
       status.begin(STAGE_NAMES[event.stage]);
       break;
     case 'evaluations': {
-      const share = Math.floor((100 * event.done) / event.total);
+      const share = Math.floor(100 * event.fraction + 1e-9);
       const left =
         event.remaining === undefined || event.done === event.total
           ? ''

@@ -49,8 +49,7 @@ export function renderProgress(state: ProgressState, columns: number): string {
   const name = STAGE_NAMES[state.stage];
   const room = Math.max(0, columns - 1);
   if (state.stage === 'prepare' && state.tracking?.secondsTotal) {
-    const { secondsDone, secondsTotal } = state.tracking;
-    const fraction = Math.min(1, secondsDone / secondsTotal);
+    const { secondsDone, secondsTotal, fraction = 0 } = state.tracking;
     const facts = [
       `${Math.floor(fraction * 100)} %`,
       `${secondsDone.toFixed(0)}/${secondsTotal.toFixed(0)} s`,

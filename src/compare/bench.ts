@@ -6,7 +6,7 @@ import type { GraphOptions } from '../networks/bundle-graphs.ts';
 import { checkBundlePrecision } from '../networks/check-precision.ts';
 import type { GraphThread } from '../networks/graph-thread.ts';
 import type { Precision } from '../onnx/graph.ts';
-import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
+import { defaultBundleStore, defaultCacheFolder } from '../pipeline/machine-places.ts';
 import { checkOptions } from '../pipeline/options/check-options.ts';
 import { HALF_PRECISION_DEVICES } from '../runtime/device.ts';
 import { Engine, type NamedTensors, type Network } from '../runtime/engine.ts';

@@ -10,7 +10,7 @@ import { openBundle } from '../models/bundle.ts';
 import { CALIBRATION_FORMAT } from '../models/calibration.ts';
 import { loadNetworks } from '../networks/load-networks.ts';
 import { networksOf } from '../pipeline/job-networks.ts';
-import { defaultBundleStore, defaultCacheFolder } from '../pipeline/open-job.ts';
+import { defaultBundleStore, defaultCacheFolder } from '../pipeline/machine-places.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { Studio } from '../pipeline/studio.ts';
 import { WeightCache } from '../weights/weight-cache.ts';

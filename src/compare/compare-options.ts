@@ -52,6 +52,9 @@ export type CompareEvent =
       readonly type: 'evaluations';
       readonly done: number;
       readonly total: number;
+      /** Share that is done, 0 to 1. */
+      readonly fraction: number;
+      /** Seconds until all are done. */
       readonly remaining?: number;
     }
   | { readonly type: 'notice'; readonly message: string };

@@ -1,10 +1,11 @@
 /** Samplers against each other on one clip: the same seed, noise and frames in one process, in turns; then the report. */
 
 import { countWindowSteps } from '../denoising/context-windows.ts';
-import { openBundle } from '../models/bundle.ts';
+import { releasePose } from '../networks/clip-networks.ts';
 import { choiceKey } from '../networks/networks-cache.ts';
 import { networksOf } from '../pipeline/job-networks.ts';
-import { countPoseRuns, defaultBundleStore, type Job } from '../pipeline/open-job.ts';
+import { openNamedBundle } from '../pipeline/machine-places.ts';
+import { countPoseRuns, type Job } from '../pipeline/open-job.ts';
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
 import { Studio } from '../pipeline/studio.ts';
 import { secondsSince } from './clock.ts';
@@ -48,7 +49,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   const resolved = resolveCompareOptions(options);
   const { signal } = resolved;
   signal?.throwIfAborted();
-  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const bundle = await openNamedBundle(resolved);
   const { variants, notes } = chooseVariants(bundle, resolved.variants, resolved.sweeps, fusedLoras(bundle));
   const notice = (message: string): void => resolved.onProgress?.({ type: 'notice', message });
   for (const note of notes) notice(note);
@@ -215,6 +216,7 @@ async function warmAll(
       if (branches === 2) {
         await loaded.networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
       }
+      releasePose(pose);
       step = Math.min(step, secondsSince(start));
       posing = Math.min(posing, (start - begin) / 1000);
       spent += secondsSince(begin);

@@ -4,7 +4,7 @@ import { loadImage } from '../image/load-image.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { readFrames } from '../media/read-frames.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { findFfmpeg } from '../pipeline/open-job.ts';
+import { findFfmpeg } from '../pipeline/machine-places.ts';
 import { shownFile } from '../pipeline/resolve-options.ts';
 
 /** Frames of a film in which a face is looked for. */

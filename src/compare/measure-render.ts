@@ -6,7 +6,7 @@
 import type { Denoiser } from '../denoising/denoise-clip.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import { readWhole } from '../media/read-ahead.ts';
-import type { ClipNetworks } from '../networks/clip-networks.ts';
+import { type ClipNetworks, releasePose } from '../networks/clip-networks.ts';
 import { composeFrames } from '../pipeline/compose-frames.ts';
 import { decodeFrames } from '../pipeline/decode-frames.ts';
 import { denoiseFrames, denoiserOf } from '../pipeline/denoise-frames.ts';
@@ -146,6 +146,7 @@ export async function warmUp({
   const latents = { data: new Float32Array(channels * frames.length * height * width), dims };
   await networks.denoise('conditional', latents, scheduler.timesteps[0]!, pose);
   if (branches === 2) await networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
+  releasePose(pose);
   const frame = { data: new Float32Array(channels * height * width), dims: [1, channels, 1, height, width] };
   await networks.decode([{ latents: frame, conditions: seen[0]! }]);
 }

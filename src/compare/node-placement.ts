@@ -2,7 +2,7 @@
 import type { Bundle } from '../models/bundle.ts';
 import type { NetworkName } from '../networks/bundle-graphs.ts';
 import { takesTurns } from '../networks/take-turns.ts';
-import { defaultCacheFolder } from '../pipeline/open-job.ts';
+import { defaultCacheFolder } from '../pipeline/machine-places.ts';
 import type { Device, Engine } from '../runtime/engine.ts';
 import { randomInputs } from './bench.ts';
 import type { NodePlacement } from './operator-profile.ts';

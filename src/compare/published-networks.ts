@@ -11,10 +11,10 @@ import { resolutionOf } from '../models/bundle-size.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { NetworkPrecision } from '../models/quantization.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
-import type { ClipNetworks, FrameToDecode, NamedInputs } from '../networks/clip-networks.ts';
+import type { ClipNetworks, FrameToDecode, NamedInputs, PoseFeatures } from '../networks/clip-networks.ts';
 import { openWithFallback } from '../networks/half-precision-network.ts';
 import { loadWritten } from '../networks/write-graph.ts';
-import { defaultCacheFolder } from '../pipeline/open-job.ts';
+import { defaultCacheFolder } from '../pipeline/machine-places.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { secondsSince } from './clock.ts';
@@ -143,7 +143,7 @@ export class PublishedNetworks implements ClipNetworks {
     half: 'conditional' | 'unconditional',
     latents: Tensor,
     timestep: number,
-    { pictures }: NamedInputs,
+    conditions: PoseFeatures,
   ): Promise<Tensor> {
     if (half === 'unconditional') {
       const made = this.#unconditional;
@@ -153,6 +153,7 @@ export class PublishedNetworks implements ClipNetworks {
     }
     const begin = performance.now();
     const guider = this.#network('published-pose-guider');
+    const { pictures } = conditions as NamedInputs;
     const pose = await guider.run({ [guider.inputs[0]!.name]: doubled(pictures!) }, { transfer: true });
     this.onPose(secondsSince(begin));
     const { model_output } = await this.#network('published-denoising-unet').run(

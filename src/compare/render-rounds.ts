@@ -1,5 +1,6 @@
 /** The measured rounds of a comparison: in each, every variant renders the clip, in turns with the others. */
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
+import { remainingSeconds } from '../pipeline/progress.ts';
 import { secondsSince } from './clock.ts';
 import { clipOptionsOf, type ResolvedCompareOptions } from './compare-options.ts';
 import { FrameSpool } from './frame-spool.ts';
@@ -10,6 +11,9 @@ import type { VariantRun } from './variant-run.ts';
 import { timeWholeJob } from './whole-job.ts';
 import { evaluationsOf } from './work.ts';
 import { encodeClip } from './write-videos.ts';
+
+/** The pace is known when this share is done; what is expected counts until then. */
+const PACED_FROM = 0.02;
 
 /** What {@link RenderRounds} works on. */
 interface RenderRoundsOptions {
@@ -126,14 +130,16 @@ export class RenderRounds {
 
   #count(evaluations: number): void {
     this.#done += evaluations;
-    const elapsed = secondsSince(this.#begin);
-    const share = this.#done / this.#total;
-    const { onProgress } = this.#parts.options;
-    onProgress?.({
+    const work = { elapsed: secondsSince(this.#begin), before: 0, done: this.#done, total: this.#total };
+    const fraction = work.done / work.total;
+    // The first evaluations say little of the pace.
+    const paced = fraction > PACED_FROM ? remainingSeconds(work) : undefined;
+    this.#parts.options.onProgress?.({
       type: 'evaluations',
-      done: this.#done,
-      total: this.#total,
-      remaining: share > 0.02 ? (elapsed * (1 - share)) / share : this.#parts.expectedSeconds,
+      done: work.done,
+      total: work.total,
+      fraction,
+      remaining: paced ?? this.#parts.expectedSeconds,
     });
   }
 

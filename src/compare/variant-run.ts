@@ -46,7 +46,8 @@ export interface VariantRun {
 export function samplingOf(bundle: Bundle, variant: Variant): Sampling {
   const { sampler, steps, guidance, windows, every: denoiseEvery, precision = 'auto' } = variant;
   const loras = loraFilesOf(bundle, variant);
-  return samplingWith(bundle, { sampler, steps, guidance, windows, denoiseEvery, precision }, loras);
+  const settings = { sampler, steps, guidance, windows, denoiseEvery, precision } as const;
+  return samplingWith(bundle, variant.preset, settings, loras);
 }
 
 /** Reads the bundle's files once, so that no variant pays for a disk that has not seen them. */

@@ -377,7 +377,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       taken[stepIndex]! += 1;
       onStep?.(one.step);
       if (countStepsTaken(state) === total) onDenoised?.();
-      // Whoever takes the frames may be slow. With one window at a time, and for those that are waited for, it may want the cores
+      // The consumer of the frames may be slow. With one window at a time, and for those that are waited for, it may want the cores
       // for itself.
       if (windowsAtOnce > 1 && wasUrgent === isUrgent()) beginNext();
       for (const frame of ready) {

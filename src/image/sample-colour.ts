@@ -20,7 +20,7 @@ export function sampleColour({ data, width, height }: RgbImage, x: number, y: nu
   }
 }
 
-/** How deep the lobes beside the middle of the cubic are; as OpenCV's, which keep more of the finest detail than those at −0.5. */
+/** How deep the lobes next to the middle of the cubic are; as OpenCV's, which keep more of the finest detail than those at −0.5. */
 const LOBES = -0.75;
 
 /** Weights of the four pixels around a place, `t` of the way from the second to the third. Source: Keys 1981. */

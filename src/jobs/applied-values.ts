@@ -1,6 +1,6 @@
 /** What applies to a clip where its job says nothing: the bundle's and its preset's values, for names of outputs. */
 import { type Bundle, openBundle } from '../models/bundle.ts';
-import { defaultBundleStore } from '../pipeline/open-job.ts';
+import { defaultBundleStore } from '../pipeline/machine-places.ts';
 import type { ResolvedOptions } from '../pipeline/resolve-options.ts';
 import { chooseSettings, presetOf } from '../pipeline/resolve-sampling.ts';
 

@@ -6,10 +6,10 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { describeFileProblem, MediaError } from '../errors.ts';
 import { hashFile } from '../files/hash-file.ts';
-import { filesOf, openBundle } from '../models/bundle.ts';
+import { filesOf } from '../models/bundle.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
 import { locateHeadMotion } from '../pipeline/head-motions.ts';
-import { defaultBundleStore } from '../pipeline/open-job.ts';
+import { openNamedBundle } from '../pipeline/machine-places.ts';
 import { contentOf, OPTION_NAMES, specOf } from '../pipeline/options/clip-keys.ts';
 import { resolveOptions } from '../pipeline/resolve-options.ts';
 import { chooseSettings, presetOf } from '../pipeline/resolve-sampling.ts';
@@ -52,7 +52,7 @@ export class FileHashes {
  */
 export async function contentKey(options: AnimateOptions, hashes: FileHashes): Promise<string> {
   const resolved = resolveOptions(options);
-  const bundle = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
+  const bundle = await openNamedBundle(resolved);
   const preset = presetOf(bundle, resolved.preset);
   const parts = filesOf(bundle)
     .map(([part]) => part)

@@ -7,7 +7,7 @@ import { frameRateLabel } from '../media/frame-rate.ts';
 import { findOutputFormat } from '../media/output-formats.ts';
 import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { closestName } from '../pipeline/closest-name.ts';
+import { closestName } from '../pipeline/options/check-options.ts';
 import {
   INPUT_KEYS,
   type InputKey,

@@ -1,5 +1,5 @@
 /** Names of outputs with placeholders. */
-import { closestName } from '../pipeline/closest-name.ts';
+import { closestName } from '../pipeline/options/check-options.ts';
 import { PLACEHOLDERS } from './manifest-schema.ts';
 
 /** A placeholder, a brace that stands for itself, or one that is alone. */

@@ -9,7 +9,6 @@ import { latentSize } from '../models/bundle-description.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
 import { estimateJob, type JobSize } from '../pipeline/estimate-job.ts';
 import { countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
-import { planFrames } from '../pipeline/resolve-sampling.ts';
 import { Studio } from '../pipeline/studio.ts';
 import type { RunBatchOptions } from './batch-options.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
@@ -160,7 +159,7 @@ class Planner {
       options.audio === undefined
         ? job.frames
         : frameCount(await this.#duration(options.audio, options.audioTrack, job), fps);
-    const { denoisedFrames, windows } = planFrames(bundle, job.options.preset, sampling, frames);
+    const { denoisedFrames, windows } = sampling.planFrames(frames);
     const windowFrames = windows[0]![0]!.frames.length;
     const evaluations = countEvaluations({ windows, sampling });
     const poseRuns = countPoseRuns({ bundle, denoisedFrames, windows });

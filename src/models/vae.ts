@@ -218,7 +218,7 @@ export function buildVaeDecoder(config: VaeConfig, weights: WeightSource, option
   return graph;
 }
 
-/** Weights of both halves, and the operations of one run of each at the size of `options`; reads nothing. */
+/** Weights of encoder and decoder, and the operations of one run of each at the size of `options`; reads nothing. */
 export function describeVae(
   config: VaeConfig,
   options: VaeOptions,

@@ -8,20 +8,20 @@ import type { FrameConditions, SceneReference } from '../models/frame-conditions
 import { posesByFrame } from '../models/pose-guider.ts';
 import { piecesOf } from '../models/window-pieces.ts';
 import { freeDeviceMemory } from '../runtime/device-memory.ts';
-import type { Engine, Network } from '../runtime/engine.ts';
+import type { DeviceNetwork, Engine, Network } from '../runtime/engine.ts';
 import { usableCores } from '../runtime/usable-cores.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { LoraFile } from '../weights/lora.ts';
 import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
-import type { ClipNetworks, FrameToDecode, NamedInputs } from './clip-networks.ts';
+import type { ClipNetworks, FrameToDecode, NamedInputs, PoseFeatures } from './clip-networks.ts';
 import { type DeviceWindow, devicePieces, deviceWindowBytes, openInBatches } from './device-batches.ts';
 import type { GraphThread } from './graph-thread.ts';
 import { openWithFallback } from './half-precision-network.ts';
 import { networkBytes } from './network-memory.ts';
 import type { NetworkShelf, ShelfPlace } from './network-shelf.ts';
 import { takesTurns } from './take-turns.ts';
-import { loadWritten } from './write-graph.ts';
+import { loadWritten, loadWrittenOnDevice } from './write-graph.ts';
 
 /** What decides which networks are loaded. */
 export interface NetworksChoice {
@@ -43,7 +43,8 @@ export interface NetworksChoice {
 }
 
 /** What networks need of an engine. */
-export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'> & Partial<Pick<Engine, 'threads'>>;
+export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'> &
+  Partial<Pick<Engine, 'threads' | 'holdsTensors' | 'loadOnDevice'>>;
 
 /** What networks are loaded with. */
 export interface LoadNetworksOptions extends NetworksChoice {
@@ -84,7 +85,7 @@ const ONCE_A_PORTRAIT: readonly NetworkName[] = ['image-encoder', 'portrait-enco
  */
 const MAX_WINDOWS_AT_ONCE = 2;
 
-/** Pieces of a window beside another: two such windows take less memory than one in one piece, and no more time. */
+/** Pieces of a window that is denoised at the same time as another: two such windows take less memory than one in one piece, and no more time. */
 const PIECES_BESIDE = 4;
 
 function coresOf({ threads }: LoadingEngine): number {
@@ -126,6 +127,8 @@ export abstract class BundleNetworks implements ClipNetworks {
   readonly #fewAtOnce: boolean;
   /** Pieces of a window on a GPU; more once memory was lacking. */
   #devicePieces = 1;
+  /** The pose guider, where its features can stay on the denoiser's device: nothing gathers those of several windows. */
+  #guiderOnDevice: DeviceNetwork | undefined;
 
   protected constructor(options: LoadNetworksOptions) {
     const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
@@ -179,6 +182,10 @@ export abstract class BundleNetworks implements ClipNetworks {
       signal?.throwIfAborted();
       if (name === DENOISER && this.windowsAtOnce > 1) {
         this.#kept.set(name, [await this.#openFirstDenoiser(options)]);
+        return;
+      }
+      if (name === 'pose-guider' && this.#posesStayOnDevice(options)) {
+        this.#guiderOnDevice = await this.#openOnDevice(name, options);
         return;
       }
       const isDenoiser = name.endsWith('denoising-unet');
@@ -280,6 +287,20 @@ export abstract class BundleNetworks implements ClipNetworks {
     return openWithFallback({ name, precision, open, onNotice });
   }
 
+  /** Whether the denoiser reads pose features where the guider has left them: no others than a window's own. */
+  #posesStayOnDevice({ denoisingEngine, sideEngine }: LoadNetworksOptions): boolean {
+    return denoisingEngine.holdsTensors === true && sideEngine === denoisingEngine && !this.posesByFrame;
+  }
+
+  #openOnDevice(name: NetworkName, options: LoadNetworksOptions): Promise<DeviceNetwork> {
+    const { bundle, graphs } = options;
+    const { engine, device, precision } = this.#formOf(name, options);
+    const graphOptions = this.#graphOptions(options, device, precision);
+    return loadWrittenOnDevice(engine as Engine, name, (how) =>
+      graphs.build(bundle, name, graphOptions, how),
+    );
+  }
+
   /** Opens the denoiser in one engine, with its share of the cores; {@link BundleNetworks.openFurther} opens it in others. */
   async #openFirstDenoiser(options: LoadNetworksOptions): Promise<Network> {
     const { bundle, graphs, denoisingEngine, furtherEngines } = options;
@@ -311,7 +332,7 @@ export abstract class BundleNetworks implements ClipNetworks {
   }
 
   /**
-   * Opens the denoiser for the windows that are denoised beside the first; until then, they wait for it. A thread that starts after
+   * Opens the denoiser for the windows that are denoised at the same time as the first; until then, they wait for it. A thread that starts after
    * the one that made the graphs has ended takes over its memory.
    *
    * @throws {@link ModelError} if the engine refuses the graph.
@@ -399,7 +420,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     await this.#bind('denoising-unet', reference, options);
   }
 
-  async poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs> {
+  async poseFeatures(frames: readonly FrameConditions[]): Promise<PoseFeatures> {
     const { poseGuider } = this.bundle.description;
     const { height, width } = pictureSizeOf(this.bundle.description);
     const values = poseGuider.inChannels * height * width;
@@ -410,6 +431,10 @@ export abstract class BundleNetworks implements ClipNetworks {
       await nextTurn();
     }
     const dims = [frames.length, poseGuider.inChannels, height, width];
+    const guider = this.#guiderOnDevice;
+    if (guider !== undefined) {
+      return guider.run({ [guider.inputs[0]!.name]: { data, dims } }, { transfer: true });
+    }
     return this.use('pose-guider', (network) =>
       network.run({ [network.inputs[0]!.name]: { data, dims } }, { transfer: true }),
     );
@@ -419,11 +444,11 @@ export abstract class BundleNetworks implements ClipNetworks {
     half: 'conditional' | 'unconditional',
     latents: Tensor,
     timestep: number,
-    pose: NamedInputs,
+    pose: PoseFeatures,
   ): Promise<Tensor> {
     const name = half === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
     const inputs = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
-    // A window's features are megabytes, and the same for both halves of guidance.
+    // A window's features are megabytes, and the same for both branches of guidance.
     const outputs = await this.use(name, (network) => network.run(inputs, { held: pose }));
     return outputs.model_output!;
   }
@@ -431,6 +456,7 @@ export abstract class BundleNetworks implements ClipNetworks {
   async dispose(): Promise<void> {
     await this.#opening?.catch(() => {});
     await Promise.all([...this.#kept.values()].flat().map((network) => network.dispose()));
+    await this.#guiderOnDevice?.dispose();
     for (const place of this.#places.values()) await place.clear();
     this.#places.clear();
   }

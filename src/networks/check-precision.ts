@@ -69,7 +69,7 @@ export function bundlePrecision(
 
 /**
  * What a clip is rendered in on a device: `precision`, or `auto` where that is a preset's choice and cannot be had there, or
- * isFaster nothing.
+ * would make nothing faster.
  *
  * @throws {@link InvalidOptionError} if the caller asks for what the device does not have.
  */

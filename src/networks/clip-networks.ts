@@ -4,10 +4,29 @@
  */
 
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { DeviceTensors } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** Networks' inputs by name. */
 export type NamedInputs = Readonly<Record<string, Tensor>>;
+
+/** Pose features of a window: tensors, or outputs that stayed on the device that made them, for its denoiser. */
+export type PoseFeatures = NamedInputs | DeviceTensors;
+
+/** What pose features take of the memory that they are in. */
+export function poseBytes(features: PoseFeatures): number {
+  if (isOnDevice(features)) return features.bytes;
+  return Object.values(features).reduce((sum, { data }) => sum + data.byteLength, 0);
+}
+
+/** Frees pose features that are on a device; others are left to the garbage collector. */
+export function releasePose(features: PoseFeatures): void {
+  if (isOnDevice(features)) features.release();
+}
+
+function isOnDevice(features: PoseFeatures): features is DeviceTensors {
+  return typeof features.release === 'function';
+}
 
 /** A frame on its way from latents to pixels. */
 export interface FrameToDecode {
@@ -47,14 +66,14 @@ export interface ClipNetworks {
    * @param options - `transfer` moves the arrays instead of copying them; they are empty afterwards.
    */
   bindReference(reference: NamedInputs, options?: { readonly transfer?: boolean }): Promise<void>;
-  /** Pose features of one window from the conditions of its frames. */
-  poseFeatures(frames: readonly FrameConditions[]): Promise<NamedInputs>;
+  /** Pose features of one window from the conditions of its frames; to be released with {@link releasePose}. */
+  poseFeatures(frames: readonly FrameConditions[]): Promise<PoseFeatures>;
   /** One evaluation of the denoiser on a window's latents [1, C, frames, h, w]. */
   denoise(
     half: 'conditional' | 'unconditional',
     latents: Tensor,
     timestep: number,
-    pose: NamedInputs,
+    pose: PoseFeatures,
   ): Promise<Tensor>;
   /**
    * Decodes up to {@link ClipNetworks.decodeFrames} frames.

@@ -30,10 +30,7 @@ export function deviceWindowBytes(
   pieces: number,
 ): number {
   const bytesEach = precision === 'float16' ? 2 : 4;
-  const weights = networks.reduce(
-    (sum, name) => sum + weightBytes(description, name, windowFrames, bytesEach),
-    0,
-  );
+  const weights = networks.reduce((sum, name) => sum + weightBytes(description, name, bytesEach), 0);
   return weights + windowActivations(description, windowFrames) * piecesShare(pieces) * (bytesEach / 4);
 }
 

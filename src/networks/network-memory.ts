@@ -58,6 +58,55 @@ interface NetworkMemoryOptions {
 const LIVE_TENSORS = { vae: 10.5, unet: 150, guider: 12 } as const;
 /** Weights of graphs against those of checkpoints: upsampling has four small kernels for each large one. */
 const GRAPH_WEIGHTS = 1.03;
+/**
+ * Bytes for each weight of a network that keeps them in half precision: the weight itself, and what is left of the memory that others were
+ * widened in; measured on the published sizes, too.
+ */
+const KEPT_IN_HALF = 2.9;
+
+/** Values in a network's weights. */
+interface ParameterCount {
+  /** In the checkpoint. */
+  readonly all: number;
+  /** In the graph. */
+  readonly used: number;
+}
+
+/** By configuration: a network has the same weights at every size of picture and window, and its description takes long to write. */
+const counted = new WeakMap<object, Map<NetworkName, ParameterCount>>();
+
+/** How large a network is; undefined where it is nothing. */
+export function parametersOf(description: BundleDescription, name: NetworkName): ParameterCount | undefined {
+  const config = configOf(description, name);
+  if (config === undefined) return undefined;
+  const ofConfig = counted.get(config) ?? new Map<NetworkName, ParameterCount>();
+  counted.set(config, ofConfig);
+  const known = ofConfig.get(name);
+  if (known !== undefined) return known;
+  const { weights } = describeNetwork(description, name, 1)!;
+  const used = countParameters(weights.filter((weight) => weight.used));
+  const count = { all: countParameters(weights), used };
+  ofConfig.set(name, count);
+  return count;
+}
+
+/** The part of a description that decides which weights a network has; undefined where it is nothing. */
+function configOf(description: BundleDescription, name: NetworkName): object | undefined {
+  const { denoisingUnet, poseGuider, imageEncoder, codec } = description;
+  switch (name) {
+    case 'image-encoder':
+      return imageEncoder ?? undefined;
+    case 'portrait-encoder':
+    case 'decoder':
+      return codec.type === 'autoencoder-kl' ? codec : undefined;
+    case 'pose-guider':
+      return poseGuider;
+    case 'reference-unet':
+    case 'denoising-unet':
+    case 'unconditional-denoising-unet':
+      return denoisingUnet;
+  }
+}
 
 /** Bytes that a network takes at most while it is open, inputs and outputs included. */
 export function networkBytes(
@@ -65,22 +114,14 @@ export function networkBytes(
   name: NetworkName,
   options: NetworkMemoryOptions,
 ): number {
-  const { windowFrames, lowMemory } = options;
-  if (describeNetwork(description, name, windowFrames) === undefined) return 0;
-  const weights = weightBytes(description, name, windowFrames, lowMemory ? 2 : 4);
+  if (configOf(description, name) === undefined) return 0;
+  const weights = weightBytes(description, name, options.lowMemory ? KEPT_IN_HALF : 4);
   return weights + activationBytes(description, name, options);
 }
 
 /** Bytes of a network's weights, of so many bytes each. */
-export function weightBytes(
-  description: BundleDescription,
-  name: NetworkName,
-  windowFrames: number,
-  bytesEach: number,
-): number {
-  const network = describeNetwork(description, name, windowFrames);
-  const used = network?.weights.filter((weight) => weight.used) ?? [];
-  return GRAPH_WEIGHTS * bytesEach * countParameters(used);
+export function weightBytes(description: BundleDescription, name: NetworkName, bytesEach: number): number {
+  return GRAPH_WEIGHTS * bytesEach * (parametersOf(description, name)?.used ?? 0);
 }
 
 /** Bytes of one tensor of the denoiser's first width, for one frame. */

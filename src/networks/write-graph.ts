@@ -2,7 +2,7 @@
 import { ModelError } from '../errors.ts';
 import type { NetworkPrecision } from '../models/quantization.ts';
 import type { GraphBuilder } from '../onnx/graph.ts';
-import type { Engine, Network } from '../runtime/engine.ts';
+import type { DeviceNetwork, Engine, Network } from '../runtime/engine.ts';
 import type { WeightCache } from '../weights/weight-cache.ts';
 
 /** A graph that an engine can load. */
@@ -63,14 +63,35 @@ interface OpenOptions {
  * @param write - writes the graph, see {@link writeGraph}.
  * @throws {@link ModelError} if the engine refuses the graph.
  */
-export async function loadWritten(
+export function loadWritten(
   engine: Pick<Engine, 'load'>,
   name: string,
-  write: (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>,
+  write: WriteGraph,
   how: OpenOptions = {},
 ): Promise<Network> {
-  const load = ({ model, dataFolder, asStored, keepsConstants }: ReadyGraph): Promise<Network> =>
-    engine.load(name, model, { transfer: true, dataFolder, asStored, keepsConstants, ...how });
+  return loadOrRebuild(write, ({ model, ...form }) =>
+    engine.load(name, model, { transfer: true, ...loadingOf(form), ...how }),
+  );
+}
+
+/** The same for a network whose outputs stay on the device, see {@link Engine.loadOnDevice}. */
+export function loadWrittenOnDevice(
+  engine: Pick<Engine, 'loadOnDevice'>,
+  name: string,
+  write: WriteGraph,
+): Promise<DeviceNetwork> {
+  return loadOrRebuild(write, ({ model, ...form }) =>
+    engine.loadOnDevice(name, model, { transfer: true, ...loadingOf(form) }),
+  );
+}
+
+type WriteGraph = (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>;
+
+function loadingOf({ dataFolder, asStored, keepsConstants }: Omit<ReadyGraph, 'model'>) {
+  return { dataFolder, asStored, keepsConstants };
+}
+
+async function loadOrRebuild<T>(write: WriteGraph, load: (graph: ReadyGraph) => Promise<T>): Promise<T> {
   const first = await write({ rebuild: false });
   try {
     return await load(first);

@@ -6,7 +6,7 @@ import { devicePrecision } from '../networks/check-precision.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { estimateJob } from './estimate-job.ts';
 import { countEvaluations, countPoseRuns } from './open-job.ts';
-import { planFrames, resolveSampling } from './resolve-sampling.ts';
+import { resolveSampling } from './resolve-sampling.ts';
 
 /** An estimate for a clip of so many frames. */
 export interface BundleEstimate {
@@ -26,7 +26,7 @@ export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<Bu
   const preset: PresetName = presets.fast === undefined ? 'original' : 'fast';
   const sampling = resolveSampling(bundle, { preset }, () => {});
   const frames = Math.round(fps);
-  const planned = planFrames(bundle, preset, sampling, frames);
+  const planned = sampling.planFrames(frames);
   const job = { bundle, sampling, ...planned };
   const { seconds, memoryBytes } = await estimateJob({
     bundle,

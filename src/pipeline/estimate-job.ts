@@ -14,12 +14,12 @@ import { type NetworkSpeed, networkSpeed } from './time-networks.ts';
 const BASE_SECONDS = 4.5;
 /** Checking and opening what lies in the cache of weights, for each byte. */
 const OPENING_SECONDS = 2e-9;
-/** Warping, composing and encoding a frame beside the denoiser: a fixed part and one for each pixel of the video. */
+/** Warping, composing and encoding a frame, without the denoiser: a fixed part and one for each pixel of the video. */
 const FRAME_SECONDS = 0.015;
 const PIXEL_SECONDS = 30e-9;
 /** What all of that takes of the processor, which has two cores for it. */
-const CORES_BESIDE = 2;
-/** What the denoiser gains by 8-bit integers: 1.4 to 1.7 times on two cores, see scripts/results/int8.md. */
+const OTHER_CORES = 2;
+/** How much faster 8-bit integers make the denoiser: 1.4 to 1.7 times on two cores, see scripts/results/int8.md. */
 const INTEGER_GAIN = 1.5;
 /** What wide networks reach of their slice's speed, whose weights stay in caches; see scripts/results/memory.md. */
 const WIDE_SHARE = 0.85;
@@ -58,7 +58,7 @@ interface JobEstimate {
   /** Of all cores together. */
   readonly processorSeconds: number;
   readonly memoryBytes: number;
-  /** What to tell whoever asked, where other programs take so much of the machine that the time says little about this job. */
+  /** A notice for the caller, where other programs take so much of the machine that the time says little about this job. */
   readonly busy?: string;
 }
 
@@ -90,16 +90,16 @@ export async function estimateJob(job: JobSize): Promise<JobEstimate> {
   const opened = turns
     ? networks.reduce((sum, { network }) => sum + 4 * countParameters(network.weights), 0)
     : 0;
-  const beside = BASE_SECONDS + opened * OPENING_SECONDS + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
+  const others = BASE_SECONDS + opened * OPENING_SECONDS + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
   const memoryBytes = jobMemory({ ...job, device: engine.device });
-  const processorSeconds = CORES_BESIDE * beside + work * speed.processorSeconds;
+  const processorSeconds = OTHER_CORES * others + work * speed.processorSeconds;
   if (engine.device !== 'cpu')
-    return { seconds: beside + work * speed.seconds, processorSeconds, memoryBytes };
+    return { seconds: others + work * speed.seconds, processorSeconds, memoryBytes };
   const threads = engine.threads ?? usableCores();
   const share = speed.processorSeconds / (speed.seconds * threads);
   // What the networks lack of a busy machine, everything else lacks as well.
   const slowdown = Math.max(1, COMPUTING_SHARE / share);
-  const seconds = beside * slowdown + work * speed.seconds;
+  const seconds = others * slowdown + work * speed.seconds;
   return {
     seconds,
     processorSeconds,

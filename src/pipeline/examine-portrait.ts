@@ -1,9 +1,8 @@
 /** Whether a portrait can be animated: its face is found, as it is for a clip, and let go. */
-import { openBundle } from '../models/bundle.ts';
 import { sceneViewOf } from '../scene/scene.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import type { FrameThread } from './frame-thread.ts';
-import { defaultBundleStore } from './open-job.ts';
+import { openNamedBundle } from './machine-places.ts';
 import { resolveOptions, shownFile } from './resolve-options.ts';
 
 /**
@@ -11,13 +10,10 @@ import { resolveOptions, shownFile } from './resolve-options.ts';
  *
  * @throws what opening the clip would throw of its bundle and its picture.
  */
-export async function examinePortrait(
-  options: AnimateOptions,
-  frameThread: () => FrameThread,
-): Promise<void> {
+export async function examinePortrait(options: AnimateOptions, frameThread: FrameThread): Promise<void> {
   const resolved = resolveOptions(options);
-  const { description } = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
-  const portrait = await frameThread().openPortrait({
+  const { description } = await openNamedBundle(resolved);
+  const portrait = await frameThread.openPortrait({
     path: shownFile(resolved),
     resolution: description.resolution,
     framing: resolved.framing,

@@ -3,9 +3,8 @@ import { EnvironmentError } from '../errors.ts';
 import type { Bundle } from '../models/bundle.ts';
 import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
 import { atResolution, RESOLUTIONS, type Resolution } from '../models/bundle-size.ts';
-import { countParameters } from '../models/weight-reader.ts';
 import type { NetworkName } from '../networks/bundle-graphs.ts';
-import { describeNetwork, networkBytes } from '../networks/network-memory.ts';
+import { networkBytes, parametersOf } from '../networks/network-memory.ts';
 import { takesTurns } from '../networks/take-turns.ts';
 import { availableMemory } from '../runtime/available-memory.ts';
 import type { Device } from '../runtime/device.ts';
@@ -59,10 +58,10 @@ export function jobMemory(size: JobMemorySize): number {
     const most = Math.max(...stages.map((names) => names.reduce((sum, name) => sum + bytesOf(name), 0)));
     return TURN_BASE_BYTES + most + clip;
   }
-  const parameters = STAGES.flat().reduce((sum, name) => {
-    const network = describeNetwork(description, name, windowFrames);
-    return sum + (network === undefined ? 0 : countParameters(network.weights));
-  }, 0);
+  const parameters = STAGES.flat().reduce(
+    (sum, name) => sum + (parametersOf(description, name)?.all ?? 0),
+    0,
+  );
   const { denoisingUnet } = description;
   const { height, width: columns } = latentSize(description);
   const cells = height * columns;

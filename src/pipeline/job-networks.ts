@@ -3,7 +3,7 @@ import { countWindowSteps } from '../denoising/context-windows.ts';
 import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { Job } from './open-job.ts';
 
-/** Starting a second denoiser costs what windows beside each other gain in some 28 steps, see docs/decisions.md. */
+/** Starting a second denoiser costs what two windows at a time save in some 28 steps, see docs/decisions.md. */
 const STEPS_WORTH_A_SECOND_DENOISER = 32;
 
 /** What decides which networks a job needs. */

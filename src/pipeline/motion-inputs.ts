@@ -18,6 +18,14 @@ const SHORTER_TOLERANCE = 0.1;
 /** A soundtrack may differ from the speech by what encoders add at its ends. */
 const SOUNDTRACK_TOLERANCE = 0.25;
 
+/** The part of a clip's options that says what moves it and what is heard. */
+type MotionOptions = Pick<
+  ResolvedOptions,
+  | ('audio' | 'audioTrack' | 'soundtrack' | 'idle')
+  | ('driving' | 'drivingMode' | 'drivingParts' | 'drivingGaps' | 'drivingFace')
+  | ('motion' | 'headMotion' | 'poseVideo' | 'fps')
+>;
+
 /** See {@link openMotionInputs}. */
 export interface MotionInputs {
   /** Mono speech, 16 kHz; silence where nothing is heard. */
@@ -47,7 +55,7 @@ export function voiceOf({
  * @throws what {@link readAudio}, {@link trackFilm} and {@link readMotionFile} throw.
  */
 export async function openMotionInputs(
-  options: ResolvedOptions,
+  options: MotionOptions,
   {
     ffmpeg,
     frameThread,
@@ -161,7 +169,7 @@ function wrongLength(soundtrack: string, heard: number, spoken: number): Invalid
 
 /** What a recording moves: what the caller says, else all that it has, but for the mouth where a voice is given. */
 function partsOf(
-  { drivingParts, audio, motion }: ResolvedOptions,
+  { drivingParts, audio, motion }: Pick<MotionOptions, 'drivingParts' | 'audio' | 'motion'>,
   { info: { hasFace } }: ThreadRecording,
 ): readonly MotionPart[] {
   const wanted =

@@ -21,7 +21,7 @@ import type { RecordedMotion } from '../motion/recorded-motion.ts';
 import { Engine } from '../runtime/engine.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 import { trackFilm } from '../tracking/track-film.ts';
-import { findFfmpeg } from './open-job.ts';
+import { findFfmpeg } from './machine-places.ts';
 
 /** Size of a row of curves in the picture, and of its title. */
 const ROW = { width: 960, height: 160, title: 28 };

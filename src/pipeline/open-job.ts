@@ -1,32 +1,28 @@
 /** Opens and checks the inputs of a job: options, bundle, ffmpeg, portrait, sound. */
 import path from 'node:path';
-import { bundleStoreFolder } from '../bundles/bundle-store.ts';
-import { checkLora } from '../bundles/lora-part.ts';
+import { checkLoras } from '../bundles/check-loras.ts';
 import { countWindowSteps } from '../denoising/context-windows.ts';
 import { InvalidOptionError } from '../errors.ts';
-import { cacheFolder } from '../files/cache-folder.ts';
-import { userHome } from '../files/user-home.ts';
-import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
-import { assertWritesIn } from '../media/ffmpeg-places.ts';
+import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
 import type { SoundTrack } from '../media/sound-track.ts';
 import { frameCount } from '../media/video-writer.ts';
-import { type Bundle, openBundle } from '../models/bundle.ts';
-import { latentSize } from '../models/bundle-description.ts';
+import type { Bundle } from '../models/bundle.ts';
 import { atResolution } from '../models/bundle-size.ts';
-import { describeDenoisingUnet } from '../models/denoising-unet.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import type { RequestProgress } from '../runtime/thread-client.ts';
 import { isTransparent } from '../scene/background-words.ts';
 import { sceneViewOf } from '../scene/scene.ts';
 import { readShape } from '../scene/video-shape.ts';
-import type { AnimateOptions, PrecisionChoice } from './animate-options.ts';
+import type { AnimateOptions } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
+import { type FoundFfmpegs, openNamedBundle } from './machine-places.ts';
 import { disposeDriving, type MotionInputs, openMotionInputs } from './motion-inputs.ts';
 import { keysWhere } from './options/clip-keys.ts';
+import { describeTracking } from './progress.ts';
 import { type ResolvedOptions, resolveOptions, shownFile } from './resolve-options.ts';
-import { type PlannedFrames, planFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
+import { type PlannedFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
 
 /** All that is known before anything is rendered. */
 export interface Job extends PlannedFrames {
@@ -43,45 +39,6 @@ export interface Job extends PlannedFrames {
   readonly frames: number;
 }
 
-/** Checks the caller's LoRAs before heavy work; nothing of the network is read. */
-function checkLoras(
-  { description }: Bundle,
-  { loras = [] }: ResolvedOptions,
-  precision: PrecisionChoice,
-  notice: (message: string) => void,
-): void {
-  if (loras.length === 0) return;
-  const { weights } = describeDenoisingUnet(description.denoisingUnet, {
-    ...latentSize(description),
-    frames: 1,
-    reference: 'none',
-    poseFeatures: true,
-  });
-  for (const { path: file } of loras) {
-    for (const message of checkLora(file, weights).noticesFor(description)) notice(message);
-  }
-  if (precision === 'int8') {
-    notice(
-      'the ranges for int8 were measured without these LoRAs: activations that go beyond them are clipped; compare the picture with precision float32',
-    );
-  }
-}
-
-/** The folder of the user's bundles, as the environment says. */
-export function defaultBundleStore(): string {
-  return bundleStoreFolder({ env: process.env, platform: process.platform, home: userHome() });
-}
-
-/** The ffmpeg that is named, or the one that is found. */
-export function findFfmpeg(ffmpegPath: string | undefined): Promise<FfmpegInfo> {
-  return locateFfmpeg({ env: { ...process.env, ...(ffmpegPath ? { FFMPEG_PATH: ffmpegPath } : {}) } });
-}
-
-/** The folder of this program's caches, as the environment says. */
-export function defaultCacheFolder(): string {
-  return path.join(cacheFolder(process.env, process.platform, userHome()), 'weights');
-}
-
 /** A job with its inputs in memory. */
 export interface OpenedJob {
   readonly job: Job;
@@ -91,52 +48,52 @@ export interface OpenedJob {
   readonly pcm: Float32Array;
 }
 
+/** What opening takes from the studio that its clips share. */
+export interface OpenResources {
+  /** Called when the options are known to be right. */
+  frameThread(): FrameThread;
+  readonly ffmpegs: Pick<FoundFfmpegs, 'find'>;
+}
+
 /**
  * Opens and checks every input; nothing heavy happens before all of this is right.
  *
- * @param frameThread - called when the options are known to be right.
  * @param onPlanned - called when the frames are counted, while the face is being looked for.
  */
 export async function openJob(
   options: AnimateOptions,
-  frameThread: () => FrameThread,
-  notice: (message: string) => void,
+  studio: OpenResources,
   onPlanned?: (job: Job) => void,
 ): Promise<OpenedJob> {
+  const notice = (message: string): void => options.onProgress?.({ type: 'notice', message });
   const resolved = resolveOptions(options);
   const output = await prepareOutput(resolved.output, {
     force: resolved.overwrite,
     inputs: keysWhere(({ path }) => path?.to === 'input').flatMap((key) => (resolved[key] as string) ?? []),
   });
-  const opened = await openBundle(resolved.bundle, resolved.bundleStore ?? defaultBundleStore());
-  const bundle = atResolution(opened, resolved.resolution);
+  const bundle = atResolution(await openNamedBundle(resolved), resolved.resolution);
   const sampling = resolveSampling(bundle, resolved, notice);
-  checkLoras(bundle, resolved, sampling.precision, notice);
-  const ffmpeg = await findFfmpeg(resolved.ffmpegPath);
-  if (outputFormatOf(output).place !== 'stream') {
-    await assertWritesIn(ffmpeg, path.dirname(output), resolved.signal);
-  }
+  checkLoras(bundle, { loras: resolved.loras, precision: sampling.precision }, notice);
+  const { label, place } = outputFormatOf(output);
+  const folder = place === 'stream' ? undefined : path.dirname(output);
+  const ffmpeg = await studio.ffmpegs.find(resolved.ffmpegPath, { folder, signal: resolved.signal });
   const { audio: soundEncoder } = chooseEncoders(resolved.output, ffmpeg, isTransparent(resolved));
   const plan = ({ pcm, duration, sound }: MotionInputs, fps: number): Job => {
     const frames = frameCount(duration, fps);
-    const planned = planFrames(bundle, resolved.preset, sampling, frames);
+    const planned = sampling.planFrames(frames);
     const samples = pcm.length;
     const heard = soundEncoder === undefined ? undefined : sound;
     if (sound !== undefined && heard === undefined) {
-      notice(`${resolved.output} is ${outputFormatOf(resolved.output).label}`);
+      notice(`${resolved.output} is ${label}`);
     }
     const found = { ffmpeg, bundle, sampling, sound: heard, samples, fps, frames };
     const job = { options: resolved, output, ...found, ...planned };
     onPlanned?.(job);
     return job;
   };
-  const tracking = (film: string, { done, total }: RequestProgress): void =>
-    resolved.onProgress?.({
-      type: 'tracking',
-      film,
-      secondsDone: done,
-      ...(total !== undefined && { secondsTotal: total }),
-    });
+  const tracking = (film: string, progress: RequestProgress): void =>
+    resolved.onProgress?.(describeTracking(film, progress));
+  const frameThread = (): FrameThread => studio.frameThread();
   const opening = { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg };
   return resolved.source === undefined ? openStill(opening) : openSource(opening, resolved.source);
 }

@@ -25,6 +25,8 @@ export interface TrackingProgress {
   /** Seconds of film, so far and, where the file says it, in all. */
   readonly secondsDone: number;
   readonly secondsTotal?: number;
+  /** Share that is done, 0 to 1, where the file says how long it is. */
+  readonly fraction?: number;
 }
 
 /** What `onProgress` receives. */

@@ -2,8 +2,7 @@
  * How far a rendering is, and what is left of it. All displays, the events of a batch and those of the library have their
  * numbers from here.
  */
-import { countWindowSteps } from '../denoising/context-windows.ts';
-import type { Job } from './open-job.ts';
+import { countWindowSteps, type WindowPlan } from '../denoising/context-windows.ts';
 import type { ProgressEvent, Stage } from './progress-event.ts';
 
 /** Share of a rendering that is denoising; the rest is decoding and encoding, which end a few frames after it. */
@@ -24,6 +23,18 @@ interface WorkDone {
 /** Seconds until all is done, from the pace so far; undefined where there is no pace yet. */
 export function remainingSeconds({ elapsed, before, done, total }: WorkDone): number | undefined {
   return done > before && elapsed > 0 ? (elapsed * (total - done)) / (done - before) : undefined;
+}
+
+/** How far a film is looked at, in seconds; files may be longer than they say. */
+export function describeTracking(
+  film: string,
+  { done, total }: { readonly done: number; readonly total?: number | undefined },
+): ProgressEvent {
+  const length = total !== undefined && {
+    secondsTotal: total,
+    fraction: total > 0 ? Math.min(1, done / total) : 0,
+  };
+  return { type: 'tracking', film, secondsDone: done, ...length };
 }
 
 /** One of several clips that are rendered. */
@@ -62,6 +73,13 @@ export interface ClipSize {
   readonly steps: number;
 }
 
+/** A job, as far as its progress goes. */
+interface ReportedClip {
+  readonly frames: number;
+  readonly windows: WindowPlan;
+  readonly options: { readonly onProgress?: ((event: ProgressEvent) => void) | undefined };
+}
+
 /** Turns the finished steps and frames of one clip into events. */
 export class ClipProgress {
   readonly #size: ClipSize;
@@ -78,7 +96,7 @@ export class ClipProgress {
   }
 
   /** The progress of a job, for the caller of the clip. */
-  static of({ frames, windows, options: { onProgress } }: Job): ClipProgress {
+  static of({ frames, windows, options: { onProgress } }: ReportedClip): ClipProgress {
     return new ClipProgress({ frames, steps: countWindowSteps(windows) }, (event) => onProgress?.(event));
   }
 

@@ -90,7 +90,7 @@ export async function renderClip(
 
     // 4. Denoise, window by window, while the conditions of the next ones are made.
     const made = new WindowConditions({ ...job, scene, networks, watch, signal });
-    const conditions = held.hold(made, (it) => it.settle());
+    const conditions = held.hold(made, (it) => it.dispose());
     const denoised = await denoise(rendering, { networks, device, turn, reference, conditions });
 
     // 5. Decode a batch of frames while the next ones are denoised; or all when there is room for the decoder.

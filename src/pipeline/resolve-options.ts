@@ -1,8 +1,7 @@
 /** Checks the options of a job all at once, before any work, and fills in the defaults that need no bundle. */
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from './animate-options.ts';
-import { closestName } from './closest-name.ts';
-import { findWrongValues } from './options/check-options.ts';
+import { findUnknownNames, findWrongValues } from './options/check-options.ts';
 import { isOption, OPTION_NAMES, specOf } from './options/clip-keys.ts';
 import { CLIP_OPTIONS } from './options/clip-options.ts';
 import { CLIP_RULES } from './options/clip-rules.ts';
@@ -84,15 +83,5 @@ export function findInvalidOptions(
   const place = ({ option }: InvalidOptionError): number =>
     (OPTION_NAMES as readonly string[]).indexOf(option);
   errors.sort((a, b) => place(a) - place(b));
-  for (const key of Object.keys(values)) {
-    if (isOption(key) || values[key] === undefined) continue;
-    const suggestion = closestName(key, OPTION_NAMES);
-    const problem = {
-      expected: 'an option of animate',
-      got: 'an unknown name',
-      ...(suggestion !== undefined && { hint: ['did you mean ', { option: suggestion }, '?'] }),
-    };
-    errors.push(new InvalidOptionError(problem, key, values[key]));
-  }
-  return errors;
+  return [...errors, ...findUnknownNames(values, OPTION_NAMES, 'animate')];
 }

@@ -46,6 +46,8 @@ export interface Sampling extends SamplingSettings {
   /** Adapters of the denoising UNet: the preset's, then the caller's. */
   readonly loras: readonly LoraFile[];
   readonly scheduler: Scheduler;
+  /** Which frames of a clip of so many are denoised, and how. */
+  readonly planFrames: (frames: number) => PlannedFrames;
 }
 
 /** @throws {@link InvalidOptionError} if the bundle has no preset of the name. */
@@ -76,9 +78,10 @@ export function guidanceBranches({ description }: Bundle, guidance: number): 1 |
   return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
 }
 
-/** Settings with the scheduler and the evaluations that they need. */
+/** Settings of a preset with the scheduler and the evaluations that they need. */
 export function samplingWith(
   bundle: Bundle,
+  preset: PresetName,
   settings: SamplingSettings,
   loras: readonly LoraFile[],
 ): Sampling {
@@ -90,7 +93,14 @@ export function samplingWith(
     predictionType: schedule.predictionType,
     timestepSpacing: schedule.timestepSpacing,
   });
-  return { ...settings, branches: guidanceBranches(bundle, settings.guidance), loras, scheduler };
+  const branches = guidanceBranches(bundle, settings.guidance);
+  return {
+    ...settings,
+    branches,
+    loras,
+    scheduler,
+    planFrames: (frames) => planFrames(bundle, preset, { ...settings, branches }, frames),
+  };
 }
 
 /**
@@ -125,7 +135,7 @@ export function resolveSampling(
     ...(options.loras ?? []).map(({ path: file, scale }) => ({ path: path.resolve(file), scale })),
   ];
   const precision = bundlePrecision(bundle, options, preset, notice);
-  return samplingWith(bundle, { ...settings, precision }, loras);
+  return samplingWith(bundle, options.preset, { ...settings, precision }, loras);
 }
 
 /** Which frames are denoised, and how. */

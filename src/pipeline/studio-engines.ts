@@ -28,7 +28,7 @@ export class StudioEngines {
   /** Notices of the engines that have not been given yet. */
   readonly #notices: string[] = [];
   #engines: Promise<Engines> | undefined;
-  /** Engines like the denoising one, for windows that are denoised beside its own. */
+  /** Engines like the denoising one, for windows that are denoised at the same time as its own. */
   readonly #further: Promise<Engine>[] = [];
   #disposed = false;
 

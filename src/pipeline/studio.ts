@@ -15,7 +15,8 @@ import { ClipScheduler } from './clip-scheduler.ts';
 import { examinePortrait } from './examine-portrait.ts';
 import type { FrameProfile } from './frame-protocol.ts';
 import { FrameThread } from './frame-thread.ts';
-import { defaultCacheFolder, type Job, type OpenedJob, openJob } from './open-job.ts';
+import { defaultCacheFolder, FoundFfmpegs } from './machine-places.ts';
+import { type Job, type OpenedJob, type OpenResources, openJob } from './open-job.ts';
 import { type ClipOptions, type PreparedClip, type PrepareResources, prepareClip } from './prepare-clip.ts';
 import { type RenderHooks, type RenderResources, renderClip } from './render-clip.ts';
 import { StudioEngines } from './studio-engines.ts';
@@ -62,9 +63,10 @@ export interface StudioProfiles {
  *   await studio.dispose();
  * }
  */
-export class Studio implements PrepareResources, RenderResources {
+export class Studio implements OpenResources, PrepareResources, RenderResources {
   readonly scheduler = new ClipScheduler();
   readonly references = new ReferenceCache();
+  readonly ffmpegs = new FoundFfmpegs();
   readonly onStage: ((span: NamedSpan) => void) | undefined;
   readonly #options: StudioOptions;
   readonly #cacheFolder: string;
@@ -145,8 +147,7 @@ export class Studio implements PrepareResources, RenderResources {
 
   /** Checks all inputs, face included, before anything heavy. The portrait is the caller's to dispose of. */
   openJob(options: ClipOptions, onPlanned?: (job: Job) => void): Promise<OpenedJob> {
-    const notice = (message: string): void => options.onProgress?.({ type: 'notice', message });
-    return openJob(options, () => this.#frameThread(), notice, onPlanned);
+    return openJob(options, this, onPlanned);
   }
 
   /**
@@ -155,7 +156,7 @@ export class Studio implements PrepareResources, RenderResources {
    * @throws {@link FaceError} or {@link MediaError} if the picture cannot be animated.
    */
   examine(options: ClipOptions): Promise<void> {
-    return examinePortrait(options, () => this.#frameThread());
+    return examinePortrait(options, this.frameThread());
   }
 
   /** The engine that runs the denoiser; a caller may load networks of its own into it. */
@@ -198,11 +199,12 @@ export class Studio implements PrepareResources, RenderResources {
     return {
       denoising: await Promise.all(denoisers.map((engine) => engine.takeProfiles())),
       side: await side.takeProfiles(),
-      frames: await this.#frameThread().takeProfile(),
+      frames: await this.frameThread().takeProfile(),
     };
   }
 
-  #frameThread(): FrameThread {
+  /** The thread that finds faces, makes motion and draws; it starts when it is first asked for. */
+  frameThread(): FrameThread {
     this.#frames ??= new FrameThread(this.#options.threads, this.#cacheFolder, this.#profileFolder('frames'));
     this.#engines.start(); // they take as long to start as the thread does
     return this.#frames;

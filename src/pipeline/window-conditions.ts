@@ -2,7 +2,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ContextWindow, WindowPlan, WindowStep } from '../denoising/context-windows.ts';
 import type { FrameConditions } from '../models/frame-conditions.ts';
-import type { ClipNetworks, NamedInputs } from '../networks/clip-networks.ts';
+import {
+  type ClipNetworks,
+  type NamedInputs,
+  type PoseFeatures,
+  poseBytes,
+  releasePose,
+} from '../networks/clip-networks.ts';
 import type { Scene } from '../scene/scene.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Stopwatch } from './stopwatch.ts';
@@ -40,7 +46,9 @@ export class WindowConditions {
   readonly #options: WindowConditionsOptions;
   readonly #groupFrames: number;
   readonly #frames = new Map<number, Promise<FrameConditions>>();
-  readonly #features = new Map<Group['key'], Promise<NamedInputs>>();
+  readonly #features = new Map<Group['key'], Promise<PoseFeatures>>();
+  /** Features beyond what is kept, which the window's next step makes again. */
+  readonly #passing = new Map<ContextWindow, Promise<PoseFeatures>[]>();
   readonly #bytes = new Map<Group['key'], number>();
   #keptBytes = 0;
   /** Nothing asks for the frames below this one any more. */
@@ -60,7 +68,7 @@ export class WindowConditions {
     return conditions;
   }
 
-  async #make(indices: readonly number[]): Promise<NamedInputs> {
+  async #make(indices: readonly number[]): Promise<PoseFeatures> {
     const { denoisedFrames, networks, watch, signal } = this.#options;
     const frames = indices.map((index) => denoisedFrames[index]!);
     return watch.time('pose', async () => {
@@ -86,32 +94,40 @@ export class WindowConditions {
   }
 
   /** Pose features of a window. */
-  async pose(window: ContextWindow): Promise<NamedInputs> {
+  async pose(window: ContextWindow): Promise<PoseFeatures> {
     const groups = this.#groupsOf(window);
     for (const group of groups) this.#begin(group);
     const features = groups.map(({ key }) => this.#features.get(key));
     // Beyond what is kept, a window's own frames are less work than all groups that they are in.
     const pose = await (features.includes(undefined)
-      ? this.#make(window.frames)
-      : this.#gather(window, groups, await Promise.all(features as Promise<NamedInputs>[])));
+      ? this.#makePassing(window)
+      : this.#gather(window, groups, await Promise.all(features as Promise<PoseFeatures>[])));
     this.#options.signal?.throwIfAborted();
     return pose;
+  }
+
+  #makePassing(window: ContextWindow): Promise<PoseFeatures> {
+    const made = this.#make(window.frames);
+    this.#passing.set(window, [...(this.#passing.get(window) ?? []), made]);
+    return made;
   }
 
   async #gather(
     { frames }: ContextWindow,
     groups: readonly Group[],
-    features: readonly NamedInputs[],
-  ): Promise<NamedInputs> {
+    features: readonly PoseFeatures[],
+  ): Promise<PoseFeatures> {
     const places = frames.map((frame) => {
       const group = groups.findIndex((candidate) => candidate.frames.includes(frame));
       return { group, index: groups[group]!.frames.indexOf(frame) };
     });
     if (groups.length === 1 && places.every(({ index }, i) => index === i)) return features[0]!;
+    // Features that windows share are in ordinary memory.
+    const ofGroups = features as readonly NamedInputs[];
     const gathered: Record<string, Tensor> = {};
-    for (const [name, { dims }] of Object.entries(features[0]!)) {
+    for (const [name, { dims }] of Object.entries(ofGroups[0]!)) {
       gathered[name] = gatherFrames(
-        features.map((group) => group[name]!),
+        ofGroups.map((group) => group[name]!),
         places,
         dims,
       );
@@ -129,8 +145,8 @@ export class WindowConditions {
     if (this.#features.has(key) || this.#keptBytes >= MAX_KEPT_BYTES) return;
     const made = this.#make(frames);
     this.#features.set(key, made);
-    const count = (features: NamedInputs): void => {
-      const bytes = Object.values(features).reduce((sum, { data }) => sum + data.byteLength, 0);
+    const count = (features: PoseFeatures): void => {
+      const bytes = poseBytes(features);
       if (this.#features.get(key) !== made) return;
       this.#bytes.set(key, bytes);
       this.#keptBytes += bytes;
@@ -149,14 +165,28 @@ export class WindowConditions {
 
   /** Waits until nothing is being made. */
   async settle(): Promise<void> {
-    await Promise.allSettled(this.#features.values());
+    await Promise.allSettled([...this.#features.values(), ...[...this.#passing.values()].flat()]);
+  }
+
+  /** The same, and frees what is left: nothing is asked for any more. */
+  async dispose(): Promise<void> {
+    await this.settle();
+    for (const key of this.#features.keys()) this.#forget(key);
+    for (const window of this.#passing.keys()) this.#release(window);
   }
 
   #isComplete(key: Group['key']): boolean {
     return typeof key === 'number' && (key + 1) * this.#groupFrames <= this.#complete;
   }
 
+  /** Of a step of the window that has been taken. */
+  #release(window: ContextWindow): void {
+    for (const features of this.#passing.get(window) ?? []) features.then(releasePose, () => {});
+    this.#passing.delete(window);
+  }
+
   #forget(key: Group['key']): void {
+    this.#features.get(key)?.then(releasePose, () => {});
     this.#features.delete(key);
     this.#keptBytes -= this.#bytes.get(key) ?? 0;
     this.#bytes.delete(key);
@@ -165,6 +195,7 @@ export class WindowConditions {
   /** To be called when a window has taken a step: forgets the features that no later step asks for. */
   stepDone({ stepIndex, window }: WindowStep): void {
     const { windows } = this.#options;
+    this.#release(window);
     if (windows[stepIndex] !== windows[stepIndex + 1]) this.#forget(window);
     if (stepIndex < windows.length - 1) return;
     this.#complete = Math.max(this.#complete, window.finalUntil);

@@ -22,5 +22,8 @@ export function automaticDevices(platform: NodeJS.Platform): readonly Device[] {
   return ['cuda', 'cpu'];
 }
 
+/** Devices whose tensors a JavaScript program can hold; with CUDA, it cannot. */
+export const HOLDING_DEVICES: ReadonlySet<Device> = new Set(['webgpu']);
+
 /** Devices that are faster in half precision, where they have it; networks for the others compute in float32. */
 export const HALF_PRECISION_DEVICES: readonly Device[] = ['cuda', 'webgpu'];

@@ -3,15 +3,8 @@
  * loop. Open several engines to run independent networks at the same time.
  */
 import path from 'node:path';
-import {
-  assertIntegerInRange,
-  EnvironmentError,
-  InvalidOptionError,
-  ModelError,
-  ShapeError,
-} from '../errors.ts';
+import { assertIntegerInRange, EnvironmentError, InvalidOptionError, ModelError } from '../errors.ts';
 import { ownUrl } from '../files/own-file.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import {
   automaticDevices,
   DEVICE_CHOICES,
@@ -19,25 +12,39 @@ import {
   type Device,
   type DeviceChoice,
   HALF_PRECISION_DEVICES,
+  HOLDING_DEVICES,
 } from './device.ts';
 import { HeldInputs } from './held-inputs.ts';
 import { loadFailure } from './load-failure.ts';
-import type { Copies, Request, Results, TensorInfo, WireTensor } from './protocol.ts';
+import {
+  type DeviceNetwork,
+  type EngineThread,
+  type InputOptions,
+  messageOf,
+  type Network,
+  WorkerNetwork,
+} from './network.ts';
+import type { Copies } from './protocol.ts';
 import { ThreadClient } from './thread-client.ts';
 import type { TimeSpan } from './time-span.ts';
 
 export type { Device, DeviceChoice } from './device.ts';
+export type {
+  DeviceNetwork,
+  DeviceTensors,
+  InputOptions,
+  NamedTensors,
+  Network,
+  RunOptions,
+} from './network.ts';
 export type { Copies, TensorInfo } from './protocol.ts';
 
 const MAX_THREADS = 256;
 /**
- * Inputs that several runs share, kept beyond the latest group. On the CPU that is enough for both halves of guidance, and copies are
+ * Inputs that several runs share, kept beyond the latest group. On the CPU that is enough for both branches of guidance, and copies are
  * fast. On a GPU, whose memory is larger than its way to it is fast, windows of AniPortrait's with 63 MB each.
  */
 const HELD_BYTES = { cpu: 0, gpu: 1e9 } as const;
-
-/** Tensors by the name of the input or output. */
-export type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /** Options of {@link Engine.open}. */
 export interface EngineOptions {
@@ -64,21 +71,6 @@ export interface NetworkProfile {
   readonly runs: readonly TimeSpan[];
 }
 
-/** Options of {@link Engine.load} and {@link Network.bind}. */
-export interface InputOptions {
-  /** Moves the arrays to the worker instead of copying them; they are empty afterwards. @defaultValue false */
-  readonly transfer?: boolean | undefined;
-}
-
-/** Options of {@link Network.run}. */
-export interface RunOptions extends InputOptions {
-  /**
-   * Further inputs, which other runs of networks of the same engine share: the worker keeps them for runs with the same
-   * object. Their arrays stay the caller's and must not change.
-   */
-  readonly held?: NamedTensors | undefined;
-}
-
 /** Options of {@link Engine.load}. */
 interface LoadOptions extends InputOptions {
   /** Folder of the files that a model names whose bytes are given. */
@@ -99,27 +91,6 @@ interface LoadOptions extends InputOptions {
   readonly sharesCores?: boolean | undefined;
 }
 
-/** A network that is ready to run. */
-export interface Network {
-  readonly name: string;
-  /** Inputs with their shapes; -1 where any size is taken. */
-  readonly inputs: readonly TensorInfo[];
-  /** Outputs with their shapes; -1, or no shape at all, where they are known only after a run. */
-  readonly outputs: readonly TensorInfo[];
-  /**
-   * Runs the network once. Calls are queued in order.
-   *
-   * @param inputs - one tensor for each input that is not bound; copied, unless `transfer` is set.
-   * @throws {@link ShapeError} if an input is missing, unknown or of another shape.
-   * @throws {@link ModelError} if the network fails; `cause` is the runtime's error.
-   */
-  run(inputs: NamedTensors, options?: RunOptions): Promise<Record<string, Tensor>>;
-  /** Keeps `inputs` in the worker for all later runs; inputs of {@link Network.run} take precedence. */
-  bind(inputs: NamedTensors, options?: InputOptions): Promise<void>;
-  /** Frees the network after the runs that are queued; may be called twice. */
-  dispose(): Promise<void>;
-}
-
 /** A device of this installation, as {@link listExecutionProviders} finds it. */
 export interface ExecutionProviderInfo {
   readonly device: Device;
@@ -131,15 +102,8 @@ export interface ExecutionProviderInfo {
   readonly reason?: string;
 }
 
-/** The thread of one engine. */
-type EngineThread = ThreadClient<Request, Results>;
-
 function startEngineThread(): EngineThread {
   return new ThreadClient(ownUrl('./session-worker.ts', import.meta.url));
-}
-
-function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).trim();
 }
 
 /** Why a device does not open, without a full stop. */
@@ -148,141 +112,12 @@ function whyUnusable(error: unknown): string {
   return text.includes('backend not found') ? `ONNX Runtime has no such device on ${process.platform}` : text;
 }
 
-/** Arrays for a message, and the buffers to move with it. */
-function pack(inputs: NamedTensors, transfer: boolean): { tensors: WireTensor[]; buffers: ArrayBuffer[] } {
-  const buffers = new Set<ArrayBuffer>();
-  const tensors = Object.entries(inputs).map(([name, { data, dims }]): WireTensor => {
-    const whole = data.byteLength === data.buffer.byteLength && data.buffer instanceof ArrayBuffer;
-    const movable = transfer && whole && !buffers.has(data.buffer as ArrayBuffer);
-    // A view would take its whole buffer along, and a buffer can move only once.
-    const own = movable ? data : data.slice();
-    buffers.add(own.buffer as ArrayBuffer);
-    return { name, dims, data: own };
-  });
-  return { tensors, buffers: [...buffers] };
-}
-
-/** What a network takes of its engine. */
-interface EngineParts {
-  readonly client: EngineThread;
-  readonly held: HeldInputs;
-  readonly device: Device;
-}
-
-class WorkerNetwork implements Network {
-  readonly name: string;
-  readonly inputs: readonly TensorInfo[];
-  readonly outputs: readonly TensorInfo[];
-  readonly #client: EngineThread;
-  readonly #id: number;
-  readonly #held: HeldInputs;
-  readonly #device: Device;
-  readonly #bound = new Set<string>();
-  #disposed: Promise<void> | undefined;
-
-  constructor({ client, held, device }: EngineParts, id: number, name: string, info: Results['load']) {
-    this.#client = client;
-    this.#held = held;
-    this.#device = device;
-    this.#id = id;
-    this.name = name;
-    this.inputs = info.inputs;
-    this.outputs = info.outputs;
-  }
-
-  #check(inputs: NamedTensors): void {
-    for (const [name, { data, dims }] of Object.entries(inputs)) {
-      const expected = this.inputs.find((input) => input.name === name);
-      if (expected === undefined) {
-        const known = this.inputs.map((input) => input.name).join(', ');
-        throw new ShapeError(`Cannot run ${this.name}: expected inputs ${known}, got ${name}`);
-      }
-      const fits =
-        dims.length === expected.dims.length &&
-        dims.every((dim, axis) => expected.dims[axis] === -1 || expected.dims[axis] === dim);
-      const length = dims.reduce((product, dim) => product * dim, 1);
-      if (!fits || length !== data.length) {
-        throw new ShapeError(
-          `Cannot run ${this.name}: expected ${name} of shape [${expected.dims.join(', ')}], ` +
-            `got [${dims.join(', ')}] with ${data.length} values`,
-        );
-      }
-    }
-  }
-
-  async #request<R extends Request>(
-    request: R,
-    buffers: readonly ArrayBuffer[],
-    verb: string,
-  ): Promise<Results[R['kind']]> {
-    if (this.#disposed !== undefined) {
-      throw new ModelError(`Cannot ${verb} ${this.name}: it was disposed of`, this.name);
-    }
-    try {
-      return await this.#client.request(request, { transfer: buffers });
-    } catch (error) {
-      throw new ModelError(`Cannot ${verb} ${this.name}: ${messageOf(error)}`, this.name, { cause: error });
-    }
-  }
-
-  async run(
-    inputs: NamedTensors,
-    { transfer = false, held }: RunOptions = {},
-  ): Promise<Record<string, Tensor>> {
-    const all = { ...held, ...inputs };
-    this.#check(all);
-    const missing = this.inputs.filter(({ name }) => !(name in all) && !this.#bound.has(name));
-    if (missing.length > 0) {
-      throw new ShapeError(
-        `Cannot run ${this.name}: expected inputs ${missing.map((input) => input.name).join(', ')}, got none`,
-      );
-    }
-    const { tensors, buffers } = pack(inputs, transfer);
-    const group = held && this.#hold(held);
-    const outputs = await this.#request(
-      { kind: 'run', network: this.#id, tensors, held: group },
-      buffers,
-      'run',
-    );
-    return Object.fromEntries(outputs.map(({ name, data, dims }) => [name, { data, dims }]));
-  }
-
-  /** The number of a group that the worker has when it comes to the next request. */
-  #hold(group: NamedTensors): number {
-    const { id, isNew, dropped } = this.#held.admit(group);
-    const send = (request: Request, transfer: readonly ArrayBuffer[] = []): void => {
-      // The failure surfaces when the network runs.
-      this.#client.request(request, { transfer }).catch(() => {});
-    };
-    if (dropped.length > 0) send({ kind: 'drop', groups: dropped });
-    if (isNew) {
-      const { tensors, buffers } = pack(group, false);
-      send({ kind: 'hold', group: id, device: this.#device, tensors }, buffers);
-    }
-    return id;
-  }
-
-  async bind(inputs: NamedTensors, { transfer = false }: InputOptions = {}): Promise<void> {
-    this.#check(inputs);
-    const { tensors, buffers } = pack(inputs, transfer);
-    // Counted at once, so that a run that is queued behind this one may rely on it.
-    for (const name of Object.keys(inputs)) this.#bound.add(name);
-    await this.#request({ kind: 'bind', network: this.#id, tensors }, buffers, 'bind inputs of');
-  }
-
-  dispose(): Promise<void> {
-    // A worker that has ended holds nothing any more.
-    this.#disposed ??= this.#client
-      .request({ kind: 'release', network: this.#id })
-      .then(undefined, () => undefined);
-    return this.#disposed;
-  }
-}
-
 /** One worker thread with the networks that were loaded into it; they run one at a time, in the order of the calls. */
 export class Engine {
   /** Where the networks run; never `auto`. */
   readonly device: Device;
+  /** Whether outputs can stay on the device, see {@link Engine.loadOnDevice}. */
+  readonly holdsTensors: boolean;
   /** What large networks had best compute in on this device. */
   readonly precision: 'float32' | 'float16';
   /** Threads that a network uses on the CPU; undefined is one for each core. */
@@ -303,6 +138,7 @@ export class Engine {
   ) {
     this.#client = client;
     this.device = device;
+    this.holdsTensors = HOLDING_DEVICES.has(device);
     this.precision = precision;
     this.threads = threads;
     this.#profileFolder = profileFolder;
@@ -358,7 +194,27 @@ export class Engine {
    *   in its folder.
    * @throws {@link ModelError} if the runtime does not accept it; `cause` is the runtime's error.
    */
-  async load(
+  async load(name: string, graph: Uint8Array | string, options: LoadOptions = {}): Promise<Network> {
+    return this.#load(name, graph, options, false);
+  }
+
+  /** The same where {@link Engine.holdsTensors}, for a network whose outputs only others of the engine read. */
+  async loadOnDevice(
+    name: string,
+    graph: Uint8Array | string,
+    options: LoadOptions = {},
+  ): Promise<DeviceNetwork> {
+    const network = await this.#load(name, graph, options, true);
+    const { inputs, outputs } = network;
+    return {
+      ...{ name, inputs, outputs },
+      run: (values, how) => network.runOnDevice(values, how),
+      bind: (values, how) => network.bind(values, how),
+      dispose: () => network.dispose(),
+    };
+  }
+
+  async #load(
     name: string,
     graph: Uint8Array | string,
     {
@@ -368,8 +224,9 @@ export class Engine {
       asStored = false,
       keepsConstants = false,
       sharesCores = false,
-    }: LoadOptions = {},
-  ): Promise<Network> {
+    }: LoadOptions,
+    keepsOutputs: boolean,
+  ): Promise<WorkerNetwork> {
     if (this.#disposed !== undefined) {
       throw new ModelError(`Cannot load ${name}: the engine was disposed of`, name);
     }
@@ -388,6 +245,7 @@ export class Engine {
           asStored,
           keepsConstants,
           sharesCores,
+          keepsOutputs,
           profile: this.#profilePrefix(id, name),
         },
         { transfer: buffers },

@@ -27,6 +27,11 @@ export class HeldInputs {
     this.#maxBytes = maxBytes;
   }
 
+  /** A number for a group that the worker makes itself and keeps until it is told to drop it. */
+  reserve(): number {
+    return this.#nextId++;
+  }
+
   /** Notes that a run uses `group`, whose arrays do not change any more. */
   admit(group: Group): Admission {
     const known = this.#ids.get(group);

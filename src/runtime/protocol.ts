@@ -34,6 +34,8 @@ export type Request =
       readonly keepsConstants: boolean;
       /** Runs while a network of another engine has all cores. */
       readonly sharesCores: boolean;
+      /** Leaves its outputs on the device. */
+      readonly keepsOutputs: boolean;
       /** Path that the name of the runtime's own profile begins with; none is made without. */
       readonly profile: string | undefined;
     }
@@ -45,6 +47,8 @@ export type Request =
       readonly tensors: readonly WireTensor[];
       /** Group of further inputs, for any network. */
       readonly held: number | undefined;
+      /** Group that the outputs become, which are answered without their data. */
+      readonly keep: number | undefined;
     }
   | {
       readonly kind: 'hold';

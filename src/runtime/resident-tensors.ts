@@ -4,10 +4,10 @@
  * ONNX Runtime's binding makes a device tensor only as the output of a session, so a graph that hands its input on does it.
  */
 import * as ort from 'onnxruntime-node';
-import type { Device } from './device.ts';
+import { type Device, HOLDING_DEVICES } from './device.ts';
 
-/** Devices whose tensors a JavaScript program can hold; with CUDA, it cannot. */
-const HOLDING: ReadonlySet<Device> = new Set(['webgpu']);
+/** Where a session leaves its outputs so that they stay on the device. */
+export const ON_DEVICE = 'gpu-buffer';
 
 /** `y = Identity(x)`, float32 of any shape; test/runtime/resident-tensors.test.ts builds it again and compares. */
 const UPLOAD_MODEL_BASE64 =
@@ -31,10 +31,10 @@ export class ResidentTensors {
 
   /** `tensor` where runs on `device` read it fastest. */
   async place(tensor: ort.Tensor, device: Device): Promise<ort.Tensor> {
-    if (!HOLDING.has(device)) return tensor;
+    if (!HOLDING_DEVICES.has(device)) return tensor;
     this.#session ??= ort.InferenceSession.create(uploadModel(), {
       ...this.#options(device),
-      preferredOutputLocation: 'gpu-buffer',
+      preferredOutputLocation: ON_DEVICE,
     });
     const { y } = await (await this.#session).run({ x: tensor });
     return y!;
@@ -49,5 +49,5 @@ export class ResidentTensors {
 
 /** Frees a device tensor; one in ordinary memory is left to the garbage collector. */
 export function freeTensor(tensor: ort.Tensor): void {
-  if (tensor.location === 'gpu-buffer') tensor.dispose();
+  if (tensor.location === ON_DEVICE) tensor.dispose();
 }

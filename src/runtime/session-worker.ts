@@ -9,7 +9,7 @@ import { collectGarbage } from './collect-garbage.ts';
 import type { Device } from './device.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
 import type { Copies, Request, Results, SessionProfile, TensorInfo, WireTensor } from './protocol.ts';
-import { freeTensor, ResidentTensors } from './resident-tensors.ts';
+import { freeTensor, ON_DEVICE, ResidentTensors } from './resident-tensors.ts';
 import { serveThread } from './thread-server.ts';
 import { monotonicNow, type TimeSpan } from './time-span.ts';
 import { usableCores } from './usable-cores.ts';
@@ -26,7 +26,7 @@ interface Loaded {
 let holdsGraphs = false;
 const networks = new Map<number, Loaded>();
 const profiles: SessionProfile[] = [];
-/** Groups of inputs that several runs share. */
+/** Groups of inputs that several runs share, and outputs that other networks read. */
 const held = new Map<number, readonly [name: string, value: ort.Tensor][]>();
 const resident = new ResidentTensors((device) => sessionOptions({ device, threads: 1 }));
 const copies = { toDevice: { count: 0, bytes: 0 }, fromDevice: { count: 0, bytes: 0 } };
@@ -50,6 +50,7 @@ function sessionOptions({
   asStored = false,
   keepsConstants = false,
   sharesCores = false,
+  keepsOutputs = false,
 }: Partial<Extract<Request, { kind: 'load' }>> & {
   readonly device: Device;
 }): ort.InferenceSession.SessionOptions {
@@ -74,6 +75,7 @@ function sessionOptions({
       },
       ...(keepsConstants && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
     },
+    ...(keepsOutputs && { preferredOutputLocation: ON_DEVICE }),
     ...memory,
     ...mapped?.options,
   };
@@ -162,6 +164,12 @@ function find(network: number): Loaded {
   return loaded;
 }
 
+function findGroup(group: number): readonly [name: string, value: ort.Tensor][] {
+  const tensors = held.get(group);
+  if (tensors === undefined) throw new Error('tensors that it should read were released');
+  return tensors;
+}
+
 async function handle(request: Request): Promise<Results[keyof Results]> {
   switch (request.kind) {
     case 'probe':
@@ -215,12 +223,20 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
     }
     case 'run': {
       const { session, device, bound, runs } = find(request.network);
-      const shared = request.held === undefined ? [] : held.get(request.held)!;
+      const shared = request.held === undefined ? [] : findGroup(request.held);
       const feeds = Object.fromEntries([...bound, ...shared, ...toOrtTensors(request.tensors)]);
       const begin = runs && monotonicNow();
       const outputs = await session.run(feeds);
       if (begin !== undefined) runs?.push({ begin, end: monotonicNow() });
       countCopies('toDevice', Object.values(feeds), device);
+      if (request.keep !== undefined) {
+        held.set(request.keep, Object.entries(outputs));
+        return Object.entries(outputs).map(([name, { dims }]) => ({
+          name,
+          dims: [...dims],
+          data: new Float32Array(0),
+        }));
+      }
       countCopies('fromDevice', Object.values(outputs), device);
       return Object.entries(outputs).map(([name, { data, dims }]) => ({
         name,

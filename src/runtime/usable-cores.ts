@@ -15,17 +15,23 @@ function readSystemFile(path: string): string | undefined {
 
 const ROOT = '/sys/fs/cgroup';
 
+/** The folders of a group and of those around it, from the outermost. */
+function foldersOf(root: string, group: string): string[] {
+  const parts = group.split('/').filter((part) => part !== '');
+  return Array.from({ length: parts.length + 1 }, (_, depth) => [root, ...parts.slice(0, depth)].join('/'));
+}
+
 /** Cores' worth of time by the limits of control groups, of either generation; Infinity without one. */
 function shareOfTime(read: ReadFile): number {
-  const group = (read('/proc/self/cgroup') ?? '').match(/^0::(\/.*)$/m)?.[1] ?? '/';
-  const parts = group.split('/').filter((part) => part !== '');
-  const folders = Array.from({ length: parts.length + 1 }, (_, depth) =>
-    [ROOT, ...parts.slice(0, depth)].join('/'),
+  const groups = read('/proc/self/cgroup') ?? '';
+  const second = foldersOf(ROOT, /^0::(\/.*)$/m.exec(groups)?.[1] ?? '/').map((folder) =>
+    read(`${folder}/cpu.max`)?.trim().split(' '),
   );
-  const second = folders.map((folder) => read(`${folder}/cpu.max`)?.trim().split(' '));
-  const first = [
-    [`${ROOT}/cpu/cpu.cfs_quota_us`, `${ROOT}/cpu/cpu.cfs_period_us`].map((path) => read(path)?.trim()),
-  ];
+  // The first generation has a tree for each kind of limit; that of processor time may be shared with its accounts.
+  const first = foldersOf(`${ROOT}/cpu`, /^\d+:(?:\w+,)*cpu(?:,\w+)*:(\/.*)$/m.exec(groups)?.[1] ?? '/').map(
+    (folder) =>
+      [`${folder}/cpu.cfs_quota_us`, `${folder}/cpu.cfs_period_us`].map((path) => read(path)?.trim()),
+  );
   const shares = [...second, ...first].map(
     (limit) => Number(limit?.[0] ?? Number.NaN) / Number(limit?.[1] ?? Number.NaN),
   );

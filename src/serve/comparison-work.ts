@@ -99,12 +99,12 @@ export class ComparisonWork implements OrderWork<Comparison> {
       if (event.stage === 'render') void reports.enter(order, 'processing');
       order.progress = { ...before, stage: event.stage };
     } else {
-      const { done, total, remaining } = event;
+      const { done, total, fraction, remaining } = event;
       order.progress = {
         stage: before.stage,
         evaluationsDone: done,
         evaluationsTotal: total,
-        fraction: done / total,
+        fraction,
         ...(remaining !== undefined && { remaining }),
       };
     }

@@ -1,7 +1,7 @@
 /** A server with studios, as the command line starts it. */
 import { listBundles } from '../bundles/bundle-store.ts';
 import { studioRenderer } from '../jobs/studio-renderer.ts';
-import { defaultBundleStore } from '../pipeline/open-job.ts';
+import { defaultBundleStore } from '../pipeline/machine-places.ts';
 import { compareInThread } from './compare-thread.ts';
 import { findSample } from './samples.ts';
 import type { ServeOptions } from './serve-options.ts';

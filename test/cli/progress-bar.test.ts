@@ -40,7 +40,7 @@ test('a stage without frames has its name and, after a second, its time', () => 
 });
 
 test('while a film is looked at the line has its seconds and a bar', () => {
-  const tracking = { film: 'talk.mp4', secondsDone: 6, secondsTotal: 24 };
+  const tracking = { film: 'talk.mp4', secondsDone: 6, secondsTotal: 24, fraction: 0.25 };
   const line = renderProgress({ stage: 'prepare', stageElapsed: 3, tracking }, 80);
   assert.match(line, /^Tracking the face {2}█+░+ {2}25 % {2}6\/24 s$/);
 });

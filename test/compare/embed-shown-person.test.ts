@@ -9,7 +9,7 @@ import { FaceFinder } from '../../src/face/face-finder.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import { resizeImage } from '../../src/image/resize.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
-import { findFfmpeg } from '../../src/pipeline/open-job.ts';
+import { findFfmpeg } from '../../src/pipeline/machine-places.ts';
 import { onCanvas, writeFilm } from '../helpers/drawn-film.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 

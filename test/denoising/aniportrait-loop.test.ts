@@ -1,12 +1,12 @@
 /** AniPortrait's denoising loop on small networks, from pictures to pictures, against the original pipeline's numbers. */
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { after, test } from 'node:test';
 import { atEveryStep, type ContextWindow, planLoopedWindows } from '../../src/denoising/context-windows.ts';
 import { type Denoiser, denoiseClip } from '../../src/denoising/denoise-clip.ts';
 import { pillowResize } from '../../src/image/pillow-resize.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { buildClipVision, clipPixels } from '../../src/models/clip-vision.ts';
-import { buildDenoisingUnet } from '../../src/models/denoising-unet.ts';
+import { buildDenoisingUnet, type DenoisingUnetOptions } from '../../src/models/denoising-unet.ts';
 import { buildPoseGuider } from '../../src/models/pose-guider.ts';
 import { buildReferenceUnet } from '../../src/models/reference-unet.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../../src/models/vae.ts';
@@ -48,6 +48,24 @@ function weightsOf(name: string): WeightSource {
     sources.set(name, source);
   }
   return source;
+}
+
+/** Networks and what they made, by name: cases of one portrait differ in the loop alone. */
+const made = new Map<string, Promise<unknown>>();
+
+function once<Made>(name: string, make: () => Promise<Made>): Promise<Made> {
+  const found = (made.get(name) as Promise<Made> | undefined) ?? make();
+  made.set(name, found);
+  return found;
+}
+
+const networks: Awaited<ReturnType<typeof loadOrtNetwork>>[] = [];
+after(() => Promise.all(networks.map((network) => network.dispose())));
+
+async function load(name: string, graph: GraphBuilder) {
+  const network = await loadOrtNetwork(name, graph);
+  networks.push(network);
+  return network;
 }
 
 async function runOnce(graph: GraphBuilder, inputs: Record<string, Tensor>): Promise<Record<string, Tensor>> {
@@ -101,42 +119,54 @@ interface Run {
   readonly halfBanks?: boolean;
 }
 
-/** Latents [1, 4, frames, h, w] before each step and after the last. */
-async function denoise(inputs: Inputs, run: Run): Promise<Tensor[]> {
-  const { imageEmbeds, referenceLatents, poses, initialLatents, noise } = inputs;
-  const denoiserWeights = weightsOf('denoising_unet');
-  const project = run.halfBanks ? undefined : denoiserWeights;
+/** The reference's keys and values, or its banks in half precision. */
+async function makeReference(
+  { imageEmbeds, referenceLatents }: Inputs,
+  halfBanks: boolean,
+): Promise<Record<string, Tensor>> {
+  const project = halfBanks ? undefined : weightsOf('denoising_unet');
   const reference = await runOnce(
     buildReferenceUnet(SMALL_UNET, weightsOf('reference_unet'), { ...CELLS, project }),
     { latents: referenceLatents, image_embeds: imageEmbeds },
   );
-  if (run.halfBanks) {
+  if (halfBanks) {
     for (const [name, { data, dims }] of Object.entries(reference)) {
       reference[name] = tensor(decodeHalf(encodeHalf(data, 'F16'), 'F16'), dims);
     }
   }
-  const windows = planLoopedWindows(FRAMES, { ...CONTEXT, ...(run.overlap && { overlap: run.overlap }) });
-  const frames = CONTEXT.contextFrames;
-  const guider = await loadOrtNetwork(
-    'guider',
-    buildPoseGuider(SMALL_POSE_GUIDER, weightsOf('pose_guider'), { ...SIZE, frames }),
+  return reference;
+}
+
+const { contextFrames: frames } = CONTEXT;
+
+/** Features of the poses in a window; all cases have the same poses. */
+async function makeFeatures(poses: Float32Array, window: ContextWindow): Promise<Record<string, Tensor>> {
+  const guider = await once('guider', () =>
+    load('guider', buildPoseGuider(SMALL_POSE_GUIDER, weightsOf('pose_guider'), { ...SIZE, frames })),
   );
+  return guider.run({ pictures: posePictures(poses, window) });
+}
+
+/**
+ * Latents [1, 4, frames, h, w] before each step and after the last.
+ *
+ * @param portrait - cases of the same name have the same embedding and reference latents.
+ */
+async function denoise(inputs: Inputs, run: Run, portrait: string): Promise<Tensor[]> {
+  const { imageEmbeds, poses, initialLatents, noise } = inputs;
+  const { halfBanks = false } = run;
+  const kind = `${portrait}, ${halfBanks ? 'banks' : 'keys and values'}`;
+  const reference = await once(`reference of ${kind}`, () => makeReference(inputs, halfBanks));
+  const windows = planLoopedWindows(FRAMES, { ...CONTEXT, ...(run.overlap && { overlap: run.overlap }) });
   const features = new Map<ContextWindow, Record<string, Tensor>>();
   for (const window of windows) {
-    features.set(window, await guider.run({ pictures: posePictures(poses, window) }));
+    features.set(window, await once(`features ${window.frames}`, () => makeFeatures(poses, window)));
   }
   const options = { ...CELLS, frames, poseFeatures: true } as const;
-  const conditional = await loadOrtNetwork(
-    'conditional',
-    buildDenoisingUnet(SMALL_UNET, denoiserWeights, {
-      ...options,
-      reference: run.halfBanks ? 'banks' : 'keys-values',
-      imageEmbeds,
-    }),
-  );
-  const unconditional = await loadOrtNetwork(
-    'unconditional',
-    buildDenoisingUnet(SMALL_UNET, denoiserWeights, { ...options, reference: 'none' }),
+  const denoisingUnet = (form: Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds'>) =>
+    load('denoiser', buildDenoisingUnet(SMALL_UNET, weightsOf('denoising_unet'), { ...options, ...form }));
+  const conditional = await once(`conditional of ${kind}`, () =>
+    denoisingUnet({ reference: halfBanks ? 'banks' : 'keys-values', imageEmbeds }),
   );
 
   const scheduler = createScheduler({
@@ -172,6 +202,7 @@ async function denoise(inputs: Inputs, run: Run): Promise<Tensor[]> {
       return (await conditional.run({ ...inputs, ...reference })).model_output!;
     },
     unconditional: async (latents, timestep, window) => {
+      const unconditional = await once('unconditional', () => denoisingUnet({ reference: 'none' }));
       const inputs = { latents, timestep: tensor(Float32Array.of(timestep), [1]), ...features.get(window) };
       return (await unconditional.run(inputs)).model_output!;
     },
@@ -188,7 +219,6 @@ async function denoise(inputs: Inputs, run: Run): Promise<Tensor[]> {
       frameOf(purpose === 'initial-latents' ? initialLatents : noise[step]!, frame),
   });
   for await (const { frame, latents } of clip) note(run.steps, frame, latents);
-  for (const network of [guider, conditional, unconditional]) await network.dispose();
   return snapshots;
 }
 
@@ -237,7 +267,7 @@ const cases: readonly (Run & { readonly name: string; readonly tolerance: number
 for (const { name, tolerance, ...run } of cases) {
   test(`${name}: latents match the original pipeline after every step`, async () => {
     const item = goldenCase(golden, name);
-    const snapshots = await denoise(inputsOf(item), run);
+    const snapshots = await denoise(inputsOf(item), run, 'golden portrait');
     const stored = Object.entries(item.outputs).filter(([output]) => output.startsWith('latents.'));
     assert.ok(stored.length > 0);
     for (const [output, expected] of stored) {
@@ -275,7 +305,7 @@ test('full_cfg: from the portrait to the frames, everything matches the original
       mean!.dims,
     ),
   };
-  const latents = (await denoise(inputs, { sampler: 'ddim', steps: 2, guidance: 3.5 })).at(-1)!;
+  const latents = (await denoise(inputs, { sampler: 'ddim', steps: 2, guidance: 3.5 }, 'photo')).at(-1)!;
   assertGolden(golden, item.outputs['latents.2']!, latents.data, GUIDED_TOLERANCE, 'latents.2');
 
   const decoder = await loadOrtNetwork('decoder', buildVaeDecoder(SMALL_VAE, weightsOf('vae'), SIZE));

@@ -236,13 +236,13 @@ for (const windowsAtOnce of [1, 2]) {
   test(`what the first frames do not wait for begins when they are handed over, ${windowsAtOnce} at a time`, async () => {
     const plan = planMovingWindows(40, { contextFrames: 6, steps: 4 });
     const render = async (firstFrames: number) => {
-      const told: string[] = [];
+      const calls: string[] = [];
       const frames: Float32Array[] = [];
       const denoised = denoiseClip({
         denoiser: {
           conditional: async (latents, timestep, window) => {
             const stepIndex = plan.findIndex((windows) => windows.includes(window));
-            told.push(`${stepIndex}/${plan[stepIndex]!.indexOf(window)}`);
+            calls.push(`${stepIndex}/${plan[stepIndex]!.indexOf(window)}`);
             for (let i = 0; i < 3; i++) await nextTurn();
             return pointwise(0.3)(latents, timestep);
           },
@@ -252,20 +252,20 @@ for (const windowsAtOnce of [1, 2]) {
       });
       for await (const { frame, latents } of denoised) {
         frames.push(latents.data);
-        told.push(`frame ${frame}`);
+        calls.push(`frame ${frame}`);
       }
-      return { told, frames };
+      return { calls, frames };
     };
-    const { told, frames } = await render(10);
+    const { calls, frames } = await render(10);
     assert.deepEqual(frames, (await render(0)).frames);
     const needed = countWindowsOfFirst(plan, 10);
     const urgent = needed.flatMap((count, step) => Array.from({ length: count }, (_, i) => `${step}/${i}`));
-    const before = told.slice(0, told.indexOf('frame 9'));
+    const before = calls.slice(0, calls.indexOf('frame 9'));
     assert.deepEqual(before.filter((one) => one.includes('/')).sort(), urgent.sort());
   });
 }
 
-test('an error of one window ends the clip when those beside it have ended', async () => {
+test('an error of one window ends the clip when those at the same time have ended', async () => {
   let running = 0;
   const failure = new Error('out of memory');
   const conditional = async (latents: Tensor, _: number, { frames }: ContextWindow): Promise<Tensor> => {

@@ -79,7 +79,7 @@ test('killed at random moments, a batch ends with the bytes of an undisturbed on
 });
 
 test('animate --resume: killed by SIGKILL, it goes on to the same bytes, and ffmpeg does not stay', async () => {
-  const made = newFolder('resume', 1.6);
+  const made = newFolder('resume', 1.2);
   const job = (output: string) => [
     ...['animate', '--portrait', path.join(made, 'ada.jpg'), '--audio', path.join(made, 'speech.wav')],
     ...['--output', path.join(made, output), '--steps', '2', '--framing', 'crop', '--json'],
@@ -88,7 +88,7 @@ test('animate --resume: killed by SIGKILL, it goes on to the same bytes, and ffm
   assert.equal(plain.status, 0, plain.stderr);
 
   const { child, result } = startProgram([...job('talk.mp4'), '--resume']);
-  await untilFrames(child, 16);
+  await untilFrames(child, 12);
   child.kill('SIGKILL');
   await result;
   assert.equal(existsSync(path.join(made, 'talk.mp4')), false);
@@ -169,7 +169,7 @@ test('a second Ctrl-C ends a batch at once, in the middle of a network, and leav
 });
 
 test('two workers on the same cores keep their locks while both denoise', { skip: noRedis }, async (t) => {
-  const made = newFolder('locks', 1.2);
+  const made = newFolder('locks', 0.8);
   mkdirSync(path.join(made, 'redis'));
   const server = await RedisServer.start(path.join(made, 'redis'));
   const jobs = ['a', 'b'].map(

@@ -1,20 +1,20 @@
 /** Whole clips, from a portrait and a recording to frames, against an independent implementation of AniPortrait's pipeline. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import sharp from 'sharp';
 import type { ClipOptions } from '../../src/pipeline/prepare-clip.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
-import { CLIP_LORA_SCALE, CLIP_PORTRAIT, CLIP_SEED, writeClipInputs } from '../helpers/golden-clip.ts';
+import {
+  CLIP_LORA_SCALE,
+  CLIP_PORTRAIT,
+  CLIP_SEED,
+  type GoldenClip,
+  levelDifferences,
+  renderLevels,
+  writeClipInputs,
+} from '../helpers/golden-clip.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
-
-interface GoldenClip {
-  readonly frames: number;
-  readonly size: number;
-  readonly places: readonly number[];
-  readonly levels: Readonly<Record<string, readonly (readonly number[])[]>>;
-}
 
 const LIMIT = { timeout: 600_000 };
 /** Rounding is half a level; the rest is what summation orders make of 4 steps, and of 25 with guidance. */
@@ -34,34 +34,16 @@ before(() => {
 });
 after(() => studio.dispose());
 
-/** The levels of each frame at the golden's places. */
-async function render(name: string, options: Partial<ClipOptions>): Promise<number[][]> {
-  const output = `${path.join(folder, name)}/`;
-  const { bundle, audio } = files;
-  const clip = await studio.prepare({
-    ...{ portrait: CLIP_PORTRAIT, audio, bundle, output, seed: CLIP_SEED, framing: 'crop' },
+function render(name: string, options: Partial<ClipOptions>): Promise<number[][]> {
+  return renderLevels(studio, golden, {
+    ...{ portrait: CLIP_PORTRAIT, audio: files.audio, bundle: files.bundle },
+    ...{ output: `${path.join(folder, name)}/`, seed: CLIP_SEED, framing: 'crop' },
     ...options,
   });
-  try {
-    await studio.render(clip);
-  } finally {
-    await clip.dispose();
-  }
-  const pictures = readdirSync(output).filter((file) => file.endsWith('.png'));
-  return Promise.all(
-    pictures.sort().map(async (file) => {
-      const { data, info } = await sharp(path.join(output, file)).raw().toBuffer({ resolveWithObject: true });
-      assert.deepEqual([info.width, info.height, info.channels], [golden.size, golden.size, 3]);
-      return golden.places.map((place) => data[place]!);
-    }),
-  );
 }
 
-function differences(actual: readonly number[][], name: string): { most: number; mean: number } {
-  const expected = golden.levels[name]!;
-  assert.deepEqual([actual.length, expected.length], [golden.frames, golden.frames]);
-  const all = actual.flatMap((frame, i) => frame.map((level, k) => Math.abs(level - expected[i]![k]!)));
-  return { most: Math.max(...all), mean: all.reduce((sum, value) => sum + value, 0) / all.length };
+function differences(frames: readonly number[][], name: string): { most: number; mean: number } {
+  return levelDifferences(frames, golden, name);
 }
 
 test('LCM with a merged LoRA makes the frames of an independent implementation', LIMIT, async () => {

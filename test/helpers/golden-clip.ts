@@ -1,8 +1,12 @@
-/** What the reference clips of test/golden/clip are rendered from: a small bundle, an adapter and a recording, all by formula. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** What the reference clips of test/golden/clip are rendered from, by formula, and what a clip of the program differs from them by. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import sharp from 'sharp';
 import type { BundleDescription } from '../../src/models/bundle-description.ts';
 import { describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
+import type { ClipOptions } from '../../src/pipeline/prepare-clip.ts';
+import type { Studio } from '../../src/pipeline/studio.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
 import { encodeSafetensors } from '../../src/weights/safetensors.ts';
@@ -23,6 +27,51 @@ const ALPHA = 2;
 /** Modules that the published LCM-LoRA has, by the ends of their names. */
 const ADAPTED =
   /(to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.0\.proj|ff\.net\.2|conv1|conv2|conv_shortcut|time_emb_proj|(down|up)samplers\.0\.conv)\.weight$/;
+
+/** What scripts/golden/clip.py writes, as far as frames are compared. */
+export interface GoldenClip {
+  readonly frames: number;
+  readonly size: number;
+  /** Flat indices of a frame's numbers: red, green and blue of each pixel in rows. */
+  readonly places: readonly number[];
+  /** Of each clip by its name, of each frame the numbers at these places, 0 to 255, not rounded. */
+  readonly levels: Readonly<Record<string, readonly (readonly number[])[]>>;
+}
+
+/** Renders a clip into a folder of pictures. Returns the levels of each frame at the golden's places. */
+export async function renderLevels(
+  studio: Studio,
+  golden: GoldenClip,
+  options: ClipOptions & { readonly output: string },
+): Promise<number[][]> {
+  const clip = await studio.prepare(options);
+  try {
+    await studio.render(clip);
+  } finally {
+    await clip.dispose();
+  }
+  const pictures = readdirSync(options.output).filter((file) => file.endsWith('.png'));
+  return Promise.all(
+    pictures.sort().map(async (file) => {
+      const picture = sharp(path.join(options.output, file)).raw();
+      const { data, info } = await picture.toBuffer({ resolveWithObject: true });
+      assert.deepEqual([info.width, info.height, info.channels], [golden.size, golden.size, 3]);
+      return golden.places.map((place) => data[place]!);
+    }),
+  );
+}
+
+/** The largest and the mean difference from one of the golden's clips, in levels. */
+export function levelDifferences(
+  actual: readonly number[][],
+  { frames, levels }: GoldenClip,
+  name: string,
+): { readonly most: number; readonly mean: number } {
+  const expected = levels[name]!;
+  assert.deepEqual([actual.length, expected.length], [frames, frames]);
+  const all = actual.flatMap((frame, i) => frame.map((level, k) => Math.abs(level - expected[i]![k]!)));
+  return { most: Math.max(...all), mean: all.reduce((sum, value) => sum + value, 0) / all.length };
+}
 
 /** Writes `bundle/`, `lora.safetensors` and `speech.wav` to a folder. */
 export function writeClipInputs(folder: string): {

@@ -9,9 +9,9 @@ import { tensor } from '../../src/tensor/tensor.ts';
 const bundle = await openBundle('tiny');
 const one = (value: number) => tensor(Float32Array.of(value), [1]);
 
-/** An engine whose denoisers answer with what is bound, when they are told to; `told` is what happened, in order. */
+/** An engine whose denoisers answer with what is bound, when they are asked to; `calls` is what happened, in order. */
 class StubEngine {
-  readonly told: string[] = [];
+  readonly calls: string[] = [];
   readonly device = 'cpu';
   readonly precision = 'float32';
   readonly threads: number;
@@ -22,7 +22,7 @@ class StubEngine {
   }
 
   load: LoadingEngine['load'] = async (name, graph, { threads, sharesCores } = {}) => {
-    this.told.push(
+    this.calls.push(
       `load ${name} ${graph.length}${threads ? ` with ${threads}` : ''}${sharesCores ? ' shared' : ''}`,
     );
     let bound = 0;
@@ -30,14 +30,14 @@ class StubEngine {
       ...{ name, inputs: [], outputs: [] },
       bind: async (inputs: NamedTensors) => {
         bound = inputs.keys!.data[0]!;
-        this.told.push(`bind ${bound}`);
+        this.calls.push(`bind ${bound}`);
       },
       run: async (inputs: NamedTensors) => {
-        this.told.push(`run ${inputs.latents?.data[0] ?? 'portrait-encoder'}`);
+        this.calls.push(`run ${inputs.latents?.data[0] ?? 'portrait-encoder'}`);
         await new Promise<void>((resolve) => this.#answers.push(resolve));
         return { model_output: one(bound), latents: one(0) };
       },
-      dispose: async () => void this.told.push(`dispose ${name}`),
+      dispose: async () => void this.calls.push(`dispose ${name}`),
     };
     return network;
   };
@@ -67,24 +67,24 @@ async function load(cores: number, options: Partial<LoadNetworksOptions> = {}) {
 test('two windows at a time have half of the cores each, and the second network what was bound before', async () => {
   const { networks, denoising, further } = await load(4);
   assert.equal(networks.windowsAtOnce, 2);
-  assert.deepEqual(denoising.told, ['load denoising-unet 7 with 2']);
+  assert.deepEqual(denoising.calls, ['load denoising-unet 7 with 2']);
   assert.equal(further.length, 0, 'the second waits until the graphs are made');
   await networks.bindReference({ keys: one(5) });
   const alone = networks.denoise('conditional', one(1), 999, {});
   const queued = networks.denoise('conditional', one(2), 999, {});
   await networks.openFurther();
-  assert.deepEqual(further[0]!.told, ['load denoising-unet 7 with 2', 'bind 5']);
+  assert.deepEqual(further[0]!.calls, ['load denoising-unet 7 with 2', 'bind 5']);
   denoising.answer();
   await Promise.all([alone, queued]);
 
   await networks.bindReference({ keys: one(6) }, { transfer: true });
   const windows = [3, 4].map((value) => networks.denoise('conditional', one(value), 999, {}));
-  assert.deepEqual(denoising.told.slice(1), ['bind 5', 'run 1', 'run 2', 'bind 6', 'run 3']);
-  assert.deepEqual(further[0]!.told.slice(2), ['bind 6', 'run 4']);
+  assert.deepEqual(denoising.calls.slice(1), ['bind 5', 'run 1', 'run 2', 'bind 6', 'run 3']);
+  assert.deepEqual(further[0]!.calls.slice(2), ['bind 6', 'run 4']);
   for (const engine of [denoising, further[0]!]) engine.answer();
   for (const { data } of await Promise.all(windows)) assert.deepEqual(data, Float32Array.of(6));
   await networks.dispose();
-  for (const engine of [denoising, further[0]!]) assert.equal(engine.told.at(-1), 'dispose denoising-unet');
+  for (const engine of [denoising, further[0]!]) assert.equal(engine.calls.at(-1), 'dispose denoising-unet');
 });
 
 for (const [title, cores, options] of [
@@ -98,7 +98,7 @@ for (const [title, cores, options] of [
     assert.equal(networks.windowsAtOnce, 1);
     await networks.openFurther();
     assert.equal(further.length, 0);
-    assert.equal(denoising.told[0], 'load denoising-unet 7', 'on all cores');
+    assert.equal(denoising.calls[0], 'load denoising-unet 7', 'on all cores');
     await networks.dispose();
   });
 }
@@ -108,7 +108,7 @@ test('where the second network cannot be opened, the first denoises all windows'
   const { networks, denoising } = await load(2, { furtherEngines: () => Promise.reject(failure) });
   await assert.rejects(networks.openFurther(), failure);
   const windows = [1, 2].map((value) => networks.denoise('conditional', one(value), 999, {}));
-  assert.deepEqual(denoising.told.slice(1), ['run 1', 'run 2']);
+  assert.deepEqual(denoising.calls.slice(1), ['run 1', 'run 2']);
   denoising.answer();
   await Promise.all(windows);
   await networks.dispose();
@@ -124,7 +124,7 @@ test('networks that run once a portrait are closed when they have, if there is t
       side.answer();
     }
     await made;
-    const closed = side.told.filter((what) => what.startsWith('dispose'));
+    const closed = side.calls.filter((what) => what.startsWith('dispose'));
     assert.deepEqual(closed, forOnePortrait ? ['dispose portrait-encoder', 'dispose reference-unet'] : []);
     await networks.dispose();
   }

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ProgressEvent } from '../../src/pipeline/animate-options.ts';
-import { ClipProgress, combineProgress, remainingSeconds } from '../../src/pipeline/progress.ts';
+import {
+  ClipProgress,
+  combineProgress,
+  describeTracking,
+  remainingSeconds,
+} from '../../src/pipeline/progress.ts';
 
 type FramesEvent = Extract<ProgressEvent, { type: 'frames' }>;
 
@@ -63,4 +68,18 @@ test('several clips: by their frames, those that are not counted yet taken for a
     fraction: 0,
     remaining: undefined,
   });
+});
+
+test('a film is done by the seconds that were looked at, and never more than wholly', () => {
+  assert.deepEqual(describeTracking('talk.mp4', { done: 6, total: 24 }), {
+    type: 'tracking',
+    film: 'talk.mp4',
+    secondsDone: 6,
+    secondsTotal: 24,
+    fraction: 0.25,
+  });
+  const longer = describeTracking('talk.mp4', { done: 25, total: 24 });
+  assert.equal(longer.type === 'tracking' && longer.fraction, 1);
+  const unknown = describeTracking('talk.mp4', { done: 6, total: undefined });
+  assert.deepEqual(unknown, { type: 'tracking', film: 'talk.mp4', secondsDone: 6 });
 });

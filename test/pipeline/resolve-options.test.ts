@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidOptionError, InvalidOptionsError, type WriteOption } from '../../src/errors.ts';
-import { closestName } from '../../src/pipeline/closest-name.ts';
 import { findInvalidOptions, resolveOptions } from '../../src/pipeline/resolve-options.ts';
 
 const REQUIRED = { portrait: 'face.jpg', audio: 'speech.wav', output: 'talk.mp4' };
@@ -158,14 +157,6 @@ for (const options of [undefined, null, 'face.jpg']) {
     assert.match(messages(options)[0]!, /^Cannot animate: expected an object of options, got /);
   });
 }
-
-test('a near name is suggested, a far one is not', () => {
-  const names = ['--seed', '--steps', '--still'];
-  assert.equal(closestName('--stps', names), '--steps');
-  assert.equal(closestName('--STEPS', names), '--steps');
-  assert.equal(closestName('--colour', names), undefined);
-  assert.equal(closestName('x', []), undefined);
-});
 
 test('rates of the NTSC family are exact behind the check', () => {
   for (const fps of [29.97, 30000 / 1001]) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   atEveryStep,
   orderWindowSteps,
@@ -9,7 +10,7 @@ import {
   type WindowPlan,
 } from '../../src/denoising/context-windows.ts';
 import type { FrameConditions } from '../../src/models/frame-conditions.ts';
-import type { ClipNetworks } from '../../src/networks/clip-networks.ts';
+import type { ClipNetworks, NamedInputs, PoseFeatures } from '../../src/networks/clip-networks.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
 import type { Scene } from '../../src/scene/scene.ts';
@@ -26,10 +27,19 @@ interface Counted {
   readonly every?: number;
   readonly posesByFrame?: boolean;
   readonly signal?: AbortSignal;
+  /** Instead of those in memory. */
+  readonly features?: () => PoseFeatures;
 }
 
 /** Conditions of a clip whose scene and networks count, and whose features name the frames that they are of. */
-function counted({ frames = COUNT, every = 1, posesByFrame = false, signal, ...rest }: Counted = {}) {
+function counted({
+  frames = COUNT,
+  every = 1,
+  posesByFrame = false,
+  signal,
+  features,
+  ...rest
+}: Counted = {}) {
   const { plan = atEveryStep(windows, STEPS) } = rest;
   const drawn: number[] = [];
   let posed = 0;
@@ -44,6 +54,7 @@ function counted({ frames = COUNT, every = 1, posesByFrame = false, signal, ...r
     posesByFrame,
     poseFeatures: async (of: readonly FrameConditions[]) => {
       posed += 1;
+      if (features !== undefined) return features();
       const data = Array.from({ length: CHANNELS }, (_, c) =>
         of.flatMap(({ conditions }) => [conditions[0]! + 1000 * c, -conditions[0]!]),
       ).flat();
@@ -65,7 +76,7 @@ test('what was made ahead is what a window gets, and is made once', async () => 
   const { conditions, drawn, posed } = counted();
   conditions.prefetch(windows.slice(0, 1));
   conditions.prefetch(windows.slice(0, 1));
-  const { pose } = await conditions.pose(windows[0]!);
+  const { pose } = (await conditions.pose(windows[0]!)) as NamedInputs;
   assert.equal(pose!.dims[2], windows[0]!.frames.length);
   assert.equal(posed(), 1);
   conditions.prefetch(windows.slice(1));
@@ -108,7 +119,7 @@ for (const [kind, planOf] of Object.entries(plans)) {
       const plan = planOf(frames);
       const { conditions, drawn, posed } = counted({ plan, frames, every: 2, posesByFrame: true });
       for (const step of orderWindowSteps(plan)) {
-        const { pose } = await conditions.pose(step.window);
+        const { pose } = (await conditions.pose(step.window)) as NamedInputs;
         const expected = [0, 1].flatMap((c) =>
           step.window.frames.flatMap((frame) => [2 * frame + 1000 * c, -2 * frame]),
         );
@@ -130,7 +141,7 @@ test('features that depend on the whole window are made once for each window of 
   const { conditions, posed } = counted({ plan, frames: 50 });
   let taken = 0;
   for (const step of orderWindowSteps(plan)) {
-    const { pose } = await conditions.pose(step.window);
+    const { pose } = (await conditions.pose(step.window)) as NamedInputs;
     assert.deepEqual(
       [...pose!.data].filter((_, i) => i % 2 === 0).slice(0, step.window.frames.length),
       step.window.frames,
@@ -140,4 +151,31 @@ test('features that depend on the whole window are made once for each window of 
     assert.equal(posed(), taken);
     conditions.stepDone(step);
   }
+});
+
+test('features on a device are released when no step asks for them any more, and all of them at the end', async () => {
+  const plan = plans.looped!(50);
+  const alive = new Set<number>();
+  let made = 0;
+  const onDevice = (): PoseFeatures => {
+    const id = made++;
+    alive.add(id);
+    return { outputs: {}, bytes: 4e8, release: () => void alive.delete(id) };
+  };
+  const { conditions } = counted({ plan, frames: 50, features: onDevice });
+  const steps = orderWindowSteps(plan);
+  let most = 0;
+  for (const step of [...steps].slice(0, -2)) {
+    await conditions.pose(step.window);
+    await conditions.pose(step.window); // the other half of guidance
+    most = Math.max(most, alive.size);
+    conditions.stepDone(step);
+    await nextTurn();
+  }
+  assert.ok(made > plan[0]!.length, 'beyond what is kept, they are made again');
+  // Three are kept below 1 GB and one above; two are those of the step.
+  assert.ok(most <= 5, `${most} at once`);
+  await conditions.dispose();
+  await nextTurn();
+  assert.deepEqual([...alive], []);
 });

@@ -77,3 +77,49 @@ test('on WebGPU, an input that several runs share is uploaded once', {
     await engine.dispose();
   }
 });
+
+/** `held = 10 · x` and `bound = x`, of two values each. */
+function tenfold(): Uint8Array {
+  const graph = new GraphBuilder('tenfold');
+  const ten = graph.initializer('ten', { type: 'float32', ...pair(10, 10) });
+  const x = graph.input('x', [1, 2]);
+  graph.output('held', graph.op('Mul', [x, ten]), [1, 2]);
+  graph.output('bound', graph.op('Identity', [x]), [1, 2]);
+  return graph.toBytes();
+}
+
+test('on WebGPU, what one network leaves there another reads, and nothing is copied', {
+  skip: usable.includes('webgpu') ? false : 'WebGPU does not open here',
+}, async () => {
+  const engine = await Engine.open({ device: 'webgpu' });
+  try {
+    assert.equal(engine.holdsTensors, true);
+    const before = await engine.loadOnDevice('tenfold', tenfold());
+    const after = await engine.load('three-inputs', threeInputs());
+    const [first, second] = [await before.run({ x: pair(1, 2) }), await before.run({ x: pair(3, 4) })];
+    assert.deepEqual(first.outputs, { held: { dims: [1, 2] }, bound: { dims: [1, 2] } });
+    assert.equal(first.bytes, 16);
+    const values: number[][] = [];
+    for (const held of [first, second, first]) {
+      values.push([...(await after.run({ x: pair(1, 1) }, { held })).y!.data]);
+    }
+    assert.deepEqual(values, [
+      [11, 22],
+      [33, 44],
+      [11, 22],
+    ]);
+    // An input of the first network for each group, of the second for each run; each run's result.
+    assert.deepEqual(await engine.takeCopies(), {
+      toDevice: { count: 5, bytes: 40 },
+      fromDevice: { count: 3, bytes: 24 },
+    });
+    first.release();
+    first.release();
+    await assert.rejects(after.run({ x: pair(1, 1) }, { held: first }), /released/);
+    assert.deepEqual([...(await after.run({ x: pair(1, 1) }, { held: second })).y!.data], [33, 44]);
+    second.release();
+    await before.dispose();
+  } finally {
+    await engine.dispose();
+  }
+});

@@ -28,4 +28,15 @@ test('a share of time is that many cores, rounded up, and half a core is one', (
     '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n',
   };
   assert.equal(usableCores(files(first), 8), 3);
+  // In a group of its own, with accounts in the same tree.
+  const inner = {
+    '/proc/self/cgroup': '9:name=systemd:/\n2:cpu,cpuacct:/jobs/one\n3:cpuset:/\n',
+    '/sys/fs/cgroup/cpu/jobs/cpu.cfs_quota_us': '50000\n',
+    '/sys/fs/cgroup/cpu/jobs/cpu.cfs_period_us': '100000\n',
+  };
+  assert.equal(usableCores(files(inner), 8), 1);
+  assert.equal(
+    usableCores(files({ ...inner, '/proc/self/cgroup': '3:cpuset:/jobs/one\n1:cpu:/other\n' }), 8),
+    8,
+  );
 });

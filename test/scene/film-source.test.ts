@@ -10,7 +10,7 @@ import type { FaceTrack } from '../../src/tracking/track-film.ts';
 
 const FRAMES = 60;
 
-/** A face that wanders to the right, with a tremble of the tracker on top; out of sight in frames 30 and 31. */
+/** A face that wanders to the right, with jitter of the tracker on top; out of sight in frames 30 and 31. */
 function trackOf(cuts: readonly number[] = []): FaceTrack {
   const meshes = new MeshSequence();
   const poses = new Float32Array(FRAMES * 6);
@@ -78,7 +78,7 @@ async function squaresOf(track: FaceTrack): Promise<Square[]> {
   return squares;
 }
 
-test('the square keeps its size and follows the face without its tremble', async () => {
+test('the square keeps its size and follows the face without its jitter', async () => {
   const squares = await squaresOf(trackOf());
   assert.equal(new Set(squares.map(({ side }) => side)).size, 1);
   for (let i = 1; i < squares.length; i++) assert(squares[i]!.x >= squares[i - 1]!.x, `frame ${i}`);

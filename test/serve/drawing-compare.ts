@@ -48,7 +48,9 @@ export function drawingCompare(stepMs: number, holdFile?: string): Compare {
     for (let done = 1; done <= EVALUATIONS; done++) {
       await sleep(stepMs, undefined, { signal });
       const remaining = ((EVALUATIONS - done) * stepMs) / 1000;
-      onProgress?.({ type: 'evaluations', done, total: EVALUATIONS, remaining });
+      onProgress?.({
+        ...{ type: 'evaluations', done, total: EVALUATIONS, fraction: done / EVALUATIONS, remaining },
+      });
     }
     await waitWhile(holdFile, signal);
     onProgress?.({ type: 'stage', stage: 'write' });

@@ -280,7 +280,7 @@ test('two results are shown side by side', { skip: noChromium }, async () => {
       .locator(`[data-id="${id}"]`)
       .getByRole('button', { name: /^Select for side by side/ })
       .click();
-  await page.click('#beside');
+  await page.click('#side-by-side');
   await page.click('#pair-play');
   await page.waitForFunction(() =>
     [...document.querySelectorAll<HTMLVideoElement>('#pair video')].every((video) => video.currentTime > 0.1),

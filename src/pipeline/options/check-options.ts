@@ -1,4 +1,4 @@
-/** Checks of values by the table that describes them, for commands and calls of any table. */
+/** Checks of names and values by the table that describes them, for commands and calls of any table. */
 import { InvalidOptionError, InvalidOptionsError } from '../../errors.ts';
 import type { OptionRule } from './option-rules.ts';
 import type { OptionSpec, OptionTable } from './option-spec.ts';
@@ -67,4 +67,61 @@ export function checkOptions<Options extends object>(
 ): void {
   const errors = findWrongOptions(...args);
   if (errors.length > 0) throw new InvalidOptionsError(errors);
+}
+
+/**
+ * Names that are none of `names`, with what they were probably meant to be.
+ *
+ * @param task - what they are no options of: `animate`.
+ */
+export function findUnknownNames(
+  values: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+  task: string,
+): InvalidOptionError[] {
+  return Object.entries(values)
+    .filter(([key, value]) => value !== undefined && !names.includes(key))
+    .map(([key, value]) => {
+      const suggestion = closestName(key, names);
+      const problem = {
+        expected: `an option of ${task}`,
+        got: 'an unknown name',
+        ...(suggestion !== undefined && { hint: ['did you mean ', { option: suggestion }, '?'] }),
+      };
+      return new InvalidOptionError(problem, key, value);
+    });
+}
+
+/**
+ * The member of `names` nearest to `word` in edits, or undefined when none is near.
+ *
+ * @example
+ * closestName('--stps', ['--seed', '--steps']); // '--steps'
+ */
+export function closestName(word: string, names: Iterable<string>): string | undefined {
+  let closest: string | undefined;
+  // More than a third of the letters wrong is another word, not a slip.
+  let fewest = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const name of names) {
+    const edits = editDistance(word.toLowerCase(), name.toLowerCase());
+    if (edits < fewest) {
+      fewest = edits;
+      closest = name;
+    }
+  }
+  return closest;
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const substituted = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
 }
