@@ -26,6 +26,7 @@ import { RandomStream } from '../../src/tensor/random.ts';
 import { openSafetensors } from '../../src/weights/safetensors.ts';
 import { type HeldOutSpeech, listHeldOutVoices, type Phone } from '../lib/held-out.ts';
 import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
+import { breaths, coughs, pauseWith, speechLevel } from '../lib/other-sounds.ts';
 import {
   closures,
   measurePhones,
@@ -65,6 +66,11 @@ const NOISE = 4;
 const LONGEST_SOUND = 30;
 /** Root mean square of noise. */
 const NOISE_LEVEL = 0.02;
+/** Seconds of a pause in speech, and what of it counts from either end. */
+const PAUSE = 1.5;
+const PAUSE_EDGE = 0.2;
+/** At most of the speech around it. */
+const AROUND_PAUSE = 4;
 
 interface Voice {
   readonly language: string;
@@ -148,6 +154,8 @@ async function measureSounds(sounds: string | undefined): Promise<string[][]> {
     ['digital silence', async () => new Float32Array(NOISE * SAMPLE_RATE)],
     ['white noise', async () => noise(false)],
     ['pink noise', async () => noise(true)],
+    ['breaths', async () => breaths(NOISE, 1).map((value) => value * NOISE_LEVEL)],
+    ['coughs', async () => coughs(NOISE, 1).map((value) => value * NOISE_LEVEL)],
     ...(sounds === undefined ? [] : (await readdir(sounds)).sort()).map(
       (file): [string, () => Promise<Float32Array>] => [
         path.parse(file).name.replaceAll(/[-_]/g, ' '),
@@ -160,6 +168,51 @@ async function measureSounds(sounds: string | undefined): Promise<string[][]> {
     const openings = await openingsOf((await read()).subarray(0, LONGEST_SOUND * SAMPLE_RATE));
     rows.push([
       name,
+      formatNumber(10 * mean(openings), 1),
+      formatNumber(10 * percentile(openings, 0.95), 1),
+      shareClosed(openings),
+    ]);
+  }
+  return rows;
+}
+
+/** A row for each sound that is heard while a recorded voice pauses: openings in mm in the pause. */
+async function measurePauses(voices: readonly Voice[]): Promise<string[][]> {
+  const speeches: Float32Array[] = [];
+  for (const { utterances } of voices) {
+    const { pcm } = await readAudio(utterances[0]!.path, { ffmpeg, sampleRate: SAMPLE_RATE });
+    speeches.push(pcm.subarray(0, AROUND_PAUSE * SAMPLE_RATE));
+  }
+  /** The loudest stretch of the voice after this one's, at a level of 1. */
+  const someoneElse = (index: number): Float32Array => {
+    const other = speeches[(index + 1) % speeches.length]!;
+    const [length, level] = [PAUSE * SAMPLE_RATE, speechLevel(other)];
+    const first = Math.max(0, Math.floor((other.length - length) / 2));
+    return Float32Array.from({ length }, (_, i) => other[(first + i) % other.length]! / level);
+  };
+  const heard: [string, number, (index: number) => Float32Array][] = [
+    ['nothing', 0, () => new Float32Array(PAUSE * SAMPLE_RATE)],
+    ['breaths', -10, (index) => breaths(PAUSE, index)],
+    ['breaths', -20, (index) => breaths(PAUSE, index)],
+    ['coughs', 6, (index) => coughs(PAUSE, index)],
+    ['coughs', -6, (index) => coughs(PAUSE, index)],
+    ...[-12, -16, -20].map((decibels): [string, number, typeof someoneElse] => [
+      'somebody else',
+      decibels,
+      someoneElse,
+    ]),
+  ];
+  const rows: string[][] = [];
+  for (const [name, decibels, make] of heard) {
+    const openings: number[] = [];
+    for (const [index, speech] of speeches.entries()) {
+      const { pcm, start, end } = pauseWith(speech, make(index), decibels);
+      const [first, last] = [start + PAUSE_EDGE, end - PAUSE_EDGE].map((time) => Math.ceil(time * FPS));
+      openings.push(...(await openingsOf(pcm)).slice(first, last));
+    }
+    rows.push([
+      name,
+      name === 'nothing' ? '–' : `${decibels} dB`,
       formatNumber(10 * mean(openings), 1),
       formatNumber(10 * percentile(openings, 0.95), 1),
       shareClosed(openings),
@@ -225,12 +278,14 @@ function row({ language, name, utterances }: Voice, found: Measures): string[] {
 try {
   const synthetic = await listSynthetic(values.spoken);
   const recorded = values.data === undefined ? [] : await listHeldOutVoices(values.data);
+  const recordedVoices = recorded.map(({ speaker, language, speech }) => ({
+    language,
+    name: speaker,
+    utterances: speech,
+  }));
   const rows: string[][] = [];
   const languages = new Map<string, Measures>();
-  for (const voice of [
-    ...recorded.map(({ speaker, language, speech }) => ({ language, name: speaker, utterances: speech })),
-    ...synthetic,
-  ]) {
+  for (const voice of [...recordedVoices, ...synthetic]) {
     const found = await measure(voice);
     rows.push(row(voice, found));
     const all = languages.get(voice.language.slice(0, 2)) ?? {
@@ -281,6 +336,13 @@ try {
     ['Nobody speaks', 'opening', '95 %', 'frames closed'],
     await measureSounds(values.sounds),
   );
+  const pauses =
+    recordedVoices.length < 2
+      ? ''
+      : markdownTable(
+          ['While a voice pauses', 'louder by', 'opening', '95 %', 'frames closed'],
+          await measurePauses(recordedVoices),
+        );
   const text = `# Other voices and languages
 
 The motion of bundle ${values.bundle} at ${FPS} frames a second for a mouth that is closed at rest, ${new Date().toISOString().slice(0, 10)}: what the mesh is driven to, before
@@ -295,6 +357,8 @@ ${byLanguage}
 
 ${sounds}
 
+${pauses}
+
 - **r**: correlation of the opening of the inner lips with what the phones say: 1 in vowels, 0 in silence and at sounds with closed
   lips; other sounds do not count. Wanted: ≥ 0.6. **Lag** in frames: the shift at which it is highest.
 - **Silence, P B M, vowels**: mean opening in mm; at sounds with closed lips the least within 40 ms of the sound. **Closed**: how many
@@ -302,7 +366,9 @@ ${sounds}
   other consonants that stand next to none of these and no pause; few are wanted. **Vowels closed**: the same of the middles of vowels; at most
   3 % are wanted. Espeak-ng ends a vowel where a stop is released, so that the middle of a short one before P or B may lie in the
   closure: those that stand next to none of the three are counted by themselves, too.
-- Half a second of silence is put before and after each recording. **Nobody speaks**: openings in mm; at most 0.3 are wanted.
+- Half a second of silence is put before and after each recording. **Nobody speaks**: openings in mm; at most 0.3 are wanted. Breaths
+  and coughs are made up; alone, they are made as loud as speech is. **While a voice pauses**: the recorded voices, each with a pause of ${PAUSE} s, in which
+  breaths, coughs or the next of these voices are heard, by so much louder than the voice; the first and last ${PAUSE_EDGE} s do not count.
 `;
   await writeReport(values.output, text.trimEnd().split('\n'));
 } finally {

@@ -1,7 +1,7 @@
 """Finds the phone times of recordings whose words are known, so that they can be trained on like labelled ones.
 
     python3 align_speech.py --data DATA --work WORK [--transcripts FILE]
-    python3 align_speech.py --data DATA --work WORK --more   # only the recordings of DATA/more whose words are known
+    python3 align_speech.py --data DATA --work WORK --more   # only those of DATA/more whose words are known, and of DATA/talking
 
 Needs libpocketsphinx.so.3 with its English model (Debian: pocketsphinx, pocketsphinx-en-us), flite and ffmpeg. The words of a
 recording are in the column `transcript` of DATA/speech/index.tsv, or in FILE: a name and its words a line, parted by a
@@ -16,7 +16,7 @@ import subprocess
 
 import numpy as np
 
-from more_speech import list_spoken
+from more_speech import list_spoken, list_talking
 from motion_data import read_audio, read_table
 from speech_corpus import FLITE
 
@@ -170,10 +170,10 @@ def main():
     parser.add_argument('--work', required=True)
     parser.add_argument('--transcripts')
     parser.add_argument('--all', action='store_true', help='also where there are labels')
-    parser.add_argument('--more', action='store_true', help='of DATA/more instead of DATA/speech')
+    parser.add_argument('--more', action='store_true', help='of DATA/more and DATA/talking instead of DATA/speech')
     args = parser.parse_args()
     said, paths = {}, {}
-    for name, path, text in list_spoken(args.data) if args.more else list_speech(args):
+    for name, path, text in [*list_spoken(args.data), *list_talking(args.data)] if args.more else list_speech(args):
         words = re.findall(r"[a-z']+", text.lower().replace('-', ' ').replace('’', "'"))
         if words:
             said[name] = [word.strip("'") if word.strip("'") else word for word in words]

@@ -19,7 +19,7 @@ import torch
 
 import safetensors_file
 from motion_data import LIP_BOTTOM, LIP_TOP, read_audio, read_table, smoothstep
-from motion_network import CONFIG, MotionNetwork, config_of, predict, predict_closures
+from motion_network import CONFIG, MotionNetwork, config_of, loudness_gain, predict, predict_closures
 from motion_recordings import VAL_SPEAKERS, find_phones
 from phone_teacher import BILABIAL, VOWELS
 
@@ -30,6 +30,8 @@ NOISES = [('white', 10), ('pink', 10), ('pink', 3), ('brown', 5), ('hum', 3), ('
 PAUSE = 0.25
 # How what is likely becomes a closure, as src/motion/shut-lips.ts does it.
 PEAK, RISE, PEAK_REACH = (0.2, 0.3), (0.8, 1.0), 2
+# Who speaks near the microphone, as src/motion/foreground.ts tells it: decibels against the level of speech, outputs around.
+BACKGROUND, FOREGROUND, NEAR_PAST, NEAR_FUTURE, NEAR_SMOOTH, NEAR_SPREAD = -7, -4, 15, 25, 2, 1
 
 
 def load(path):
@@ -123,9 +125,27 @@ def shut_share(closures):
     return depth * smoothstep((closures / np.maximum(peaks, 1e-6) - RISE[0]) / (RISE[1] - RISE[0]))
 
 
+def foreground(audio, count):
+    """[count] at 50 Hz: 0 where only the background is heard, 1 where the speaker is."""
+    step, margin = RATE // CONFIG['outputRate'], NEAR_FUTURE + NEAR_SMOOTH + NEAR_SPREAD
+    padded = np.zeros((count + 2 * margin) * step, np.float64)
+    start = margin * step + step // 2
+    padded[start:start + len(audio)] = audio[:len(padded) - start]
+    powers = np.square(padded).reshape(-1, step).mean(1)
+
+    def smooth(values, reach):
+        return np.convolve(values, np.ones(2 * reach + 1) / (2 * reach + 1), 'same')
+
+    spread = smooth(powers, NEAR_SPREAD)
+    peaks = np.max([np.pad(spread, (NEAR_PAST, NEAR_FUTURE))[i:i + len(spread)] for i in range(NEAR_PAST + NEAR_FUTURE + 1)], 0)
+    decibels = 10 * np.log10(np.maximum(peaks, 1e-12) * (loudness_gain(audio, CONFIG) / CONFIG['targetLevel']) ** 2)
+    return smooth(smoothstep((decibels - BACKGROUND) / (FOREGROUND - BACKGROUND)), NEAR_SMOOTH)[margin:margin + count]
+
+
 def opening_curve(network, gap, audio):
     """[outputs] in mm, and how likely the lips are shut or None."""
-    curve = np.maximum(0, predict(network, audio) @ gap)
+    said = predict(network, audio) @ gap
+    curve = np.maximum(0, said * foreground(audio, len(said)))
     if network.closures is None:
         return curve, None
     closures = predict_closures(network, audio)

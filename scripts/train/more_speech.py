@@ -1,4 +1,5 @@
-"""The recordings of DATA/more: who speaks, which words or phones, and who is held out."""
+"""The recordings of DATA/more and the filmed speaker's: who speaks, which words or phones, and who is held out."""
+import gzip
 import os
 import re
 
@@ -36,6 +37,17 @@ def list_spoken(data):
             name = os.path.splitext(os.path.basename(row['file']))[0]
             found.append((f'grid_{name}', os.path.join(grid, row['file']), text))
     return found
+
+
+def list_talking(data):
+    """[(name, path, words)] of the filmed speaker's clips: what is said in them stands among all sentences of the corpus."""
+    said = {}
+    with gzip.open(os.path.join(data, 'more', 'grid_other_speakers', 'all_alignments_34x1000.tsv.gz'), 'rt', encoding='utf-8') as file:
+        for speaker, code, words in (line.rstrip('\n').split('\t') for line in file):
+            said[f'{speaker}_{code}'] = ' '.join(w for w in (item.split(':')[2] for item in words.split()) if w not in ('sil', 'sp'))
+    folder = os.path.join(data, 'talking')
+    names = [os.path.splitext(row['file'])[0] for row in read_table(os.path.join(folder, 'index.tsv'))]
+    return [(f'grid_{name}', os.path.join(folder, f'{name}.mkv'), said[name]) for name in names if name in said]
 
 
 def read_sampa(path):

@@ -5,10 +5,10 @@ import tempfile
 
 import numpy as np
 
-from motion_data import read_audio, read_table
+from motion_data import read_audio, read_table, smoothstep
 from motion_network import CONFIG, loudness_gain
 from more_speech import EMODB_TEST, EMODB_VAL, OCEAN_TEST_EACH, list_emodb, list_spoken
-from phone_teacher import centre_on_dips, closures, phone_classes, read_phones
+from phone_teacher import REST_TAKES, centre_on_dips, closures, phone_classes, read_phones
 from speech_augment import RATE
 
 VAL_SPEAKERS = ('sb-spk1', 'libri-1088', 'JFK')
@@ -16,6 +16,25 @@ TEST_SPEAKERS = ('sb-spk2', 'libri-61', 'cv-22058264', 'cv-22058266', 'cv-220582
 SKIPPED_SPEAKERS = ('arctic-slt',)  # the voice of one of the speech synthesisers
 CODECS = [('mp3', ['-c:a', 'libmp3lame', '-b:a', '24k']), ('mp3', ['-c:a', 'libmp3lame', '-b:a', '40k']),
           ('ogg', ['-c:a', 'libopus', '-b:a', '10k']), ('ogg', ['-c:a', 'libopus', '-b:a', '20k'])]
+
+
+# Seconds from the end of a sound until the mouth of a filmed person begins to rest, and before the next by which it has begun to open.
+REST_AFTER, OPENS_BEFORE = 0.08, 0.35
+
+
+def rested(curve, phones):
+    """
+    [n, K] at 100 Hz with a mouth that rests while nobody speaks. On film many stand open long before they speak, or after: no sound tells
+    of it, and whoever hears a pause expects closed lips.
+    """
+    times = np.arange(len(curve)) / 100
+    rest = np.zeros(len(curve))
+    for i, (start, end, name) in enumerate(phones):
+        if name in ('SIL', 'SP'):
+            since = times - start if i > 0 else np.inf
+            until = end - times if i < len(phones) - 1 else np.inf
+            rest = np.maximum(rest, smoothstep(np.minimum(np.minimum(since - REST_AFTER, until - OPENS_BEFORE) / REST_TAKES, 1)))
+    return curve * (1 - rest)[:, None]
 
 
 def upsample(values, factor):
@@ -122,6 +141,14 @@ def load_more(args):
             test = corpus == 'ocean' and int(name[6:11]) % OCEAN_TEST_EACH == 0 or corpus == 'vctk' and speaker in ('p228', 'p230', 'p233')
             groups[corpus]['test' if test else 'train'].append(Recording(name, read_decoded(args, path), None, phones, speaker))
     return groups
+
+
+def load_bystanders(args):
+    """[samples at the target level] of readers who are heard in the background: every third of LibriSpeech's, whose words are not known."""
+    folder = os.path.join(args.data, 'more', 'librispeech_261_speakers')
+    rows = [row for row in read_table(os.path.join(folder, 'index.tsv')) if f'libri-{row["speaker"]}' not in (*VAL_SPEAKERS, *TEST_SPEAKERS)]
+    voices = [read_decoded(args, os.path.join(folder, row['file'])) for row in rows[::3]]
+    return [audio * loudness_gain(audio, CONFIG) for audio in voices]
 
 
 def load_recordings(args, seen):

@@ -136,11 +136,13 @@ def centre_on_dips(phones, audio):
 
 class PhoneTeacher:
     def __init__(self, examples, gap, ridge=30.0):
-        """examples: [(phones, coefficients [n, K] at 100 Hz)]; gap [K]: lip opening per unit of each coefficient."""
-        x = np.concatenate([phone_features(phones, len(c))[::2] for phones, c in examples])
-        y = np.concatenate([c[::2] for _, c in examples])
+        """examples: [(phones, coefficients [n, K] at 100 Hz, weight)]; gap [K]: lip opening per unit of each coefficient."""
+        x = np.concatenate([phone_features(phones, len(c))[::2] for phones, c, _ in examples])
+        y = np.concatenate([c[::2] for _, c, _ in examples])
+        weight = np.concatenate([np.full((len(c) + 1) // 2, weight) for _, c, weight in examples])
         x = np.concatenate([x, np.ones((len(x), 1))], 1)
-        self.weights = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ y)
+        weighted = (x * weight[:, None]).T
+        self.weights = np.linalg.solve(weighted @ x + ridge * np.eye(x.shape[1]), weighted @ y)
         self.gap = gap
         opening = y @ gap
         # How the coefficients change with the opening of the lips, for closing them.

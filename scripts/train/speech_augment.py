@@ -39,6 +39,56 @@ def bursts(random, count):
     return out
 
 
+def coloured(random, count, peaks, floor):
+    """Noise of unit power through resonances: [(Hz, width in Hz, height)] above `floor`, falling from some 5 kHz on."""
+    frequency = np.fft.rfftfreq(count, 1 / RATE)
+    gain = floor + sum(height / (1 + ((frequency - centre) / width) ** 2) for centre, width, height in peaks)
+    gain = gain / (1 + (frequency / random.uniform(3500, 7500)) ** 6)
+    noise = np.fft.irfft((random.standard_normal(len(gain)) + 1j * random.standard_normal(len(gain))) * gain, count)
+    return noise / (noise.std() + 1e-9)
+
+
+def breath(random):
+    """One breath, in or out: air through an open mouth or the nose, that swells and fades; of unit power at its loudest."""
+    count = int(RATE * random.uniform(0.15, 1.1))
+    peaks = [(random.uniform(250, 1000), random.uniform(80, 300), random.uniform(0, 1)),
+             (random.uniform(900, 2200), random.uniform(150, 500), random.uniform(0.3, 1)),
+             (random.uniform(2200, 4500), random.uniform(300, 900), random.uniform(0, 1))]
+    swell = np.sin(np.pi * np.linspace(0, 1, count) ** random.uniform(0.35, 1.6)) ** random.uniform(0.6, 2)
+    return coloured(random, count, peaks, random.uniform(0.02, 0.3)) * swell
+
+
+def cough(random):
+    """One to four coughs: a burst, a rush of air, in most of them a short voiced end; of about unit power at its loudest."""
+    parts = []
+    for _ in range(random.integers(1, 5)):
+        tract = [(random.uniform(350, 1200), random.uniform(150, 500), 1), (random.uniform(1200, 2800), random.uniform(300, 900), random.uniform(0.3, 1))]
+        burst = coloured(random, int(RATE * random.uniform(0.03, 0.09)), tract, 0.2)
+        burst = burst * np.exp(-np.linspace(0, random.uniform(1, 4), len(burst))) * random.uniform(1, 2.5)
+        rush = coloured(random, int(RATE * random.uniform(0.06, 0.3)), tract, 0.1)
+        parts += [burst, rush * np.linspace(random.uniform(0.5, 1), random.uniform(0.1, 0.4), len(rush))]
+        if random.random() < 0.7:
+            t = np.arange(int(RATE * random.uniform(0.05, 0.2))) / RATE
+            hertz = random.uniform(90, 380) * np.exp(-random.uniform(0, 4) * t)
+            phase = 2 * np.pi * np.cumsum(hertz) / RATE
+            voiced = sum(np.sin(k * phase) / k * (0.2 + sum(h / (1 + ((k * hertz - c) / w) ** 2) for c, w, h in tract)) for k in range(1, 16))
+            parts.append(voiced / (np.abs(voiced).max() + 1e-9) * np.hanning(len(t)) * random.uniform(0.2, 1))
+        parts.append(np.zeros(int(RATE * random.uniform(0.02, 0.25))))
+    return np.concatenate(parts)
+
+
+def mouth_noise(random, count, length=None):
+    """[count] with breaths or coughs of the speaker's somewhere in the first `length` samples, relative to the voice as one hears them."""
+    out, length = np.zeros(count, np.float32), length or count
+    breathes = random.random() < 0.6
+    for _ in range(random.integers(1, 2 + length // (RATE // 2))):
+        # Breaths lie far beneath the voice; coughs are as loud, or louder.
+        noise = breath(random) * 10 ** (-random.uniform(4, 34) / 20) if breathes else cough(random) * 10 ** (random.uniform(-16, 8) / 20)
+        noise = noise[:length]
+        add_at(out, noise, random.integers(length - len(noise) + 1))
+    return out
+
+
 # Semitones from the key note that tunes are made of.
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 4, 7, 9), (0, 3, 5, 7, 10))
 CHORD = (0, 2, 4, 6)  # steps of the scale

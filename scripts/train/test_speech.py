@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from check_motion import shut_share
-from motion_batches import OUTPUTS, Batch, insert_pause, shares_of
+from motion_batches import OUTPUTS, Batch, Batches, insert_pause, shares_of
 from more_speech import read_sampa
 from motion_network import CONFIG, MotionNetwork, config_of, load_grown, samples_before, samples_for
 from motion_people import CORNERS_OUT, lift_of, mouth_measures, with_corners
 from motion_recordings import Recording
 from phone_teacher import LEAST_VOWEL, PHONES, PhoneTeacher, centre_on_dips, closures, phone_classes, stress
-from speech_augment import RATE, bursts, degrade, music
+from speech_augment import RATE, breath, bursts, cough, degrade, mouth_noise, music
 from train_motion import apart, closure_loss, stretch
 
 try:
@@ -53,7 +53,7 @@ class Closures(unittest.TestCase):
     def test_curves_close_at_p_and_open_in_every_vowel(self):
         # A mouth of one coefficient, in cm, that opens for AA alone.
         curve = np.array([[0.8 if 0.2 <= t < 0.4 or 0.48 <= t < 0.7 else 0.1] for t in np.arange(100) / 100])
-        teacher = PhoneTeacher([(self.PHONES, curve)], np.array([1.0]), ridge=1e-3)
+        teacher = PhoneTeacher([(self.PHONES, curve, 1.0)], np.array([1.0]), ridge=1e-3)
         made = teacher.curves(self.PHONES, 100)[:, 0]
         self.assertLess(made[44], 0)
         self.assertGreater(made[30], 0.5)
@@ -93,6 +93,47 @@ class Pauses(unittest.TestCase):
                 self.assertGreater(stressed[middle], 0)
             self.assertEqual(moved[0].tolist(), [1, 1])
         self.assertLess(shortest, 0.35)
+
+    def test_what_fills_a_pause_is_heard_in_it_and_the_mouth_rests(self):
+        before, random = samples_before(CONFIG), np.random.default_rng(2)
+        audio, target = np.full(samples_for(CONFIG, OUTPUTS), 0.1, np.float32), np.ones((OUTPUTS, 2))
+        longest = 0
+        for _ in range(30):
+            heard, moved, _, _ = insert_pause(random, audio, target, np.zeros(OUTPUTS), np.ones(OUTPUTS), before, lambda count: np.full(count, -0.02))
+            inside = np.flatnonzero(heard == np.float32(-0.02))
+            longest = max(longest, len(inside) / RATE)
+            middle = ((inside[0] + inside[-1]) // 2 - before) * CONFIG['outputRate'] // RATE
+            if len(inside) > 0.25 * RATE and middle < OUTPUTS - 8:
+                self.assertEqual(moved[middle].tolist(), [0, 0])
+        self.assertGreater(longest, 0.8)
+
+    def test_breaths_are_noise_and_coughs_begin_with_a_burst(self):
+        for seed in range(8):
+            random = np.random.default_rng(seed)
+            air = breath(random)
+            self.assertTrue(0.15 * RATE <= len(air) <= 1.1 * RATE and np.isfinite(air).all())
+            # It swells and fades.
+            tenth = len(air) // 10
+            self.assertLess(max(air[:tenth].std(), air[-tenth:].std()), 0.9 * max(air[i * tenth:(i + 1) * tenth].std() for i in range(10)))
+            sound = cough(random)
+            self.assertTrue(np.isfinite(sound).all())
+            self.assertGreater(np.abs(sound[:RATE // 40]).max(), 0.3)
+            placed = mouth_noise(random, 2 * RATE, RATE)
+            self.assertEqual(len(placed), 2 * RATE)
+            self.assertTrue(placed[:RATE].any() and not placed[RATE:].any())
+
+    def test_voices_in_the_background_are_beneath_the_speaker_and_move_nothing(self):
+        random = np.random.default_rng(4)
+        speech = Recording("a", 0.1 * random.standard_normal(3 * RATE).astype(np.float32), np.ones((300, CONFIG['components'])), None, "a")
+        batches = Batches([([speech], 1.0)], 5, 4, [0.05 * random.standard_normal(2 * RATE)])
+        level = np.median([np.sqrt(np.mean(batches.others(RATE) ** 2)) for _ in range(9)])
+        self.assertAlmostEqual(level, CONFIG['targetLevel'], delta=0.02)
+        for _ in range(20):
+            self.assertTrue(10 ** (-30 / 20) <= batches.beneath() <= 10 ** (-11 / 20))
+        batch = batches.next()
+        for i in np.flatnonzero(batch.mouth == -1):
+            self.assertFalse(batch.target[i].any())
+        self.assertEqual(set(batch.mouth.tolist()) | {-1}, {-1, 0})
 
     def test_bursts_leave_most_of_the_time_alone(self):
         made = bursts(np.random.default_rng(2), 2 * RATE)
@@ -210,7 +251,7 @@ class Growth(unittest.TestCase):
     def test_labels_of_closures_count_where_they_are_known(self):
         classes = torch.tensor([[PHONES.index("AA"), PHONES.index("P"), PHONES.index("S"), -1]])
         shut = torch.tensor([[0.0, 1.0, 0.0, -1.0]])
-        batch = Batch(None, None, None, shut, classes, None, None)
+        batch = Batch(None, None, None, shut, classes, None, None, None)
         right = closure_loss(torch.tensor([[-8.0, 8.0, -8.0, 0.0]]), batch)
         self.assertLess(float(right), 0.01)
         self.assertAlmostEqual(float(right), float(closure_loss(torch.tensor([[-8.0, 8.0, -8.0, 9.0]]), batch)), places=6)

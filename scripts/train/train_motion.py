@@ -3,7 +3,7 @@
     python3 train_motion.py --data DATA --work WORK --minutes 20 --output motion.safetensors --config motion.json
 
 Needs WORK/motion-data.npz of motion_data.py, WORK/people-data.npz of motion_people.py, WORK/phn of align_speech.py and WORK/tts.npz
-of speech_corpus.py. Goes on from a bundle's network: phone curves are learnt from the filmed speaker; blocks that the network lacks
+of speech_corpus.py. Goes on from a bundle's network: phone curves are learnt from the filmed people; blocks that the network lacks
 are trained alone on pieces that the others have heard once (--frozen); then all, on all voices together.
 """
 import argparse
@@ -22,7 +22,7 @@ from motion_batches import Batches, FrozenPieces
 from motion_data import LIPS, smoothstep
 from motion_network import CONFIG, MotionNetwork, config_of, load_grown, loudness_gain, predict
 from motion_people import lift_of, mouth_measures, with_corners
-from motion_recordings import coded, load_more, load_people, load_recordings
+from motion_recordings import coded, load_bystanders, load_more, load_people, load_recordings, rested
 from phone_teacher import BILABIAL, PHONES, VOWELS, PhoneTeacher, stress
 from speech_augment import RATE
 
@@ -36,6 +36,14 @@ PHONES_SHARE = 0.06
 # What phones ask of the mouth, in addition to what the filmed speaker's flat delivery made of them.
 OPEN_SPEECH = 1.2
 CHECKPOINT_SECONDS = 180
+# Share of what the layers say that a step does without; of the pieces in which some bands stand still, and how many at most.
+DROPOUT, BANDS_STILL, MOST_BANDS = 0.08, 0.3, 8
+# Weights of what opening and width lack of a correlation of 1 within a piece; and their deviation in cm under which they hardly count.
+TOGETHER_SHARES, TOGETHER_FLOOR = (0.2, 0.08), 0.1
+# Share of the pieces in which a filmed person's own way of opening is not told: then everybody's mean is asked for, as in use.
+MOUTH_UNTOLD = 0.35
+# How much more a frame of other filmed people counts than one of the filmed speaker when phone curves are learnt.
+PEOPLE_WEIGHT = 4.0
 # Weight of closures in the loss of all, and in it of moments at which lips are shut, and of vowels, in which they never are.
 CLOSURES_SHARE = 0.3
 SHUT_STRESS, VOWEL_STRESS = 3.0, 2.0
@@ -49,11 +57,21 @@ def apart(opening):
     return torch.log1p(F.relu(opening) / 0.1) + torch.clamp(opening, max=0)
 
 
+def together(predicted, wanted):
+    """[B] correlation of [B, n] in cm over time, drawn towards 0 where hardly anything moves."""
+    predicted, wanted = predicted - predicted.mean(1, keepdim=True), wanted - wanted.mean(1, keepdim=True)
+    floor = TOGETHER_FLOOR ** 2
+    spread = torch.sqrt((predicted.square().mean(1) + floor) * (wanted.square().mean(1) + floor))
+    return (predicted * wanted).mean(1) / spread
+
+
 class MotionLoss:
     """
-    Errors of all vertices, of the lips, of opening, width and protrusion, and of their change over time; and what the network cannot
-    tell of the phones.
+    Errors of all vertices, of the lips, of opening, width and protrusion, and of their change over time; what opening and width lack of a
+    correlation of 1 where `correlates` is set, for speakers differ in size more than in time; and what the network cannot tell of the phones.
     """
+
+    correlates = False
 
     def __init__(self, basis, coefficients):
         variance = coefficients.var(0)
@@ -65,11 +83,11 @@ class MotionLoss:
         columns = [np.eye(len(basis)) / np.sqrt(variance.sum()), 1.4 * lips / np.sqrt((coefficients @ lips).var(0).sum()),
                    measures * np.array(MEASURE_STRESS) / spreads]
         self.map = torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
-        self.gap = torch.from_numpy(measures[:, 0].astype(np.float32))
+        self.gap, self.width = (torch.from_numpy(measures[:, k].astype(np.float32)) for k in (0, 1))
         self.spread = float(spreads[0])
 
-    def __call__(self, predicted, said, batch):
-        """`predicted` [B, n, components]; `said` [B, phones, n], logarithms of what is likely up to a constant."""
+    def __call__(self, predicted, phones, batch):
+        """`predicted` [B, n, components]; `phones` [B, phones, n], logarithms of what is likely up to a constant."""
         error = (predicted - batch.target) @ self.map
         # Closed lips during speech are what the eye notices: they count more.
         opening, wanted = predicted @ self.gap, batch.target @ self.gap
@@ -80,9 +98,14 @@ class MotionLoss:
         position = position + TOUCH * F.smooth_l1_loss(touch, torch.zeros_like(touch), reduction='none', beta=0.3).mean(1)
         speed = (error[:, 1:] - error[:, :-1]) * 2
         change = F.smooth_l1_loss(speed, torch.zeros_like(speed), reduction='none', beta=0.3).mean((1, 2))
-        total = ((position + 0.5 * change) * batch.weight).sum() / batch.weight.sum()
+        errors = position + 0.5 * change
+        if self.correlates:
+            pairs = (F.relu(opening), F.relu(wanted)), (predicted @ self.width, batch.target @ self.width)
+            for share, (said, asked) in zip(TOGETHER_SHARES, pairs):
+                errors = errors + share * (1 - together(said, asked)) * (asked.std(1) > TOGETHER_FLOOR)
+        total = (errors * batch.weight).sum() / batch.weight.sum()
         if (batch.classes >= 0).any():
-            total = total + PHONES_SHARE * F.cross_entropy(said, batch.classes, ignore_index=-1)
+            total = total + PHONES_SHARE * F.cross_entropy(phones, batch.classes, ignore_index=-1)
         return total
 
 
@@ -158,16 +181,31 @@ def silence_opening(recordings, opening_at):
     return float(np.mean(np.abs(values))), float(np.quantile(np.abs(values), 0.95))
 
 
+def still_bands(random, features):
+    """[B, bands, frames] in some of which neighbouring bands are their mean all the time, so that no few of them are relied upon."""
+    features = features.clone()
+    for piece in np.flatnonzero(random.random(len(features)) < BANDS_STILL):
+        count = random.integers(1, MOST_BANDS + 1)
+        first = random.integers(features.shape[1] - count + 1)
+        part = features[piece, first:first + count]
+        part.copy_(part.mean(1, keepdim=True).expand_as(part))
+    return features
+
+
 def train(network, batches, loss_of, seconds, peak, report, path, average=0.998):
     """Trains for `seconds` of computing, from `path` on where it exists; it is written now and then, and at the end."""
     phones = torch.nn.Conv1d(network.config['channels'], len(PHONES), 1)
-    parameters = [p for p in (*network.parameters(), *phones.parameters()) if p.requires_grad]
+    # How far and when one opens at a word is one's own: what differs between people is learnt beside the network and left out in use.
+    mouths = torch.nn.Embedding(len(batches.mouths) + 1, network.config['channels'])
+    torch.nn.init.zeros_(mouths.weight)
+    parameters = [p for part in (network, phones, mouths) for p in part.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, peak, weight_decay=0.02)
+    after = network.config['closures']['after']
     mean = {k: v.clone() for k, v in network.state_dict().items()}
     step, running, used = 0, 0.0, 0.0
     if os.path.exists(path):
         state = torch.load(path, weights_only=False)
-        network.load_state_dict(state['network']), phones.load_state_dict(state['phones'])
+        network.load_state_dict(state['network']), phones.load_state_dict(state['phones']), mouths.load_state_dict(state['mouths'])
         optimizer.load_state_dict(state['optimizer'])
         mean, step, running, used = state['mean'], state['step'], state['running'], state['used']
         batches.random = np.random.default_rng([batches.seed, step])
@@ -175,7 +213,7 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
     begin, kept_at = time.process_time() - used, used
 
     def save():
-        state = {'network': network.state_dict(), 'phones': phones.state_dict(), 'optimizer': optimizer.state_dict(), 'mean': mean,
+        state = {'network': network.state_dict(), 'phones': phones.state_dict(), 'mouths': mouths.state_dict(), 'optimizer': optimizer.state_dict(), 'mean': mean,
                  'step': step, 'running': running, 'used': time.process_time() - begin}
         torch.save(state, f'{path}.partial')
         os.replace(f'{path}.partial', path)
@@ -185,21 +223,21 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
         for group in optimizer.param_groups:
             group['lr'] = rate
         network.train()
-        odds = None
+        first = after
         if isinstance(batches, FrozenPieces):
-            middle, batch = batches.next()
-            end = network.through(middle, 0.08, batches.first)
-            hidden = F.silu(end)
-            if batches.first == network.config['closures']['after']:
-                odds = network.closures(middle, end, 0.08)
+            first, (middle, batch) = batches.first, batches.next()
         else:
             batch = batches.next()
             with torch.no_grad():
                 features = network.features(batch.pcm, batch.filters)
                 if step % 3 == 0:  # other microphones still: a random offset for each band
                     features = features + 0.1 * torch.randn(features.shape[0], features.shape[1], 1)
-            hidden, odds = network.both(features, 0.08)
-            hidden = F.silu(hidden)
+                features = still_bands(batches.random, features)
+            middle = network.trunk(features, DROPOUT, after)
+        told = (batch.mouth >= 0) & (torch.rand(len(batch.mouth)) >= MOUTH_UNTOLD)
+        own = mouths(batch.mouth.clamp(min=0)) * told[:, None]
+        end = network.through(middle + own[..., None], DROPOUT, first)
+        hidden, odds = F.silu(end), network.closures(middle, end, DROPOUT) if first == after else None
         loss = loss_of(network.head(hidden).transpose(1, 2), phones(hidden), batch)
         if odds is not None:
             loss = loss + CLOSURES_SHARE * closure_loss(odds, batch)
@@ -301,8 +339,9 @@ def main():
     stretch(network, measures, lift, 1 / np.array(json.loads(about.get('gains', '[1, 1, 1]'))))
     print('to begin with:', report(network), flush=True)
 
-    # Phone curves: real ones where the clip is labelled, the network's own for more speech of the filmed speaker.
-    examples = [(r.phones, r.curve) for r in talking['train'] if r.phones]
+    # Phone curves: of everybody who may be trained on, whose words are known.
+    examples = [(r.phones, r.curve, 1.0) for r in talking['train'] if r.phones]
+    examples += [(r.phones, r.curve, PEOPLE_WEIGHT) for r in seen['people']['train'] if r.phones]
     teacher = PhoneTeacher(examples, gap)
     held = [r for split in ('val', 'test') for r in talking[split] if r.phones]
     for sharpen in (False, True):
@@ -331,7 +370,7 @@ def main():
         groups = [(talking['train'], 0.18), (seen['people']['train'], 0.12), (seen['takes']['train'], 0.15), (others, 0.13),
                   (more['emodb']['train'], 0.08), (more['ocean']['train'] + more['vctk']['train'], 0.12), (synthetic, 0.22)]
         groups = [(recordings, share) for recordings, share in groups if recordings]
-        batches = Batches(groups, args.seed, args.batch)
+        batches = Batches(groups, args.seed, args.batch, load_bystanders(args))
         upper = os.path.join(args.work, 'motion-upper.pt')
         if args.frozen:
             blocks = args.frozen_blocks or len(config_of(given)['dilations'])
@@ -349,6 +388,10 @@ def main():
                 part.requires_grad_(True)
             print('upper blocks:', report(network), flush=True)
         if args.minutes > 0:
+            loss_of.correlates = True
+            for recording in [*talking['train'], *seen['people']['train']]:
+                if recording.phones:
+                    recording.curve = rested(recording.curve, recording.phones)
             train(network, batches, loss_of, args.minutes * 60, args.rate, report, final)
 
     stretch(network, measures, lift)

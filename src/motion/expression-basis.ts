@@ -84,6 +84,14 @@ export function lipGap(mesh: ArrayLike<number>): number {
   return mesh[3 * UPPER_LIP + 1]! - mesh[3 * LOWER_LIP + 1]!;
 }
 
+/** The same of the offsets that one vector of the basis stands for, in centimetres. */
+export function coefficientGap({ basis }: ExpressionBasis, coefficients: Float32Array): number {
+  return coefficients.reduce(
+    (sum, value, k) => sum + value * lipGap(basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)),
+    0,
+  );
+}
+
 /** Distance of the inner lips' middles in centimetres, of a mesh `[468, 3]`. */
 export function lipOpening(mesh: ArrayLike<number>): number {
   return distance(mesh, UPPER_LIP, LOWER_LIP);

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { assertIntegerInRange, assertNumberInRange, InvalidOptionError } from '../errors.ts';
 import { addExpression, type ExpressionBasis, lipGap, lipOpening } from './expression-basis.ts';
+import { foregroundShare } from './foreground.ts';
 import { loudnessGain } from './loudness.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
@@ -85,6 +86,12 @@ export async function generateMotion({
     first,
     count,
     signal,
+  });
+
+  // What is said in the background moves nothing, and shuts nothing.
+  const near = foregroundShare({ config, pcm, gain, first, count });
+  near.forEach((share, i) => {
+    for (let k = i * components; k < (i + 1) * components; k++) data[k]! *= share;
   });
 
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);

@@ -2,8 +2,7 @@
  * Lips that meet at P, B and M: a network that is trained on errors draws a closure that it is half sure of half closed, and a
  * viewer takes that for another sound. What is likely a closure becomes one, in one frame at least.
  */
-import { type ExpressionBasis, lipGap } from './expression-basis.ts';
-import { MESH_VALUES } from './motion.ts';
+import { coefficientGap, type ExpressionBasis } from './expression-basis.ts';
 
 /** A closure whose peak is below the first is none, one from the second on is a whole one. */
 const LEAST_PEAK = 0.2;
@@ -52,11 +51,7 @@ export function closureAt(closures: Float32Array, position: number, spacing: num
  */
 export function shutLips(basis: ExpressionBasis, coefficients: Float32Array, share: number): void {
   if (share === 0) return;
-  const gap = coefficients.reduce(
-    (sum, value, k) => sum + value * lipGap(basis.basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)),
-    0,
-  );
-  const change = -share * (Math.max(0, gap) + PRESSED);
+  const change = -share * (Math.max(0, coefficientGap(basis, coefficients)) + PRESSED);
   for (let k = 0; k < coefficients.length; k++) coefficients[k]! += change * basis.opening[k]!;
 }
 

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { breaths, coughs, pauseWith, speechLevel } from '../../scripts/lib/other-sounds.ts';
 import { InvalidOptionError } from '../../src/errors.ts';
+import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
+import { readAudio } from '../../src/media/read-audio.ts';
+import { mean } from '../../src/metrics/series.ts';
 import { generateMotion } from '../../src/motion/generate-motion.ts';
 import { MESH_VALUES, POSE_VALUES } from '../../src/motion/motion.ts';
 import { ClipMotion } from '../../src/motion/speech-clip-motion.ts';
@@ -8,6 +13,7 @@ import { assertAllClose } from '../helpers/assert-close.ts';
 import { babble, lipCurve, openMotion } from './motion-fixture.ts';
 
 const CLOSED_CM = 0.06; // a tenth of an open mouth
+const PAUSE_CM = 0.05;
 const PRESSED_CM = 0.15; // lips that are driven past each other meet in a face
 const FLOAT32 = { rtol: 1e-4, atol: 1e-4 };
 let motion: Awaited<ReturnType<typeof openMotion>>;
@@ -15,6 +21,20 @@ before(async () => {
   motion = await openMotion();
 });
 after(() => motion.network.dispose());
+
+async function recording(name: string, start: number, seconds: number): Promise<Float32Array> {
+  const file = fileURLToPath(new URL(`../../assets/speech/${name}`, import.meta.url));
+  const ffmpeg = await locateFfmpeg({ env: process.env });
+  const { pcm } = await readAudio(file, { ffmpeg, sampleRate: 16000 });
+  return pcm.slice(start * 16000, (start + seconds) * 16000);
+}
+
+/** A reader at a level of 1. */
+async function otherVoice(seconds: number): Promise<Float32Array> {
+  const voice = await recording('librivox.flac', 0.5, seconds);
+  const level = speechLevel(voice);
+  return voice.map((value) => value / level);
+}
 
 /** Root mean square of white noise from a fixed generator. */
 function noise(seconds: number, level: number): Float32Array {
@@ -78,6 +98,24 @@ test('knocks during a voice leave the mouth closed', async () => {
   }
   assert.ok(Math.max(...curve.slice(25, 50)) > 0.2);
 });
+
+for (const [name, decibels, sound] of [
+  ['breaths', -10, (seconds: number) => breaths(seconds, 4)],
+  ['coughs', 0, (seconds: number) => coughs(seconds, 4)],
+  ['somebody else', -16, otherVoice],
+] as const) {
+  test(`${name} in a pause leave the mouth closed`, async () => {
+    const speech = await recording('welcome.wav', 0, 3);
+    const { pcm, start, end } = pauseWith(speech, await sound(2), decibels);
+    const frames = Math.floor((pcm.length / 16000) * 25);
+    const { offsets } = await generateMotion({ ...motion, pcm, fps: 25, frames });
+    const curve = lipCurve(offsets);
+    const pause = curve.slice(Math.ceil((start + 0.35) * 25), Math.floor((end - 0.5) * 25));
+    assert.ok(mean(pause) < PAUSE_CM, `open by ${mean(pause)} cm on average`);
+    assert.ok(Math.max(...pause) < 0.3, `open by up to ${Math.max(...pause)} cm`);
+    assert.ok(Math.max(...curve) > 0.5);
+  });
+}
 
 /** Chords of four tones, one after another: held ones with eight harmonics, or plucked ones that fade. */
 function tune(seconds: number, plucked: boolean): Float32Array {
