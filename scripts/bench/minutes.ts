@@ -3,7 +3,7 @@
  * how lips follow the sound, at several times against the first ten seconds.
  *
  *   node --import=tsx scripts/bench/minutes.ts VIDEO [--at 10,70,150,290] [--span 4] [--output scripts/results/minutes.md]
- *   node --import=tsx scripts/bench/minutes.ts VIDEO --portrait FILE --audio FILE [--preset faster] …
+ *   node --import=tsx scripts/bench/minutes.ts VIDEO --portrait FILE --audio FILE [--preset faster] [--fps N] …
  *
  * With a portrait and minutes of speech, the first ten seconds and the stretches at these times are rendered to VIDEO, and nothing between
  * them: motion and sound are those of the whole clip at these times.
@@ -33,6 +33,7 @@ const { values, positionals } = parseArgs({
     portrait: { type: 'string' },
     audio: { type: 'string' },
     preset: { type: 'string', default: 'faster' },
+    fps: { type: 'string' },
     output: { type: 'string' },
   },
 });
@@ -54,6 +55,7 @@ const rendered =
         audio: values.audio,
         output: video,
         preset: values.preset as 'faster',
+        fps: values.fps === undefined ? undefined : Number(values.fps),
         stretches,
       });
 const ffmpeg = await locateFfmpeg({ env: process.env });
@@ -182,7 +184,7 @@ await writeReport(values.output, [
   '',
   rendered === undefined
     ? `${duration.toFixed(1)} s of video against its first ${Math.min(FIRST, duration).toFixed(1)} s; picture and sound end: ${apart}.`
-    : `Stretches of ${span} s of a clip of ${(sound!.pcm.length / sound!.sampleRate).toFixed(0)} s against its first ${FIRST} s, preset ${values.preset}. Motion and sound are those of the whole clip; what lies between the stretches was not rendered.`,
+    : `Stretches of ${span} s of a clip of ${(sound!.pcm.length / sound!.sampleRate).toFixed(0)} s against its first ${FIRST} s, preset ${values.preset}, ${fps} frames/s. Motion and sound are those of the whole clip; what lies between the stretches was not rendered.`,
   '',
   '| at, s | eyes, sharpness | mouth, sharpness | colour, ΔE | spread of lightness | identity | lips and sound |',
   '| ---: | ---: | ---: | ---: | ---: | ---: | ---: |',

@@ -36,7 +36,7 @@ async function measure(video: string): Promise<string[]> {
   const tracker = new FaceTracker(finder);
   let rest: Float64Array | undefined;
   let last: Teeth | undefined;
-  const [shifts, lights, counts, changes]: number[][] = [[], [], [], []];
+  const [shifts, lights, counts, changes, levels]: number[][] = [[], [], [], [], []];
   for await (const frame of readFrames(video, { ffmpeg })) {
     const found = await tracker.next(frame);
     if (found === undefined) {
@@ -51,6 +51,7 @@ async function measure(video: string): Promise<string[]> {
       continue;
     }
     counts!.push(countTeeth(teeth));
+    levels!.push(lightOfTeeth(teeth));
     if (last !== undefined && Math.abs(teeth.opening - last.opening) < ALIKE) {
       shifts!.push(teethShift(last, teeth));
       lights!.push(Math.abs(lightOfTeeth(teeth) / lightOfTeeth(last) - 1));
@@ -67,6 +68,7 @@ async function measure(video: string): Promise<string[]> {
     formatNumber(mean(changes!), 2),
     formatNumber(size(shifts!), 2),
     formatNumber(100 * mean(lights!), 1),
+    formatNumber((100 * deviation(levels!)) / mean(levels!), 1),
   ];
 }
 
@@ -85,7 +87,10 @@ await writeReport(values.output, [
   '',
   `Upper teeth in the axes of the skull, a strip beneath the upper lip, in mouths that are open by ${OPEN} cm or more; pairs of frames whose openings`,
   `differ by less than ${ALIKE} cm. Teeth: bright places with gaps beside them, their mean number, its deviation, and how many come or go from frame to`,
-  'frame; shift: root mean square to the side; light: mean change. Films of people have what their camera and the landmarks add.',
+  'frame; shift: root mean square to the side; light: mean change, and its deviation over all frames. Films of people have what their camera and the landmarks add.',
   '',
-  markdownTable(['video', 'pairs', 'teeth', 'deviation', 'come or go', 'shift, mm', 'light, %'], rows),
+  markdownTable(
+    ['video', 'pairs', 'teeth', 'deviation', 'come or go', 'shift, mm', 'light, %', 'its spread, %'],
+    rows,
+  ),
 ]);

@@ -16,6 +16,8 @@ interface StretchOptions {
   readonly audio: string;
   readonly output: string;
   readonly preset: 'fast' | 'faster' | 'original';
+  /** Of the video. @defaultValue the program's */
+  readonly fps?: number | undefined;
   readonly stretches: readonly Stretch[];
 }
 
@@ -30,11 +32,15 @@ export async function renderStretches({
   audio,
   output,
   preset,
+  fps,
   stretches,
 }: StretchOptions): Promise<{ readonly firsts: readonly number[]; readonly fps: number }> {
   const studio = new Studio({ device: 'cpu' });
   try {
-    const clip = await studio.prepare({ portrait, audio, output, preset, overwrite: true });
+    const clip = await studio.prepare({
+      ...{ portrait, audio, output, preset, overwrite: true },
+      ...(fps !== undefined && { fps }),
+    });
     try {
       const { job, scene } = clip;
       const firsts: number[] = [];

@@ -6,6 +6,7 @@
 import { EYES, gapsOf, MOUTH, OpeningControl } from '../motion/close-openings.ts';
 import { measureFace } from '../motion/face-measures.ts';
 import { type FaceParts, faceParts, faceRegions } from '../motion/face-regions.ts';
+import { keepOrder } from '../motion/keep-order.ts';
 import type { MeshSequence } from '../motion/mesh-sequence.ts';
 import { MESH_VALUES, MESH_VERTICES } from '../motion/motion.ts';
 
@@ -137,6 +138,7 @@ export class Retargeter {
         this.#ownClosedLips[column]! + this.#gapScale * openingOf(gap, this.#closedLips[column]!),
     );
     this.#mouth.set(moved, lips, out);
+    keepOrder(this.#target, out);
     const { lids } = measureFace(mesh);
     const closures = together(
       ([0, 1] as const).map((eye) => {

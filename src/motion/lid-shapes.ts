@@ -45,6 +45,8 @@ export const CLOSED_EYE = 0.16;
 
 /** Eyes that are open less than the first are half closed, from the second on narrow; in between, partly. */
 const HALF_CLOSED = [0.19, 0.215] as const;
+/** Of an eye that is open by less, too little is seen to open it; alone, the other would make a wink of a blink. */
+const LEAST_APERTURE = 0.12;
 
 /**
  * By which factors lids that a photo has caught half closed are to be opened, the right eye's and the left one's; 1 is as they are. Lids of
@@ -59,6 +61,7 @@ export function halfClosedFactors(mesh: ArrayLike<number>): readonly [right: num
     return t * t * (3 - 2 * t);
   });
   const isBlink = Math.max(...apertures) < OPEN_EYE && Math.max(...apertures) >= CLOSED_EYE;
+  if (isBlink && Math.min(...apertures) < LEAST_APERTURE) return [1, 1];
   const factorOf = (eye: 0 | 1): number => {
     const strength = isBlink
       ? Math.max(...strengths)

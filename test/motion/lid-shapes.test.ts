@@ -96,6 +96,7 @@ for (const [name, apertures, wanted] of [
     [0.13, 0.19],
     [OPEN_EYE / 0.13, OPEN_EYE / 0.19],
   ],
+  ['a blink of which one eye shows nothing stays one', [0.09, 0.19], [1, 1]],
   ['narrow eyes stay narrow', [0.23, 0.235], [1, 1]],
   ['open eyes stay as they are', [0.3, 0.31], [1, 1]],
   ['closed eyes stay closed', [0.13, 0.14], [1, 1]],
