@@ -46,8 +46,14 @@ export class ClipWork implements OrderWork<Clip> {
     const observer = this.#observe(clip, reports, (end) => ending.push(end));
     const outcome = await this.#parts.engine.run(job, observer, { signal: clip.stop.signal });
     await Promise.all(ending);
-    if (clip.state === 'canceled') await (await this.#jobFolder(clip)).removeCheckpoints();
+    if (clip.state === 'canceled') await this.#removeMade(clip);
     return outcome;
+  }
+
+  /** Of a clip that was cancelled: checkpoints, and the video where a worker had completed it before it heard of that. */
+  async #removeMade(clip: Clip): Promise<void> {
+    await (await this.#jobFolder(clip)).removeCheckpoints();
+    await rm(videoOf(this.#places(clip).folder, clip.format), { recursive: true, force: true });
   }
 
   async ended(clip: Clip): Promise<void> {

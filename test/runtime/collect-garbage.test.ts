@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { collectGarbage } from '../../src/runtime/collect-garbage.ts';
+import { moduleUrl } from '../helpers/run-program.ts';
 
 test('arrays that nobody uses are freed, and the function is not left behind', {
   timeout: 120_000,
@@ -16,6 +19,26 @@ test('arrays that nobody uses are freed, and the function is not left behind', {
   // The memory itself is given back by a thread of the engine, a moment after the collection.
   while (process.memoryUsage().arrayBuffers >= before + 32e6) await setTimeout(5);
   assert.equal('gc' in globalThis, false);
+});
+
+test('threads that look for the function at the same moment do not take it from each other', {
+  timeout: 120_000,
+}, async () => {
+  const other = new Worker(
+    "const { setFlagsFromString } = require('node:v8'); for (;;) setFlagsFromString('--no-expose-gc');",
+    { eval: true },
+  );
+  try {
+    await once(other, 'online');
+    for (let thread = 0; thread < 40; thread++) {
+      const module = (await import(`${moduleUrl('src/runtime/collect-garbage.ts')}?${thread}`)) as {
+        collectGarbage(): void;
+      };
+      module.collectGarbage();
+    }
+  } finally {
+    await other.terminate();
+  }
 });
 
 /** An array of 64 MB, made in a function of its own so that no register of the test holds it. */
