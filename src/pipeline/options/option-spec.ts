@@ -35,6 +35,8 @@ export type FileContent = 'picture' | 'sound' | 'film' | 'motion' | 'weights';
 interface OptionFlag {
   /** @defaultValue the option's name with dashes: `--head-pose-scale` */
   readonly name?: `--${string}`;
+  /** Its short form: `-o`. */
+  readonly short?: `-${string}`;
   /** Placeholder of the value. @defaultValue `n` for numbers, `name` for names, `file` for paths; none for a switch */
   readonly value?: string;
   /** Another name that is understood. */
