@@ -4,8 +4,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import { checkBundlePrecision, checkDevicePrecision } from '../networks/check-precision.ts';
+import type { NetworksChoice } from '../networks/load-options.ts';
 import { NetworksCache, type NetworksLease } from '../networks/networks-cache.ts';
 import { ReferenceCache } from '../networks/reference-cache.ts';
 import type { Engine, NetworkProfile } from '../runtime/engine.ts';
