@@ -59,7 +59,7 @@ export class PublishedNetworks implements ClipNetworks {
   readonly #bundle: Bundle;
   readonly #lean: ClipNetworks;
   readonly #networks: ReadonlyMap<PublishedNetworkName, Network>;
-  /** Of the run that also made the conditional half. */
+  /** Of the run that also made the conditional branch. */
   #unconditional: Tensor | undefined;
 
   private constructor(
@@ -140,14 +140,14 @@ export class PublishedNetworks implements ClipNetworks {
   }
 
   async denoise(
-    half: 'conditional' | 'unconditional',
+    branch: 'conditional' | 'unconditional',
     latents: Tensor,
     timestep: number,
     conditions: PoseFeatures,
   ): Promise<Tensor> {
-    if (half === 'unconditional') {
+    if (branch === 'unconditional') {
       const made = this.#unconditional;
-      if (made === undefined) throw new Error('the unconditional half comes with the conditional one');
+      if (made === undefined) throw new Error('the unconditional branch comes with the conditional one');
       this.#unconditional = undefined;
       return made;
     }

@@ -130,7 +130,7 @@ export function chooseVariants(
       variants[last] = { ...variants[last]!, title: `${variants[last]!.title}, as published` };
     } else {
       notes.push(
-        'the preset original has no second half for guidance: there are no exact savings to measure',
+        'the preset original has no second branch for guidance: there are no exact savings to measure',
       );
     }
   }
