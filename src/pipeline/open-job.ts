@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { checkLoras } from '../bundles/check-loras.ts';
 import { countWindowSteps } from '../denoising/context-windows.ts';
+import type { PlannedFrames } from '../denoising/plan-frames.ts';
 import { InvalidOptionError } from '../errors.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
@@ -22,7 +23,7 @@ import { keysWhere } from './options/clip-keys.ts';
 import { portraitRequest } from './portrait-request.ts';
 import { describeTracking } from './progress.ts';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
-import { type PlannedFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
+import { resolveSampling, type Sampling } from './resolve-sampling.ts';
 
 /** All that is known before anything is rendered. */
 export interface Job extends PlannedFrames {
