@@ -2,7 +2,7 @@
  * Whether a long clip stays as it began: sharpness of eyes and mouth, colour of the face (mean and spread in Lab), identity, and
  * how lips follow the sound, at several times against the first ten seconds.
  *
- *   node --import=tsx scripts/bench/minutes.ts VIDEO [--at 10,70,150,290] [--span 4] [--output scripts/results/minutes.md]
+ *   node --import=tsx scripts/bench/minutes.ts VIDEO [--at 10,70,150,290] [--span 4] [--fps N] [--audio FILE] [--output scripts/results/minutes.md]
  *   node --import=tsx scripts/bench/minutes.ts VIDEO --portrait FILE --audio FILE [--preset faster] [--fps N] …
  *
  * With a portrait and minutes of speech, the first ten seconds and the stretches at these times are rendered to VIDEO, and nothing between
@@ -42,6 +42,8 @@ if (video === undefined) {
   console.error('usage: minutes.ts VIDEO [--at 10,70,150,290] [--span 4] [--output OUT.md]');
   process.exit(2);
 }
+/** Of so many frames one is embedded: the mean of a stretch says who it is, a single frame may be a blink. */
+const IDENTITY_EVERY = 10;
 /** Seconds that everything is compared with. */
 const FIRST = 10;
 const span = Number(values.span);
@@ -61,7 +63,9 @@ const rendered =
 const ffmpeg = await locateFfmpeg({ env: process.env });
 const { video: stream, audio } = await probeMedia(video, { ffmpeg });
 if (stream === undefined) throw new Error(`${video} has no picture`);
-const { fps, duration } = stream;
+const { duration } = stream;
+/** Of a clip that is there, fewer frames a second may be looked at. */
+const fps = rendered === undefined && values.fps !== undefined ? Number(values.fps) : stream.fps;
 const engine = await Engine.open({ device: 'cpu', threads: 1 });
 const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
 const embedder = await FaceEmbedder.open(engine);
@@ -98,6 +102,7 @@ async function measure(from: number, seconds: number, stretch: number): Promise<
   const [eyes, mouth, opening, loud]: number[][] = [[], [], [], []];
   const lab: number[][] = [];
   let identity: Float32Array | undefined;
+  let embedded = 0;
   let index = first;
   for await (const frame of readFrames(video!, { ffmpeg, fps, firstFrame: first })) {
     const face: FoundFace | undefined = (await finder.find(frame))[0];
@@ -108,13 +113,18 @@ async function measure(from: number, seconds: number, stretch: number): Promise<
       opening!.push(lipOpening(portraitFaceOf(landmarks, frame.width, frame.height).mesh));
       loud!.push(loudness(index + time));
       addLab(frame, landmarks, lab);
-      identity ??= await embedder?.embed(frame, landmarks);
+      if (embedder !== undefined && (index - first) % IDENTITY_EVERY === 0) {
+        const embedding = await embedder.embed(frame, landmarks);
+        identity = embedding.map((value, i) => value + (identity?.[i] ?? 0));
+        embedded++;
+      }
     }
     if (++index >= first + count) break;
   }
   const mean = [0, 1, 2].map((c) => average(lab.map((colour) => colour[c]!)));
   const spread = [0, 1, 2].map((c) => Math.sqrt(average(lab.map((colour) => (colour[c]! - mean[c]!) ** 2))));
   const sync = bestLag(opening!, loud!);
+  identity = identity?.map((value) => value / embedded);
   return { frames: eyes!.length, eyes: average(eyes!), mouth: average(mouth!), mean, spread, sync, identity };
 }
 
@@ -140,10 +150,13 @@ function average(list: readonly number[]): number {
   return list.reduce((sum, value) => sum + value, 0) / Math.max(1, list.length);
 }
 
-/** Lips may be up to eight frames early or late. */
+/** Seconds by which lips may be early or late. */
+const SYNC_REACH = 0.32;
+
 function bestLag(a: readonly number[], b: readonly number[]): Part['sync'] {
   let best = { lag: 0, r: Number.NEGATIVE_INFINITY };
-  for (let lag = -8; lag <= 8; lag++) {
+  const reach = Math.round(SYNC_REACH * fps);
+  for (let lag = -reach; lag <= reach; lag++) {
     const pairs = a.flatMap((value, i) => (b[i - lag] === undefined ? [] : [[value, b[i - lag]!] as const]));
     const [ma, mb] = [average(pairs.map(([x]) => x)), average(pairs.map(([, y]) => y))];
     const sum = (of: (x: number, y: number) => number): number =>
@@ -162,7 +175,9 @@ function similarity(a: Float32Array | undefined, b: Float32Array | undefined): s
 }
 
 const begin = await measure(0, Math.min(FIRST, duration), 0);
-const rows: string[] = [];
+const rows = [
+  `| 0 | 100 % | 100 % | 0 | 100 % | 1 | ${Math.round((1000 * begin.sync.lag) / fps)} ms, r ${begin.sync.r.toFixed(2)} |`,
+];
 for (const [i, at] of times.entries()) {
   if (rendered === undefined && at + span > duration + 0.05) {
     rows.push(`| ${at} | the clip is shorter | | | | | |`);
@@ -170,11 +185,12 @@ for (const [i, at] of times.entries()) {
   }
   const part = await measure(at, span, i + 1);
   const share = (value: number, first: number): string => `${((100 * value) / first).toFixed(0)} %`;
+  console.error(at, part.eyes / begin.eyes, part.mouth / begin.mouth);
   const shift = Math.hypot(...part.mean.map((value, c) => value - begin.mean[c]!));
   rows.push(
     `| ${at} | ${share(part.eyes, begin.eyes)} | ${share(part.mouth, begin.mouth)} | ${shift.toFixed(2)} | ` +
       `${share(part.spread[0]!, begin.spread[0]!)} | ${similarity(part.identity, begin.identity)} | ` +
-      `${part.sync.lag} frames, r ${part.sync.r.toFixed(2)} |`,
+      `${Math.round((1000 * part.sync.lag) / fps)} ms, r ${part.sync.r.toFixed(2)} |`,
   );
 }
 await engine.dispose();

@@ -46,7 +46,7 @@ async function measure(video: string): Promise<string[]> {
     const points = Float64Array.from({ length: 936 }, (_, i) => found.landmarks[3 * (i >> 1) + (i & 1)]!);
     rest ??= points;
     const teeth = teethOf(frame, points, rest);
-    if (teeth.opening < OPEN) {
+    if (teeth.opening < OPEN || !teeth.shown) {
       last = undefined;
       continue;
     }
@@ -85,9 +85,10 @@ try {
 await writeReport(values.output, [
   '# Steadiness of teeth',
   '',
-  `Upper teeth in the axes of the skull, a strip beneath the upper lip, in mouths that are open by ${OPEN} cm or more; pairs of frames whose openings`,
-  `differ by less than ${ALIKE} cm. Teeth: bright places with gaps beside them, their mean number, its deviation, and how many come or go from frame to`,
-  'frame; shift: root mean square to the side; light: mean change, and its deviation over all frames. Films of people have what their camera and the landmarks add.',
+  `Upper teeth in the axes of the skull, a strip beneath the upper lip, in mouths that are open by ${OPEN} cm or more and show teeth over`,
+  `all of the strip; pairs of frames whose openings differ by less than ${ALIKE} cm. Teeth: bright places with gaps beside them, their mean number, its`,
+  'deviation, and how many come or go from frame to frame; shift: root mean square to the side; light: mean change, and its deviation over all frames.',
+  'Films of people have what their camera and the landmarks add.',
   '',
   markdownTable(
     ['video', 'pairs', 'teeth', 'deviation', 'come or go', 'shift, mm', 'light, %', 'its spread, %'],

@@ -13,6 +13,9 @@ const HALF_WIDTH = 1.6;
 const STEP = 0.05;
 /** Rows below the upper lip's edge over which a column is averaged, in cm. */
 const ROWS = [0.08, 0.12, 0.16, 0.2, 0.24] as const;
+/** The strip shows teeth to its end if its last row, this far to both sides in cm, has this share of its brightest row's light. */
+const INCISORS = 0.8;
+const SHOWN = 0.6;
 /** What is wider than this, in cm, is light and shade, not teeth. */
 const SHADE = 0.9;
 /** A tooth is brighter than the gaps beside it by this share of the row's mean light. */
@@ -24,6 +27,8 @@ export interface Teeth {
   readonly opening: number;
   /** Mean light of each column, 0 to 255, from the person's right to left. */
   readonly columns: readonly number[];
+  /** Whether the lip leaves teeth uncovered over the whole strip: beneath their edges it shows the dark of the mouth. */
+  readonly shown: boolean;
 }
 
 /**
@@ -51,18 +56,21 @@ export function teethOf(image: RgbImage, landmarks: ArrayLike<number>, rest: Arr
   const [, chin] = place(LOWER_LIP);
   const colour = [0, 0, 0];
   const columns: number[] = [];
+  const rows = ROWS.map(() => 0);
   for (let u = -HALF_WIDTH; u <= HALF_WIDTH + 1e-9; u += STEP) {
     let sum = 0;
-    for (const row of ROWS) {
+    for (const [i, row] of ROWS.entries()) {
       const v = lip + row;
       const x = rest[2 * UPPER_LIP]! + u * ux + v * vx;
       const y = rest[2 * UPPER_LIP + 1]! + u * uy + v * vy;
       sampleColour(image, ...applyAffine(toFrame, x, y), colour);
-      sum += (0.299 * colour[0]! + 0.587 * colour[1]! + 0.114 * colour[2]!) / ROWS.length;
+      const light = 0.299 * colour[0]! + 0.587 * colour[1]! + 0.114 * colour[2]!;
+      sum += light / ROWS.length;
+      if (Math.abs(u) <= INCISORS) rows[i]! += light;
     }
     columns.push(sum);
   }
-  return { opening: chin - lip, columns };
+  return { opening: chin - lip, columns, shown: rows.at(-1)! >= SHOWN * Math.max(...rows) };
 }
 
 /** The columns without light and shade: teeth above 0, the gaps between them below. */

@@ -93,7 +93,7 @@ def main():
         "motion": json.loads(pathlib.Path(arguments.motion).read_text()),
         "presets": {
             "fast": FAST,
-            "faster": {**FAST, "denoiseEvery": 2, "precision": "int8"},
+            "faster": {**FAST, "steps": 2, "denoiseEvery": 2, "precision": "int8"},
             "original": {"sampler": "ddim", "steps": 25, "guidance": 3.5, "loras": []},
         },
         "files": files,

@@ -13,6 +13,7 @@ import { readFile } from 'node:fs/promises';
 import { ownFile, ownUrl } from '../files/own-file.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { boundsOf } from './bounds.ts';
 import type { Square } from './crop.ts';
 import {
   DETECTOR_SIZE,
@@ -59,6 +60,8 @@ export interface FoundFace {
 }
 
 const MIN_PRESENCE = 0.5;
+/** Of faces that only parts of an image show: shirts and shadows reach 0.6, faces 0.99. */
+const MIN_PRESENCE_IN_PARTS = 0.9;
 /** Landmarks are made for this many faces of a crowd, the largest ones. */
 const MAX_FACES = 8;
 /** Width and height of the landmark network's input. */
@@ -98,6 +101,19 @@ function squaresOfSide({ width, height }: Pick<RgbImage, 'width' | 'height'>, si
     return Array.from({ length: steps + 1 }, (_, i) => (steps === 0 ? 0 : ((size - side) * i) / steps));
   };
   return starts(height).flatMap((y) => starts(width).map((x) => ({ x, y, side })));
+}
+
+/** Whether the middle of one of two boxes is within the other: parts of the image cut faces off, whose boxes overlap little then. */
+function isSameFace(a: FaceDetection['box'], b: FaceDetection['box']): boolean {
+  const holds = (box: typeof a, { x, y, width, height }: typeof a): boolean =>
+    Math.abs(x + width / 2 - box.x - box.width / 2) < box.width / 2 &&
+    Math.abs(y + height / 2 - box.y - box.height / 2) < box.height / 2;
+  return holds(a, b) || holds(b, a);
+}
+
+function boxOfPoints(landmarks: Float64Array): FaceDetection['box'] {
+  const { left, top, right, bottom } = boundsOf(landmarks, 3);
+  return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
 /** Holds the face networks; dispose of it after use. */
@@ -174,6 +190,28 @@ export class FaceFinder {
   /** All faces of an image with their landmarks, the largest first; what turns out to be no face is left out. */
   async find(image: RgbImage): Promise<FoundFace[]> {
     return this.#withLandmarks(image, await this.detect(image));
+  }
+
+  /**
+   * As {@link FaceFinder.find}, and after those the smaller faces of a group, which only parts of the image show large enough: a face
+   * of a tenth of the image's longer side is seen in the whole.
+   */
+  async findAll(image: RgbImage): Promise<FoundFace[]> {
+    const known = await this.find(image);
+    // Where the whole shows none, its parts have been searched.
+    if (known.length === 0) return known;
+    const [, , ...parts] = searchSquares(image.width, image.height);
+    const found: FaceDetection[] = [];
+    for (const square of parts) found.push(...(await this.#detectIn(image, square)));
+    const others = suppressOverlaps(found).filter(
+      ({ box }) => !known.some(({ detection }) => isSameFace(box, detection.box)),
+    );
+    for (const face of await this.#withLandmarks(image, others)) {
+      const box = boxOfPoints(face.landmarks);
+      if (face.presence < MIN_PRESENCE_IN_PARTS) continue;
+      if (!known.some(({ landmarks }) => isSameFace(box, boxOfPoints(landmarks)))) known.push(face);
+    }
+    return known;
   }
 
   async #withLandmarks(image: RgbImage, detections: readonly FaceDetection[]): Promise<FoundFace[]> {

@@ -303,7 +303,7 @@ export function chooseEncoders(outputPath: string, ffmpeg: EncoderList, transpar
   const encoding = transparent ? format.transparent : format.opaque;
   if (encoding === undefined) {
     throw new InvalidOptionError(
-      `Cannot write ${outputPath}: expected one of ${TRANSPARENT_ENDINGS.join(', ')} for transparency, got ${format.endings[0]}`,
+      `Cannot write ${outputPath}: expected one of ${TRANSPARENT_ENDINGS.join(', ')} (a folder of PNGs) for transparency, got ${format.endings[0]}`,
       'output',
       outputPath,
     );

@@ -77,7 +77,7 @@ async function findFace(
   const fitted = fitForVideo(original, (message) => notices.push(message));
   // A place is one of the file's picture.
   const scaled = choice === undefined ? undefined : scaleChoice(choice, fitted.width / original.width);
-  const faces = await finder.find(fitted);
+  const faces = await finder.findAll(fitted);
   signal?.throwIfAborted();
   try {
     const chosen = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });

@@ -148,6 +148,27 @@ test('every sample portrait has one face', {
   }
 });
 
+test('of a group, smaller faces follow those that are seen in the whole picture', async () => {
+  const small = await drawFace(190);
+  const group = onCanvas(
+    [
+      [drawn, 0, 150],
+      [small, 1100, 20],
+    ],
+    1340,
+    700,
+  );
+  const whole = await finder.find(group);
+  assert.equal(whole.length, 1);
+  const all = await finder.findAll(group);
+  assert.equal(all.length, 2);
+  assert.deepEqual(all[0], whole[0]);
+  const [x, y] = [all[1]!.landmarks[0]!, all[1]!.landmarks[1]!];
+  assert.ok(x > 1100 && x < 1290 && y > 20 && y < 210, `${x}, ${y}`);
+  // A face that is cut off by the edges of the parts is still one.
+  assert.equal((await finder.findAll(drawn)).length, 1);
+});
+
 /** Drawn openings are 1.2 times the number that the drawing is given; landmarks of a drawing are exact to so many pixels. */
 const OPENING_PX = 5;
 

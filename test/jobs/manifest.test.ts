@@ -220,7 +220,7 @@ jobs:
   - {}
 `;
   const expected =
-    'Cannot use background: expected transparent with output that ends in .mov, .webm, .webp, /';
+    'Cannot use background: expected transparent with output that ends in .mov, .webm, .webp, / (a folder of PNGs)';
   assert.deepEqual(await problemsOf(write('.yaml', text)), [`line 1: ${expected}, got it with output.mp4`]);
 });
 

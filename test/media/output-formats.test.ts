@@ -198,7 +198,7 @@ test('a missing encoder is named with what the ffmpeg has and can write', () => 
   assert.throws(() => chooseEncoders('talk.mov', poor, true), { message: /encoder prores_ks/ });
   assert.throws(() => chooseEncoders('talk.mp4', poor, true), {
     code: 'INVALID_OPTION',
-    message: /expected one of \.mov, \.webm, \.webp, \/ for transparency, got \.mp4/,
+    message: /expected one of \.mov, \.webm, \.webp, \/ \(a folder of PNGs\) for transparency, got \.mp4/,
   });
 });
 

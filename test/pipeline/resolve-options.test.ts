@@ -170,8 +170,13 @@ test('what an output cannot have is refused with it', () => {
     findInvalidOptions({ ...REQUIRED, ...options }).map(({ message }) => message);
   assert.match(
     refusal({ output: 'a.gif', crf: 20 })[0]!,
-    /crf: expected none with output a\.gif, which is lossless/,
+    /crf: expected none with output a\.gif, which has no choice of quality/,
   );
+  assert.match(
+    refusal({ output: 'a.mov', crf: 20, background: 'transparent' })[0]!,
+    /crf: expected none with transparent output a\.mov, which has no choice of quality/,
+  );
+  assert.deepEqual(refusal({ output: 'a.mov', crf: 20 }), []);
   assert.match(
     refusal({ output: 'a.gif', fps: 60 })[0]!,
     /fps: expected at most 50 with output a\.gif, got 60/,
@@ -209,7 +214,7 @@ test('backgrounds, faces and shapes are checked before anything is read', () => 
     findInvalidOptions({ ...REQUIRED, ...options }).map(({ message }) => message)[0] ?? '';
   assert.match(
     refusal({ background: 'transparent' }),
-    /background: expected transparent with output that ends in \.mov, \.webm, \.webp, \/, got it with talk\.mp4/,
+    /background: expected transparent with output that ends in \.mov, \.webm, \.webp, \/ \(a folder of PNGs\), got it with talk\.mp4/,
   );
   assert.equal(refusal({ background: 'transparent', output: 'a.webm' }), '');
   for (const size of ['1081x1920', '20000x1080', 'large']) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { FaceFinder } from '../../src/face/face-finder.ts';
-import { choosePortraitFace } from '../../src/face/portrait-face.ts';
+import { loadFaceMesh } from '../../src/face/face-mesh.ts';
+import { choosePortraitFace, portraitFaceOf } from '../../src/face/portrait-face.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { MOUTH, OpeningControl } from '../../src/motion/close-openings.ts';
@@ -72,4 +73,32 @@ test('a mouth that is wide open in the picture closes', LIMIT, async () => {
   const closed = await moved(shouting, open(0));
   const left = lipOpening((await look(closed)).face.mesh);
   assert.ok(left < 0.35, `still open by ${left} cm`);
+});
+
+test('skin that the mesh sets over a lip that shouts is put below it, whichever way the head is tilted', async () => {
+  const mesh = loadFaceMesh().vertices.slice();
+  // The lower lip 3 cm further down, past the skin below it.
+  for (const lip of [14, 15, 16, 17]) mesh[3 * lip + 1]! -= 3;
+  for (const roll of [0, 25, -160]) {
+    const [cos, sin] = [Math.cos((roll * Math.PI) / 180), Math.sin((roll * Math.PI) / 180)];
+    const down = (points: ArrayLike<number>, vertex: number): number =>
+      cos * points[3 * vertex + 1]! - sin * points[3 * vertex]!;
+    const points = new Float64Array(mesh.length);
+    for (let i = 0; i < mesh.length; i += 3) {
+      const [x, y] = [20 * mesh[i]!, -20 * mesh[i + 1]!];
+      points.set([300 + x * cos - y * sin, 300 + x * sin + y * cos, -20 * mesh[i + 2]!], i);
+    }
+    assert.ok(down(points, 18) < down(points, 17));
+    const shouting = { ...portraitFaceOf(points, 600, 600), number: 1, faces: [] };
+    const { face } = await refineFace({ width: 600, height: 600, data: new Uint8Array(0) }, shouting, {
+      preciseLandmarksInRegion: async () => ({ points, presence: 1 }),
+    });
+    const chin = [17, 18, 200, 199, 175, 152].map((vertex) => down(face.landmarks, vertex));
+    for (let i = 1; i < chin.length; i++) assert.ok(chin[i]! > chin[i - 1]! + 2, `${roll}°: ${chin}`);
+    for (const vertex of [13, 14, 17, 61, 10, 33]) {
+      for (const axis of [0, 1, 2]) {
+        assert.equal(face.landmarks[3 * vertex + axis], points[3 * vertex + axis]);
+      }
+    }
+  }
 });

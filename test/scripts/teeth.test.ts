@@ -54,3 +54,13 @@ test('the opening is that of the inner lips in centimetres', () => {
   open[2 * 14 + 1]! += UNIT;
   assert.ok(Math.abs(seen({}, open).opening - seen({}).opening - 1) < 0.01);
 });
+
+test('teeth are shown where the lip leaves them uncovered over the strip', () => {
+  const bright = teeth({});
+  const below = { ...bright, data: bright.data.slice() };
+  // From 0.2 cm beneath the lip on, the dark of the mouth.
+  const edge = Math.round(rest[2 * 13 + 1]! + 0.2 * UNIT);
+  below.data.fill(40, 3 * SIZE * edge);
+  assert.equal(teethOf(bright, rest, rest).shown, true);
+  assert.equal(teethOf(below, rest, rest).shown, false);
+});

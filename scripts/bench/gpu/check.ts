@@ -18,7 +18,7 @@ import { findCudaRequirements } from '../../../src/runtime/cuda-requirements.ts'
 import type { DeviceChoice } from '../../../src/runtime/device.ts';
 import { Engine, listExecutionProviders } from '../../../src/runtime/engine.ts';
 import { noiseInputs, noiseTensor, timeClip } from '../../lib/gpu-clip.ts';
-import { type GpuNetwork, type GpuSize, gpuNetworks } from '../../lib/gpu-networks.ts';
+import { type GpuNetwork, type GpuNetworks, type GpuSize, gpuNetworks } from '../../lib/gpu-networks.ts';
 
 const { values } = parseArgs({
   options: {
@@ -84,32 +84,32 @@ const engine = await Engine.open({
 });
 const cpu = await Engine.open({ device: 'cpu' });
 const { precision } = engine;
+/** How far a network's outputs on the device are from the CPU's in float32, and the largest of those. */
+async function compareWithCpu(networks: GpuNetworks, name: GpuNetwork, form: Precision) {
+  const exact = await networks.open(name, cpu, 'float32');
+  const inputs = noiseInputs(exact);
+  const expected = await exact.run(inputs);
+  await exact.dispose();
+  const network = await networks.open(name, engine, form);
+  const found = await network.run(inputs);
+  await network.dispose();
+  let [difference, largest] = [0, 0];
+  for (const [output, { data }] of Object.entries(expected)) {
+    data.forEach((value, i) => {
+      difference = Math.max(difference, Math.abs(value - found[output]!.data[i]!));
+      largest = Math.max(largest, Math.abs(value));
+    });
+  }
+  return { difference, largest };
+}
+
 try {
-  await part('equality', async () => {
-    const networks = gpuNetworks('small', cacheFolder);
-    const names: GpuNetwork[] = ['reference', 'guider', 'conditional', 'unconditional', 'decoder'];
-    const rows: object[] = [];
-    for (const name of names) {
-      const exact = await networks.open(name, cpu, 'float32');
-      const inputs = noiseInputs(exact);
-      const expected = await exact.run(inputs);
-      await exact.dispose();
-      for (const form of new Set<Precision>(['float32', precision])) {
-        const network = await networks.open(name, engine, form);
-        const found = await network.run(inputs);
-        await network.dispose();
-        let [difference, largest] = [0, 0];
-        for (const [output, { data }] of Object.entries(expected)) {
-          data.forEach((value, i) => {
-            difference = Math.max(difference, Math.abs(value - found[output]!.data[i]!));
-            largest = Math.max(largest, Math.abs(value));
-          });
-        }
-        rows.push({ network: name, precision: form, difference, largest });
-      }
+  const small = gpuNetworks('small', cacheFolder);
+  for (const name of ['guider', 'decoder', 'reference', 'conditional', 'unconditional'] as const) {
+    for (const form of new Set<Precision>(['float32', precision])) {
+      await part(`equality-${name}-${form}`, () => compareWithCpu(small, name, form));
     }
-    return rows;
-  });
+  }
 
   const peak = await part('matrix', async () => {
     const flopsOfRun = engine.device === 'cpu' ? 4e9 : 2e12;

@@ -25,7 +25,7 @@ const OUTPUT_RULES: readonly OptionRule<ClipValues>[] = [
         expected: [
           'transparent with ',
           { option: 'output' },
-          ` that ends in ${TRANSPARENT_ENDINGS.join(', ')}`,
+          ` that ends in ${TRANSPARENT_ENDINGS.join(', ')} (a folder of PNGs)`,
         ],
         got: `it with ${output}`,
       };
@@ -44,11 +44,14 @@ const OUTPUT_RULES: readonly OptionRule<ClipValues>[] = [
     },
   },
   {
-    find: ({ output, crf }) => {
+    find: ({ output, crf, background }) => {
       if (output === undefined || crf === undefined) return undefined;
-      if (findOutputFormat(output)?.opaque.hasQuality !== false) return undefined;
+      const format = findOutputFormat(output);
+      const isTransparent = background === 'transparent';
+      if ((isTransparent ? format?.transparent : format?.opaque)?.hasQuality !== false) return undefined;
+      const kind = isTransparent ? 'transparent ' : '';
       const problem = {
-        expected: ['none with ', { option: 'output' }, ` ${output}, which is lossless`],
+        expected: [`none with ${kind}`, { option: 'output' }, ` ${output}, which has no choice of quality`],
         got: String(crf),
       };
       return { option: 'crf', problem };
