@@ -188,7 +188,7 @@ class RequestReader {
       ...(extra.webhook && { webhook: extra.webhook }),
       ...(format !== undefined && { format }),
       options,
-      files: [...this.#files.values()],
+      files: inOrderOf([options.portrait, options.source, options.audio], [...this.#files.values()]),
     };
   }
 
@@ -331,4 +331,10 @@ function readValue(key: OptionKey, value: unknown): unknown {
 
 function show(value: unknown): string {
   return value instanceof ReceivedFile ? 'another file' : showValue(value);
+}
+
+/** Files with these ids first, in this order: clips are called after them, whatever order a client has sent them in. */
+function inOrderOf(ids: readonly unknown[], files: readonly FileReference[]): FileReference[] {
+  const rank = ({ id }: FileReference): number => (ids.includes(id) ? ids.indexOf(id) : ids.length);
+  return [...files].sort((a, b) => rank(a) - rank(b));
 }
