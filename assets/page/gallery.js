@@ -2,6 +2,7 @@
 import { ask } from './api.js';
 import { $, announce, duration, make } from './dom.js';
 import { shownAs } from './formats.js';
+import { words } from './options.js';
 
 export const ENDED = new Set(['succeeded', 'failed', 'canceled']);
 export const WORDS = {
@@ -107,7 +108,7 @@ export class Gallery {
       else $('gallery').append(card.element);
     }
     card.update(clip);
-    $('empty').hidden = this.#cards.size > 0;
+    this.#showList();
   }
 
   async #remove(card) {
@@ -131,7 +132,7 @@ export class Gallery {
     card.element.remove();
     this.#cards.delete(id);
     this.#choose(id, false);
-    $('empty').hidden = this.#cards.size > 0;
+    this.#showList();
     if (hadFocus) (neighbour?.querySelector('button, a') ?? $('render')).focus();
   }
 
@@ -139,6 +140,13 @@ export class Gallery {
     if (isChosen) this.#chosen.add(id);
     else this.#chosen.delete(id);
     $('side-by-side').disabled = this.#chosen.size !== 2;
+    $('pair-hint').textContent = { 0: 'Select two clips', 1: 'Select one more clip', 2: '' }[this.#chosen.size] ?? 'Select only two clips';
+  }
+
+  /** What can be done with the list as it is. */
+  #showList() {
+    $('empty').hidden = this.#cards.size > 0;
+    $('pair-choice').hidden = [...this.#cards.values()].filter(({ clip }) => clip.state === 'succeeded').length < 2;
   }
 
   #showPair() {
@@ -183,10 +191,14 @@ export function goneOf(shown, listed, next) {
     .map(({ id }) => id);
 }
 
+/** A clip is called after these. */
+const NAMED_BY_TITLE = new Set(['portrait', 'audio']);
+
+/** The options that differ from the defaults. */
 export function describe({ options, files }) {
-  const ids = new Set(files.map(({ id }) => id));
-  const set = Object.entries(options).filter(([, value]) => !ids.has(value) && typeof value !== 'object');
-  return set.map(([name, value]) => `${name} ${value}`).join(', ') || 'usual options';
+  const names = new Map(files.map(({ id, name }) => [id, name]));
+  const set = Object.entries(options).filter(([name, value]) => !NAMED_BY_TITLE.has(name) && typeof value !== 'object');
+  return set.map(([name, value]) => `${words(name)}: ${names.get(value) ?? value}`).join(', ') || 'default options';
 }
 
 class Card {
@@ -310,7 +322,7 @@ class Card {
     if (!ENDED.has(state)) actions.push(button('Cancel', onRemove));
     else actions.push(button('Re-run…', onAgain, `Re-run with other options: ${name}`), button('Remove', onRemove));
     if (state === 'succeeded') {
-      const choose = button('Choose', () => {
+      const choose = button('Select', () => {
         const isChosen = choose.getAttribute('aria-pressed') !== 'true';
         choose.setAttribute('aria-pressed', String(isChosen));
         onChoose(isChosen);

@@ -6,6 +6,7 @@ import { $, announce, make, show } from './dom.js';
 export class ChosenFiles {
   #files = new Map();
   #sending = new Map();
+  #refused = new Map();
   #onChange;
 
   constructor(onChange) {
@@ -21,10 +22,17 @@ export class ChosenFiles {
     return this.#sending.size > 0;
   }
 
+  /** Why the file that was chosen last for a field was not taken. */
+  refusal(field) {
+    return this.#refused.get(field);
+  }
+
   /** Takes a file that the server has. */
   use(field, id, name) {
     this.#sending.get(field)?.abort();
     this.#sending.delete(field);
+    this.#refused.delete(field);
+    showSending(field, undefined);
     if (id === undefined) this.#files.delete(field);
     else this.#files.set(field, { id, name });
     problem(field, undefined);
@@ -40,16 +48,30 @@ export class ChosenFiles {
     this.#onChange();
     try {
       announce(`Uploading ${file.name}`);
-      const { id, name } = await upload(file, () => {}, stop.signal);
+      const progress = (share) => stop.signal.aborted || showSending(field, `Uploading ${file.name} · ${Math.round(100 * share)} %`);
+      const { id, name } = await upload(file, progress, stop.signal);
       this.use(field, id, name);
       announce(`${name} is ready`);
     } catch (error) {
       if (error.name === 'AbortError') return;
       this.#sending.delete(field);
-      problem(field, error.message.replace('Cannot use file:', 'This file cannot be used:'));
+      showSending(field, undefined);
+      this.#refused.set(field, error.message.replace('Cannot use file:', 'This file cannot be used:'));
+      problem(field, this.#refused.get(field));
       this.#onChange();
     }
   }
+}
+
+/** Says how much of a file has gone, in its field. */
+function showSending(field, text) {
+  const place = document.querySelector(`[data-field="${CSS.escape(field)}"]`);
+  let line = place?.querySelector('.sending');
+  if (line === null && text !== undefined) {
+    line = make('p', { className: 'sending faint' });
+    place.append(line);
+  }
+  if (line) show(line, text);
 }
 
 /** Says what is wrong with a field, next to it. @returns whether there is such a field. */
@@ -57,7 +79,7 @@ export function problem(field, text) {
   const place = document.querySelector(`[data-field="${CSS.escape(field)}"]`);
   if (place === null) return false;
   show(place.querySelector('.problem'), text);
-  if (text) place.closest('details')?.setAttribute('open', '');
+  if (text) for (let fold = place.closest('details'); fold; fold = fold.parentElement.closest('details')) fold.open = true;
   return true;
 }
 
@@ -87,6 +109,7 @@ export function portraitInput(files, samples, onPicture) {
     shown.alt = alt ?? '';
     for (const button of $('portrait-samples').children) button.setAttribute('aria-pressed', String(button.dataset.name === sample));
   };
+  shown.addEventListener('error', () => (shown.hidden = true)); // no picture, or one that browsers do not show
   const take = (file) => {
     showPicture(URL.createObjectURL(file), file.name);
     files.send('portrait', file);

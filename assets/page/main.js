@@ -13,6 +13,12 @@ const LOOK_MS = 400;
 /** Before a page that nobody answered is loaded again. */
 const RELOAD_MS = 3000;
 
+/** What an order cannot do without, for people. */
+const MISSING = {
+  portrait: 'Choose a portrait first.',
+  audio: 'Choose or record the speech first.',
+};
+
 const files = new ChosenFiles(() => lookSoon());
 let fields;
 let format;
@@ -42,7 +48,8 @@ function showProblems(error, isOrder) {
   for (const [field, text] of error.fields ?? []) {
     const isMissing = /^Cannot animate without/.test(text);
     if (isMissing && !isOrder) continue; // it may still come
-    if (!problem(field, text)) show($('order-problem'), text);
+    const inWords = isMissing ? (files.refusal(field) ?? MISSING[field] ?? text) : text;
+    if (!problem(field, inWords)) show($('order-problem'), text);
   }
   if (!error.fields?.size) show($('order-problem'), error.message);
 }
@@ -78,7 +85,8 @@ async function look() {
       fields.set('face', String(number));
       lookSoon();
     });
-    $('notes').replaceChildren(...plan.notices.filter((text) => !/^device /.test(text)).map((text) => make('li', {}, text)));
+    const notes = plan.notices.filter((text) => !/^device /.test(text));
+    $('notes').replaceChildren(...notes.map((text) => make('li', {}, sentence(text))));
     $('estimate').textContent = isPartial
       ? 'The face can be animated. Now choose the speech.'
       : `${plan.duration.toFixed(1)} s of video, ${plan.width}×${plan.height}: about ${duration(plan.estimatedSeconds)} and ${(plan.estimatedMemoryBytes / 1e9).toFixed(1)} GB on this machine.`;
@@ -87,6 +95,11 @@ async function look() {
     $('estimate').textContent = '';
     showProblems(error, false);
   }
+}
+
+/** With a capital where it begins with a word, and not with the name of a file. */
+function sentence(text) {
+  return text.replace(/^[a-z](?=[a-z]* )/, (first) => first.toUpperCase());
 }
 
 async function render(event) {

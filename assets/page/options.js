@@ -31,7 +31,16 @@ const FILMS = ['driving', 'source', 'motion', 'poseVideo', 'headMotion', 'drivin
 const TEMPLATES = ['calm', 'natural', 'lively'];
 const ASKED_ELSEWHERE = ['portrait', 'audio'];
 
-const words = (name) =>
+/** What follows, folded; the last has all that is in no other. */
+const SECTIONS = [
+  ['Picture and video', ['face', 'background', 'size', 'aspect', 'fit', 'fps', 'crf']],
+  ['Strength of motion, idle clips', ['mouthScale', 'expressionScale', 'headPoseScale', 'blinkScale', 'faceMotion', 'idle', 'loop']],
+  ['Sound', ['soundtrack', 'audioTrack']],
+  ['Networks and sampling', undefined],
+];
+
+/** What an option is called on the page. */
+export const words = (name) =>
   LABELS[name] ?? name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/^./, (first) => first.toUpperCase());
 
 /**
@@ -41,6 +50,15 @@ const words = (name) =>
  */
 export function optionFields(options, { films, more, onFile, onChange }) {
   const inputs = new Map();
+  const sections = SECTIONS.map(([title, names]) => {
+    const list = make('div', { className: 'fields' });
+    return { names, list, element: make('details', { className: 'section' }, make('summary', {}, title), list) };
+  });
+  const placeOf = (name) => {
+    if (FILMS.includes(name)) return films;
+    if (FIRST.includes(name)) return more;
+    return sections.find(({ names }) => names === undefined || names.includes(name)).list;
+  };
   const sorted = [...options].sort((a, b) => {
     const [i, j] = [FIRST.indexOf(a.name), FIRST.indexOf(b.name)];
     return (i < 0 ? FIRST.length : i) - (j < 0 ? FIRST.length : j);
@@ -56,9 +74,10 @@ export function optionFields(options, { films, more, onFile, onChange }) {
     if (input.type === 'checkbox') field.append(make('label', { for: id }, input, ` ${words(option.name)}`), hint);
     else field.append(make('label', { for: id }, words(option.name)), hint, extra ?? input);
     field.append(make('p', { className: 'problem', role: 'alert', hidden: true }));
-    (FILMS.includes(option.name) ? films : more).append(field);
+    placeOf(option.name).append(field);
     if (!option.file || input.tagName === 'SELECT') inputs.set(option.name, { input, option });
   }
+  more.append(...sections.map(({ element }) => element));
   return {
     /** The options that were changed. */
     values: () => {
@@ -94,8 +113,10 @@ export function optionFields(options, { films, more, onFile, onChange }) {
 }
 
 function hintOf({ description, default: standard, otherwise }) {
-  if (standard !== undefined && typeof standard !== 'boolean') return `${description} Default: ${standard}.`;
-  return otherwise === undefined ? description : `${description} Default: ${otherwise}.`;
+  const usual = typeof standard === 'boolean' ? otherwise : (standard ?? otherwise);
+  const text = usual === undefined ? description : `${description} Default: ${usual}.`;
+  // Options are fields here.
+  return text.replace(/`?--([a-z-]+)`?/g, (_, flag) => `“${words(flag.replace(/-(.)/g, (_, letter) => letter.toUpperCase()))}”`);
 }
 
 /** @returns the element with the value, and what it stands in where there is more to it. */
@@ -119,7 +140,7 @@ function backgroundInput(id, onFile, onChange) {
     [OWN_COLOUR, 'custom colour …'],
     [OWN_PICTURE, 'image …'],
   ].map(([value, label]) => make('option', { value }, label));
-  const input = make('select', { id }, make('option', { value: '' }, 'its own (usual)'), ...names);
+  const input = make('select', { id }, make('option', { value: '' }, 'unchanged (default)'), ...names);
   const colour = make('input', { type: 'color', value: '#4f8fba', hidden: true, 'aria-label': 'Background colour' });
   const picture = fileInput('background', `${id}-file`, onFile);
   picture.setAttribute('aria-label', 'Background image');
@@ -150,7 +171,7 @@ function fillBackground(input, value) {
 }
 
 function plainInput({ schema, default: standard }, id) {
-  if (schema.enum) return choice(id, schema.enum, standard === undefined ? 'as it suits' : String(standard), standard);
+  if (schema.enum) return choice(id, schema.enum, standard === undefined ? 'automatic' : String(standard), standard);
   if (schema.type === 'boolean') return make('input', { type: 'checkbox', id, checked: standard === true });
   if (schema.type === 'number' || schema.type === 'integer') {
     const input = make('input', { type: 'number', id, inputMode: 'decimal', placeholder: standard ?? '' });
@@ -166,7 +187,7 @@ function choice(id, names, usual, standard) {
   return make(
     'select',
     { id },
-    make('option', { value: '' }, `${usual} (usual)`),
+    make('option', { value: '' }, `${usual} (default)`),
     ...names.filter((name) => name !== standard).map((name) => make('option', { value: name }, name)),
   );
 }

@@ -121,6 +121,26 @@ async function askFor(url: string, over: AbortSignal, rate?: number): Promise<nu
   return asked;
 }
 
+/** How often a page that is looked at asks for the list while a clip is rendered, next to the events. Source: assets/page/gallery.js. */
+const PAGE_POLL_MS = 2500;
+
+/** Does what a page that is looked at does, until `over`. @returns the number of events and answers. */
+async function actAsPage({ url }: ServerUnderTest, id: string, over: AbortSignal): Promise<number> {
+  let heard = 0;
+  const follow = async (): Promise<void> => {
+    const { body } = await fetch(`${url}/v1/clips/${id}/events`, { signal: over });
+    for await (const piece of body!) heard += Buffer.from(piece).toString().split('\nevent: ').length - 1;
+  };
+  const events = follow().catch(() => {});
+  while (!over.aborted) {
+    heard += 1;
+    await get(`${url}/v1/clips?limit=24`);
+    await sleep(PAGE_POLL_MS, undefined, { signal: over }).catch(() => {});
+  }
+  await events;
+  return heard;
+}
+
 /** A clip that was rendered while it was asked for. */
 interface Asked {
   readonly asked: number;
@@ -130,20 +150,24 @@ interface Asked {
 }
 
 /** Clips with and without requests, in turns: what else the machine does is in both. */
-const ROUNDS = 2;
+const ROUNDS = 4;
 
 async function measureRequests(): Promise<string[]> {
   return withServer(false, async (server) => {
     const short = { audio: 'sample:short.wav' };
     await endOf(server, (await order(server, short)).id); // networks are loaded
     let seed = 1;
-    const measure = async (rate?: number | 'all'): Promise<Asked> => {
+    const measure = async (rate?: number | 'all' | 'page'): Promise<Asked> => {
       const cpu = await figure(server, 'process_cpu_seconds');
       const begin = performance.now();
       const { id } = await order(server, { ...short, seed: seed++ });
       const over = new AbortController();
       const url = `${server.url}/v1/clips/${id}`;
-      const asked = rate === undefined ? 0 : askFor(url, over.signal, rate === 'all' ? undefined : rate);
+      const ask = (): Promise<number> =>
+        rate === 'page'
+          ? actAsPage(server, id, over.signal)
+          : askFor(url, over.signal, rate === 'all' ? undefined : rate);
+      const asked = rate === undefined ? 0 : ask();
       await endOf(server, id);
       over.abort();
       const seconds = (performance.now() - begin) / 1000;
@@ -151,6 +175,7 @@ async function measureRequests(): Promise<string[]> {
     };
     const rates = {
       none: undefined,
+      'an open page: events, and the list every 2.5 s': 'page',
       [`${USUAL_RATE} a second`]: USUAL_RATE,
       'as many as are answered': 'all',
     } as const;

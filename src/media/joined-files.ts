@@ -1,6 +1,6 @@
 /**
  * Recordings that were put behind each other byte by byte: where each begins, if it says so. ffmpeg reads such a file as one: it
- * takes the header of a later recording for sound (MP3, FLAC), or ignores all that comes after the first (WAV, MP4).
+ * takes the header of a later recording for sound (MP3, FLAC, Opus), or ignores all that comes after the first (WAV, MP4).
  */
 import { type FileHandle, open } from 'node:fs/promises';
 
@@ -22,6 +22,11 @@ const READ_BYTES = 1 << 20;
 const FRAME_HEAD = 40;
 /** The marker of a file, and the header of its first block, which has 34 bytes. Source: RFC 9639, section 8. */
 const FLAC_HEAD = Buffer.from('fLaC\0\0\0\x22', 'latin1');
+/** Bytes of an Ogg page before its table of segments, of which there are 255 at most. Source: RFC 3533, section 6. */
+const OGG_PAGE_HEAD = 27;
+const OGG_FIRST_PAGE = 2;
+/** How the first packets of Theora, Dirac, VP8, and of the old films of Ogg begin. */
+const OGG_PICTURES = ['\x80theora', 'BBCD\0', 'OVP80', '\x01video'];
 /** After so many bytes without a frame the rest is left to ffmpeg. */
 const MOST_FOREIGN_BYTES = 1 << 16;
 
@@ -38,7 +43,7 @@ const RATE_DIVISORS = [4, 0, 2, 1];
 /**
  * Finds the recordings that a file is made of, from one that has a header to the next.
  *
- * @returns nothing for a file that is one recording, has pictures, or is of another kind than MP3, WAV, FLAC and MP4.
+ * @returns nothing for a file that is one recording, has pictures, or is of another kind than MP3, WAV, FLAC, MP4 and Ogg.
  * @throws an error of `node:fs` if the file cannot be read.
  */
 export async function findJoinedFiles(filePath: string): Promise<FilePart[]> {
@@ -57,6 +62,7 @@ async function findStarts(file: FileWindow, size: number): Promise<number[]> {
   const head = await file.at(0, FRAME_HEAD);
   if (await isWave(file, 0)) return waveStarts(file);
   if (head.subarray(0, FLAC_HEAD.length).equals(FLAC_HEAD)) return flacStarts(file, size);
+  if (head.toString('latin1', 0, 4) === 'OggS') return oggStarts(file);
   return head.toString('latin1', 4, 8) === 'ftyp' ? mp4Starts(file, size) : mp3Starts(file);
 }
 
@@ -88,6 +94,23 @@ async function mp4Starts(file: FileWindow, size: number): Promise<number[]> {
     at += length;
   }
   return starts;
+}
+
+/** Beginnings of the links of a chain: pages that begin a stream, after pages that do not. */
+async function oggStarts(file: FileWindow): Promise<number[]> {
+  const starts: number[] = [];
+  let beginsBefore = false;
+  for (let at = 0; ; ) {
+    const head = await file.at(at, OGG_PAGE_HEAD + 255 + 8);
+    if (head.length < OGG_PAGE_HEAD || head.toString('latin1', 0, 4) !== 'OggS') return starts;
+    const data = OGG_PAGE_HEAD + head[26]!;
+    const begins = (head[5]! & OGG_FIRST_PAGE) !== 0;
+    if (begins && OGG_PICTURES.some((mark) => head.subarray(data).indexOf(mark, 0, 'latin1') === 0))
+      return [];
+    if (begins && !beginsBefore) starts.push(at);
+    beginsBefore = begins;
+    at += head.subarray(OGG_PAGE_HEAD, data).reduce((length, segment) => length + segment, data);
+  }
 }
 
 async function isWave(file: FileWindow, at: number): Promise<boolean> {

@@ -30,6 +30,8 @@ import type { VideoFrame } from './video-frame.ts';
 const DEFAULT_CRF = 18;
 /** Leaves the processor to the networks, which are the slower part, and still keeps up with them. */
 const ENCODER_NICENESS = 10;
+/** Somebody waits for its pieces, and it takes little. */
+const LIVE_NICENESS = 0;
 
 /** Options of {@link VideoWriter.open}. */
 export interface VideoWriterOptions {
@@ -120,7 +122,7 @@ export class VideoWriter {
     const request = { ...options, crf, transparent, pixels, metadata, live, target: partial ?? outputPath };
     this.#run = runFfmpeg(ffmpeg.path, encodeSpec(request), {
       purpose: `write video ${outputPath}`,
-      niceness: ENCODER_NICENESS,
+      niceness: nicenessOf(options),
       signal: options.signal,
     });
     this.#delivered = stream === undefined ? Promise.resolve() : this.#deliver(stream);
@@ -291,7 +293,7 @@ export class VideoWriter {
       const pieces = readClipSound(sound, {
         ffmpeg,
         duration: frames / fps,
-        niceness: ENCODER_NICENESS,
+        niceness: nicenessOf(this.#options),
         signal: AbortSignal.any([ending.signal, ...(signal ? [signal] : [])]),
       });
       for await (const piece of pieces) {
@@ -325,6 +327,11 @@ export class VideoWriter {
     }
     this.#forget();
   }
+}
+
+/** Of the processes that make a video, and read its sound. */
+function nicenessOf({ live = false }: Pick<VideoWriterOptions, 'live'>): number {
+  return live ? LIVE_NICENESS : ENCODER_NICENESS;
 }
 
 /** Gives the complete video its name. */

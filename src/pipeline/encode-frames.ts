@@ -60,6 +60,9 @@ export async function openLive(
   });
 }
 
+/** Bytes of pictures that the video may be behind what is watched: a second of a small one, a few frames of a large one. */
+const BEHIND_BYTES = 24e6;
+
 /** Options of {@link encodeFrames}. */
 interface EncodeFramesOptions {
   readonly video: Pick<VideoWriter, 'write'>;
@@ -70,7 +73,8 @@ interface EncodeFramesOptions {
 }
 
 /**
- * Encodes all frames, in order.
+ * Encodes all frames, in order. Who watches gets a frame as soon as it is there: the video, whose encoder leaves the processor to the
+ * networks, may be behind then.
  *
  * @throws {@link SubprocessError} if the encoder fails.
  */
@@ -78,8 +82,18 @@ export async function encodeFrames(
   frames: AsyncIterable<ComposedFrame>,
   { video, live, watch, progress }: EncodeFramesOptions,
 ): Promise<void> {
+  const behind: Promise<void>[] = [];
+  let last = Promise.resolve();
   for await (const { picture } of frames) {
-    await watch.time('encode', () => Promise.all([video.write(picture), live?.write(picture)]));
+    await watch.time('encode', async () => {
+      last = last.then(() => video.write(picture));
+      last.catch(() => {}); // thrown where it is waited for
+      behind.push(last);
+      await live?.write(picture);
+      const most = live === undefined ? 0 : Math.floor(BEHIND_BYTES / picture.data.length);
+      while (behind.length > most) await behind.shift();
+    });
     progress.frameDone();
   }
+  await watch.time('encode', () => last);
 }

@@ -75,7 +75,7 @@ export function forClient(
     const file = uploads.locate(id);
     if (file !== undefined) text = text.replaceAll(file, name);
   }
-  return text.replaceAll(`${folder}${path.sep}`, '');
+  return text.replaceAll(`${folder}${path.sep}`, '').replaceAll(folder, 'the folder of the server');
 }
 
 /** The field whose file a message names. */

@@ -1,6 +1,7 @@
 /** From the fields of a request to the options of a clip: all problems are reported at once, and no path is taken. */
 import { InvalidOptionError } from '../errors.ts';
 import { HEAD_MOTIONS } from '../pipeline/head-motions.ts';
+import { showValue } from '../pipeline/options/check-options.ts';
 import {
   isNumeric,
   isOption,
@@ -11,7 +12,7 @@ import {
   specOf,
 } from '../pipeline/options/clip-keys.ts';
 import type { FileContent } from '../pipeline/options/option-spec.ts';
-import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
+import { alternatives, kindOfType, parseNumber } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { isBackgroundWord } from '../scene/background-words.ts';
 import { parseVideoSize } from '../scene/video-shape.ts';
@@ -187,7 +188,7 @@ class RequestReader {
       ...(extra.webhook && { webhook: extra.webhook }),
       ...(format !== undefined && { format }),
       options,
-      files: [...this.#files.values()],
+      files: inOrderOf([options.portrait, options.source, options.audio], [...this.#files.values()]),
     };
   }
 
@@ -330,4 +331,10 @@ function readValue(key: OptionKey, value: unknown): unknown {
 
 function show(value: unknown): string {
   return value instanceof ReceivedFile ? 'another file' : showValue(value);
+}
+
+/** Files with these ids first, in this order: clips are called after them, whatever order a client has sent them in. */
+function inOrderOf(ids: readonly unknown[], files: readonly FileReference[]): FileReference[] {
+  const rank = ({ id }: FileReference): number => (ids.includes(id) ? ids.indexOf(id) : ids.length);
+  return [...files].sort((a, b) => rank(a) - rank(b));
 }

@@ -17,22 +17,22 @@ export interface FieldProblem {
 
 /** Kinds of problems with their status and title; the kind is the end of `type`, and explained on the page of the API. */
 export const PROBLEM_KINDS = {
-  'invalid-request': { status: 400, title: 'The request cannot be understood' },
-  unauthorized: { status: 401, title: 'A token is needed' },
+  'invalid-request': { status: 400, title: 'The request is malformed' },
+  unauthorized: { status: 401, title: 'A token is required' },
   forbidden: { status: 403, title: 'The request comes from another site, or for another host' },
-  'not-found': { status: 404, title: 'There is no such thing' },
-  'method-not-allowed': { status: 405, title: 'This cannot be done here' },
+  'not-found': { status: 404, title: 'Not found' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
   timeout: { status: 408, title: 'The request took too long' },
-  conflict: { status: 409, title: 'This cannot be done now' },
-  'too-large': { status: 413, title: 'More than this server takes' },
-  'unsupported-type': { status: 415, title: 'A file of a kind that is not taken' },
-  'range-not-satisfiable': { status: 416, title: 'There are no such bytes' },
+  conflict: { status: 409, title: 'Not possible in the current state' },
+  'too-large': { status: 413, title: 'Larger than this server accepts' },
+  'unsupported-type': { status: 415, title: 'File type not supported' },
+  'range-not-satisfiable': { status: 416, title: 'Range not satisfiable' },
   'invalid-field': { status: 422, title: 'A field is missing or wrong' },
   'key-reused': { status: 422, title: 'The Idempotency-Key belongs to another request' },
-  'too-many-clips': { status: 429, title: 'Too many clips of this client are not finished' },
-  unexpected: { status: 500, title: 'An error inside lcm-portrait' },
-  stopping: { status: 503, title: 'The server stops' },
-  'storage-full': { status: 507, title: 'There is no room' },
+  'too-many-clips': { status: 429, title: 'Too many unfinished clips' },
+  unexpected: { status: 500, title: 'Internal error' },
+  stopping: { status: 503, title: 'The server is stopping' },
+  'storage-full': { status: 507, title: 'Storage is full' },
 } as const;
 
 export type ProblemKind = keyof typeof PROBLEM_KINDS;

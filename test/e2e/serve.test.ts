@@ -52,6 +52,13 @@ async function post(server: ServerProcess, where: string, fields: Record<string,
   return answer;
 }
 
+/** A picture without a face. */
+async function wallOf(place: string): Promise<string> {
+  const wall = path.join(place, 'wall.png');
+  await sharp({ create: { width: 256, height: 256, channels: 3, background: '#888' } }).toFile(wall);
+  return wall;
+}
+
 /** Whether a checkpoint is there. */
 function isSaved(): boolean {
   const state = path.join(data, 'state');
@@ -101,15 +108,32 @@ test('the server gives out what the library renders', async (t) => {
     assert.ok(video.equals(readFileSync(own)), 'the server has other bytes than the library');
   });
 
+  await t.test('a look at an order finds the face, and what is wrong, without naming a folder', async () => {
+    const wanted = { portrait: 'sample:ada.jpg', audio: 'sample:short.wav', bundle: 'quick' };
+    const plan = await jsonOf(await server.post('/v1/plan', wanted));
+    assert.deepEqual([plan.frames, plan.faces?.length], [34, 1], JSON.stringify(plan));
+    const { box } = plan.faces[0];
+    assert.ok(box.x < plan.width / 2 && box.x + box.width > plan.width / 2, 'the face is elsewhere');
+    const wall = await post(server, '/v1/uploads', { file: await wallOf(folder) });
+    const refused = await server.post('/v1/plan', { ...wanted, portrait: wall.id });
+    const { errors, ...problem } = await jsonOf(refused);
+    assert.equal(refused.status, 422);
+    assert.deepEqual(
+      errors.map(({ field }: Json) => field),
+      ['portrait'],
+    );
+    assert.match(problem.detail, /^Cannot animate wall\.png: expected a face/);
+    assert.ok(!JSON.stringify([plan, problem, errors]).includes(data), 'a folder of the server is named');
+  });
+
   await t.test('the same film, sent back, moves another portrait, and gives it its voice', async () => {
     const film = await post(server, '/v1/uploads', { file: own });
     assert.deepEqual([film.kind, film.hasSound], ['film', true]);
     const wanted = { portrait: 'sample:ben.jpg', driving: film.id, bundle: 'quick' };
     const driven = await post(server, '/v1/clips', wanted);
     // Somebody compares, too, with a picture that has no face: its error comes from a thread of its own.
-    const wall = path.join(folder, 'wall.png');
-    await sharp({ create: { width: 256, height: 256, channels: 3, background: '#888' } }).toFile(wall);
-    const compared = await post(server, '/v1/compare', { portrait: wall, audio: speech, repeats: '1' });
+    const wall = { portrait: await wallOf(folder), audio: speech, repeats: '1' };
+    const compared = await post(server, '/v1/compare', wall);
 
     const moved = await server.until(driven.id, 'succeeded');
     assert.equal(moved.state, 'succeeded', JSON.stringify(moved.error));

@@ -207,7 +207,7 @@ test('on a phone nothing is wider than the screen, and light and dark can be rea
     await page.locator('#portrait-samples button').first().click();
     await page.click('#audio-sample');
     await page.getByText('about 7 s').waitFor();
-    await page.locator('#more summary').click();
+    await page.locator('#more > summary').click();
     const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.equal(wide, screen);
     // Fingers need room: 24 px at least, WCAG 2.2, 2.5.8.
@@ -255,7 +255,7 @@ test('what is wrong is said next to its field', { skip: noChromium }, async () =
   await page.click('#render');
   await page
     .locator('[data-field="audio"] .problem, [data-field="portrait"] .problem', {
-      hasText: 'Cannot animate without',
+      hasText: 'Choose or record the speech first.',
     })
     .first()
     .waitFor();
@@ -358,7 +358,8 @@ test('a clip is written as what was chosen, shown as browsers can, and removed i
   await other.locator(`[data-id="${clip.id}"]`).waitFor({ state: 'detached' });
 
   await page.selectOption('#format', 'webm:transparent');
-  await page.locator('#more summary').click();
+  await page.locator('#more > summary').click();
+  await page.getByText('Picture and video').click();
   await page.selectOption('#option-background', 'green'); // a comparison is never transparent
   await page.click('#compare');
   const compared = page.locator('#compared article').first();

@@ -83,10 +83,9 @@ export function addSystemRoutes(app: Hono<ServeEnv>, state: ServerState): void {
 
   app.post('/v1/plan', async (context) => {
     const { form, request } = await receiveRequest(context, state, CLIP_FORM);
-    const folder = `${state.data.path}/plan`;
     const places = {
       uploads: state.uploads,
-      folder,
+      folder: state.data.path, // nothing is written there, but a look finds out whether that could be done
       bundleStore: state.options.bundleStore,
       ffmpegPath: state.options.ffmpegPath,
     };
