@@ -15,7 +15,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { countWindowSteps, type WindowPlan } from '../../src/denoising/context-windows.ts';
 import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
-import { fillBetween } from '../../src/denoising/denoised-frames.ts';
+import { fillBetween } from '../../src/denoising/fill-between.ts';
 import { faceMask } from '../../src/face/face-mask.ts';
 import { saveImage } from '../../src/image/encode-image.ts';
 import { toPlanar } from '../../src/image/planar.ts';
@@ -28,7 +28,7 @@ import type { ClipNetworks } from '../../src/networks/clip-networks.ts';
 import { denoiserOf } from '../../src/pipeline/denoise-frames.ts';
 import { networksOf } from '../../src/pipeline/job-networks.ts';
 import type { Job } from '../../src/pipeline/open-job.ts';
-import { planFrames } from '../../src/pipeline/resolve-sampling.ts';
+import { planClip } from '../../src/pipeline/resolve-sampling.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
@@ -192,7 +192,7 @@ async function measure(clip: FilmedClip, job: Job, networks: ClipNetworks): Prom
   const added = {} as Record<Layout | 'warp', Float32Array[]>;
   added.warp = conditions.map(({ base }) => new Float32Array(base.length));
   for (const layout of LAYOUTS) {
-    plans[layout] = planFrames(
+    plans[layout] = planClip(
       job.bundle,
       job.options.preset,
       { ...job.sampling, windows: layout },

@@ -1,5 +1,5 @@
 /** Stretches of a long clip, rendered one after the other, where there is no time for what lies between them. */
-import { planFrames } from '../../src/pipeline/resolve-sampling.ts';
+import { planClip } from '../../src/pipeline/resolve-sampling.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import type { Scene } from '../../src/scene/scene.ts';
 
@@ -51,7 +51,7 @@ export async function renderStretches({
         const end = Math.min(job.frames, Math.round((from + seconds) * job.fps));
         for (let frame = first; frame < end; frame++) shown.push(frame);
       }
-      const planned = planFrames(job.bundle, preset, job.sampling, shown.length);
+      const planned = planClip(job.bundle, preset, job.sampling, shown.length);
       await studio.render({
         ...clip,
         job: { ...job, ...planned, frames: shown.length },

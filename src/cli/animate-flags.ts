@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { InvalidOptionError } from '../errors.ts';
 import { closestName } from '../pipeline/options/check-options.ts';
 import { OPTION_NAMES } from '../pipeline/options/clip-keys.ts';
+import { readInputWords } from './input-words.ts';
 import { addFlags, flagOf, headingOf, readOptionFlags } from './option-flags.ts';
 
 const RUNNING = headingOf('Running');
@@ -33,18 +34,32 @@ export function readAnimateFlags(command: Command): {
   readonly switches: AnimateSwitches;
   /** Unknown flags and stray words. */
   readonly errors: readonly InvalidOptionError[];
+  /** Whether an error is about an option that is missing, and that the errors' corrected command line already has. */
+  readonly isAnswered: (error: InvalidOptionError) => boolean;
 } {
   const values: Record<string, unknown> = command.opts();
+  const given = readOptionFlags(values, OPTION_NAMES);
+  const inputs = readStrayInputs(command, given);
   return {
-    options: readOptionFlags(values, OPTION_NAMES),
+    options: { ...given, ...inputs.options },
     switches: {
       quiet: values.quiet === true,
       json: values.json === true,
       dryRun: values.dryRun === true,
       resume: values.resume === true,
     },
-    errors: findStrayArguments(command),
+    errors: inputs.errors,
+    isAnswered: inputs.isAnswered,
   };
+}
+
+/** Portrait and recording that are given without their flags, see {@link readInputWords}, and what else is no flag. */
+export function readStrayInputs(command: Command, given: Readonly<Record<string, unknown>>) {
+  const { unknown, words } = splitStrayArguments(command);
+  const { options, error, corrected } = readInputWords(words, given, command.name());
+  const isAnswered = ({ option, value }: InvalidOptionError) =>
+    value === undefined && corrected.includes(option);
+  return { options, isAnswered, errors: error === undefined ? unknown : [...unknown, error] };
 }
 
 /**
@@ -53,8 +68,22 @@ export function readAnimateFlags(command: Command): {
  * @param operands - number of words, from the first, that are the command's own.
  */
 export function findStrayArguments(command: Command, operands = 0): InvalidOptionError[] {
+  const { unknown, words } = splitStrayArguments(command, operands);
+  const refused = words.map((word) => {
+    const message = `Cannot use ${JSON.stringify(word)}: expected options, got a word that belongs to none`;
+    return new InvalidOptionError(message, word, word);
+  });
+  return [...unknown, ...refused];
+}
+
+/** Errors that name unknown flags, and the words that belong to no flag. */
+function splitStrayArguments(
+  command: Command,
+  operands = 0,
+): { readonly unknown: InvalidOptionError[]; readonly words: string[] } {
   const known = command.options.flatMap((option) => option.long ?? []);
   const errors: InvalidOptionError[] = [];
+  const words: string[] = [];
   let afterUnknownFlag = false;
   for (const argument of command.args.slice(operands)) {
     if (/^-./.test(argument)) {
@@ -74,17 +103,9 @@ export function findStrayArguments(command: Command, operands = 0): InvalidOptio
       afterUnknownFlag = !argument.includes('=');
     } else {
       // The word after an unknown flag is most likely its value: one message is enough.
-      if (!afterUnknownFlag) {
-        errors.push(
-          new InvalidOptionError(
-            `Cannot use ${JSON.stringify(argument)}: expected options, got a word that belongs to none`,
-            argument,
-            argument,
-          ),
-        );
-      }
+      if (!afterUnknownFlag) words.push(argument);
       afterUnknownFlag = false;
     }
   }
-  return errors;
+  return { unknown: errors, words };
 }

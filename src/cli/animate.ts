@@ -18,15 +18,16 @@ export function createAnimateCommand(context: CliContext): Command {
     `
 Example:
   lcm-portrait animate --portrait face.jpg --audio speech.wav --output talk.mp4
+  lcm-portrait animate face.jpg speech.wav -o talk.mp4
 
 The path of the video and a summary go to standard output, everything else to standard error.
 Ctrl-C stops the job and removes partial files, except for the checkpoints of --resume; a second
 Ctrl-C ends it immediately.`,
   );
   return command.action(async () => {
-    const { options: given, switches, errors } = readAnimateFlags(command);
+    const { options: given, switches, errors, isAnswered } = readAnimateFlags(command);
     const options = given.output === '-' ? { ...given, stream: context.stdout } : given;
-    const wrong = [...errors, ...findInvalidOptions(options)];
+    const wrong = [...errors, ...findInvalidOptions(options).filter((error) => !isAnswered(error))];
     if (wrong.length > 0) throw new InvalidOptionsError(wrong);
     await run(context, options as unknown as AnimateOptions, switches);
   });

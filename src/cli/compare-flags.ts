@@ -5,7 +5,7 @@ import { parseSweep, parseVariant } from '../compare/variant-spec.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { keysOf, type OptionKey } from '../pipeline/options/clip-keys.ts';
 import { parseNumber } from '../pipeline/options/option-types.ts';
-import { findStrayArguments } from './animate-flags.ts';
+import { readStrayInputs } from './animate-flags.ts';
 import { addFlags, collect, type Flag, flagOf, propertyOf, readOptionFlags } from './option-flags.ts';
 
 /** Options of a clip that all variants share. */
@@ -13,7 +13,7 @@ const SHARED_KEYS = keysOf('input', 'networks', 'clip', 'machine') satisfies rea
 
 /** Flags of the comparison alone. */
 const OWN_FLAGS = {
-  output: { name: '--output', value: 'folder', help: 'folder for the report (required)' },
+  output: { name: '--output', short: '-o', value: 'folder', help: 'folder for the report (required)' },
   repeats: { name: '--repeats', value: 'n', help: 'renders per variant, 1 to 100 (default: 3)' },
   wholeJob: { name: '--whole-job', help: 'also measure whole jobs, with overlapping stages' },
   overwrite: { name: '--force', help: 'overwrite an existing report' },
@@ -52,8 +52,9 @@ export function readCompareFlags(command: Command): {
   readonly errors: readonly InvalidOptionError[];
 } {
   const values: Record<string, unknown> = command.opts();
-  const errors = findStrayArguments(command);
-  const options = readOptionFlags(values, SHARED_KEYS);
+  const given = readOptionFlags(values, SHARED_KEYS);
+  const { errors, isAnswered, options: inputs } = readStrayInputs(command, given);
+  const options: Record<string, unknown> = { ...given, ...inputs };
   for (const [key, { name }] of Object.entries(OWN_FLAGS)) {
     const given = values[propertyOf(name)];
     if (given !== undefined) options[key] = key === 'repeats' ? parseNumber(given as string) : given;
@@ -71,6 +72,6 @@ export function readCompareFlags(command: Command): {
   options.variants = parseAll(values.with, (text) => parseVariant(text, WITH));
   options.sweeps = parseAll(values.sweep, (text) => parseSweep(text, SWEEP));
   const read = options as unknown as CompareOptions;
-  errors.push(...findInvalidCompareOptions(read));
+  errors.push(...findInvalidCompareOptions(read).filter((error) => !isAnswered(error)));
   return { options: read, quiet: values.quiet === true, json: values.json === true, errors };
 }

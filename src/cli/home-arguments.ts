@@ -16,13 +16,13 @@ const NO_PATHS: ReadonlySet<string> = new Set(['--token']);
 export function expandHomes(args: readonly string[], home?: () => string): string[] {
   const errors: InvalidOptionError[] = [];
   const expanded = args.map((argument, index) => {
-    const [, named, inside] = /^(--[^=]+)=(.*)$/s.exec(argument) ?? [];
+    const [, named, inside] = /^(--[^=]+=|-[a-z](?=~))(.*)$/s.exec(argument) ?? [];
     const value = inside ?? argument;
     const before = args[index - 1] ?? '';
-    const flag = named ?? (before.startsWith('--') ? before : undefined);
+    const flag = named?.replace(/=$/, '') ?? (before.startsWith('-') ? before : undefined);
     if (!value.startsWith('~') || (flag !== undefined && NO_PATHS.has(flag))) return argument;
     const { path, problem } = expandHome(value, home);
-    if (problem === undefined) return named === undefined ? path : `${named}=${path}`;
+    if (problem === undefined) return named === undefined ? path : `${named}${path}`;
     const name = flag ?? value;
     errors.push(
       new InvalidOptionError(`Cannot use ${flag ? `${flag} ` : ''}${value}: ${problem}`, name, value),

@@ -128,7 +128,7 @@ function createPullCommand(context: CliContext): Command {
     .description('download a bundle, or one file, from a web server or the Hugging Face Hub')
     .argument('<url>', 'address of bundle.json, of its folder or repository, or with --output of a file')
     .option('--name <name>', "name of the bundle (default: the bundle's own)")
-    .option('--output <file>', 'download one file, e.g. a LoRA, to this path')
+    .option('-o, --output <file>', 'download one file, e.g. a LoRA, to this path')
     .option('--sha256 <hex>', 'with --output: expected hash of the file')
     .option('--force', 'overwrite a bundle of that name');
   addCommonFlags(command);

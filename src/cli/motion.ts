@@ -8,22 +8,42 @@ import type { CliContext } from './context.ts';
 import { StatusLine } from './status-line.ts';
 import { untilStopped } from './stop-signals.ts';
 
+/** Flags by name, as they are given. */
+type Values = Record<string, string | boolean | undefined>;
+
 /** Brings native libraries along, which would slow down `--help`. */
 const loadTools = () => import('../pipeline/motion-tools.ts');
 
 /** The command with its parts, ready to be added to the program. */
 export function createMotionCommand(context: CliContext): Command {
   const command = new Command('motion');
-  const required = (name: string, value: string | undefined): string => {
+  const required = (value: string | undefined): string => {
     if (value !== undefined) return value;
-    throw new InvalidOptionError({ expected: 'a file', got: 'nothing' }, name, undefined);
+    const problem = { expected: 'a file to write, after what is read or with --output', got: 'nothing' };
+    throw new InvalidOptionError(
+      { refusal: 'Cannot write without a name', ...problem },
+      '--output',
+      undefined,
+    );
+  };
+  // Every part writes one file, and takes its name as its second word or with --output.
+  const outputOf = (word: string | undefined, flag: string | boolean | undefined): string | undefined => {
+    if (word !== undefined && flag !== undefined && word !== flag) {
+      throw new InvalidOptionError(
+        { expected: 'one file to write', got: `${word} and ${flag}` },
+        '--output',
+        flag,
+      );
+    }
+    return word ?? (flag as string | undefined);
   };
 
   command
     .command('extract')
     .description('track the face in a video and write its motion')
     .argument('<film>', 'film of a person')
-    .option('--output <file>', "motion file to write (default: the video's name with .motion)")
+    .argument('[output]', 'as with --output')
+    .option('-o, --output <file>', "motion file to write (default: the video's name with .motion)")
     .option('--face <n>', 'which face, counted from 1 at the left (default: the largest)')
     .option(
       '--gaps <choice>',
@@ -33,7 +53,7 @@ export function createMotionCommand(context: CliContext): Command {
     .option('--head-only', 'write only the motion of the head, a few kB')
     .option('--force', 'overwrite an existing file')
     .addHelpText('after', '\nExample:\n  lcm-portrait motion extract talk.mp4 --output talk.motion')
-    .action(async (film: string, options: Record<string, string | boolean | undefined>) => {
+    .action(async (film: string, word: string | undefined, options: Values) => {
       const { extractMotion } = await loadTools();
       const face = options.face === undefined ? undefined : parseNumber(String(options.face));
       if (face !== undefined && !(Number.isInteger(face) && (face as number) >= 1)) {
@@ -47,7 +67,7 @@ export function createMotionCommand(context: CliContext): Command {
         );
       }
       const output = String(
-        options.output ?? `${film.slice(0, film.length - path.extname(film).length)}.motion`,
+        outputOf(word, options.output) ?? `${film.slice(0, film.length - path.extname(film).length)}.motion`,
       );
       const { stdout, stderr, env } = context;
       const status = new StatusLine(stderr, { dumb: env.TERM === 'dumb' });
@@ -78,14 +98,15 @@ export function createMotionCommand(context: CliContext): Command {
     .command('show')
     .description('draw motion as curves in an image, or as a landmark video')
     .argument('<motion>', 'motion file, or a head-pose template (.npy)')
-    .option('--output <file>', 'image (.png) or video (.mp4) to write')
+    .argument('[output]', 'as with --output')
+    .option('-o, --output <file>', 'image (.png) or video (.mp4) to write')
     .option('--force', 'overwrite an existing file')
     .addHelpText(
       'after',
       '\nExamples:\n  lcm-portrait motion show talk.motion --output curves.png\n  lcm-portrait motion show talk.motion --output landmarks.mp4',
     )
-    .action(async (motion: string, options: Record<string, string | boolean | undefined>) => {
-      const output = required('--output', options.output as string | undefined);
+    .action(async (motion: string, word: string | undefined, options: Values) => {
+      const output = required(outputOf(word, options.output));
       const { showMotion } = await loadTools();
       await showMotion(motion, {
         output,
@@ -101,13 +122,15 @@ export function createMotionCommand(context: CliContext): Command {
       "turn AniPortrait's head poses (.npy) into a motion file, and a motion file into them or into a landmark video (.mp4)",
     )
     .argument('<from>', 'motion file or .npy')
-    .argument('<to>', 'motion file, .npy or .mp4 to write')
+    .argument('[output]', 'as with --output')
+    .option('-o, --output <file>', 'motion file, .npy or .mp4 to write')
     .option('--force', 'overwrite an existing file')
     .addHelpText(
       'after',
-      '\nExamples:\n  lcm-portrait motion convert pose_temp.npy pose_temp.motion\n  lcm-portrait motion convert talk.motion landmarks.mp4',
+      '\nExamples:\n  lcm-portrait motion convert pose_temp.npy --output pose_temp.motion\n  lcm-portrait motion convert talk.motion --output landmarks.mp4',
     )
-    .action(async (from: string, to: string, options: Record<string, string | boolean | undefined>) => {
+    .action(async (from: string, word: string | undefined, options: Values) => {
+      const to = required(outputOf(word, options.output));
       const { convertMotion } = await loadTools();
       await convertMotion(from, to, {
         overwrite: options.force === true,

@@ -15,6 +15,8 @@ import {
 /** A flag of a command. */
 export interface Flag {
   readonly name: string;
+  /** Short form: `-o`. */
+  readonly short?: string;
   /** Placeholder of the value; a flag without one is a switch. */
   readonly value?: string;
   /** May be given several times. */
@@ -50,6 +52,7 @@ function flagOfSpec(key: string, spec: OptionSpec): Flag | undefined {
   const kind = kindOfType(type);
   return {
     name: flag.name ?? nameOfFlag(key),
+    ...(flag.short !== undefined && { short: flag.short }),
     ...(kind !== 'boolean' && { value: flag.value ?? PLACEHOLDERS[kind] ?? 'value' }),
     ...(repeatable && { repeatable }),
     ...(flag.alias !== undefined && { alias: flag.alias }),
@@ -78,9 +81,9 @@ function withoutFlag({ required, default: standard, otherwise }: OptionSpec): st
 export function addFlags(command: Command, flags: Iterable<Flag | undefined>): Command {
   for (const flag of flags) {
     if (flag === undefined) continue;
-    const { name, value, repeatable, help, alias, off, heading } = flag;
+    const { name, short, value, repeatable, help, alias, off, heading } = flag;
     const withValue = (word: string) => (value === undefined ? word : `${word} <${value}>`);
-    const text = withValue(name);
+    const text = `${short === undefined ? '' : `${short}, `}${withValue(name)}`;
     if (alias !== undefined) command.addOption(new Option(withValue(alias), help).hideHelp());
     const option = new Option(text, help);
     if (repeatable) option.argParser(collect);

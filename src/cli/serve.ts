@@ -54,7 +54,7 @@ unfinished clips are kept; the next start continues from them. A second signal e
   });
 }
 
-/** Beside the user's bundles. */
+/** Next to the user's bundles. */
 function defaultDataFolder(env: CliContext['env']): string {
   const bundles = bundleStoreFolder({ env, platform: process.platform, home: userHome() });
   return path.join(path.dirname(bundles), 'serve');

@@ -8,7 +8,7 @@ import {
   RANGES_OUTPUT,
 } from '../models/quantization.ts';
 import { type GraphOptions, type NetworkName, openBundleGraph } from '../networks/bundle-graphs.ts';
-import type { LoadingEngine } from '../networks/bundle-networks.ts';
+import type { LoadingEngine } from '../networks/load-options.ts';
 import { type ReadyGraph, writeGraph } from '../networks/write-graph.ts';
 import type { WeightCache } from '../weights/weight-cache.ts';
 

@@ -1,6 +1,8 @@
 /** One way to cut the clip for all variants, so that they differ in their samplers and in what they ask for alone. */
+
+import type { PlannedFrames } from '../denoising/plan-frames.ts';
 import type { Job } from '../pipeline/open-job.ts';
-import { type PlannedFrames, planFrames } from '../pipeline/resolve-sampling.ts';
+import { planClip } from '../pipeline/resolve-sampling.ts';
 import type { Variant } from './variants.ts';
 
 type WindowSettings = Pick<Variant, 'preset' | 'steps' | 'branches' | 'every' | 'windows' | 'ownWindows'>;
@@ -21,7 +23,7 @@ export function commonWindows(
   variants: readonly WindowSettings[],
 ): CommonWindows {
   const planned = ({ preset, every: denoiseEvery, ...settings }: WindowSettings): PlannedFrames =>
-    planFrames(bundle, preset, { ...settings, denoiseEvery }, frames);
+    planClip(bundle, preset, { ...settings, denoiseEvery }, frames);
   const shapeOf = (variant: WindowSettings): string =>
     JSON.stringify(
       planned({ ...variant, every: 1 }).windows[0]!.map((window) => ({

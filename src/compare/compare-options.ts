@@ -1,10 +1,11 @@
 /** What a comparison takes and reports on its way. */
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
+import { refusalOf } from '../pipeline/options/check-options.ts';
 import { keysOf } from '../pipeline/options/clip-keys.ts';
 import type { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
 import type { KeysOfGroup } from '../pipeline/options/option-spec.ts';
-import { integer, path, refusalOf } from '../pipeline/options/option-types.ts';
+import { integer, path } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { checkSweep, checkVariant, type SweepSpec, type VariantSpec } from './variant-spec.ts';
 

@@ -14,7 +14,7 @@ import type { Value } from '../onnx/graph.ts';
 
 /**
  * Attention of all images to themselves and the reference, whose tokens are repeated for every image before they are
- * projected; then once more, without the reference, for the unconditional half of the batch, which replaces the first
+ * projected; then once more, without the reference, for the unconditional branch of the batch, which replaces the first
  * result.
  */
 const attendSelf: UnetForms['attendSelf'] = (
@@ -52,8 +52,8 @@ const attendSelf: UnetForms['attendSelf'] = (
   const rows = unconditional * length;
   const part = (x: Value, from: number, to: number): Value =>
     graph.op('Slice', [x, graph.int64([from]), graph.int64([to]), graph.int64([0])]);
-  const half = part(normed, 0, rows);
-  const again = attend(half, unconditional, half, length);
+  const without = part(normed, 0, rows);
+  const again = attend(without, unconditional, without, length);
   return graph.op('Concat', [again, part(all, rows, count * length)], { axis: 0 });
 };
 

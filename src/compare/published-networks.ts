@@ -10,9 +10,9 @@ import { pictureSizeOf } from '../models/bundle-description.ts';
 import { resolutionOf } from '../models/bundle-size.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { NetworkPrecision } from '../models/quantization.ts';
-import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs, PoseFeatures } from '../networks/clip-networks.ts';
 import { openWithFallback } from '../networks/half-precision-network.ts';
+import type { NetworksChoice } from '../networks/load-options.ts';
 import { loadWritten } from '../networks/write-graph.ts';
 import { defaultCacheFolder } from '../pipeline/machine-places.ts';
 import type { Engine, Network } from '../runtime/engine.ts';
@@ -59,7 +59,7 @@ export class PublishedNetworks implements ClipNetworks {
   readonly #bundle: Bundle;
   readonly #lean: ClipNetworks;
   readonly #networks: ReadonlyMap<PublishedNetworkName, Network>;
-  /** Of the run that also made the conditional half. */
+  /** Of the run that also made the conditional branch. */
   #unconditional: Tensor | undefined;
 
   private constructor(
@@ -140,14 +140,14 @@ export class PublishedNetworks implements ClipNetworks {
   }
 
   async denoise(
-    half: 'conditional' | 'unconditional',
+    branch: 'conditional' | 'unconditional',
     latents: Tensor,
     timestep: number,
     conditions: PoseFeatures,
   ): Promise<Tensor> {
-    if (half === 'unconditional') {
+    if (branch === 'unconditional') {
       const made = this.#unconditional;
-      if (made === undefined) throw new Error('the unconditional half comes with the conditional one');
+      if (made === undefined) throw new Error('the unconditional branch comes with the conditional one');
       this.#unconditional = undefined;
       return made;
     }

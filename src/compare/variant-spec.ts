@@ -2,10 +2,11 @@
 
 import { InvalidOptionError, writeLibraryOption, writeText } from '../errors.ts';
 import type { PresetName, SamplerName } from '../pipeline/animate-options.ts';
+import { refusalOf } from '../pipeline/options/check-options.ts';
 import { isNumeric, keysWhere, type OptionKey, specOf } from '../pipeline/options/clip-keys.ts';
 import type { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
 import type { ValueOf } from '../pipeline/options/option-spec.ts';
-import { alternatives, refusalOf } from '../pipeline/options/option-types.ts';
+import { alternatives } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { DISTILLED_SAMPLERS } from '../schedulers/create-scheduler.ts';
 

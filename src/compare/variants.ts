@@ -1,9 +1,8 @@
 /** Who takes part in a comparison: the bundle's presets, with and without exact savings, and what the user adds. */
 import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
-import { bundlePrecision } from '../networks/check-precision.ts';
 import type { PresetName } from '../pipeline/animate-options.ts';
-import { chooseSettings, guidanceBranches } from '../pipeline/resolve-sampling.ts';
+import { bundlePrecision, chooseSettings, guidanceBranches } from '../pipeline/resolve-sampling.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import type { VariantSettings } from './report.ts';
 import { presetOf, type SweepSpec, type VariantSpec } from './variant-spec.ts';
@@ -130,7 +129,7 @@ export function chooseVariants(
       variants[last] = { ...variants[last]!, title: `${variants[last]!.title}, as published` };
     } else {
       notes.push(
-        'the preset original has no second half for guidance: there are no exact savings to measure',
+        'the preset original has no second branch for guidance: there are no exact savings to measure',
       );
     }
   }

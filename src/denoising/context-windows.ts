@@ -6,7 +6,6 @@
  * `src/pipelines/context.py`), which also knows windows that move from step to step, but moves them by a part of the
  * clip; the ones without wrapping, and their weights, are our own.
  */
-import { assertIntegerInRange } from '../errors.ts';
 import { roundHalfToEven } from '../schedulers/timesteps.ts';
 
 const MAX_FRAMES = 2 ** 31 - 1;
@@ -28,7 +27,7 @@ export interface ContextWindow {
 export type WindowPlan = readonly (readonly ContextWindow[])[];
 
 /** Options of {@link planContextWindows}. */
-interface ContextOptions {
+export interface ContextOptions {
   /** Frames in a window, 1 or more. */
   readonly contextFrames: number;
   /** Frames that a window shares with the one before, from 0 to `contextFrames` − 1. */
@@ -39,7 +38,7 @@ interface ContextOptions {
  * Windows from the clip's first to its last frame, without wrapping: the last window is moved back so that it ends with
  * the clip, and a clip shorter than a window is one short window. Weights fade in and out across the overlaps.
  *
- * @throws {@link InvalidOptionError} if `frames` or an option is out of range.
+ * @throws RangeError if `frames` or an option is out of range.
  * @example
  * planContextWindows(20, { contextFrames: 16, contextOverlap: 4 }).map(({ frames }) => frames[0]); // [0, 4]
  */
@@ -84,7 +83,7 @@ const FEW_STEPS = 8;
  * the clip's first frames wait for few windows. Many steps visit them far from each other.
  *
  * @returns the windows of each step.
- * @throws {@link InvalidOptionError} if `frames` or an option is out of range.
+ * @throws RangeError if `frames` or an option is out of range.
  * @example
  * planMovingWindows(36, { contextFrames: 12, steps: 2 }).map((windows) => windows.map(({ frames }) => frames[0]));
  * // [[0, 12, 24], [0, 5, 17, 24]]
@@ -94,7 +93,7 @@ export function planMovingWindows(
   { contextFrames, steps }: MovingContextOptions,
 ): ContextWindow[][] {
   assertContext(frames, { contextFrames, contextOverlap: 0 });
-  assertIntegerInRange('steps', steps, 1, MAX_FRAMES);
+  assertInteger('steps', steps, 1, MAX_FRAMES);
   const length = Math.min(contextFrames, frames);
   const spare = Math.ceil(frames / length) * length - frames;
   const enough = frames === length || spare + 1 >= MIN_PLACES;
@@ -145,7 +144,7 @@ interface LoopedContextOptions extends ContextOptions {
  * AniPortrait's windows: they wrap around the end of the clip, and each frame is the plain average of its windows or
  * their sum.
  *
- * @throws {@link InvalidOptionError} if `frames` or an option is out of range.
+ * @throws RangeError if `frames` or an option is out of range.
  */
 export function planLoopedWindows(frames: number, options: LoopedContextOptions): ContextWindow[] {
   const {
@@ -157,8 +156,8 @@ export function planLoopedWindows(frames: number, options: LoopedContextOptions)
     overlap = 'mean',
   } = options;
   assertContext(frames, options);
-  assertIntegerInRange('contextStride', contextStride, 1, 32);
-  assertIntegerInRange('step', step, 0, MAX_FRAMES);
+  assertInteger('contextStride', contextStride, 1, 32);
+  assertInteger('step', step, 0, MAX_FRAMES);
   const windows: number[][] = [];
   if (frames <= contextFrames) {
     windows.push(Array.from({ length: frames }, (_, i) => i));
@@ -256,10 +255,18 @@ export function* orderWindowSteps(
   }
 }
 
+/** Bundles and options are checked where they are read: a number that is wrong here is a fault of this program. */
+function assertInteger(name: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new RangeError(
+    `Cannot plan windows: expected ${name} to be an integer from ${min} to ${max}, got ${value}`,
+  );
+}
+
 function assertContext(frames: number, { contextFrames, contextOverlap }: ContextOptions): void {
-  assertIntegerInRange('frames', frames, 1, MAX_FRAMES);
-  assertIntegerInRange('contextFrames', contextFrames, 1, MAX_FRAMES);
-  assertIntegerInRange('contextOverlap', contextOverlap, 0, contextFrames - 1);
+  assertInteger('frames', frames, 1, MAX_FRAMES);
+  assertInteger('contextFrames', contextFrames, 1, MAX_FRAMES);
+  assertInteger('contextOverlap', contextOverlap, 0, contextFrames - 1);
 }
 
 /** Normalises the weights at each frame, and finds out after which window each frame is complete. */

@@ -21,9 +21,9 @@ import { ClipNoise, type NoisePurpose } from './noise.ts';
 
 /** The denoiser, guidance branches apart. */
 export interface Denoiser {
-  /** Prediction of the half that sees the reference, for latents [1, C, frames, h, w] of a window. */
+  /** Prediction of the branch that sees the reference, for latents [1, C, frames, h, w] of a window. */
   conditional(latents: Tensor, timestep: number, window: ContextWindow): Promise<Tensor>;
-  /** Prediction of the half without it; needed where guidance is above 1. */
+  /** Prediction of the branch without it; needed where guidance is above 1. */
   unconditional?(latents: Tensor, timestep: number, window: ContextWindow): Promise<Tensor>;
 }
 

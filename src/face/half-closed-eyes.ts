@@ -16,11 +16,11 @@ import { smoothstep } from './smoothstep.ts';
 const LASHES = 0.06;
 /** The lower lid's rim. */
 const RIM = 0.02;
-/** Least height of what is seen of the eye, without lashes and rim: of less, nothing can be told. */
+/** Least height of what is seen of the eye, without lashes and rim: of less, nothing can be inferred. */
 const LEAST_SEEN = 0.02;
 /** Skin above the lid gives way over this height at least, in units of the lid's rise: it must not fold over. */
 const LEAST_GIVING_WAY = 1.8;
-/** The iris where none is told from the white: its radius, and how far its middle is above the lower lid in units of that. */
+/** The iris where none can be distinguished from the white: its radius, and how far its middle is above the lower lid in units of that. */
 const IRIS_RADIUS = 0.21;
 const ABOVE_LOWER_LID = 0.75;
 /** Between which heights above the lower lid an iris is looked for. */
@@ -37,8 +37,8 @@ const WHITE_LEVEL = 0.75;
 const LEAST_WHITE = 0.72;
 /** How much of the colour of the place it is taken from the white keeps. */
 const TINT = 0.5;
-/** What is told of the eye counts so much against the seen part that takes the place of the hidden one; in its corners, not at all. */
-const TOLD = 0.75;
+/** What is inferred of the eye counts so much against the seen part that takes the place of the hidden one; in its corners, not at all. */
+const INFERRED = 0.75;
 const CORNERS = [0.08, 0.24] as const;
 /** Light that a lid's shadow leaves, and how far it falls. */
 const SHADOW = 0.72;
@@ -168,7 +168,7 @@ function draw(source: RgbImage, points: ArrayLike<number>, data: Uint8Array, eye
   }
 }
 
-/** What is told of an eye: where its iris is, and the colours of that and of the white. */
+/** What is inferred of an eye: where its iris is, and the colours of that and of the white. */
 interface Eyeball {
   readonly iris: Iris;
   readonly irisColour: readonly number[];
@@ -194,10 +194,10 @@ function behindLid(
   const radius = Math.hypot(u - iris.u, v - iris.v) / iris.radius;
   const ofIris = smoothstep(1 + IRIS_EDGE, 1 - IRIS_EDGE, radius);
   const light = 1 - (1 - PUPIL_LIGHT) * smoothstep(PUPIL[0], PUPIL[1], radius);
-  const strength = TOLD * hidden * smoothstep(CORNERS[0], CORNERS[1], Math.min(u, 1 - u));
+  const strength = INFERRED * hidden * smoothstep(CORNERS[0], CORNERS[1], Math.min(u, 1 - u));
   for (let c = 0; c < 3; c++) {
-    const told = white[c]! + (irisColour[c]! * light - white[c]!) * ofIris;
-    out[c]! += (told - out[c]!) * strength;
+    const inferred = white[c]! + (irisColour[c]! * light - white[c]!) * ofIris;
+    out[c]! += (inferred - out[c]!) * strength;
   }
 }
 

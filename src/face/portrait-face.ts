@@ -9,6 +9,8 @@ import { matrixToPose } from './rotation.ts';
 
 /** Smallest larger extent of the landmarks, in pixels: below it there is no detail to animate. */
 const MIN_FACE_SIZE = 64;
+/** Smallest size of a face in a picture that was made smaller for the video: below it, the part around the face is shown instead. */
+export const MIN_SHRUNK_FACE_SIZE = 96;
 /** How far a face may be turned to the side, and up or down, in degrees: beyond, one eye or the lips are hidden. */
 export const MAX_YAW = 35;
 export const MAX_PITCH = 30;
@@ -60,7 +62,7 @@ export interface SeenFace {
   readonly number: number;
   /** Of the landmarks, in pixels of the picture. */
   readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
-  /** Degrees: down, to the right of the picture, clockwise. */
+  /** Degrees: down, to the right of the picture, clockwise; against the line from the camera to the face. */
   readonly angles: { readonly pitch: number; readonly yaw: number; readonly roll: number };
   /** Larger extent in pixels. */
   readonly size: number;
@@ -80,9 +82,25 @@ export function portraitFaceOf(landmarks: Float64Array, width: number, height: n
   return { landmarks, mesh, transform, pose: matrixToPose(transform), size: boxOf(landmarks).size };
 }
 
-function problemOf({ pose, size }: PortraitFace): FaceProblem | undefined {
+/**
+ * How a face of landmarks [468 · 3] px looks turned, in degrees. Its pose counts from the camera's axis: a face far from the middle of a
+ * group or a panorama that looks into the camera is turned by as much as it is off that axis, and shows both of its sides all the same.
+ */
+function anglesOf(landmarks: Float64Array, width: number, height: number): SeenFace['angles'] {
+  const box = boxOf(landmarks);
+  const shift = [width / 2 - box.x - box.width / 2, height / 2 - box.y - box.height / 2, 0];
+  const centred = landmarks.map((value, i) => value + shift[i % 3]!);
+  const [pitch, yaw, roll] = portraitFaceOf(centred, width, height).pose as unknown as [
+    number,
+    number,
+    number,
+  ];
+  return { pitch, yaw, roll };
+}
+
+function problemOf({ pitch, yaw }: SeenFace['angles'], size: number): FaceProblem | undefined {
   if (size < MIN_FACE_SIZE) return 'too-small';
-  if (Math.abs(pose[1]!) > MAX_YAW || Math.abs(pose[0]!) > MAX_PITCH) return 'turned-away';
+  if (Math.abs(yaw) > MAX_YAW || Math.abs(pitch) > MAX_PITCH) return 'turned-away';
   return undefined;
 }
 
@@ -98,12 +116,12 @@ function examineFaces(
   const leftToRight = [...examined].sort((a, b) => a.box.x - b.box.x);
   return examined.map((one) => {
     const { face, box } = one;
-    const [pitch, yaw, roll] = face.pose as unknown as [number, number, number];
-    const problem = problemOf(face);
+    const angles = anglesOf(face.landmarks, width, height);
+    const problem = problemOf(angles, face.size);
     const seen: SeenFace = {
       number: leftToRight.indexOf(one) + 1,
       box: { x: box.x, y: box.y, width: box.width, height: box.height },
-      angles: { pitch, yaw, roll },
+      angles,
       size: face.size,
       ...(problem !== undefined && { problem }),
     };
@@ -198,7 +216,7 @@ function refuseUnlessUsable({ face, seen }: ExaminedFace, path: string, all: rea
   if (seen.problem === 'turned-away') {
     throw new FaceError(
       `Cannot animate ${path}: expected a face within ${MAX_YAW}° of the camera sideways and ${MAX_PITCH}° up or down, ` +
-        `got one turned ${describeTurn(face.pose[0]!, face.pose[1]!)}. Use a picture in which the person looks towards the camera.${others}`,
+        `got one turned ${describeTurn(seen.angles.pitch, seen.angles.yaw)}. Use a picture in which the person looks towards the camera.${others}`,
       path,
       'turned-away',
     );

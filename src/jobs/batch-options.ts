@@ -1,7 +1,7 @@
 /** The options of a batch: types, checks, flags and help follow from this table, as those of a clip from theirs. */
 import { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
-import { needsOneOf, type OptionRule } from '../pipeline/options/option-rules.ts';
-import { type OptionsOf, option } from '../pipeline/options/option-spec.ts';
+import { needsOneOf } from '../pipeline/options/option-rules.ts';
+import { type OptionRule, type OptionsOf, option } from '../pipeline/options/option-spec.ts';
 import { boolean, folder, folderOrNone, integer, number, path } from '../pipeline/options/option-types.ts';
 
 const { device, threads, ffmpegPath, signal } = CLIP_OPTIONS;

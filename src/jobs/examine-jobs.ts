@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { PipelineError } from '../errors.ts';
+import { PORTRAIT_OPTIONS } from '../pipeline/portrait-request.ts';
 import { contentKey, type FileHashes } from './content-key.ts';
 import { describeFailure, type JobFailure } from './job-failure.ts';
 import { JobFolder } from './job-folder.ts';
@@ -69,9 +70,9 @@ export async function examineJobs(
 function groupByPicture(jobs: readonly BatchJob[]): Group[] {
   const groups = new Map<string, BatchJob[]>();
   for (const job of jobs) {
-    const { portrait, framing, bundle, bundleStore } = job.options;
+    const { portrait } = job.options;
     if (portrait === undefined) continue; // films are looked through while they are prepared
-    const key = JSON.stringify([portrait, framing, bundle, bundleStore]);
+    const key = JSON.stringify([portrait, ...PORTRAIT_OPTIONS.map((name) => job.options[name] ?? null)]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [job]);
     else group.push(job);

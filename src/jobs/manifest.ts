@@ -7,7 +7,7 @@ import { frameRateLabel } from '../media/frame-rate.ts';
 import { findOutputFormat } from '../media/output-formats.ts';
 import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { closestName } from '../pipeline/options/check-options.ts';
+import { closestName, refusalOf } from '../pipeline/options/check-options.ts';
 import {
   INPUT_KEYS,
   type InputKey,
@@ -19,7 +19,6 @@ import {
   withPaths,
 } from '../pipeline/options/clip-keys.ts';
 import type { OptionPath } from '../pipeline/options/option-spec.ts';
-import { refusalOf } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions, resolveOptions } from '../pipeline/resolve-options.ts';
 import { AppliedValues } from './applied-values.ts';
 import { InputPaths } from './input-paths.ts';

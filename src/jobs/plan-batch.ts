@@ -1,5 +1,5 @@
 /** Tells what a batch would do and take, without doing it. */
-import os from 'node:os';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError } from '../errors.ts';
 import { outputFormatOf } from '../media/output-formats.ts';
@@ -191,8 +191,11 @@ class Planner {
     if (known !== undefined) return known;
     const { job, portrait } = await this.#studio.openJob({
       ...options,
-      // Where it will be is made by the run.
-      output: path.join(os.tmpdir(), `plan${outputFormatOf(options.output).endings[0]}`),
+      // The run makes the folders that are not there yet.
+      output: path.join(
+        await existingFolder(path.dirname(options.output)),
+        `plan${outputFormatOf(options.output).endings[0]}`,
+      ),
       overwrite: true,
       ...(this.#signal && { signal: this.#signal }),
     });
@@ -224,4 +227,14 @@ class Planner {
     }
     return seconds;
   }
+}
+
+/** The folder, or else the nearest above it that is there. */
+async function existingFolder(folder: string): Promise<string> {
+  const isThere = await stat(folder).then(
+    () => true,
+    () => false,
+  );
+  const above = path.dirname(folder);
+  return isThere || above === folder ? folder : existingFolder(above);
 }

@@ -79,6 +79,12 @@ async function run(
     if (ended) files?.jobEnded(event.job);
   });
   for (const notice of checked.notices) tracker.notice(notice);
+  // Renderers are alike: what the second has to say of the machine, the first has said.
+  const said = new Set<string>();
+  const onNotice = (message: string): void => {
+    if (!said.has(message)) tracker.notice(message);
+    said.add(message);
+  };
 
   let files: ReportFiles | undefined;
   if (reportFolder !== undefined) {
@@ -114,8 +120,7 @@ async function run(
         failFast,
         retryDelay,
         signal,
-        openRenderer: () =>
-          parts.openRenderer({ device, threads, onNotice: (message) => tracker.notice(message) }),
+        openRenderer: () => parts.openRenderer({ device, threads, onNotice }),
       });
     }
   } catch (error) {

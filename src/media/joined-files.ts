@@ -1,6 +1,6 @@
 /**
  * Recordings that were put behind each other byte by byte: where each begins, if it says so. ffmpeg reads such a file as one: it
- * takes the header of a later recording for sound (MP3, FLAC), or ignores all that comes after the first (WAV, MP4).
+ * takes the header of a later recording for sound (MP3, FLAC, Opus), or ignores all that comes after the first (WAV, MP4).
  */
 import { type FileHandle, open } from 'node:fs/promises';
 
@@ -22,6 +22,13 @@ const READ_BYTES = 1 << 20;
 const FRAME_HEAD = 40;
 /** The marker of a file, and the header of its first block, which has 34 bytes. Source: RFC 9639, section 8. */
 const FLAC_HEAD = Buffer.from('fLaC\0\0\0\x22', 'latin1');
+/** Bytes of an Ogg page before its table of segments, of which there are 255 at most. Source: RFC 3533, section 6. */
+const OGG_PAGE_HEAD = 27;
+const OGG_FIRST_PAGE = 2;
+/** How the first packets of Theora, Dirac, VP8, and of the old films of Ogg begin. */
+const OGG_PICTURES = ['\x80theora', 'BBCD\0', 'OVP80', '\x01video'];
+/** What follows the length of a WAV file, as nearly all begin. */
+const WAVE_HEAD = Buffer.from('WAVEfmt ', 'latin1');
 /** After so many bytes without a frame the rest is left to ffmpeg. */
 const MOST_FOREIGN_BYTES = 1 << 16;
 
@@ -38,7 +45,7 @@ const RATE_DIVISORS = [4, 0, 2, 1];
 /**
  * Finds the recordings that a file is made of, from one that has a header to the next.
  *
- * @returns nothing for a file that is one recording, has pictures, or is of another kind than MP3, WAV, FLAC and MP4.
+ * @returns nothing for a file that is one recording, has pictures, or is of another kind than MP3, WAV, FLAC, MP4 and Ogg.
  * @throws an error of `node:fs` if the file cannot be read.
  */
 export async function findJoinedFiles(filePath: string): Promise<FilePart[]> {
@@ -55,22 +62,37 @@ export async function findJoinedFiles(filePath: string): Promise<FilePart[]> {
 
 async function findStarts(file: FileWindow, size: number): Promise<number[]> {
   const head = await file.at(0, FRAME_HEAD);
-  if (await isWave(file, 0)) return waveStarts(file);
+  if (await isWave(file, 0)) return waveStarts(file, size);
   if (head.subarray(0, FLAC_HEAD.length).equals(FLAC_HEAD)) return flacStarts(file, size);
+  if (head.toString('latin1', 0, 4) === 'OggS') return oggStarts(file);
   return head.toString('latin1', 4, 8) === 'ftyp' ? mp4Starts(file, size) : mp3Starts(file);
 }
 
 /** Where the marker stands with the header of the block that always follows it. */
 async function flacStarts(file: FileWindow, size: number): Promise<number[]> {
   const starts: number[] = [];
-  const step = READ_BYTES - FLAC_HEAD.length;
-  for (let from = 0; from < size; from += step) {
-    const bytes = await file.at(from, READ_BYTES);
-    for (let at = bytes.indexOf(FLAC_HEAD); at >= 0; at = bytes.indexOf(FLAC_HEAD, at + 1)) {
-      if (from + at > (starts.at(-1) ?? -1)) starts.push(from + at);
-    }
+  for (
+    let at: number | undefined = 0;
+    at !== undefined;
+    at = await findBytes(file, FLAC_HEAD, at + 1, size)
+  ) {
+    starts.push(at);
   }
   return starts;
+}
+
+/** Where `wanted` stands next, from a byte on. */
+async function findBytes(
+  file: FileWindow,
+  wanted: Buffer,
+  from: number,
+  size: number,
+): Promise<number | undefined> {
+  for (let at = from; at < size; at += READ_BYTES - wanted.length) {
+    const found = (await file.at(at, READ_BYTES)).indexOf(wanted);
+    if (found >= 0) return at + found;
+  }
+  return undefined;
 }
 
 /** Beginnings of MP4 files that are whole and have no picture: each begins with a box of its own. */
@@ -90,6 +112,23 @@ async function mp4Starts(file: FileWindow, size: number): Promise<number[]> {
   return starts;
 }
 
+/** Beginnings of the links of a chain: pages that begin a stream, after pages that do not. */
+async function oggStarts(file: FileWindow): Promise<number[]> {
+  const starts: number[] = [];
+  let beginsBefore = false;
+  for (let at = 0; ; ) {
+    const head = await file.at(at, OGG_PAGE_HEAD + 255 + 8);
+    if (head.length < OGG_PAGE_HEAD || head.toString('latin1', 0, 4) !== 'OggS') return starts;
+    const data = OGG_PAGE_HEAD + head[26]!;
+    const begins = (head[5]! & OGG_FIRST_PAGE) !== 0;
+    if (begins && OGG_PICTURES.some((mark) => head.subarray(data).indexOf(mark, 0, 'latin1') === 0))
+      return [];
+    if (begins && !beginsBefore) starts.push(at);
+    beginsBefore = begins;
+    at += head.subarray(OGG_PAGE_HEAD, data).reduce((length, segment) => length + segment, data);
+  }
+}
+
 async function isWave(file: FileWindow, at: number): Promise<boolean> {
   const head = await file.at(at, 12);
   return (
@@ -99,11 +138,19 @@ async function isWave(file: FileWindow, at: number): Promise<boolean> {
   );
 }
 
-/** Beginnings of WAV files that state their own length. */
-async function waveStarts(file: FileWindow): Promise<number[]> {
+/** Beginnings of WAV files: one that states its length leads to the next, another's is looked for. */
+async function waveStarts(file: FileWindow, size: number): Promise<number[]> {
   const starts = [0];
   for (let at = 0; ; ) {
     const length = 8 + (await file.at(at, 8)).readUInt32LE(4);
+    if (length === 8 || at + length > size + 1) {
+      // What was streamed has 0 or the greatest number there.
+      const next = await findWave(file, at + 12, size);
+      if (next === undefined) return starts;
+      starts.push(next);
+      at = next;
+      continue;
+    }
     // Chunks have an even length; the last byte may be missing.
     const candidates = length % 2 === 0 ? [at + length] : [at + length + 1, at + length];
     let next: number | undefined;
@@ -112,6 +159,15 @@ async function waveStarts(file: FileWindow): Promise<number[]> {
     starts.push(next);
     at = next;
   }
+}
+
+async function findWave(file: FileWindow, from: number, size: number): Promise<number | undefined> {
+  for (let at: number | undefined = from; at !== undefined; at++) {
+    at = await findBytes(file, WAVE_HEAD, at, size);
+    if (at === undefined) return undefined;
+    if (at >= from + 8 && (await isWave(file, at - 8))) return at - 8;
+  }
+  return undefined;
 }
 
 /** Beginnings of MP3 files that have a header, with the tags before it. */

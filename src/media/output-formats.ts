@@ -315,12 +315,13 @@ export function chooseEncoders(outputPath: string, ffmpeg: EncoderList, transpar
     ...(audio === undefined && encoding.audio.length > 0 ? [encoding.audio] : []),
   ].map((choices) => choices.map(({ name }) => name).join(' or '));
   if (video !== undefined && missing.length === 0) return { encoding, video, audio };
-  const writable = FORMATS.filter(({ opaque }) => canEncode(opaque, ffmpeg)).flatMap(
-    ({ endings }) => endings,
-  );
+  const writable = FORMATS.filter((each) => {
+    const needed = transparent ? each.transparent : each.opaque;
+    return needed !== undefined && canEncode(needed, ffmpeg);
+  }).flatMap(({ endings }) => endings);
   throw new EnvironmentError(
     `Cannot write ${outputPath}: expected an ffmpeg with the encoder ${missing.join(' and ')}, got ${ffmpeg.path} ` +
-      `(${ffmpeg.version}), which has ${ffmpeg.encoders.join(', ')} and writes ${writable.join(', ')}. ` +
+      `(${ffmpeg.version}), which has ${ffmpeg.encoders.join(', ')} and writes ${writable.join(', ') || 'nothing'}${transparent ? ' with transparency' : ''}. ` +
       'Take another ending, or set FFMPEG_PATH to a build that has the encoder',
   );
 }

@@ -1,6 +1,6 @@
 /**
  * Who speaks near the microphone: other people in the background are heard where the speaker pauses, and what they say is speech to
- * any network. They are told by how loud they are: within half a second of every vowel its speaker is nearly as loud as speech is.
+ * any network. They are recognised by how loud they are: within half a second of every vowel its speaker is nearly as loud as speech is.
  */
 import type { MotionConfig } from './motion-config.ts';
 

@@ -1,8 +1,9 @@
 /** The networks of a bundle with a convolutional autoencoder, whose denoiser makes the whole picture: AniPortrait's. */
 import { type AutoencoderKlConfig, pictureSizeOf } from '../models/bundle-description.ts';
 import type { SceneReference } from '../models/frame-conditions.ts';
-import { BundleNetworks, type LoadNetworksOptions } from './bundle-networks.ts';
+import { BundleNetworks } from './bundle-networks.ts';
 import type { FrameToDecode, NamedInputs } from './clip-networks.ts';
+import type { LoadNetworksOptions } from './load-options.ts';
 
 /** See {@link ClipNetworks}. */
 export class AniPortraitNetworks extends BundleNetworks {

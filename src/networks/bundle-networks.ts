@@ -2,67 +2,21 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bundle } from '../models/bundle.ts';
 import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
-import { resolutionOf } from '../models/bundle-size.ts';
-import type { PrecisionChoice } from '../models/bundle-terms.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
-import { piecesOf } from '../models/window-pieces.ts';
 import { freeDeviceMemory } from '../runtime/device-memory.ts';
-import type { DeviceNetwork, Engine, Network } from '../runtime/engine.ts';
-import { usableCores } from '../runtime/usable-cores.ts';
+import type { DeviceNetwork, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { LoraFile } from '../weights/lora.ts';
-import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
+import type { NetworkName } from './bundle-graphs.ts';
 import type { ClipNetworks, FrameToDecode, NamedInputs, PoseFeatures } from './clip-networks.ts';
 import { type DeviceWindow, devicePieces, deviceWindowBytes, openInBatches } from './device-batches.ts';
-import type { GraphThread } from './graph-thread.ts';
-import { openWithFallback } from './half-precision-network.ts';
+import type { LoadNetworksOptions } from './load-options.ts';
 import { networkBytes } from './network-memory.ts';
-import type { NetworkShelf, ShelfPlace } from './network-shelf.ts';
+import { countWindowsAtOnce, NetworkOpener } from './network-opener.ts';
+import type { NetworkShelf } from './network-shelf.ts';
+import { OpenNetworks } from './open-networks.ts';
 import { takesTurns } from './take-turns.ts';
-import { loadWritten, loadWrittenOnDevice } from './write-graph.ts';
-
-/** What decides which networks are loaded. */
-export interface NetworksChoice {
-  readonly bundle: Bundle;
-  readonly windowFrames: number;
-  /** Denoises windows one after another, each on all cores, also where two at the same time take less. @defaultValue false */
-  readonly oneAtATime?: boolean;
-  /** Whether the clip is too short to pay for starting a second denoiser; no matter where one is kept. @defaultValue false */
-  readonly isShort?: boolean;
-  readonly loras: readonly LoraFile[];
-  /** Whether guidance needs the half without the reference. */
-  readonly guided: boolean;
-  /** Guidance scale that the denoiser takes as an input; null where guidance is two evaluations. */
-  readonly embeddedGuidance: number | null;
-  /** `auto` is what the device is best at. */
-  readonly precision: PrecisionChoice;
-  /** One network at a time, and large weights in half precision. @defaultValue false */
-  readonly lowMemory?: boolean;
-}
-
-/** What networks need of an engine. */
-export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'> &
-  Partial<Pick<Engine, 'threads' | 'holdsTensors' | 'loadOnDevice'>>;
-
-/** What networks are loaded with. */
-export interface LoadNetworksOptions extends NetworksChoice {
-  readonly graphs: Pick<GraphThread, 'build'>;
-  /** Runs the denoiser only, so that nothing waits between its steps. */
-  readonly denoisingEngine: LoadingEngine;
-  /** Opens engines like the one that runs the denoiser, or gives those that are open; without it, that runs alone. */
-  readonly furtherEngines?: ((count: number) => Promise<readonly LoadingEngine[]>) | undefined;
-  /** Runs everything else. */
-  readonly sideEngine: LoadingEngine;
-  /** Closes networks that run once a portrait when they have: there will be no other. @defaultValue false */
-  readonly forOnePortrait?: boolean | undefined;
-  /** Where networks of large bundles take turns; without it, all are kept open. */
-  readonly shelf?: NetworkShelf;
-  /** Called with the networks that fell back from half precision to float32. */
-  readonly onNotice?: ((message: string) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** What is done at the same time, where networks take turns; the pose guider is small and works ahead of the denoiser. */
 const STAGES: Readonly<Record<NetworkName, string>> = {
@@ -79,26 +33,6 @@ const DENOISER = 'denoising-unet' satisfies NetworkName;
 /** Networks that make what the denoiser sees of a portrait. */
 const ONCE_A_PORTRAIT: readonly NetworkName[] = ['image-encoder', 'portrait-encoder', 'reference-unet'];
 
-/**
- * Windows that are denoised at the same time on a processor. Threads of one run wait for each other, so that two windows with
- * half of the cores each take less of them than one with all; more of them take more memory than they gain.
- */
-const MAX_WINDOWS_AT_ONCE = 2;
-
-/** Pieces of a window that is denoised at the same time as another: two such windows take less memory than one in one piece, and no more time. */
-const PIECES_BESIDE = 4;
-
-function coresOf({ threads }: LoadingEngine): number {
-  return threads ?? usableCores();
-}
-
-function countWindowsAtOnce(options: LoadNetworksOptions): number {
-  const { denoisingEngine: engine, furtherEngines, guided, oneAtATime = false } = options;
-  // With guidance there are two networks, which would be opened twice each.
-  if (engine.device !== 'cpu' || furtherEngines === undefined || guided || oneAtATime) return 1;
-  return Math.min(coresOf(engine), MAX_WINDOWS_AT_ONCE);
-}
-
 /** Base of the networks of every kind of bundle. */
 export abstract class BundleNetworks implements ClipNetworks {
   abstract readonly decodeFrames: number;
@@ -108,18 +42,9 @@ export abstract class BundleNetworks implements ClipNetworks {
   protected readonly bundle: Bundle;
   protected readonly onCpu: boolean;
   readonly #windowFrames: number;
-  /** Open from the beginning to the end; the denoiser in as many engines as there are windows at once. */
-  readonly #kept = new Map<NetworkName, Network[]>();
+  readonly #networks = new OpenNetworks();
   #openRest: (() => Promise<void>) | undefined;
   #opening: Promise<void> | undefined;
-  /** Runs of a network that have not ended. */
-  readonly #runs = new Map<Network, number>();
-  /** Opened when they are used. */
-  readonly #places = new Map<NetworkName, ShelfPlace>();
-  /** Inputs that a network keeps, where it takes turns and loses them when it is closed, or is opened in another engine later. */
-  readonly #bound = new Map<NetworkName, NamedInputs>();
-  readonly #boundTo = new WeakMap<Network, NamedInputs>();
-
   readonly #shelf: NetworkShelf | undefined;
   readonly #lowMemory: boolean;
   readonly #forOnePortrait: boolean;
@@ -178,35 +103,28 @@ export abstract class BundleNetworks implements ClipNetworks {
     };
     if (!this.onCpu)
       this.#devicePieces = devicePieces(window, await freeDeviceMemory(denoisingEngine.device));
+    const { windowsAtOnce, inTurn, decodeFrames, decodesOverBase } = this;
+    const use = { windowsAtOnce, inTurn, fewAtOnce: this.#fewAtOnce, decodeFrames, decodesOverBase };
+    const opener = new NetworkOpener(options, use);
     const loadOne = async (name: NetworkName): Promise<void> => {
       signal?.throwIfAborted();
-      if (name === DENOISER && this.windowsAtOnce > 1) {
-        this.#kept.set(name, [await this.#openFirstDenoiser(options)]);
-        return;
+      if (name === DENOISER && windowsAtOnce > 1) {
+        const { first, openRest } = await opener.openDenoisers();
+        this.#networks.keepFirst(name, first);
+        this.#openRest = () => openRest((network) => this.#networks.add(name, network));
+      } else if (name === 'pose-guider' && opener.posesStayOnDevice && !this.posesByFrame) {
+        this.#guiderOnDevice = await opener.openOnDevice(name);
+      } else {
+        const open = (pieces: number): Promise<Network> => opener.open(name, pieces);
+        const isDenoiser = name.endsWith('denoising-unet');
+        const network = await (this.onCpu || !isDenoiser
+          ? open(1)
+          : this.#openInBatches(name, open, window, options));
+        this.#networks.keep(name, network);
       }
-      if (name === 'pose-guider' && this.#posesStayOnDevice(options)) {
-        this.#guiderOnDevice = await this.#openOnDevice(name, options);
-        return;
-      }
-      const isDenoiser = name.endsWith('denoising-unet');
-      const open = (pieces: number): Promise<Network> => this.#open(name, options, pieces);
-      const network = await (this.onCpu || !isDenoiser
-        ? open(1)
-        : openInBatches({
-            name,
-            windowFrames: this.#windowFrames,
-            pieces: this.#devicePieces,
-            open,
-            bytes: (pieces) => deviceWindowBytes(window, pieces),
-            onFewer: (pieces) => {
-              this.#devicePieces = pieces;
-            },
-            onNotice: options.onNotice,
-          }));
-      this.#kept.set(name, [network]);
     };
     try {
-      if (this.inTurn) for (const name of names) await this.#place(name, options);
+      if (inTurn) for (const name of names) await this.#place(name, opener, options);
       else {
         // One is built while others are opened, in the two engines; all settle before an error is thrown.
         const ends = await Promise.allSettled(names.map(loadOne));
@@ -215,7 +133,7 @@ export abstract class BundleNetworks implements ClipNetworks {
       const { timeCondProjDim } = this.bundle.description.denoisingUnet;
       if (timeCondProjDim && embeddedGuidance !== null) {
         const data = Float32Array.from(guidanceEmbedding(embeddedGuidance, timeCondProjDim));
-        await this.#bind('denoising-unet', { guidance_embeds: { data, dims: [1, timeCondProjDim] } });
+        await this.#networks.bind(DENOISER, { guidance_embeds: { data, dims: [1, timeCondProjDim] } });
       }
     } catch (error) {
       await this.dispose();
@@ -223,112 +141,39 @@ export abstract class BundleNetworks implements ClipNetworks {
     }
   }
 
-  async #place(name: NetworkName, options: LoadNetworksOptions): Promise<void> {
-    const { bundle, graphs, signal } = options;
+  /** Opens a network on a GPU in as many pieces as its memory asks for. */
+  #openInBatches(
+    name: NetworkName,
+    open: (pieces: number) => Promise<Network>,
+    window: DeviceWindow,
+    { onNotice }: LoadNetworksOptions,
+  ): Promise<Network> {
+    return openInBatches({
+      name,
+      windowFrames: this.#windowFrames,
+      pieces: this.#devicePieces,
+      open,
+      bytes: (pieces) => deviceWindowBytes(window, pieces),
+      onFewer: (pieces) => {
+        this.#devicePieces = pieces;
+      },
+      onNotice,
+    });
+  }
+
+  async #place(name: NetworkName, opener: NetworkOpener, { signal }: LoadNetworksOptions): Promise<void> {
     signal?.throwIfAborted();
-    const { device, precision } = this.#formOf(name, options);
-    await graphs.build(bundle, name, this.#graphOptions(options, device, precision));
+    await opener.make(name);
     const place = this.#shelf!.place({
       stage: this.#lowMemory ? name : STAGES[name],
-      bytes: networkBytes(bundle.description, name, {
+      bytes: networkBytes(this.bundle.description, name, {
         windowFrames: this.#windowFrames,
         lowMemory: this.#lowMemory,
         fewAtOnce: this.#fewAtOnce,
       }),
-      open: () => this.#open(name, options),
+      open: () => opener.open(name),
     });
-    this.#places.set(name, place);
-  }
-
-  #formOf(name: NetworkName, { denoisingEngine, sideEngine, precision: asked }: LoadNetworksOptions) {
-    const engine = name.endsWith('denoising-unet') ? denoisingEngine : sideEngine;
-    const wanted = asked === 'auto' ? engine.precision : asked;
-    const precision = FLOAT32_NETWORKS.has(name) && wanted === 'float16' ? 'float32' : wanted;
-    return { engine, device: engine.device, precision };
-  }
-
-  #graphOptions(
-    { windowFrames, loras }: LoadNetworksOptions,
-    device: GraphOptions['device'],
-    precision: GraphOptions['precision'],
-    devicePieces = 1,
-  ): GraphOptions {
-    const resolution = resolutionOf(this.bundle.description);
-    const halfWeights = this.#lowMemory && device === 'cpu' && precision === 'float32';
-    const { decodeFrames } = this;
-    const ofKept = this.windowsAtOnce > 1 ? PIECES_BESIDE : devicePieces;
-    const pieces = this.inTurn ? piecesOf(windowFrames, this.#fewAtOnce) : ofKept;
-    // Kernels of GPUs are compiled for a shape.
-    const decodesParts = this.decodesOverBase && this.onCpu;
-    return {
-      resolution,
-      windowFrames,
-      decodeFrames,
-      decodesParts,
-      pieces,
-      loras,
-      device,
-      precision,
-      halfWeights,
-    };
-  }
-
-  #open(name: NetworkName, options: LoadNetworksOptions, pieces = 1): Promise<Network> {
-    const { bundle, graphs, onNotice } = options;
-    const { engine, device, precision } = this.#formOf(name, options);
-    const open = (form: GraphOptions['precision']): Promise<Network> => {
-      const graphOptions = this.#graphOptions(options, device, form, pieces);
-      const write = (how: { readonly rebuild: boolean }) => graphs.build(bundle, name, graphOptions, how);
-      // The denoiser's cores are nobody else's where networks take turns: the pose guider is done when it begins.
-      return loadWritten(engine, name, write, {
-        sharesCores: !this.inTurn && engine !== options.denoisingEngine,
-      });
-    };
-    return openWithFallback({ name, precision, open, onNotice });
-  }
-
-  /** Whether the denoiser reads pose features where the guider has left them: no others than a window's own. */
-  #posesStayOnDevice({ denoisingEngine, sideEngine }: LoadNetworksOptions): boolean {
-    return denoisingEngine.holdsTensors === true && sideEngine === denoisingEngine && !this.posesByFrame;
-  }
-
-  #openOnDevice(name: NetworkName, options: LoadNetworksOptions): Promise<DeviceNetwork> {
-    const { bundle, graphs } = options;
-    const { engine, device, precision } = this.#formOf(name, options);
-    const graphOptions = this.#graphOptions(options, device, precision);
-    return loadWrittenOnDevice(engine as Engine, name, (how) =>
-      graphs.build(bundle, name, graphOptions, how),
-    );
-  }
-
-  /** Opens the denoiser in one engine, with its share of the cores; {@link BundleNetworks.openFurther} opens it in others. */
-  async #openFirstDenoiser(options: LoadNetworksOptions): Promise<Network> {
-    const { bundle, graphs, denoisingEngine, furtherEngines } = options;
-    const { device, precision } = this.#formOf(DENOISER, options);
-    const { model, ...form } = await graphs.build(
-      bundle,
-      DENOISER,
-      this.#graphOptions(options, device, precision),
-    );
-    const threads = Math.max(1, Math.floor(coresOf(denoisingEngine) / this.windowsAtOnce));
-    const open = (engine: LoadingEngine, bytes: Uint8Array): Promise<Network> =>
-      loadWritten(engine, DENOISER, async () => ({ ...form, model: bytes }), { threads });
-    const copies = Array.from({ length: this.windowsAtOnce - 1 }, () => model.slice());
-    this.#openRest = async () => {
-      const engines = await furtherEngines!(copies.length);
-      for (const engine of engines) await this.#addDenoiser(await open(engine, copies.pop()!));
-    };
-    return open(denoisingEngine, model);
-  }
-
-  async #addDenoiser(network: Network): Promise<void> {
-    const networks = this.#kept.get(DENOISER);
-    for (let bound: NamedInputs | undefined; bound !== this.#bound.get(DENOISER); ) {
-      bound = this.#bound.get(DENOISER);
-      if (bound !== undefined) await network.bind(bound);
-    }
-    if (networks === undefined) await network.dispose();
-    else networks.push(network);
+    this.#networks.keepPlace(name, place);
   }
 
   /**
@@ -346,48 +191,7 @@ export abstract class BundleNetworks implements ClipNetworks {
 
   /** Runs a network, which may have to be opened first. */
   protected use<T>(name: NetworkName, run: (network: Network) => Promise<T>): Promise<T> {
-    const place = this.#places.get(name);
-    if (place !== undefined) {
-      return place.use(async (network) => {
-        const bound = this.#bound.get(name);
-        if (bound !== undefined && this.#boundTo.get(network) !== bound) {
-          await network.bind(bound);
-          this.#boundTo.set(network, bound);
-        }
-        return run(network);
-      });
-    }
-    return this.#useLeastBusy(this.#opened(name), run);
-  }
-
-  #opened(name: NetworkName): readonly Network[] {
-    const networks = this.#kept.get(name);
-    if (networks === undefined) throw new Error(`${name} was not loaded`);
-    return networks;
-  }
-
-  async #useLeastBusy<T>(networks: readonly Network[], run: (network: Network) => Promise<T>): Promise<T> {
-    const runsOf = (network: Network): number => this.#runs.get(network) ?? 0;
-    const network = networks.reduce((best, other) => (runsOf(other) < runsOf(best) ? other : best));
-    this.#runs.set(network, runsOf(network) + 1);
-    try {
-      return await run(network);
-    } finally {
-      this.#runs.set(network, runsOf(network) - 1);
-    }
-  }
-
-  /** Gives a network inputs for all its runs. */
-  async #bind(
-    name: NetworkName,
-    inputs: NamedInputs,
-    options: { readonly transfer?: boolean } = {},
-  ): Promise<void> {
-    const isShared = name === DENOISER && this.windowsAtOnce > 1;
-    if (this.inTurn || isShared) this.#bound.set(name, { ...this.#bound.get(name), ...inputs });
-    if (this.inTurn) return;
-    const transfer = options.transfer === true && !isShared;
-    await Promise.all(this.#opened(name).map((network) => network.bind(inputs, { transfer })));
+    return this.#networks.use(name, run);
   }
 
   get posesByFrame(): boolean {
@@ -406,18 +210,12 @@ export abstract class BundleNetworks implements ClipNetworks {
     const keysAndValues = await this.use('reference-unet', (network) =>
       network.run({ latents: latents!, ...embedding }),
     );
-    if (this.#forOnePortrait) for (const name of ONCE_A_PORTRAIT) await this.#close(name);
+    if (this.#forOnePortrait) for (const name of ONCE_A_PORTRAIT) await this.#networks.close(name);
     return { ...keysAndValues, ...embedding };
   }
 
-  async #close(name: NetworkName): Promise<void> {
-    const networks = this.#kept.get(name) ?? [];
-    this.#kept.delete(name);
-    await Promise.all(networks.map((network) => network.dispose()));
-  }
-
   async bindReference(reference: NamedInputs, options: { readonly transfer?: boolean } = {}): Promise<void> {
-    await this.#bind('denoising-unet', reference, options);
+    await this.#networks.bind(DENOISER, reference, options);
   }
 
   async poseFeatures(frames: readonly FrameConditions[]): Promise<PoseFeatures> {
@@ -441,12 +239,12 @@ export abstract class BundleNetworks implements ClipNetworks {
   }
 
   async denoise(
-    half: 'conditional' | 'unconditional',
+    branch: 'conditional' | 'unconditional',
     latents: Tensor,
     timestep: number,
     pose: PoseFeatures,
   ): Promise<Tensor> {
-    const name = half === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
+    const name = branch === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
     const inputs = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
     // A window's features are megabytes, and the same for both branches of guidance.
     const outputs = await this.use(name, (network) => network.run(inputs, { held: pose }));
@@ -455,9 +253,7 @@ export abstract class BundleNetworks implements ClipNetworks {
 
   async dispose(): Promise<void> {
     await this.#opening?.catch(() => {});
-    await Promise.all([...this.#kept.values()].flat().map((network) => network.dispose()));
+    await this.#networks.dispose();
     await this.#guiderOnDevice?.dispose();
-    for (const place of this.#places.values()) await place.clear();
-    this.#places.clear();
   }
 }

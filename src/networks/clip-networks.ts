@@ -70,7 +70,7 @@ export interface ClipNetworks {
   poseFeatures(frames: readonly FrameConditions[]): Promise<PoseFeatures>;
   /** One evaluation of the denoiser on a window's latents [1, C, frames, h, w]. */
   denoise(
-    half: 'conditional' | 'unconditional',
+    branch: 'conditional' | 'unconditional',
     latents: Tensor,
     timestep: number,
     pose: PoseFeatures,

@@ -3,11 +3,11 @@ import { statSync } from 'node:fs';
 import { resolutionOf } from '../models/bundle-size.ts';
 import { availableMemory } from '../runtime/available-memory.ts';
 import type { Engine } from '../runtime/engine.ts';
-import type { NetworksChoice } from './bundle-networks.ts';
 import type { ClipNetworks } from './clip-networks.ts';
 import { GraphThread } from './graph-thread.ts';
 import { LeaseCache } from './lease-cache.ts';
 import { loadNetworks } from './load-networks.ts';
+import type { NetworksChoice } from './load-options.ts';
 import { NetworkShelf } from './network-shelf.ts';
 
 /** Loaded networks that nobody uses and that are kept for the next clip. */

@@ -2,8 +2,9 @@
 
 import type { PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import { patchDecoderReach } from '../models/patch-transform.ts';
-import { BundleNetworks, type LoadNetworksOptions } from './bundle-networks.ts';
+import { BundleNetworks } from './bundle-networks.ts';
 import type { FrameToDecode, NamedInputs } from './clip-networks.ts';
+import type { LoadNetworksOptions } from './load-options.ts';
 
 const COLOURS = 3;
 

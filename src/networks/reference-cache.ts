@@ -1,8 +1,8 @@
 /** What networks make of portraits, kept for the next clip of the same portrait. */
 import { createHash } from 'node:crypto';
 import type { SceneReference } from '../models/frame-conditions.ts';
-import type { NetworksChoice } from './bundle-networks.ts';
 import type { NamedInputs } from './clip-networks.ts';
+import type { NetworksChoice } from './load-options.ts';
 import { choiceKey } from './networks-cache.ts';
 
 /** Those used least recently go when all together are larger. */

@@ -5,7 +5,7 @@ import {
   type Denoiser,
   denoiseClip,
 } from '../denoising/denoise-clip.ts';
-import { fillBetween } from '../denoising/denoised-frames.ts';
+import { fillBetween } from '../denoising/fill-between.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
 import type { Job } from './open-job.ts';
 import type { Stopwatch } from './stopwatch.ts';

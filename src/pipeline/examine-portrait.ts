@@ -1,9 +1,10 @@
 /** Whether a portrait can be animated: its face is found, as it is for a clip, and let go. */
-import { sceneViewOf } from '../scene/scene.ts';
+import { atResolution } from '../models/bundle-size.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import type { FrameThread } from './frame-thread.ts';
 import { openNamedBundle } from './machine-places.ts';
-import { resolveOptions, shownFile } from './resolve-options.ts';
+import { portraitRequest } from './portrait-request.ts';
+import { resolveOptions } from './resolve-options.ts';
 
 /**
  * Looks at the picture that a clip shows.
@@ -12,13 +13,7 @@ import { resolveOptions, shownFile } from './resolve-options.ts';
  */
 export async function examinePortrait(options: AnimateOptions, frameThread: FrameThread): Promise<void> {
   const resolved = resolveOptions(options);
-  const { description } = await openNamedBundle(resolved);
-  const portrait = await frameThread.openPortrait({
-    path: shownFile(resolved),
-    resolution: description.resolution,
-    framing: resolved.framing,
-    view: sceneViewOf(description),
-    signal: resolved.signal,
-  });
+  const bundle = atResolution(await openNamedBundle(resolved), resolved.resolution);
+  const portrait = await frameThread.openPortrait(portraitRequest(bundle, resolved));
   await portrait.dispose();
 }

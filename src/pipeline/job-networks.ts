@@ -1,6 +1,6 @@
 /** Which networks a job is rendered with. */
 import { countWindowSteps } from '../denoising/context-windows.ts';
-import type { NetworksChoice } from '../networks/bundle-networks.ts';
+import type { NetworksChoice } from '../networks/load-options.ts';
 import type { Job } from './open-job.ts';
 
 /** Starting a second denoiser costs what two windows at a time save in some 28 steps, see docs/decisions.md. */

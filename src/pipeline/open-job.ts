@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { checkLoras } from '../bundles/check-loras.ts';
 import { countWindowSteps } from '../denoising/context-windows.ts';
+import type { PlannedFrames } from '../denoising/plan-frames.ts';
 import { InvalidOptionError } from '../errors.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
@@ -14,15 +15,15 @@ import { posesByFrame } from '../models/pose-guider.ts';
 import type { RequestProgress } from '../runtime/thread-client.ts';
 import { isTransparent } from '../scene/background-words.ts';
 import { sceneViewOf } from '../scene/scene.ts';
-import { readShape } from '../scene/video-shape.ts';
 import type { AnimateOptions } from './animate-options.ts';
 import type { FrameThread, ThreadPortrait } from './frame-thread.ts';
 import { type FoundFfmpegs, openNamedBundle } from './machine-places.ts';
 import { disposeDriving, type MotionInputs, openMotionInputs } from './motion-inputs.ts';
 import { keysWhere } from './options/clip-keys.ts';
+import { portraitRequest } from './portrait-request.ts';
 import { describeTracking } from './progress.ts';
-import { type ResolvedOptions, resolveOptions, shownFile } from './resolve-options.ts';
-import { type PlannedFrames, resolveSampling, type Sampling } from './resolve-sampling.ts';
+import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
+import { resolveSampling, type Sampling } from './resolve-sampling.ts';
 
 /** All that is known before anything is rendered. */
 export interface Job extends PlannedFrames {
@@ -113,20 +114,9 @@ interface Opening {
 async function openStill(opening: Opening): Promise<OpenedJob> {
   const { resolved, bundle, plan, notice, tracking, frameThread, ffmpeg } = opening;
   const { signal, poseVideo } = resolved;
-  const view = sceneViewOf(bundle.description);
-  if (poseVideo !== undefined && view.type !== 'drawing') throw seesNoDrawings(bundle, poseVideo);
-  const finding = frameThread().openPortrait({
-    path: shownFile(resolved),
-    resolution: bundle.description.resolution,
-    // What is drawn lies in the whole picture, wherever the portrait's face is in it.
-    ...(poseVideo === undefined ? { framing: resolved.framing } : { framing: 'crop', centred: true }),
-    view,
-    face: resolved.face,
-    shape: readShape(resolved),
-    background: resolved.background,
-    onNotice: notice,
-    signal,
-  });
+  const request = portraitRequest(bundle, resolved);
+  if (poseVideo !== undefined && request.view.type !== 'drawing') throw seesNoDrawings(bundle, poseVideo);
+  const finding = frameThread().openPortrait({ ...request, onNotice: notice });
   const stop = new AbortController();
   const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
   const reading = { ffmpeg, frameThread, signal: either, notice, tracking };

@@ -1,6 +1,7 @@
 /** Gets a clip ready to be rendered: inputs checked, face found, motion made. */
-import type { NetworksChoice } from '../networks/bundle-networks.ts';
+
 import { devicePrecision } from '../networks/check-precision.ts';
+import type { NetworksChoice } from '../networks/load-options.ts';
 import type { NetworksLease } from '../networks/networks-cache.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';

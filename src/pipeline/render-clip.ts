@@ -2,8 +2,8 @@
 
 import { countStepsTaken } from '../denoising/denoise-clip.ts';
 import { readAhead, readWhole } from '../media/read-ahead.ts';
-import type { NetworksChoice } from '../networks/bundle-networks.ts';
 import type { ClipNetworks, NamedInputs } from '../networks/clip-networks.ts';
+import type { NetworksChoice } from '../networks/load-options.ts';
 import type { NetworksLease } from '../networks/networks-cache.ts';
 import type { ReferenceCache } from '../networks/reference-cache.ts';
 import { takesTurns } from '../networks/take-turns.ts';

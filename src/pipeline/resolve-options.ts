@@ -1,12 +1,11 @@
 /** Checks the options of a job all at once, before any work, and fills in the defaults that need no bundle. */
 import { InvalidOptionError, InvalidOptionsError } from '../errors.ts';
 import type { AnimateOptions } from './animate-options.ts';
-import { findUnknownNames, findWrongValues } from './options/check-options.ts';
+import { findUnknownNames, findWrongValues, showValue } from './options/check-options.ts';
 import { isOption, OPTION_NAMES, specOf } from './options/clip-keys.ts';
 import { CLIP_OPTIONS } from './options/clip-options.ts';
 import { CLIP_RULES } from './options/clip-rules.ts';
 import type { DefaultedKeys } from './options/option-spec.ts';
-import { showValue } from './options/option-types.ts';
 
 /** Checked options; what is still optional comes from the bundle, its preset or the machine. */
 export type ResolvedOptions = AnimateOptions &

@@ -3,18 +3,10 @@
  * a comparison and the content key, by which a clip is found again, all ask here.
  */
 import path from 'node:path';
-import {
-  atEveryStep,
-  planContextWindows,
-  planLoopedWindows,
-  planMovingWindows,
-  type WindowPlan,
-} from '../denoising/context-windows.ts';
-import { planDenoisedFrames } from '../denoising/denoised-frames.ts';
+import { type PlannedFrames, planFrames } from '../denoising/plan-frames.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { type Bundle, type BundlePreset, loraFilesOf } from '../models/bundle.ts';
 import type { PrecisionChoice, PresetName, WindowLayout } from '../models/bundle-terms.ts';
-import { bundlePrecision } from '../networks/check-precision.ts';
 import {
   createScheduler,
   DISTILLED_SAMPLERS,
@@ -78,6 +70,39 @@ export function guidanceBranches({ description }: Bundle, guidance: number): 1 |
   return guidance > 1 && !description.denoisingUnet.timeCondProjDim ? 2 : 1;
 }
 
+/** @throws {@link InvalidOptionError} if `int8` is asked of a bundle whose activations were not measured. */
+export function checkBundlePrecision(precision: PrecisionChoice, { description }: Bundle): void {
+  if (precision !== 'int8' || description.files.calibration !== undefined) return;
+  const problem = {
+    refusal: ['Cannot use ', { option: 'precision' }, ` ${precision}`],
+    expected: 'a bundle with a calibration',
+    got: `bundle ${description.name}, which has none`,
+    hint: `take float32, or measure one with: lcm-portrait models calibrate ${description.name}`,
+  };
+  throw new InvalidOptionError(problem, 'precision', precision);
+}
+
+/**
+ * What is asked of a bundle: the caller's choice, or the preset's where the bundle has it.
+ *
+ * @throws {@link InvalidOptionError} if the caller asks for what the bundle does not have.
+ */
+export function bundlePrecision(
+  bundle: Bundle,
+  { precision }: { readonly precision?: PrecisionChoice | undefined },
+  preset: BundlePreset,
+  notice: (message: string) => void,
+): PrecisionChoice {
+  if (precision !== undefined) {
+    checkBundlePrecision(precision, bundle);
+    return precision;
+  }
+  const wanted = preset.precision ?? 'auto';
+  if (wanted !== 'int8' || bundle.description.files.calibration !== undefined) return wanted;
+  notice(`the preset's precision is left out: bundle ${bundle.description.name} has no calibration for int8`);
+  return 'auto';
+}
+
 /** Settings of a preset with the scheduler and the evaluations that they need. */
 export function samplingWith(
   bundle: Bundle,
@@ -99,7 +124,7 @@ export function samplingWith(
     branches,
     loras,
     scheduler,
-    planFrames: (frames) => planFrames(bundle, preset, { ...settings, branches }, frames),
+    planFrames: (frames) => planClip(bundle, preset, { ...settings, branches }, frames),
   };
 }
 
@@ -138,45 +163,18 @@ export function resolveSampling(
   return samplingWith(bundle, options.preset, { ...settings, precision }, loras);
 }
 
-/** Which frames are denoised, and how. */
-export interface PlannedFrames {
-  /** Numbers of the frames that are denoised. */
-  readonly denoisedFrames: readonly number[];
-  /** Windows over the denoised frames, counted from 0, for each step. */
-  readonly windows: WindowPlan;
-}
-
 /** What decides which frames are denoised, and in which windows. */
-export type WindowSettings = Pick<Sampling, 'steps' | 'branches' | 'windows' | 'denoiseEvery'>;
+type WindowSettings = Pick<Sampling, 'steps' | 'branches' | 'windows' | 'denoiseEvery'>;
 
 /** Denoised frames, and windows over them for each step. */
-export function planFrames(
-  bundle: Bundle,
+export function planClip(
+  { description }: Bundle,
   preset: PresetName,
-  settings: WindowSettings,
+  { steps, branches, windows, denoiseEvery }: WindowSettings,
   frames: number,
 ): PlannedFrames {
-  const denoisedFrames = planDenoisedFrames(frames, settings.denoiseEvery);
-  return { denoisedFrames, windows: planWindows(bundle, preset, settings, denoisedFrames.length) };
-}
-
-function planWindows(
-  bundle: Bundle,
-  preset: PresetName,
-  { steps, branches, windows }: WindowSettings,
-  frames: number,
-): WindowPlan {
-  const { contextFrames, contextOverlap } = bundle.description;
-  const size = { contextFrames, contextOverlap };
-  switch (windows) {
-    case 'overlapping':
-      return atEveryStep(planContextWindows(frames, size), steps);
-    case 'moving':
-      return planMovingWindows(frames, { contextFrames, steps });
-    case 'loop': {
-      const { unguidedOverlap = 'mean' } = presetOf(bundle, preset);
-      const overlap = branches === 2 ? 'mean' : unguidedOverlap;
-      return atEveryStep(planLoopedWindows(frames, { ...size, overlap }), steps);
-    }
-  }
+  const { contextFrames, contextOverlap, presets } = description;
+  const loopOverlap = branches === 2 ? 'mean' : (presets[preset]?.unguidedOverlap ?? 'mean');
+  const size = { contextFrames, contextOverlap, loopOverlap } as const;
+  return planFrames(frames, { ...size, every: denoiseEvery, layout: windows, steps });
 }

@@ -4,8 +4,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { NetworksChoice } from '../networks/bundle-networks.ts';
-import { checkBundlePrecision, checkDevicePrecision } from '../networks/check-precision.ts';
+import { checkDevicePrecision } from '../networks/check-precision.ts';
+import type { NetworksChoice } from '../networks/load-options.ts';
 import { NetworksCache, type NetworksLease } from '../networks/networks-cache.ts';
 import { ReferenceCache } from '../networks/reference-cache.ts';
 import type { Engine, NetworkProfile } from '../runtime/engine.ts';
@@ -19,6 +19,7 @@ import { defaultCacheFolder, FoundFfmpegs } from './machine-places.ts';
 import { type Job, type OpenedJob, type OpenResources, openJob } from './open-job.ts';
 import { type ClipOptions, type PreparedClip, type PrepareResources, prepareClip } from './prepare-clip.ts';
 import { type RenderHooks, type RenderResources, renderClip } from './render-clip.ts';
+import { checkBundlePrecision } from './resolve-sampling.ts';
 import { StudioEngines } from './studio-engines.ts';
 
 /** Options of {@link Studio}. */

@@ -27,7 +27,7 @@ export class HeldInputs {
     this.#maxBytes = maxBytes;
   }
 
-  /** A number for a group that the worker makes itself and keeps until it is told to drop it. */
+  /** A number for a group that the worker makes itself and keeps until it is asked to drop it. */
   reserve(): number {
     return this.#nextId++;
   }

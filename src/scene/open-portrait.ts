@@ -9,6 +9,7 @@ import {
   boxOf,
   type ChosenFace,
   choosePortraitFace,
+  MIN_SHRUNK_FACE_SIZE,
   portraitFaceOf,
   type SeenFace,
 } from '../face/portrait-face.ts';
@@ -69,35 +70,54 @@ interface Framed {
 }
 
 /** Looks for the face: in the picture as the video shows it, or, where it is lost in that, in the picture as it was. */
-async function findFace(
+async function findFace(original: RgbImage, options: OpenPortraitOptions): Promise<Framed> {
+  const { path, face: choice, finder, onNotice, signal } = options;
+  const notices: string[] = [];
+  const fitted = fitForVideo(original, (message) => notices.push(message));
+  const scale = original.width / fitted.width;
+  // A place is one of the file's picture.
+  const scaled = choice === undefined ? undefined : scaleChoice(choice, 1 / scale);
+  const faces = await finder.findAll(fitted);
+  signal?.throwIfAborted();
+  let chosen: ChosenFace;
+  try {
+    chosen = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });
+  } catch (error) {
+    if (!(error instanceof FaceError) || fitted === original || error.problem === 'turned-away') throw error;
+    return findLostFace(original, options);
+  }
+  // Of a panorama, the part around its face shows more than the whole, made smaller.
+  if (fitted !== original && chosen.size < MIN_SHRUNK_FACE_SIZE) {
+    const { x, y, width, height } = boxOf(chosen.landmarks);
+    const face = scaleChoice(`${x + width / 2},${y + height / 2}`, scale);
+    const lost = await findLostFace(original, { ...options, face }).catch((error: unknown) => {
+      // What is no face in the large picture, or turned away in it, stays what it is in the small one.
+      if (error instanceof FaceError || error instanceof InvalidOptionError) return undefined;
+      throw error;
+    });
+    if (lost !== undefined) return lost;
+  }
+  for (const message of notices) onNotice(message);
+  const landmarks = await finder.refine(fitted, chosen.landmarks);
+  const face = { ...chosen, ...portraitFaceOf(landmarks, fitted.width, fitted.height) };
+  return { image: fitted, face: inPixelsOf(face, scale) };
+}
+
+/** Looks for small faces in a large picture, of which the video then shows the part around the one that is taken. */
+async function findLostFace(
   original: RgbImage,
   { path, face: choice, finder, onNotice, signal }: OpenPortraitOptions,
 ): Promise<Framed> {
-  const notices: string[] = [];
-  const fitted = fitForVideo(original, (message) => notices.push(message));
-  // A place is one of the file's picture.
-  const scaled = choice === undefined ? undefined : scaleChoice(choice, fitted.width / original.width);
-  const faces = await finder.findAll(fitted);
+  const seen = await finder.findSmall(original);
   signal?.throwIfAborted();
-  try {
-    const chosen = choosePortraitFace(fitted, faces, { path, choice: scaled, onNotice });
-    for (const message of notices) onNotice(message);
-    const landmarks = await finder.refine(fitted, chosen.landmarks);
-    const face = { ...chosen, ...portraitFaceOf(landmarks, fitted.width, fitted.height) };
-    return { image: fitted, face: inPixelsOf(face, original.width / fitted.width) };
-  } catch (error) {
-    if (!(error instanceof FaceError) || fitted === original || error.problem === 'turned-away') throw error;
-    const seen = await finder.findSmall(original);
-    signal?.throwIfAborted();
-    const face = choosePortraitFace(original, seen, { path, choice, onNotice });
-    const view = partAround(original, face);
-    onNotice(
-      `the portrait has ${original.width}×${original.height} pixels, in which its face is small: the video shows the ${view.width}×${view.height} around it`,
-    );
-    const image = drawView(original, view, view);
-    const landmarks = moveLandmarks(await finder.refine(original, face.landmarks), view, 1);
-    return { image, face: { ...face, ...portraitFaceOf(landmarks, image.width, image.height) } };
-  }
+  const face = choosePortraitFace(original, seen, { path, choice, onNotice });
+  const view = partAround(original, face);
+  onNotice(
+    `the portrait has ${original.width}×${original.height} pixels, in which its face is small: the video shows the ${view.width}×${view.height} around it`,
+  );
+  const image = drawView(original, view, view);
+  const landmarks = moveLandmarks(await finder.refine(original, face.landmarks), view, 1);
+  return { image, face: { ...face, ...portraitFaceOf(landmarks, image.width, image.height) } };
 }
 
 /** Lids that would be opened by a smaller factor stay as they are. */

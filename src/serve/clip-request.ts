@@ -1,6 +1,7 @@
 /** From the fields of a request to the options of a clip: all problems are reported at once, and no path is taken. */
 import { InvalidOptionError } from '../errors.ts';
 import { HEAD_MOTIONS } from '../pipeline/head-motions.ts';
+import { showValue } from '../pipeline/options/check-options.ts';
 import {
   isNumeric,
   isOption,
@@ -11,7 +12,7 @@ import {
   specOf,
 } from '../pipeline/options/clip-keys.ts';
 import type { FileContent } from '../pipeline/options/option-spec.ts';
-import { alternatives, kindOfType, parseNumber, showValue } from '../pipeline/options/option-types.ts';
+import { alternatives, kindOfType, parseNumber } from '../pipeline/options/option-types.ts';
 import { findInvalidOptions } from '../pipeline/resolve-options.ts';
 import { isBackgroundWord } from '../scene/background-words.ts';
 import { parseVideoSize } from '../scene/video-shape.ts';

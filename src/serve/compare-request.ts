@@ -9,8 +9,9 @@ import {
   type VariantSpec,
 } from '../compare/variant-spec.ts';
 import { InvalidOptionError } from '../errors.ts';
+import { showValue } from '../pipeline/options/check-options.ts';
 import { keysOf } from '../pipeline/options/clip-keys.ts';
-import { parseNumber, showValue } from '../pipeline/options/option-types.ts';
+import { parseNumber } from '../pipeline/options/option-types.ts';
 import { CLIENT_KEYS, type FormKind } from './clip-request.ts';
 
 const SHARED: readonly string[] = keysOf('input', 'networks', 'clip');

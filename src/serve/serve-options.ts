@@ -1,7 +1,7 @@
 /** The options of a server: types, checks, flags and help follow from this table, as those of a clip from theirs. */
 import { BATCH_OPTIONS } from '../jobs/batch-options.ts';
 import { CLIP_OPTIONS } from '../pipeline/options/clip-options.ts';
-import type { OptionRule } from '../pipeline/options/option-rules.ts';
+import type { OptionRule } from '../pipeline/options/option-spec.ts';
 import { type OptionsOf, option } from '../pipeline/options/option-spec.ts';
 import { folder, instance, integer, listOf, number, path } from '../pipeline/options/option-types.ts';
 import type { ServeEvent } from './serve-event.ts';

@@ -14,10 +14,11 @@ test('a ~ that a value begins with is the home, in every place and of every comm
     '--output=~/out/b.mp4',
     '--lora=~/c.safetensors:0.5',
     '~',
+    '-o~/d.mp4',
   ];
   assert.deepEqual(expandHomes(args, home), [
     ...['animate', '--portrait', '/home/ada/a.jpg', '--output=/home/ada/out/b.mp4'],
-    ...['--lora=/home/ada/c.safetensors:0.5', '/home/ada'],
+    ...['--lora=/home/ada/c.safetensors:0.5', '/home/ada', '-o/home/ada/d.mp4'],
   ]);
 });
 

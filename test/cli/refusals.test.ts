@@ -82,6 +82,20 @@ const REFUSALS: readonly Refusal[] = [
     status: 2,
     says: ['Cannot use "face.jpg": expected options, got a word that belongs to none'],
   },
+  {
+    title: 'files without flags, of which one is a film',
+    args: ['animate', ADA, SPEECH, 'talk.mp4'],
+    status: 2,
+    says: [
+      `write: lcm-portrait animate --portrait ${ADA} --audio ${SPEECH} --output talk.mp4\nlcm-portrait: see --help`,
+    ],
+  },
+  {
+    title: 'two names for one motion file',
+    args: ['motion', 'convert', at('a.npy'), at('b.npy'), '-o', at('c.npy')],
+    status: 2,
+    says: ['Cannot use --output: expected one file to write, got '],
+  },
   { title: 'a flag without its value', args: animate('--seed'), status: 2, says: ["'--seed <n>'"] },
 
   // Values.

@@ -9,7 +9,7 @@ import {
   planLoopedWindows,
   planMovingWindows,
 } from '../../src/denoising/context-windows.ts';
-import { planDenoisedFrames } from '../../src/denoising/denoised-frames.ts';
+import { planDenoisedFrames } from '../../src/denoising/plan-frames.ts';
 import { type Bundle, type BundlePreset, openBundle } from '../../src/models/bundle.ts';
 
 const tiny = await openBundle('tiny');

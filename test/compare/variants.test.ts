@@ -97,5 +97,5 @@ test('guidance that the denoiser takes as an input is one evaluation, and has no
       ['original', 1, 3.5],
     ],
   );
-  assert.match(notes.join(), /has no second half for guidance/);
+  assert.match(notes.join(), /has no second branch for guidance/);
 });

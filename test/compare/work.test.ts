@@ -27,7 +27,7 @@ test('work of a clip is that of its runs', () => {
   assert.equal(lean.denoise, 100 * (network.conditional + network.unconditional));
 });
 
-test('the published form does more: the unconditional half twice, references for every frame, poses at every step', () => {
+test('the published form does more: the unconditional branch twice, references for every frame, poses at every step', () => {
   const published = variantWork({ ...original, form: 'published' }, network, size);
   assert.equal(published.pose, 200 * network.poseGuider);
   assert.equal(published.denoise, 100 * network.published);

@@ -13,7 +13,6 @@ import {
   planMovingWindows,
   type WindowPlan,
 } from '../../src/denoising/context-windows.ts';
-import { InvalidOptionError } from '../../src/errors.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 
 const golden = JSON.parse(
@@ -342,11 +341,11 @@ test('moving windows need no more frames at once than overlapping ones', () => {
 
 test('options out of range are refused', () => {
   const options = { contextFrames: 16, contextOverlap: 4 };
-  assert.throws(() => planContextWindows(0, options), InvalidOptionError);
-  assert.throws(() => planContextWindows(10, { contextFrames: 0, contextOverlap: 0 }), InvalidOptionError);
-  assert.throws(() => planContextWindows(10, { contextFrames: 4, contextOverlap: 4 }), InvalidOptionError);
-  assert.throws(() => planLoopedWindows(10, { ...options, contextStride: 0 }), InvalidOptionError);
-  assert.throws(() => planMovingWindows(0, { contextFrames: 4, steps: 4 }), InvalidOptionError);
-  assert.throws(() => planMovingWindows(10, { contextFrames: 0, steps: 4 }), InvalidOptionError);
-  assert.throws(() => planMovingWindows(10, { contextFrames: 4, steps: 0 }), InvalidOptionError);
+  assert.throws(() => planContextWindows(0, options), RangeError);
+  assert.throws(() => planContextWindows(10, { contextFrames: 0, contextOverlap: 0 }), RangeError);
+  assert.throws(() => planContextWindows(10, { contextFrames: 4, contextOverlap: 4 }), RangeError);
+  assert.throws(() => planLoopedWindows(10, { ...options, contextStride: 0 }), RangeError);
+  assert.throws(() => planMovingWindows(0, { contextFrames: 4, steps: 4 }), RangeError);
+  assert.throws(() => planMovingWindows(10, { contextFrames: 0, steps: 4 }), RangeError);
+  assert.throws(() => planMovingWindows(10, { contextFrames: 4, steps: 0 }), RangeError);
 });

@@ -126,7 +126,7 @@ for (const [sampler, steps, guidanceScale, layout] of [
   });
 }
 
-test('the unconditional half is not evaluated without guidance', async () => {
+test('the unconditional branch is not evaluated without guidance', async () => {
   let calls = 0;
   const unconditional = async (latents: Tensor) => {
     calls += 1;

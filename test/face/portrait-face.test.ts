@@ -65,6 +65,22 @@ for (const [pose, turn] of [
   });
 }
 
+test('a face far from the middle of the picture is turned by how it looks, not by where it is', () => {
+  // The networks see a face alone: where it is in the picture does not change its depths.
+  const looking = face([5, -10, 3, 0, 0, -45]);
+  const wide = { width: 4000, height: 512 };
+  const chosen = (x: number) => {
+    const landmarks = looking.landmarks.map((value, i) => (i % 3 === 0 ? value + x : value));
+    return choosePortraitFace(wide, [{ ...looking, landmarks }], { path });
+  };
+  const middle = chosen(wide.width / 2 - 256).faces[0]!.angles;
+  assertAllClose([middle.pitch, middle.yaw, middle.roll], [5, -10, 3], { rtol: 0, atol: 1 });
+  const right = chosen(wide.width - 512);
+  assert.ok(right.pose[1]! < -35, `${right.pose[1]}° from the camera's axis`);
+  const { pitch, yaw, roll } = right.faces[0]!.angles;
+  assertAllClose([pitch, yaw, roll], [middle.pitch, middle.yaw, middle.roll], { rtol: 0, atol: 1e-3 });
+});
+
 test('of several faces the first is taken, and the user is notified', () => {
   const notices: string[] = [];
   const front = face([0, 0, 0, 0, 0, -45]);

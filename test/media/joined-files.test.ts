@@ -85,6 +85,32 @@ test('FLAC files begin with their marker, also where a reader’s pieces meet', 
   }
 });
 
+/** A page of Ogg with one packet. */
+function page(flags: number, packet: string): Buffer {
+  const lengths = [...Array(Math.floor(packet.length / 255)).fill(255), packet.length % 255];
+  const head = Buffer.alloc(27);
+  head.write('OggS', 'latin1');
+  head.set([flags], 5);
+  head.set([lengths.length], 26);
+  return Buffer.concat([head, Buffer.from(lengths), Buffer.from(packet, 'latin1')]);
+}
+
+test(
+  'links of a chained Ogg begin with the pages that begin streams; those with pictures stay one',
+  LIMIT,
+  async () => {
+    const sound = Buffer.concat([page(2, 'OpusHead'), page(0, 'OpusTags'), page(4, 'x'.repeat(700))]);
+    const two = Buffer.concat([page(2, 'fishead'), page(2, '\x01vorbis'), page(0, 'x'), page(4, '')]);
+    const film = Buffer.concat([page(2, '\x80theora'), page(2, '\x01vorbis'), page(4, 'x')]);
+    assert.deepEqual(await startsOf(sound), []);
+    assert.deepEqual(await startsOf(two), []);
+    assert.deepEqual(await startsOf(sound, two, sound), [0, sound.length, sound.length + two.length]);
+    assert.deepEqual(await startsOf(sound, film), []);
+    assert.deepEqual(await startsOf(sound, sound.subarray(0, 30)), [0, sound.length]);
+    assert.deepEqual(await startsOf(Buffer.concat([sound, Buffer.from('no page')]), sound), []);
+  },
+);
+
 test('MP4 files begin with a box of their own; those with pictures stay one', LIMIT, async () => {
   const box = (kind: string, content: string): Buffer => {
     const bytes = Buffer.alloc(8 + content.length);
@@ -114,9 +140,23 @@ test('WAV files begin where the one before says that it ends', LIMIT, async () =
   assert.deepEqual(await startsOf(wav, wav, wav), [0, wav.length, 2 * wav.length]);
   assert.deepEqual(await startsOf(odd, wav), [0, odd.length]);
   assert.deepEqual(await startsOf(odd, Buffer.alloc(1), wav), [0, odd.length + 1]);
-  const endless = Buffer.from(wav);
-  endless.writeUInt32LE(0xffffffff, 4);
-  assert.deepEqual(await startsOf(endless, wav), []);
-  endless.writeUInt32LE(0, 4);
-  assert.deepEqual(await startsOf(endless, wav), []);
 });
+
+test(
+  'WAV files that were streamed, and do not know their length, end where another begins',
+  LIMIT,
+  async () => {
+    for (const length of [0, 0xffffffff, 0x7ffff000]) {
+      for (const seconds of [0.1, 70]) {
+        const wav = Buffer.from(encodeWav(chirps(seconds, 8000), 8000));
+        wav.writeUInt32LE(length, 4);
+        // Sound in which only a part of the mark stands.
+        wav.write('WAVEfmt ', 60, 'latin1');
+        wav.write('RIFF....WAVEfm', 90, 'latin1');
+        assert.deepEqual(await startsOf(wav), []);
+        assert.deepEqual(await startsOf(wav, wav, wav), [0, wav.length, 2 * wav.length]);
+        assert.deepEqual(await startsOf(wav, Buffer.alloc(3), wav), [0, wav.length + 3]);
+      }
+    }
+  },
+);

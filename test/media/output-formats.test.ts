@@ -195,7 +195,13 @@ test('a missing encoder is named with what the ffmpeg has and can write', () => 
     message:
       /talk\.webm: expected .* the encoder libvpx-vp9 and libopus or libvorbis, got \/opt\/ffmpeg \(7\.0\), which has libx264, aac, gif and writes \.mp4, \.m4v, \.mov, \.gif, -\./,
   });
-  assert.throws(() => chooseEncoders('talk.mov', poor, true), { message: /encoder prores_ks/ });
+  assert.throws(() => chooseEncoders('talk.mov', poor, true), {
+    message: /encoder prores_ks.* and writes nothing with transparency\./,
+  });
+  const better = { ...poor, encoders: [...poor.encoders, 'libwebp_anim', 'png'] };
+  assert.throws(() => chooseEncoders('talk.mov', better, true), {
+    message: /writes \.webp, \/ with transparency\./,
+  });
   assert.throws(() => chooseEncoders('talk.mp4', poor, true), {
     code: 'INVALID_OPTION',
     message: /expected one of \.mov, \.webm, \.webp, \/ \(a folder of PNGs\) for transparency, got \.mp4/,

@@ -5,12 +5,8 @@ import { test } from 'node:test';
 import { InvalidOptionError, ModelError } from '../../src/errors.ts';
 import { type Bundle, openBundle } from '../../src/models/bundle.ts';
 import { readCalibration } from '../../src/models/calibration.ts';
-import {
-  bundlePrecision,
-  checkBundlePrecision,
-  checkDevicePrecision,
-  devicePrecision,
-} from '../../src/networks/check-precision.ts';
+import { checkDevicePrecision, devicePrecision } from '../../src/networks/check-precision.ts';
+import { bundlePrecision, checkBundlePrecision } from '../../src/pipeline/resolve-sampling.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
 
 const tiny = await openBundle('tiny');

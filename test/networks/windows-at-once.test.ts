@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openBundle } from '../../src/models/bundle.ts';
-import type { LoadingEngine, LoadNetworksOptions } from '../../src/networks/bundle-networks.ts';
 import { loadNetworks } from '../../src/networks/load-networks.ts';
+import type { LoadingEngine, LoadNetworksOptions } from '../../src/networks/load-options.ts';
 import type { NamedTensors, Network } from '../../src/runtime/engine.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
 

@@ -117,7 +117,7 @@ test('equal choices share loaded networks; several choices are held at once, eac
     outputs.push((await networks.denoise('conditional', latents, 999, pose)).data);
   }
   assert.notDeepEqual(outputs[0], outputs[1], 'the LoRA changes the prediction');
-  assert.deepEqual(outputs[0], outputs[2], 'guidance leaves the conditional half as it is');
+  assert.deepEqual(outputs[0], outputs[2], 'guidance leaves the conditional branch as it is');
   const pose = await guided!.poseFeatures(conditions);
   const other = await guided!.denoise('unconditional', latents, 999, pose);
   assert.notDeepEqual(other.data, outputs[2]);

@@ -1,8 +1,8 @@
 /** Checks of names and values by the table that describes them, for commands and calls of any table. */
+
+import type { z } from 'zod';
 import { InvalidOptionError, InvalidOptionsError } from '../../errors.ts';
-import type { OptionRule } from './option-rules.ts';
-import type { OptionSpec, OptionTable } from './option-spec.ts';
-import { refusalOf } from './option-types.ts';
+import type { OptionRule, OptionSpec, OptionTable } from './option-spec.ts';
 
 /** What {@link findWrongValues} has found. */
 interface CheckedValues {
@@ -90,6 +90,32 @@ export function findUnknownNames(
       };
       return new InvalidOptionError(problem, key, value);
     });
+}
+
+/** A value that a type refuses: what was expected, and what of it is wrong; undefined if it is accepted. */
+export function refusalOf(
+  type: z.ZodType,
+  value: unknown,
+): { readonly expected: string; readonly got: string } | undefined {
+  const { error } = type.safeParse(value);
+  const issue = error?.issues[0];
+  if (issue === undefined) return undefined;
+  if (type.def.type !== 'array') return { expected: issue.message, got: showValue(value) };
+  const [index] = issue.path;
+  const wrong: unknown = typeof index === 'number' ? (value as readonly unknown[])[index] : value;
+  return { expected: issue.message, got: JSON.stringify(wrong) ?? String(wrong) };
+}
+
+/** A value in a message: short, on one line, without its contents when it is an object. */
+export function showValue(value: unknown): string {
+  if (typeof value === 'string') {
+    const text = JSON.stringify(value);
+    return text.length <= 80 ? text : `${text.slice(0, 76)}…"`;
+  }
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'bigint' ? `${value}n` : String(value);
 }
 
 /**

@@ -2,8 +2,8 @@
 import { findOutputFormat, TRANSPARENT_ENDINGS } from '../../media/output-formats.ts';
 import { DISTILLED_SAMPLERS, DISTILLED_STEPS } from '../../schedulers/create-scheduler.ts';
 import { CLIP_OPTIONS } from './clip-options.ts';
-import { atLeastOneOf, atMostOneOf, needsOneOf, type OptionRule, outputIsNoInput } from './option-rules.ts';
-import type { OptionsOf } from './option-spec.ts';
+import { atLeastOneOf, atMostOneOf, needsOneOf, outputIsNoInput } from './option-rules.ts';
+import type { OptionRule, OptionsOf } from './option-spec.ts';
 
 type ClipValues = OptionsOf<typeof CLIP_OPTIONS>;
 

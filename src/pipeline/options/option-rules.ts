@@ -1,24 +1,7 @@
 /** Rules between options: what no option can know by itself. */
 import { resolve } from 'node:path';
-import type { OptionProblem } from '../../errors.ts';
-import type { OptionTable } from './option-spec.ts';
-import { showValue } from './option-types.ts';
-
-/** What a rule has found: the option that is to be changed, and why. */
-interface BrokenRule<Key extends string> {
-  readonly option: Key;
-  readonly problem: OptionProblem;
-}
-
-/** A rule over options; it sees those whose values are right by themselves, and are not the defaults. */
-export interface OptionRule<Options extends object> {
-  /**
-   * Whether it is about what is missing: it means nothing for a part of the options, as a manifest's defaults, and sees all
-   * that are given, of whatever type.
-   */
-  readonly whole?: true;
-  find(values: Partial<Options>): BrokenRule<keyof Options & string> | undefined;
-}
+import { showValue } from './check-options.ts';
+import type { OptionRule, OptionTable } from './option-spec.ts';
 
 /** One of the options must be given, the first if in doubt; `expected` is said of that. */
 export function atLeastOneOf<Options extends object>(

@@ -1,5 +1,6 @@
 /** What is to be said of an option, so that all else follows from it: types, checks, flags, manifests, keys. */
 import type { z } from 'zod';
+import type { OptionProblem } from '../../errors.ts';
 
 /**
  * What an option is about, which decides who may set it.
@@ -35,6 +36,8 @@ export type FileContent = 'picture' | 'sound' | 'film' | 'motion' | 'weights';
 interface OptionFlag {
   /** @defaultValue the option's name with dashes: `--head-pose-scale` */
   readonly name?: `--${string}`;
+  /** Its short form: `-o`. */
+  readonly short?: `-${string}`;
   /** Placeholder of the value. @defaultValue `n` for numbers, `name` for names, `file` for paths; none for a switch */
   readonly value?: string;
   /** Another name that is understood. */
@@ -82,6 +85,22 @@ export interface OptionSpec<T = unknown> {
 
 /** Options by name. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+/** What a rule has found: the option that is to be changed, and why. */
+interface BrokenRule<Key extends string> {
+  readonly option: Key;
+  readonly problem: OptionProblem;
+}
+
+/** A rule over options; it sees those whose values are right by themselves, and are not the defaults. */
+export interface OptionRule<Options extends object> {
+  /**
+   * Whether it is about what is missing: it means nothing for a part of the options, as a manifest's defaults, and sees all
+   * that are given, of whatever type.
+   */
+  readonly whole?: true;
+  find(values: Partial<Options>): BrokenRule<keyof Options & string> | undefined;
+}
 
 /** An entry of a table; its default must be of its type. */
 export function option<T, const Spec extends Omit<OptionSpec<T>, 'type'>>(

@@ -116,29 +116,3 @@ export function rangeOfType(type: z.ZodType): { readonly min: number; readonly m
   const { minimum, maximum } = jsonSchemaOf(type) as { minimum?: number; maximum?: number };
   return minimum === undefined || maximum === undefined ? undefined : { min: minimum, max: maximum };
 }
-
-/** A value that a type refuses: what was expected, and what of it is wrong; undefined if it is accepted. */
-export function refusalOf(
-  type: z.ZodType,
-  value: unknown,
-): { readonly expected: string; readonly got: string } | undefined {
-  const { error } = type.safeParse(value);
-  const issue = error?.issues[0];
-  if (issue === undefined) return undefined;
-  if (kindOfType(type) !== 'array') return { expected: issue.message, got: showValue(value) };
-  const [index] = issue.path;
-  const wrong: unknown = typeof index === 'number' ? (value as readonly unknown[])[index] : value;
-  return { expected: issue.message, got: JSON.stringify(wrong) ?? String(wrong) };
-}
-
-/** A value in a message: short, on one line, without its contents when it is an object. */
-export function showValue(value: unknown): string {
-  if (typeof value === 'string') {
-    const text = JSON.stringify(value);
-    return text.length <= 80 ? text : `${text.slice(0, 76)}…"`;
-  }
-  if (typeof value === 'function') return 'a function';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return typeof value === 'bigint' ? `${value}n` : String(value);
-}

@@ -67,6 +67,7 @@ export const VIDEO_OPTIONS = {
       required: true,
       path: { to: 'output' },
       flag: {
+        short: '-o',
         help: `output file: ${FILE_ENDINGS.join(', ')}; NAME/ for a folder of PNGs, - for MP4 on standard output`,
       },
     },

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { flagOf } from '../../../src/cli/option-flags.ts';
+import { refusalOf } from '../../../src/pipeline/options/check-options.ts';
 import { contentOf, OPTION_NAMES, specOf, withPaths } from '../../../src/pipeline/options/clip-keys.ts';
-import { kindOfType, refusalOf } from '../../../src/pipeline/options/option-types.ts';
+import { kindOfType } from '../../../src/pipeline/options/option-types.ts';
 
 const LIMIT = { timeout: 120_000 };
 

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidOptionError } from '../../../src/errors.ts';
-import {
-  atLeastOneOf,
-  atMostOneOf,
-  needsOneOf,
-  type OptionRule,
-} from '../../../src/pipeline/options/option-rules.ts';
+import { atLeastOneOf, atMostOneOf, needsOneOf } from '../../../src/pipeline/options/option-rules.ts';
+import type { OptionRule } from '../../../src/pipeline/options/option-spec.ts';
 
 interface Options {
   readonly portrait?: string;

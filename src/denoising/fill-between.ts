@@ -5,24 +5,7 @@
  * interpolation. Here the decoder still runs for every frame: where a bundle's latents are what a warped portrait lacks, the
  * warp moves the face in every frame and only that remainder is blended.
  */
-import { assertIntegerInRange } from '../errors.ts';
-import { MAX_DENOISE_EVERY } from '../models/bundle-terms.ts';
 import type { DenoisedFrame } from './denoise-clip.ts';
-
-/**
- * Numbers of the frames that are denoised: every `every`th from the first, and the last.
- *
- * @throws {@link InvalidOptionError} if `frames` or `every` is out of range.
- * @example
- * planDenoisedFrames(6, 2); // [0, 2, 4, 5]
- */
-export function planDenoisedFrames(frames: number, every: number): number[] {
-  assertIntegerInRange('frames', frames, 1, 2 ** 31 - 1);
-  assertIntegerInRange('denoiseEvery', every, 1, MAX_DENOISE_EVERY);
-  const denoisedFrames = Array.from({ length: Math.ceil(frames / every) }, (_, i) => i * every);
-  if (denoisedFrames.at(-1) !== frames - 1) denoisedFrames.push(frames - 1);
-  return denoisedFrames;
-}
 
 function blend(a: Float32Array, b: Float32Array, share: number): Float32Array {
   return a.map((value, i) => value + share * (b[i]! - value));

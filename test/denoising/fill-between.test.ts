@@ -2,20 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { atEveryStep, planContextWindows } from '../../src/denoising/context-windows.ts';
 import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
-import { fillBetween, planDenoisedFrames } from '../../src/denoising/denoised-frames.ts';
-import { InvalidOptionError } from '../../src/errors.ts';
+import { fillBetween } from '../../src/denoising/fill-between.ts';
+import { planDenoisedFrames } from '../../src/denoising/plan-frames.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-test('denoised frames are every nth and the last', () => {
-  assert.deepEqual(planDenoisedFrames(6, 1), [0, 1, 2, 3, 4, 5]);
-  assert.deepEqual(planDenoisedFrames(6, 2), [0, 2, 4, 5]);
-  assert.deepEqual(planDenoisedFrames(7, 3), [0, 3, 6]);
-  assert.deepEqual(planDenoisedFrames(1, 8), [0]);
-  assert.deepEqual(planDenoisedFrames(2, 8), [0, 1]);
-  for (const every of [0, 1.5, 9]) assert.throws(() => planDenoisedFrames(6, every), InvalidOptionError);
-});
 
 /** Changes each value alone, so that a frame does not depend on which others are denoised. */
 async function pointwise({ data, dims }: Tensor, timestep: number): Promise<Tensor> {
