@@ -27,6 +27,8 @@ const OGG_PAGE_HEAD = 27;
 const OGG_FIRST_PAGE = 2;
 /** How the first packets of Theora, Dirac, VP8, and of the old films of Ogg begin. */
 const OGG_PICTURES = ['\x80theora', 'BBCD\0', 'OVP80', '\x01video'];
+/** What follows the length of a WAV file, as nearly all begin. */
+const WAVE_HEAD = Buffer.from('WAVEfmt ', 'latin1');
 /** After so many bytes without a frame the rest is left to ffmpeg. */
 const MOST_FOREIGN_BYTES = 1 << 16;
 
@@ -60,7 +62,7 @@ export async function findJoinedFiles(filePath: string): Promise<FilePart[]> {
 
 async function findStarts(file: FileWindow, size: number): Promise<number[]> {
   const head = await file.at(0, FRAME_HEAD);
-  if (await isWave(file, 0)) return waveStarts(file);
+  if (await isWave(file, 0)) return waveStarts(file, size);
   if (head.subarray(0, FLAC_HEAD.length).equals(FLAC_HEAD)) return flacStarts(file, size);
   if (head.toString('latin1', 0, 4) === 'OggS') return oggStarts(file);
   return head.toString('latin1', 4, 8) === 'ftyp' ? mp4Starts(file, size) : mp3Starts(file);
@@ -69,14 +71,28 @@ async function findStarts(file: FileWindow, size: number): Promise<number[]> {
 /** Where the marker stands with the header of the block that always follows it. */
 async function flacStarts(file: FileWindow, size: number): Promise<number[]> {
   const starts: number[] = [];
-  const step = READ_BYTES - FLAC_HEAD.length;
-  for (let from = 0; from < size; from += step) {
-    const bytes = await file.at(from, READ_BYTES);
-    for (let at = bytes.indexOf(FLAC_HEAD); at >= 0; at = bytes.indexOf(FLAC_HEAD, at + 1)) {
-      if (from + at > (starts.at(-1) ?? -1)) starts.push(from + at);
-    }
+  for (
+    let at: number | undefined = 0;
+    at !== undefined;
+    at = await findBytes(file, FLAC_HEAD, at + 1, size)
+  ) {
+    starts.push(at);
   }
   return starts;
+}
+
+/** Where `wanted` stands next, from a byte on. */
+async function findBytes(
+  file: FileWindow,
+  wanted: Buffer,
+  from: number,
+  size: number,
+): Promise<number | undefined> {
+  for (let at = from; at < size; at += READ_BYTES - wanted.length) {
+    const found = (await file.at(at, READ_BYTES)).indexOf(wanted);
+    if (found >= 0) return at + found;
+  }
+  return undefined;
 }
 
 /** Beginnings of MP4 files that are whole and have no picture: each begins with a box of its own. */
@@ -122,11 +138,19 @@ async function isWave(file: FileWindow, at: number): Promise<boolean> {
   );
 }
 
-/** Beginnings of WAV files that state their own length. */
-async function waveStarts(file: FileWindow): Promise<number[]> {
+/** Beginnings of WAV files: one that states its length leads to the next, another's is looked for. */
+async function waveStarts(file: FileWindow, size: number): Promise<number[]> {
   const starts = [0];
   for (let at = 0; ; ) {
     const length = 8 + (await file.at(at, 8)).readUInt32LE(4);
+    if (length === 8 || at + length > size + 1) {
+      // What was streamed has 0 or the greatest number there.
+      const next = await findWave(file, at + 12, size);
+      if (next === undefined) return starts;
+      starts.push(next);
+      at = next;
+      continue;
+    }
     // Chunks have an even length; the last byte may be missing.
     const candidates = length % 2 === 0 ? [at + length] : [at + length + 1, at + length];
     let next: number | undefined;
@@ -135,6 +159,15 @@ async function waveStarts(file: FileWindow): Promise<number[]> {
     starts.push(next);
     at = next;
   }
+}
+
+async function findWave(file: FileWindow, from: number, size: number): Promise<number | undefined> {
+  for (let at: number | undefined = from; at !== undefined; at++) {
+    at = await findBytes(file, WAVE_HEAD, at, size);
+    if (at === undefined) return undefined;
+    if (at >= from + 8 && (await isWave(file, at - 8))) return at - 8;
+  }
+  return undefined;
 }
 
 /** Beginnings of MP3 files that have a header, with the tags before it. */

@@ -35,6 +35,13 @@ const join = (name: string, ...files: string[]) => {
   writeFileSync(at(name), Buffer.concat(files.map((file) => readFileSync(file))));
   return at(name);
 };
+/** A WAV file as it comes through a pipe, whose writer cannot go back and say how long it became. */
+const streamed = (file: string) => {
+  const bytes = readFileSync(file);
+  for (const at of [4, bytes.indexOf('data') + 4]) bytes.writeUInt32LE(0xffffffff, at);
+  writeFileSync(file, bytes);
+  return file;
+};
 
 interface Heard {
   readonly pcm: Float32Array;
@@ -165,6 +172,15 @@ const JOINED: readonly (readonly [string, () => string])[] = [
         'two.wav',
         make('w24.wav', ...part(0, 0.7), '-ar', '24000', '-c:a', 'pcm_s24le'),
         make('wst.wav', ...part(0.7, 1.4), '-ar', '44100', '-ac', '2'),
+      ),
+  ],
+  [
+    'WAVs that were streamed, of two formats',
+    () =>
+      join(
+        'streamed.wav',
+        streamed(make('s24.wav', ...part(0, 0.7), '-ar', '24000')),
+        streamed(make('sst.wav', ...part(0.7, 1.4), '-ar', '44100', '-ac', '2')),
       ),
   ],
   [
