@@ -1,5 +1,6 @@
 /** A variant with its networks loaded, and what is measured of it from repeat to repeat. */
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
 import { type Bundle, filesOf, loraFilesOf } from '../models/bundle.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
 import { networksOf } from '../pipeline/job-networks.ts';
@@ -11,6 +12,8 @@ import type { FrameSpool } from './frame-spool.ts';
 import type { RenderTimes } from './measure-render.ts';
 import { PublishedNetworks } from './published-networks.ts';
 import type { Variant } from './variants.ts';
+
+const READ_BYTES = 1 << 20;
 
 /** One repeat of one variant. */
 interface Repeat extends RenderTimes {
@@ -52,7 +55,10 @@ export function samplingOf(bundle: Bundle, variant: Variant): Sampling {
 
 /** Reads the bundle's files once, so that no variant pays for a disk that has not seen them. */
 export async function warmDisk(bundle: Bundle): Promise<void> {
-  for (const [part] of filesOf(bundle)) await readFile(bundle.pathOf(part));
+  for (const [part] of filesOf(bundle)) {
+    // In pieces: Node.js reads no file of 2 GiB and more at once.
+    await finished(createReadStream(bundle.pathOf(part), { highWaterMark: READ_BYTES }).resume());
+  }
 }
 
 /** Who follows the loading of networks. */

@@ -48,6 +48,7 @@ const MEASURED = [
   { side: 256, windowFrames: 16, peak: 7.76e9 },
   { side: 512, windowFrames: 2, peak: 7.68e9 },
   { side: 512, windowFrames: 9, peak: 10.21e9 },
+  { side: 512, windowFrames: 16, peak: 9.72e9 },
 ] as const;
 
 for (const { side, windowFrames, peak, ...how } of MEASURED) {
