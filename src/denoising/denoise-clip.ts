@@ -45,6 +45,11 @@ export interface DenoiseClipOptions {
    * what is done with them has the other cores. The latents are the same, whatever it is. @defaultValue 0
    */
   readonly firstFrames?: number | undefined;
+  /**
+   * Awaited once when those frames have been yielded, and before other windows begin: what is done with them has all cores then. Gets the
+   * number of frames that have been yielded; with fewer than its reader takes at once, it must not wait for that reader.
+   */
+  readonly onFirst?: ((yielded: number) => Promise<void>) | undefined;
   /** `[channels, height, width]` of one frame's latents. */
   readonly frameShape: readonly [channels: number, height: number, width: number];
   readonly seed: number;
@@ -384,6 +389,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
         finished.push(frame);
         yield frame;
       }
+      if (wasUrgent && !isUrgent()) await options.onFirst?.(finalBefore[steps - 1]!);
       stepsSince += 1;
       if (stepIndex === steps - 1 || stepsSince === SAVE_POINT_ROUNDS * steps) {
         await onSavePoint?.({ index: savePoint, frames: finished, state: copyOf(state) });

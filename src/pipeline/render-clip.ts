@@ -17,9 +17,11 @@ import { composeFrames } from './compose-frames.ts';
 import { decodeFrames } from './decode-frames.ts';
 import { denoiseFrames, denoiserOf } from './denoise-frames.ts';
 import { encodeFrames, openLive, openVideo } from './encode-frames.ts';
+import { FirstShown } from './first-shown.ts';
 import { Holdings } from './holdings.ts';
 import { checkMemory, memorySizeOf } from './job-memory.ts';
 import { networksOf } from './job-networks.ts';
+import type { Job } from './open-job.ts';
 import type { PreparedClip } from './prepare-clip.ts';
 import { ClipProgress } from './progress.ts';
 import { WindowConditions } from './window-conditions.ts';
@@ -62,6 +64,7 @@ interface Rendering extends Omit<PreparedClip, 'dispose'> {
   readonly held: Holdings;
   /** Aborts when a later step has failed: the ones before need not wait for their next frame. */
   readonly stop: AbortController;
+  readonly first: FirstShown;
 }
 
 /**
@@ -76,7 +79,11 @@ export async function renderClip(
 ): Promise<AnimateResult> {
   const { signal } = job.options;
   const [progress, held, stop] = [ClipProgress.of(job), new Holdings(), new AbortController()];
-  const rendering: Rendering = { job, scene, watch, studio, hooks, signal, progress, held, stop };
+  const first = new FirstShown(
+    countFirst(job, hooks),
+    AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]),
+  );
+  const rendering: Rendering = { job, scene, watch, studio, hooks, signal, progress, held, stop, first };
   const onAbandoned = (): void => stop.abort();
   try {
     // 1. Open the video, when there is a place for the clip.
@@ -103,7 +110,13 @@ export async function renderClip(
     const composed = composeFrames(readAhead(decoded, batch), { scene, watch, signal });
 
     // 7. Encode them, and give the video its name.
-    await encodeFrames(composed, { video, live, watch, progress });
+    const counted = {
+      frameDone: () => {
+        progress.frameDone();
+        first.frameDone();
+      },
+    };
+    await encodeFrames(composed, { video, live, watch, progress: counted });
     progress.stage('finish');
     await live?.finish();
     await watch.time('encode', () => video.finish());
@@ -112,6 +125,11 @@ export async function renderClip(
   } finally {
     await held.closeAll();
   }
+}
+
+/** Frames that are made before others: the first, or so many that a second can be watched. A piece of a live video ends where the next frame comes. */
+function countFirst({ fps }: Job, { livePath }: RenderHooks): number {
+  return livePath === undefined ? 1 : Math.ceil(LIVE_SECONDS * fps) + 1;
 }
 
 /** Waits for the clip's turn, and opens what its frames are written to. */
@@ -154,16 +172,20 @@ interface DenoiseInputs {
 
 /** The clean latents of every frame, from the last checkpoint on; the denoiser is acquired for the first. */
 async function denoise(
-  { job, watch, hooks: { checkpoints, livePath }, signal, progress, stop }: Rendering,
+  { job, watch, hooks, signal, progress, stop, first }: Rendering,
   { networks, device, turn, reference, conditions }: DenoiseInputs,
 ) {
+  const { checkpoints, livePath } = hooks;
   const resume = await checkpoints?.load(clipShapeOf(job, networks, device));
   return denoiseFrames({
     job,
     networks,
     resume,
-    // A piece of a live video ends where the next frame comes.
-    firstFrames: livePath === undefined ? 1 : Math.ceil(LIVE_SECONDS * job.fps) + 1,
+    firstFrames: countFirst(job, hooks),
+    onFirst:
+      livePath === undefined || networks.inTurn || job.denoisedFrames.length < job.frames
+        ? undefined // nobody waits, or frames are decoded and blended only when later ones are there
+        : (yielded) => first.until(yielded - (yielded % networks.decodeFrames)),
     signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]),
     denoiser: denoiserOf(networks, conditions, watch),
     untilReady: async () => {

@@ -249,6 +249,11 @@ for (const windowsAtOnce of [1, 2]) {
         },
         ...{ scheduler: schedulerOf('lcm', 4), guidanceScale: 1, windows: plan, windowsAtOnce, firstFrames },
         ...{ frameShape: FRAME_SHAPE, seed: SEED, sharedFraction: SHARED },
+        onFirst: async (yielded) => {
+          calls.push(`first ${yielded}`);
+          for (let i = 0; i < 20; i++) await nextTurn(); // what is done with them
+          calls.push('shown');
+        },
       });
       for await (const { frame, latents } of denoised) {
         frames.push(latents.data);
@@ -262,6 +267,11 @@ for (const windowsAtOnce of [1, 2]) {
     const urgent = needed.flatMap((count, step) => Array.from({ length: count }, (_, i) => `${step}/${i}`));
     const before = calls.slice(0, calls.indexOf('frame 9'));
     assert.deepEqual(before.filter((one) => one.includes('/')).sort(), urgent.sort());
+    // Whoever uses them has the cores for it: nothing begins meanwhile.
+    const shown = calls.indexOf('shown');
+    assert.match(calls[shown - 1]!, /^first 1\d$/);
+    assert.equal(calls[shown - 2], `frame ${Number(calls[shown - 1]!.slice(6)) - 1}`);
+    assert.deepEqual(calls.filter((one) => /^first/.test(one)).length, 1);
   });
 }
 
