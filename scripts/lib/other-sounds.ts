@@ -1,5 +1,5 @@
 /**
- * Sounds that a recording has beside its speaker's words: breaths, coughs, and somebody else in a pause. They are made up apart from
+ * Sounds that a recording has besides its speaker's words: breaths, coughs, and somebody else in a pause. They are made up apart from
  * those of scripts/train, so that a network that has learnt those is measured on others.
  */
 import { RandomStream } from '../../src/tensor/random.ts';

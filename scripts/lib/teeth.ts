@@ -18,7 +18,7 @@ const INCISORS = 0.8;
 const SHOWN = 0.6;
 /** What is wider than this, in cm, is light and shade, not teeth. */
 const SHADE = 0.9;
-/** A tooth is brighter than the gaps beside it by this share of the row's mean light. */
+/** A tooth is brighter than the gaps next to it by this share of the row's mean light. */
 const LEAST_GAP = 0.03;
 
 /** One frame's upper teeth. */

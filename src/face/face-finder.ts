@@ -103,17 +103,30 @@ function squaresOfSide({ width, height }: Pick<RgbImage, 'width' | 'height'>, si
   return starts(height).flatMap((y) => starts(width).map((x) => ({ x, y, side })));
 }
 
-/** Whether the middle of one of two boxes is within the other: parts of the image cut faces off, whose boxes overlap little then. */
+/** Share of the smaller of two boxes from which they are those of one face. */
+const SAME_FACE = 1 / 3;
+
+/** Whether two boxes are of one face: parts of the image cut faces off, and boxes of what is left differ in size. */
 function isSameFace(a: FaceDetection['box'], b: FaceDetection['box']): boolean {
-  const holds = (box: typeof a, { x, y, width, height }: typeof a): boolean =>
-    Math.abs(x + width / 2 - box.x - box.width / 2) < box.width / 2 &&
-    Math.abs(y + height / 2 - box.y - box.height / 2) < box.height / 2;
-  return holds(a, b) || holds(b, a);
+  const shared = (start: number, size: number, otherStart: number, otherSize: number): number =>
+    Math.max(0, Math.min(start + size, otherStart + otherSize) - Math.max(start, otherStart));
+  const area = shared(a.x, a.width, b.x, b.width) * shared(a.y, a.height, b.y, b.height);
+  return area > SAME_FACE * Math.min(a.width * a.height, b.width * b.height);
 }
 
 function boxOfPoints(landmarks: Float64Array): FaceDetection['box'] {
   const { left, top, right, bottom } = boundsOf(landmarks, 3);
   return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+/** Of detections whose landmarks are those of one face, the first: a bald forehead is taken for a face, too. */
+export function distinctFaces(faces: readonly FoundFace[]): FoundFace[] {
+  const distinct: FoundFace[] = [];
+  for (const face of faces) {
+    const box = boxOfPoints(face.landmarks);
+    if (!distinct.some(({ landmarks }) => isSameFace(box, boxOfPoints(landmarks)))) distinct.push(face);
+  }
+  return distinct;
 }
 
 /** Holds the face networks; dispose of it after use. */
@@ -206,12 +219,8 @@ export class FaceFinder {
     const others = suppressOverlaps(found).filter(
       ({ box }) => !known.some(({ detection }) => isSameFace(box, detection.box)),
     );
-    for (const face of await this.#withLandmarks(image, others)) {
-      const box = boxOfPoints(face.landmarks);
-      if (face.presence < MIN_PRESENCE_IN_PARTS) continue;
-      if (!known.some(({ landmarks }) => isSameFace(box, boxOfPoints(landmarks)))) known.push(face);
-    }
-    return known;
+    const small = await this.#withLandmarks(image, others);
+    return distinctFaces([...known, ...small.filter(({ presence }) => presence >= MIN_PRESENCE_IN_PARTS)]);
   }
 
   async #withLandmarks(image: RgbImage, detections: readonly FaceDetection[]): Promise<FoundFace[]> {

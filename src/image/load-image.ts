@@ -39,8 +39,12 @@ export async function loadImage(imagePath: string, options: LoadImageOptions = {
     .metadata()
     .catch((cause: unknown) => {
       const kind = nameFileKind(bytes);
-      const got = kind === undefined ? 'a file in no such format' : `${kind}; save it as JPEG or PNG`;
-      throw refuse(FORMATS, got, cause);
+      if (kind !== undefined) throw refuse(FORMATS, `${kind}; save it as JPEG or PNG`, cause);
+      // The format is known, and what the file says of itself cannot be read.
+      const [, reason] = /corrupt header:\s*(.*)/.exec(String(cause)) ?? [];
+      if (reason === undefined) throw refuse(FORMATS, 'a file in no such format', cause);
+      const why = reason === '' ? 'its header is cut off' : reason;
+      throw refuse('a whole picture', `a damaged or an unusual one (${why}); save it as JPEG or PNG`, cause);
     });
   if (header.width * header.height > maxPixels) {
     throw refuse(

@@ -13,7 +13,7 @@ export const BATCH_OPTIONS = {
     description: 'Folder that relative output paths start from.',
     group: 'output',
     otherwise: "the manifest's folder",
-    flag: { name: '--output-dir', value: 'folder' },
+    flag: { name: '--output-dir', short: '-o', value: 'folder' },
   }),
   /** Where relative inputs start. @defaultValue the manifest's folder; the working folder for a manifest that is no file */
   baseFolder: option(folder(), {

@@ -35,3 +35,17 @@ test('a scale that is a slip of the pen is named', () => {
     assert.equal(findInvalidOptions({ ...read(), loras }).length, 1, JSON.stringify(loras));
   }
 });
+
+test('-o is short for --output, and help says so', () => {
+  assert.equal(read('-o', 'b.mp4').output, 'b.mp4');
+  assert.equal(read('-ob.mp4').output, 'b.mp4');
+  assert.match(addAnimateFlags(new Command('animate')).helpInformation(), /^ {2}-o, --output <file> /m);
+});
+
+test('a portrait and a recording need no flags', () => {
+  const command = addAnimateFlags(new Command('animate'));
+  command.parse(['a.jpg', 'a.wav', '-o', 'a.mp4', '--seed', '3'], { from: 'user' });
+  const { options, errors } = readAnimateFlags(command);
+  assert.deepEqual(errors, []);
+  assert.deepEqual(options, { portrait: 'a.jpg', audio: 'a.wav', output: 'a.mp4', seed: 3 });
+});

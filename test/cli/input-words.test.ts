@@ -16,7 +16,7 @@ function file(name: string, head: string): string {
 }
 
 test(
-  'a picture and a recording are told apart by what they hold, in any order, whatever they are called',
+  'a picture and a recording are recognised by what they hold, in any order, whatever they are called',
   LIMIT,
   () => {
     const portrait = file('one', '\xff\xd8\xff');
@@ -33,7 +33,7 @@ test(
 );
 
 test(
-  'names that lead nowhere yet are told apart by their endings, so that the message names the file',
+  'names that lead nowhere yet are recognised by their endings, so that the message names the file',
   LIMIT,
   () => {
     const { options } = readInputWords(['nowhere/face.JPG', 'nowhere/speech.m4a'], {}, 'animate');

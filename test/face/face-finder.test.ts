@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { FaceFinder, searchSquares } from '../../src/face/face-finder.ts';
+import { distinctFaces, FaceFinder, searchSquares } from '../../src/face/face-finder.ts';
 import { regionFromLandmarks } from '../../src/face/region.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
@@ -167,6 +167,15 @@ test('of a group, smaller faces follow those that are seen in the whole picture'
   assert.ok(x > 1100 && x < 1290 && y > 20 && y < 210, `${x}, ${y}`);
   // A face that is cut off by the edges of the parts is still one.
   assert.equal((await finder.findAll(drawn)).length, 1);
+});
+
+test('detections that lead to the same landmarks are one face', async () => {
+  const [face] = await finder.find(drawn);
+  const at = (x: number) => ({
+    ...face!,
+    landmarks: face!.landmarks.map((value, i) => (i % 3 === 0 ? value + x : value)),
+  });
+  assert.deepEqual(distinctFaces([face!, at(3), at(400), at(-2)]), [face, at(400)]);
 });
 
 /** Drawn openings are 1.2 times the number that the drawing is given; landmarks of a drawing are exact to so many pixels. */

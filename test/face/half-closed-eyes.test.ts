@@ -107,7 +107,7 @@ test('lids rise to where the factor puts them, and corners and lower lids stay',
   }
 });
 
-test('behind the lids that rose there is an iris with white beside it, where the face has them', () => {
+test('behind the lids that rose there is an iris with white next to it, where the face has them', () => {
   const { image } = openHalfClosedEyes(picture, threefold(half), [1 / LEFT, 1 / LEFT]);
   for (const eye of EYES) {
     const { x, radius } = irisOf(eye);

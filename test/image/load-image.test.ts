@@ -153,6 +153,7 @@ mkdirSync(at('folder.jpg'));
 writeFileSync(at('empty.jpg'), '');
 writeFileSync(at('text.jpg'), 'not a picture');
 writeFileSync(at('huge.png'), hugePng(60000));
+writeFileSync(at('head.png'), hugePng(60).subarray(0, 40));
 const jpeg = await raw().resize(480, 320).jpeg().toBuffer();
 writeFileSync(at('cut.jpg'), jpeg.subarray(0, jpeg.length * 0.6));
 writeFileSync(at('photo.heic'), Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\x08free', 'latin1'));
@@ -168,6 +169,11 @@ const BAD: readonly (readonly [what: string, name: string, message: RegExp])[] =
     /expected at most 250\.0 megapixels, got 60000×60000; make it smaller first$/,
   ],
   ['a cut-off JPEG', 'cut.jpg', /expected a whole picture, got a damaged one/],
+  [
+    'a PNG that ends in its header',
+    'head.png',
+    /expected a whole picture, got a damaged or an unusual one \(its header is cut off\); save it as JPEG or PNG$/,
+  ],
   ['HEIC', 'photo.heic', /got HEIC; save it as JPEG or PNG$/],
 ];
 for (const [what, name, message] of BAD) {

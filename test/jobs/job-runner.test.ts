@@ -11,33 +11,33 @@ const options = { portrait: 'ada.jpg', audio: 'hello.wav', output: path.join(fol
 
 /** A runner whose renderers prepare as a test says. */
 function runnerOf(onPrepare: (request: RenderRequest) => Promise<void>) {
-  const told: string[] = [];
+  const steps: string[] = [];
   const stop = new AbortController();
   const runner = new JobRunner({
     ...{ stateFolder: folder, concurrency: 1, retryDelay: 1, signal: stop.signal },
     openRenderer: async () => {
-      told.push('open');
+      steps.push('open');
       return fakeRenderer({
         onPrepare,
-        onRender: () => void told.push('render'),
-        onDispose: () => void told.push('dispose'),
+        onRender: () => void steps.push('render'),
+        onDispose: () => void steps.push('dispose'),
       });
     },
   });
-  return { runner, told, stop };
+  return { runner, steps, stop };
 }
 
 test('a renderer gets ready once, with a clip that is not rendered, and is kept', async () => {
   let prepared = 0;
-  const { runner, told } = runnerOf(async ({ options: { portrait, output } }) => {
+  const { runner, steps } = runnerOf(async ({ options: { portrait, output } }) => {
     prepared += 1;
     assert.deepEqual({ portrait, output }, { portrait: options.portrait, output: options.output });
   });
   await Promise.all([runner.warmUp(options), runner.warmUp(options)]);
   assert.equal(prepared, 1);
-  assert.deepEqual(told, ['open']);
+  assert.deepEqual(steps, ['open']);
   await runner.dispose();
-  assert.deepEqual(told, ['open', 'dispose']);
+  assert.deepEqual(steps, ['open', 'dispose']);
 });
 
 test('what a warm-up fails with is nobody’s error, and its end is waited for', async () => {
@@ -46,11 +46,11 @@ test('what a warm-up fails with is nobody’s error, and its end is waited for',
   await failing.runner.dispose();
 
   let fail = (_: Error): void => {};
-  const { runner, told, stop } = runnerOf(
+  const { runner, steps, stop } = runnerOf(
     ({ options: { signal } }) =>
       new Promise((_, reject) => {
         fail = reject;
-        signal?.addEventListener('abort', () => told.push('aborted'));
+        signal?.addEventListener('abort', () => steps.push('aborted'));
       }),
   );
   const warming = runner.warmUp(options);
@@ -58,8 +58,8 @@ test('what a warm-up fails with is nobody’s error, and its end is waited for',
   stop.abort(new Error('the server stops'));
   const disposing = runner.dispose();
   await new Promise((resolve) => setImmediate(resolve));
-  assert.deepEqual(told, ['open', 'aborted']);
+  assert.deepEqual(steps, ['open', 'aborted']);
   fail(new Error('the server stops'));
   await Promise.all([warming, disposing]);
-  assert.deepEqual(told, ['open', 'aborted', 'dispose']);
+  assert.deepEqual(steps, ['open', 'aborted', 'dispose']);
 });

@@ -41,7 +41,7 @@ test('what counts is how loud a sound is against the speech, not by itself', () 
   );
 });
 
-test('a part of a clip is told as in the whole', () => {
+test('a part of a clip is heard as in the whole', () => {
   const pcm = levels(0, -3, -16, -9, -6, 0);
   assert.deepEqual(shares(pcm, 70, 120), shares(pcm).slice(70, 190));
 });

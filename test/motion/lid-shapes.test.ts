@@ -101,7 +101,7 @@ for (const [name, apertures, wanted] of [
   ['open eyes stay as they are', [0.3, 0.31], [1, 1]],
   ['closed eyes stay closed', [0.13, 0.14], [1, 1]],
   ['an eye that winks stays shut', [0.12, 0.3], [1, 1]],
-  ['a lid that hangs beside an open eye is opened alone', [0.18, 0.3], [OPEN_EYE / 0.18, 1]],
+  ['a lid that hangs next to an open eye is opened alone', [0.18, 0.3], [OPEN_EYE / 0.18, 1]],
 ] as const) {
   test(name, () => {
     const mesh = withApertures(apertures[0], apertures[1]);
