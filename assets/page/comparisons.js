@@ -1,7 +1,7 @@
 /** The comparisons of fast with original: how far they are, what they found, and the way to their reports. */
 import { ask } from './api.js';
 import { $, announce, duration, make } from './dom.js';
-import { ENDED, goneOf, poll, WORDS } from './gallery.js';
+import { ENDED, goneOf, phaseOf, poll, WORDS } from './gallery.js';
 
 const STAGES = {
   prepare: 'Analysing face and audio',
@@ -122,8 +122,8 @@ class Card {
       canceled: 'Cancelled',
     }[state];
     this.#facts.classList.toggle('problem', state === 'failed');
-    if (this.#shown === state) return;
-    this.#shown = state;
+    if (this.#shown === phaseOf(state)) return;
+    this.#shown = phaseOf(state);
     this.#showResult();
     this.#showActions();
   }

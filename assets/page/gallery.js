@@ -5,6 +5,8 @@ import { shownAs } from './formats.js';
 import { words } from './options.js';
 
 export const ENDED = new Set(['succeeded', 'failed', 'canceled']);
+/** What a card is to its reader: buttons stay the same while it is waited for, so that no press is lost when its state changes. */
+export const phaseOf = (state) => (ENDED.has(state) ? state : 'active');
 export const WORDS = {
   queued: 'Waits',
   starting: 'Starts',
@@ -306,8 +308,8 @@ class Card {
   }
 
   #showActions({ state, links, name }) {
-    if (state === this.#actionsOf) return;
-    this.#actionsOf = state;
+    if (phaseOf(state) === this.#actionsOf) return;
+    this.#actionsOf = phaseOf(state);
     const { onAgain, onRemove, onChoose } = this.#calls;
     const hadFocus = this.#actions.contains(document.activeElement);
     const button = (text, onClick, label = `${text}: ${name}`) => {

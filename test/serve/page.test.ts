@@ -147,6 +147,14 @@ test('the keyboard is enough', { skip: noChromium }, async () => {
   hold();
   await press('Render');
   await page.waitForFunction((count) => document.querySelectorAll('.clip').length > count, before);
+  // A press that begins while the clip waits, and ends when it renders, counts: the button stays the same.
+  const cancel = page
+    .locator('.clip')
+    .first()
+    .getByRole('button', { name: /^Cancel/ });
+  const pressed = await cancel.elementHandle();
+  await stateOf(page, 'processing').first().waitFor();
+  assert.ok(await pressed?.evaluate((button) => button.isConnected));
   await press(/^Cancel/, 'Space');
   await stateOf(page, 'canceled').first().waitFor();
   await press('Compare fast with original');
