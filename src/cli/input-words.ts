@@ -1,5 +1,5 @@
 /** Words of a command line that belong to no flag: `animate face.jpg speech.wav`, as people begin. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { InvalidOptionError } from '../errors.ts';
 import { SNIFF_BYTES, sniffContent } from '../serve/sniff-content.ts';
 
@@ -59,7 +59,7 @@ export function readInputWords(
   if (given.output === undefined && !taken.has('output')) line.push('--output …');
   const error = new InvalidOptionError(
     `Cannot use ${said}: expected options, or a picture and a recording without them, ` +
-      `got ${kinds.map(nameOf).join(', ')}; write: lcm-portrait ${command} ${line.join(' ')}`,
+      `got ${words.map((word, i) => nameOf(word, kinds[i]!)).join(', ')}; write: lcm-portrait ${command} ${line.join(' ')}`,
     words[0]!,
     words,
   );
@@ -94,8 +94,8 @@ function sniff(file: string) {
   }
 }
 
-function nameOf(kind: WordKind): string {
-  if (kind === 'unknown') return 'a word that is no file';
+function nameOf(word: string, kind: WordKind): string {
+  if (kind === 'unknown') return existsSync(word) ? 'a file of another kind' : 'a word that is no file';
   if (kind === 'motion') return 'a motion file';
   return `a ${kind === 'sound' ? 'recording' : kind}`;
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { readInputWords } from '../../src/cli/input-words.ts';
 
 const LIMIT = { timeout: 120_000 };
 const folder = mkdtempSync(path.join(os.tmpdir(), 'words-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A file that begins with these bytes. */
 function file(name: string, head: string): string {
@@ -68,4 +69,5 @@ test('what is not clear is refused with the command line that was meant', LIMIT,
     refusal(['hello', 'face.jpg']),
     /got a word that is no file, a picture; write: .* --… hello --portrait face.jpg/,
   );
+  assert.match(refusal([file('notes.txt', 'hello'), 'face.jpg']), /got a file of another kind, a picture; /);
 });
