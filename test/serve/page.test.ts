@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { CHROMIUM, noChromium } from '../helpers/requirements.ts';
 import { jsonOf, PORTRAIT, ServerProcess, SPEECH, temporaryFolder } from './server-process.ts';
@@ -27,6 +27,8 @@ before(async () => {
     args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
   });
 });
+// A test that fails may have left it.
+afterEach(release);
 after(() => browser?.close());
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
