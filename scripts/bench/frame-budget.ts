@@ -1,79 +1,138 @@
 /**
- * Processor milliseconds that a frame of a still takes, by step and by size of the picture, and in the networks; both cores
- * count, and waiting does not. Needs Linux, which tells what child processes have computed.
+ * Processor milliseconds that a frame of a still takes, by step and by size of the picture; both cores count, and waiting does not. The steps are
+ * measured one by one, warm, and their sum is compared with what a frame of a whole clip takes: the rest is a row of the table. Needs
+ * Linux, which tells what child processes have computed.
  *
- *   node --import=tsx scripts/bench/frame-budget.ts [--frames 25] [--runs 5] [--output scripts/results/frame-budget.md]
+ *   node --import=tsx scripts/bench/frame-budget.ts [--frames 100] [--runs 9] [--windows 6] [--presets fast,faster]
+ *     [--sizes 512x512,1080x1350,1920x1920] [--output scripts/results/frame-budget.md]
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FaceFinder } from '../../src/face/face-finder.ts';
-import { choosePortraitFace } from '../../src/face/portrait-face.ts';
+import { saveImage } from '../../src/image/encode-image.ts';
 import { loadImage } from '../../src/image/load-image.ts';
 import { resizeImage } from '../../src/image/resize.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
-import { Yuv420Packer } from '../../src/media/pack-frame.ts';
-import { VideoWriter } from '../../src/media/video-writer.ts';
-import type { FrameMotion } from '../../src/motion/motion-source.ts';
+import { openBundle } from '../../src/models/bundle.ts';
+import type { PresetName } from '../../src/models/bundle-terms.ts';
 import { Engine } from '../../src/runtime/engine.ts';
-import { FrameComposer } from '../../src/scene/compose-frame.ts';
 import { pictureOfSize } from '../../src/scene/picture-of-size.ts';
-import { AnimatedPortrait } from '../../src/scene/portrait.ts';
+import { measureClip } from '../lib/clip-budget.ts';
+import { FRAME_STEPS, type FrameSteps, measureFrameSteps } from '../lib/frame-steps.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { measureNetworks } from '../lib/network-budget.ts';
 import { writeReport } from '../lib/write-report.ts';
 
-const RESOLUTION = 256;
-const FPS = 25;
-const SIZES = [
-  [512, 512],
-  [1080, 1350],
-  [1920, 1920],
-] as const;
-const PORTRAIT = fileURLToPath(new URL('../../assets/portraits/ada.jpg', import.meta.url));
-/** Clock ticks of the system in a second. */
-const TICKS = 100;
+const ASSETS = fileURLToPath(new URL('../../assets/', import.meta.url));
+/** Share of the sample portrait's square that is decoded, in cells. */
+const SHOWN = [26 / 32, 27 / 32] as const;
 
 const { values } = parseArgs({
   options: {
-    frames: { type: 'string', default: '25' },
-    runs: { type: 'string', default: '5' },
+    frames: { type: 'string', default: '100' },
+    runs: { type: 'string', default: '9' },
+    windows: { type: 'string', default: '6' },
+    presets: { type: 'string', default: 'fast,faster' },
+    sizes: { type: 'string', default: '512x512,1080x1350,1920x1920' },
     output: { type: 'string' },
   },
 });
-const frames = Number(values.frames);
-const networkRuns = Number(values.runs);
+const [frames, runs, windows] = [values.frames, values.runs, values.windows].map(Number) as [
+  number,
+  number,
+  number,
+];
+const sizes = values.sizes.split(',').map((size) => size.split('x').map(Number) as [number, number]);
+const { presets } = (await openBundle('tiny')).description;
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-budget-'));
-const engine = await Engine.open({ device: 'cpu', threads: 1 });
 try {
-  const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
-  const original = await loadImage(PORTRAIT);
-  const rows: string[][] = [];
-  for (const [width, height] of SIZES) {
-    rows.push([`${width} × ${height}`, ...(await measure(coverSize(original, width, height), finder))]);
+  const ffmpeg = await locateFfmpeg({ env: process.env });
+  const original = await loadImage(path.join(ASSETS, 'portraits', 'ada.jpg'));
+  const pictures = sizes.map(([width, height]) => coverSize(original, width, height));
+  const steps: FrameSteps[] = [];
+  const engine = await Engine.open({ device: 'cpu', threads: 1 });
+  try {
+    const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
+    for (const image of pictures) {
+      steps.push(await measureFrameSteps({ image, finder, ffmpeg, folder, frames }));
+      console.error(`steps of ${nameOf(image)}`);
+    }
+  } finally {
+    await engine.dispose();
   }
-  const shown = [26 / 32, 27 / 32] as const;
+  const networks = await measureNetworks(1, runs, SHOWN);
+  console.error('networks');
+  const network = (name: string): number => networks.find((one) => one.name === name)!.milliseconds;
+
+  const tables: string[] = [];
+  for (const preset of values.presets.split(',') as PresetName[]) {
+    const { steps: samplerSteps, denoiseEvery: every = 1 } = presets[preset]!;
+    const columns: (readonly number[])[] = [];
+    for (const [i, image] of pictures.entries()) {
+      const portrait = path.join(folder, `${nameOf(image)}.png`);
+      await saveImage(portrait, image);
+      const speech = path.join(ASSETS, 'speech', 'welcome.wav');
+      const whole = await measureClip({ ffmpeg, folder, portrait, speech, preset, every, windows });
+      console.error(`${preset}, ${nameOf(image)}: ${whole.frame.toFixed(1)} ms`);
+      const once = { ...steps[i]!, 'pose drawing': steps[i]!['pose drawing'] / every };
+      const ofNetworks = [
+        network('pose guider') / every,
+        (samplerSteps * network('denoiser, one step')) / every,
+        network('decoder, what is shown'),
+      ];
+      const beside = FRAME_STEPS.map((step) => once[step]);
+      const sum = total(beside) + total(ofNetworks);
+      columns.push([
+        ...ofNetworks,
+        ...beside,
+        total(beside),
+        sum,
+        whole.frame - sum,
+        whole.frame,
+        whole.main,
+      ]);
+    }
+    const rows = [
+      'pose guider',
+      `denoiser, ${samplerSteps} steps${every > 1 ? `, every ${every}nd frame` : ''}`,
+      'decoder, what is shown',
+      ...FRAME_STEPS,
+      '*beside the networks*',
+      '*sum of the steps*',
+      'not explained',
+      '**a frame of a whole clip**',
+      'of that, in the main thread',
+    ];
+    tables.push(
+      `## Preset ${preset}`,
+      '',
+      markdownTable(
+        ['', ...pictures.map(nameOf)],
+        rows.map((row, r) => [row, ...columns.map((column) => column[r]!.toFixed(1))]),
+      ),
+      '',
+    );
+  }
+
   const cores = os.availableParallelism();
-  const alone = await measureNetworks(1, networkRuns, shown);
-  const together = await measureNetworks(cores, networkRuns, shown);
-  const steps = ['conditions', 'warp', 'mask and composing', 'conversion', 'encoder', 'sum'];
+  const together = await measureNetworks(cores, runs, SHOWN);
   await writeReport(values.output, [
     '# What a frame takes',
     '',
-    `Processor milliseconds a frame, mean of ${frames} frames of the sample portrait with a moving head, in ${os.cpus()[0]?.model}. Conditions: pose drawing and warp as the networks see them; conversion: of the square that moves, to the encoder's planes.`,
+    `Processor milliseconds a frame on ${os.cpus()[0]?.model}, all threads and the encoder’s process counted. Steps: means of ${frames} frames of the sample portrait with a moving head, after ${Math.ceil(frames / 2)} others; networks: medians of ${runs} runs with one thread. A frame of a whole clip: what a clip with ${windows} more windows takes more than one with two, in a process that has made a clip before; starting and what is done once a clip are not in it. Hand-over: fresh memory for what moves between threads, and the messages.`,
     '',
-    markdownTable(['picture', ...steps], rows),
+    ...tables,
+    '## The networks',
     '',
-    '## In the networks',
-    '',
-    `The embedded bundle’s, preset fast, in float32, medians of ${networkRuns} runs. Of the sample portrait’s square, 26 of 32 cells across and 27 down are decoded.`,
+    `The embedded bundle’s in float32. Of the sample portrait’s square, 26 of 32 cells across and 27 down are decoded.`,
     '',
     markdownTable(
       ['network', '1 thread', `${cores} threads`],
-      alone.map(({ name, milliseconds }, i) => [
+      networks.map(({ name, milliseconds }, i) => [
         name,
         milliseconds.toFixed(1),
         together[i]!.milliseconds.toFixed(1),
@@ -81,8 +140,15 @@ try {
     ),
   ]);
 } finally {
-  await engine.dispose();
   rmSync(folder, { recursive: true, force: true });
+}
+
+function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}
+
+function nameOf({ width, height }: RgbImage): string {
+  return `${width} × ${height}`;
 }
 
 function coverSize(image: RgbImage, width: number, height: number): RgbImage {
@@ -90,73 +156,4 @@ function coverSize(image: RgbImage, width: number, height: number): RgbImage {
   const scale = Math.max(width / image.width, height / image.height);
   const [across, down] = [Math.round(image.width * scale), Math.round(image.height * scale)];
   return pictureOfSize(resizeImage(image, across, down, 'area'), width, height);
-}
-
-async function measure(image: RgbImage, finder: FaceFinder): Promise<string[]> {
-  const { width, height } = image;
-  const face = choosePortraitFace(image, await finder.find(image), { path: PORTRAIT });
-  const portrait = await AnimatedPortrait.create({
-    image,
-    face,
-    resolution: RESOLUTION,
-    framing: 'paste-back',
-  });
-  const { square, displaySize } = portrait;
-  const composer = new FrameComposer({ resolution: RESOLUTION, displaySize, width, height });
-  const difference = new Float32Array(3 * RESOLUTION ** 2).fill(0.02);
-  const motions = Array.from({ length: frames }, (_, frame) => motionAt(frame / FPS));
-  const around = { picture: image, square };
-  const changed = { left: square.x, top: square.y, width: square.side, height: square.side };
-
-  // What is made once for a clip is made before.
-  portrait.conditions(motions[0]!);
-  const packer = new Yuv420Packer(width, height);
-  packer.pack({ ...composer.untouched(image), changed });
-
-  const conditions = computing(() => motions.forEach((motion) => void portrait.conditions(motion)));
-  const bases: RgbImage[] = [];
-  const warp = computing(() => motions.forEach((motion) => void bases.push(portrait.renderBase(motion))));
-  const pictures: RgbImage[] = [];
-  const compose = computing(() => {
-    for (const [i, motion] of motions.entries()) {
-      pictures.push(composer.compose(bases[i]!, difference, portrait.maskOf(motion), around));
-    }
-  });
-  const convert = computing(() => pictures.forEach((picture) => void packer.pack({ ...picture, changed })));
-
-  const ffmpeg = await locateFfmpeg({ env: process.env });
-  const outputPath = path.join(folder, `${width}.mp4`);
-  const before = childrenTime();
-  const writer = await VideoWriter.open({ ffmpeg, outputPath, width, height, fps: FPS, frames });
-  try {
-    for (const picture of pictures) await writer.write({ ...picture, changed });
-    await writer.finish();
-  } finally {
-    await writer.dispose();
-  }
-  const encode = childrenTime() - before;
-  const steps = [conditions, warp, compose, convert, encode].map((time) => time / frames);
-  return [...steps, steps.reduce((sum, step) => sum + step, 0)].map((step) => step.toFixed(1));
-}
-
-/** Nods and turns, and lips that open and close. */
-function motionAt(seconds: number): FrameMotion {
-  const pose = Float32Array.from([0.04 * Math.sin(6 * seconds), 0.06 * Math.sin(4 * seconds), 0.03, 0, 0, 0]);
-  const offsets = new Float32Array(468 * 3);
-  offsets[3 * 14 + 1] = -0.4 * Math.abs(Math.sin(9 * seconds));
-  return { offsets, pose } as FrameMotion;
-}
-
-/** Milliseconds that this process has computed while `work` ran. */
-function computing(work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
-}
-
-/** Milliseconds that children which have ended have computed. */
-function childrenTime(): number {
-  const fields = readFileSync('/proc/self/stat', 'latin1').split(') ')[1]!.split(' ');
-  return ((Number(fields[13]) + Number(fields[14])) * 1000) / TICKS;
 }

@@ -118,7 +118,7 @@ async function render(
   });
   const differences: Float32Array[] = [];
   for await (const { frame, latents } of fillBetween(denoised, denoisedFrames)) {
-    differences.push(...(await networks.decode([{ latents, conditions: clip.conditions[frame]! }])));
+    differences.push(...(await networks.decode([{ latents, base: clip.conditions[frame]! }])));
   }
   return differences;
 }

@@ -119,6 +119,7 @@ function watched(scene: Scene, look: (frame: number, picture: RgbImage) => Promi
     height,
     reference,
     conditions: (frame) => scene.conditions(frame),
+    base: (frame) => scene.base(frame),
     drivenFace: (frame) => scene.drivenFace(frame),
     compose: async (frame, decoded) => {
       const picture = await scene.compose(frame, decoded);

@@ -7,6 +7,7 @@ import { openGraph } from '../../src/networks/bundle-graphs.ts';
 import { Engine, type Network } from '../../src/runtime/engine.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { elementCount } from '../../src/tensor/tensor.ts';
+import { computedIn } from './processor-time.ts';
 
 /** Frames that are decoded together. */
 const DECODE_FRAMES = 4;
@@ -20,13 +21,6 @@ export interface NetworkBudget {
 
 /** What the free dimensions of a decoder's inputs are. */
 type Sizes = Readonly<Record<string, readonly number[]>>;
-
-async function computed(work: () => Promise<unknown>): Promise<number> {
-  const before = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
-}
 
 /**
  * Measures pose guider, denoiser and decoder of the embedded bundle, all weights its own, on inputs of noise.
@@ -72,7 +66,7 @@ export async function measureNetworks(
       await network.bind(Object.fromEntries(inputs), { transfer: true });
       await network.run({});
       const times: number[] = [];
-      for (let run = 0; run < runs; run++) times.push(await computed(() => network.run({})));
+      for (let run = 0; run < runs; run++) times.push(await computedIn(() => network.run({})));
       return times.sort((a, b) => a - b)[runs >> 1]! * perFrame;
     } finally {
       await network.dispose();
@@ -87,8 +81,8 @@ export async function measureNetworks(
     return [
       { name: 'pose guider', milliseconds: await measure('pose-guider', false, {}, window) },
       {
-        name: `denoiser, ${preset.steps} steps`,
-        milliseconds: await measure('denoising-unet', false, {}, preset.steps * window),
+        name: 'denoiser, one step',
+        milliseconds: await measure('denoising-unet', false, {}, window),
       },
       { name: 'decoder, whole square', milliseconds: await measure('decoder', false, {}, 1 / DECODE_FRAMES) },
       {

@@ -75,6 +75,7 @@ function withFrames(scene: Scene, shown: readonly number[]): Scene {
     height,
     reference,
     conditions: (frame) => scene.conditions(at(frame)),
+    base: (frame) => scene.base(at(frame)),
     drivenFace: (frame) => scene.drivenFace(at(frame)),
     compose: (frame, decoded) => scene.compose(at(frame), decoded),
   };

@@ -148,5 +148,5 @@ export async function warmUp({
   if (branches === 2) await networks.denoise('unconditional', latents, scheduler.timesteps[0]!, pose);
   releasePose(pose);
   const frame = { data: new Float32Array(channels * height * width), dims: [1, channels, 1, height, width] };
-  await networks.decode([{ latents: frame, conditions: seen[0]! }]);
+  await networks.decode([{ latents: frame, base: seen[0] }]);
 }

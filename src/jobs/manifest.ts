@@ -4,15 +4,11 @@ import path from 'node:path';
 import { PipelineError } from '../errors.ts';
 import { expandHome } from '../files/home-path.ts';
 import { frameRateLabel } from '../media/frame-rate.ts';
-import { findOutputFormat } from '../media/output-formats.ts';
 import { resolveOutput } from '../media/prepare-output.ts';
 import type { AnimateOptions } from '../pipeline/animate-options.ts';
-import { closestName, refusalOf } from '../pipeline/options/check-options.ts';
 import {
   INPUT_KEYS,
   type InputKey,
-  JOB_OPTION_KEYS,
-  keysOf,
   keysWhere,
   type OptionKey,
   specOf,
@@ -23,17 +19,25 @@ import { findInvalidOptions, resolveOptions } from '../pipeline/resolve-options.
 import { AppliedValues } from './applied-values.ts';
 import { InputPaths } from './input-paths.ts';
 import { findOutputProblems } from './manifest-outputs.ts';
-import {
-  type BatchManifest,
-  defaultOutput,
-  JOB_CONTROLS,
-  type JobControl,
-  ManifestError,
-  type ManifestProblem,
-} from './manifest-schema.ts';
+import { ManifestProblems } from './manifest-problems.ts';
+import { type BatchManifest, defaultOutput, JOB_CONTROLS, ManifestError } from './manifest-schema.ts';
 import { isRecord, type ManifestPath, type ManifestSource, readManifest } from './manifest-source.ts';
-import { fillPattern, placeholdersOf } from './output-pattern.ts';
-import { describeControls, describeSpelling } from './path-spelling.ts';
+import {
+  checkValues,
+  findUnknownKeys,
+  kindOf,
+  readWritten,
+  show,
+  VALUE_KEYS,
+  type Values,
+} from './manifest-values.ts';
+import {
+  describeLength,
+  describePattern,
+  fillPattern,
+  outputLike,
+  placeholdersOf,
+} from './output-pattern.ts';
 
 /** One clip to render. */
 export interface BatchJob {
@@ -74,22 +78,9 @@ interface LoadManifestOptions {
 
 /** More jobs than this come from a pattern that says more than was meant. */
 const MAX_JOBS = 100_000;
-/** Of file systems everywhere. */
-const MAX_NAME_BYTES = 255;
-/** Belong to the batch, since its jobs share the engine. */
-const SHARED_KEYS: readonly string[] = keysOf('machine');
-const CONTROL_KEYS = Object.keys(JOB_CONTROLS) as (keyof JobControl)[];
-const JOB_KEYS: readonly string[] = ['id', ...JOB_OPTION_KEYS, ...CONTROL_KEYS];
-/** Options that are what they say, whatever files there are. */
-const VALUE_KEYS = JOB_OPTION_KEYS.filter((key) => specOf(key).group !== 'input' && key !== 'output');
 /** Options that list files, each with more to say of it. */
 const ITEM_KEYS = keysWhere(({ path: to }) => to?.to === 'items');
 const ROOT_KEYS = ['version', 'defaults', 'jobs'];
-
-/** Stands for the output of a clip where only its other options are looked at. */
-const ANY_OUTPUT = 'output.mp4';
-
-type Values = Readonly<Record<string, unknown>>;
 
 /**
  * Reads and checks a manifest: syntax, keys, values, files, names of outputs. Everything that is wrong is found at once.
@@ -102,10 +93,10 @@ export async function loadManifest(
   options: LoadManifestOptions = {},
 ): Promise<CheckedManifest> {
   const source = await readManifest(manifest);
-  const problems: ManifestProblem[] = [];
+  const problems = new ManifestProblems(source);
   const jobs = await new Expansion(source, options, problems).expand();
-  await findOutputProblems(jobs, problems);
-  if (problems.length > 0) throw new ManifestError(source.name, problems);
+  await findOutputProblems(jobs, problems.found);
+  if (problems.found.length > 0) throw new ManifestError(source.name, problems.found);
   return { name: source.name, folder: source.folder, jobs, notices: source.notices };
 }
 
@@ -115,13 +106,11 @@ class Expansion {
   readonly #base: string;
   readonly #outputs: string;
   readonly #overwrite: boolean | undefined;
-  readonly #problems: ManifestProblem[];
+  readonly #problems: ManifestProblems;
   readonly #files: InputPaths;
   readonly #applied = new AppliedValues();
-  /** What is wrong with a default, or the name of a column, holds for each job, and is reported once. */
-  readonly #reported = new Set<string>();
 
-  constructor(source: ManifestSource, options: LoadManifestOptions, problems: ManifestProblem[]) {
+  constructor(source: ManifestSource, options: LoadManifestOptions, problems: ManifestProblems) {
     this.#source = source;
     this.#base = path.resolve(options.baseFolder ?? source.folder);
     this.#outputs = path.resolve(options.outputFolder ?? this.#base);
@@ -135,22 +124,22 @@ class Expansion {
     const at = (path: ManifestPath): ManifestPath =>
       Array.isArray(this.#source.value) && path[0] === 'jobs' ? path.slice(1) : path;
     if (!isRecord(root)) {
-      this.#fail([], `expected a list of jobs, or a map with jobs and defaults, got ${kindOf(root)}`);
+      this.#problems.add([], `expected a list of jobs, or a map with jobs and defaults, got ${kindOf(root)}`);
       return [];
     }
-    this.#findUnknownKeys(root, [], ROOT_KEYS, 'a manifest');
+    findUnknownKeys(root, [], { known: ROOT_KEYS, of: 'a manifest' }, this.#problems);
     if (root.version !== undefined && root.version !== 1) {
-      this.#fail(['version'], `expected version 1, got ${show(root.version)}`);
+      this.#problems.add(['version'], `expected version 1, got ${show(root.version)}`);
     }
     const defaults = root.defaults ?? {};
     if (!isRecord(defaults)) {
-      this.#fail(['defaults'], `expected a map of options, got ${kindOf(defaults)}`);
+      this.#problems.add(['defaults'], `expected a map of options, got ${kindOf(defaults)}`);
       return [];
     }
-    this.#checkValues(defaults, ['defaults'], ['id']);
+    checkValues(defaults, ['defaults'], ['id'], this.#problems);
     if (!Array.isArray(root.jobs) || root.jobs.length === 0) {
       const got = Array.isArray(root.jobs) ? 'an empty list' : kindOf(root.jobs);
-      this.#fail(['jobs'], `expected jobs: a list with at least one job, got ${got}`);
+      this.#problems.add(['jobs'], `expected jobs: a list with at least one job, got ${got}`);
       return [];
     }
     const jobs: BatchJob[] = [];
@@ -162,11 +151,11 @@ class Expansion {
 
   async #expandEntry(entry: unknown, at: ManifestPath, defaults: Values, jobs: BatchJob[]): Promise<void> {
     if (!isRecord(entry)) {
-      this.#fail(at, `expected a job: a map with portrait and audio, got ${kindOf(entry)}`);
+      this.#problems.add(at, `expected a job: a map with portrait and audio, got ${kindOf(entry)}`);
       return;
     }
-    const before = this.#problems.length;
-    this.#checkValues(entry, at, []);
+    const before = this.#problems.found.length;
+    checkValues(entry, at, [], this.#problems);
     const values: Values = { ...defaults, ...withoutUndefined(entry) };
     const placeOf = (key: string): ManifestPath =>
       entry[key] === undefined && defaults[key] !== undefined ? ['defaults', key] : [...at, key];
@@ -176,17 +165,17 @@ class Expansion {
       const where = values[key] === undefined ? at : placeOf(key);
       lists.push([key, await this.#expandPaths(key, values[key], where)]);
     }
-    const clip = readWritten(pick(values, VALUE_KEYS));
+    const clip = readWritten(values);
     for (const key of ITEM_KEYS) {
       if (clip[key] !== undefined)
         clip[key] = await this.#findItems(key, clip[key], values[key], placeOf(key));
     }
-    if (this.#problems.length > before) return;
+    if (this.#problems.found.length > before) return;
 
     const inputNames = Object.fromEntries(lists.map(([key]) => [key, key]));
     // A job may be at odds with the defaults, or these wrong in themselves, which was reported with them.
     const wrongOptions = findInvalidOptions({ ...clip, ...inputNames, output: outputLike(values.output) });
-    for (const { option, message } of wrongOptions) this.#fail(placeOf(option), message);
+    for (const { option, message } of wrongOptions) this.#problems.add(placeOf(option), message);
     const texts = [values.id, values.output];
     if (wrongOptions.length > 0 || texts.some((text) => text !== undefined && typeof text !== 'string'))
       return;
@@ -197,7 +186,7 @@ class Expansion {
     const shared = withPaths(clip, (file, to) => this.#pathOf(file, to));
     const total = lists.reduce((product, [, files]) => product * files.length, 1);
     if (jobs.length + total > MAX_JOBS) {
-      this.#fail(at, `expected at most ${MAX_JOBS} jobs, got ${jobs.length + total}`);
+      this.#problems.add(at, `expected at most ${MAX_JOBS} jobs, got ${jobs.length + total}`);
       return;
     }
     const applied = await this.#appliedValues(pattern, {
@@ -206,9 +195,9 @@ class Expansion {
       output: outputLike(pattern),
     });
     const home = expandHome(pattern);
-    const problem = applied.problem ?? home.problem ?? describeOutput(pattern);
+    const problem = applied.problem ?? home.problem ?? describePattern(pattern);
     if (problem !== undefined) {
-      this.#fail(outputPlace, `cannot use output ${show(pattern)}: ${problem}`);
+      this.#problems.add(outputPlace, `cannot use output ${show(pattern)}: ${problem}`);
       return;
     }
     for (const inputs of combinations(lists)) {
@@ -222,7 +211,7 @@ class Expansion {
       });
       const wrongName = filled.problem ?? describeLength(filled.text);
       if (wrongName !== undefined) {
-        this.#fail(outputPlace, `cannot use output ${show(pattern)}: ${wrongName}`);
+        this.#problems.add(outputPlace, `cannot use output ${show(pattern)}: ${wrongName}`);
         return;
       }
       const options = {
@@ -232,7 +221,7 @@ class Expansion {
         output: resolveOutput(this.#outputs, filled.text),
       } as BatchJob['options'];
       const wrong = findInvalidOptions(options).filter(({ option }) => option === 'output');
-      for (const { message } of wrong) this.#fail(outputPlace, message);
+      for (const { message } of wrong) this.#problems.add(outputPlace, message);
       if (wrong.length > 0) return;
       const id = values.id as string | undefined;
       jobs.push({
@@ -288,48 +277,9 @@ class Expansion {
       const { path: file } = item as { readonly path: string };
       const { files, problem } = await this.#files.findOne(file);
       if (problem === undefined) found.push({ ...(item as object), path: files[0] });
-      else this.#fail(Array.isArray(written) ? [...at, i] : at, `cannot read ${noun} ${problem}`);
+      else this.#problems.add(Array.isArray(written) ? [...at, i] : at, `cannot read ${noun} ${problem}`);
     }
     return found;
-  }
-
-  /** Keys and values of a job or of the defaults, without its files. */
-  #checkValues(values: Values, at: ManifestPath, refused: readonly string[]): void {
-    this.#findUnknownKeys(values, at, JOB_KEYS, 'a job', refused);
-    const clip = readWritten(pick(values, VALUE_KEYS));
-    for (const { option, message } of findInvalidOptions(clip, { partial: true })) {
-      this.#fail([...at, option], message);
-    }
-    for (const key of CONTROL_KEYS) {
-      const value = values[key];
-      const refusal = value === undefined ? undefined : refusalOf(JOB_CONTROLS[key].type, value);
-      if (refusal !== undefined) {
-        this.#fail([...at, key], `cannot use ${key}: expected ${refusal.expected}, got ${show(value)}`);
-      }
-    }
-    for (const key of ['id', 'output']) {
-      const value = values[key];
-      if (value !== undefined && (typeof value !== 'string' || value.trim() === '')) {
-        this.#fail([...at, key], `cannot use ${key}: expected text, got ${show(value)}`);
-      }
-    }
-  }
-
-  #findUnknownKeys(
-    values: Values,
-    at: ManifestPath,
-    known: readonly string[],
-    what: string,
-    refused: readonly string[] = [],
-  ): void {
-    for (const key of Object.keys(values)) {
-      if (values[key] === undefined || (known.includes(key) && !refused.includes(key))) continue;
-      let message = unknownKey(key, what, known);
-      if (SHARED_KEYS.includes(key))
-        message = `cannot use ${key} here: the jobs of a batch share it; set it for the batch`;
-      if (refused.includes(key)) message = `cannot use ${key} here: expected it in a job, each has its own`;
-      this.#tell(this.#source.placeOf([...at, key], 'key'), message);
-    }
   }
 
   /** Absolute paths of the files that a path, a pattern or a list of them stands for, in order, each once. */
@@ -337,72 +287,25 @@ class Expansion {
     const isList = Array.isArray(value);
     const items: unknown[] = isList ? value : [value];
     if (value === undefined || items.length === 0) {
-      this.#fail(at, `expected ${key}: the path of a file, got ${isList ? 'an empty list' : 'nothing'}`);
+      this.#problems.add(
+        at,
+        `expected ${key}: the path of a file, got ${isList ? 'an empty list' : 'nothing'}`,
+      );
       return [];
     }
     const found: string[] = [];
     for (const [i, item] of items.entries()) {
       const where = isList ? [...at, i] : at;
       if (typeof item !== 'string' || item === '' || item.includes('\0')) {
-        this.#fail(where, `cannot use ${key}: expected the path of a file, got ${show(item)}`);
+        this.#problems.add(where, `cannot use ${key}: expected the path of a file, got ${show(item)}`);
         continue;
       }
       const { files, problem } = await this.#files.find(item);
       if (problem === undefined) found.push(...files);
-      else this.#fail(where, `cannot read ${key} ${problem}`);
+      else this.#problems.add(where, `cannot read ${key} ${problem}`);
     }
     return [...new Set(found)];
   }
-
-  #fail(at: ManifestPath, message: string): void {
-    this.#tell(this.#source.placeOf(at), message);
-  }
-
-  #tell(place: string, message: string): void {
-    const text = `${place}: ${message}`;
-    if (!this.#reported.has(text)) this.#problems.push({ place, message });
-    this.#reported.add(text);
-  }
-}
-
-/** An output of the kind that a pattern names, as what other options may be depends on it; the pattern is looked at later. */
-function outputLike(pattern: unknown): string {
-  if (typeof pattern !== 'string' || findOutputFormat(pattern) === undefined) return ANY_OUTPUT;
-  return /[/\\]$/.test(pattern) ? 'output/' : `output${path.extname(pattern)}`;
-}
-
-/** What is wrong with an output's name by itself. */
-function describeOutput(pattern: string): string | undefined {
-  const controls = describeControls(pattern);
-  if (controls !== undefined) return controls;
-  return pattern.includes('\\') ? describeSpelling(pattern, () => false) : undefined;
-}
-
-function describeLength(output: string): string | undefined {
-  const bytes = Buffer.byteLength(path.basename(output));
-  return bytes > MAX_NAME_BYTES
-    ? `expected a name of at most ${MAX_NAME_BYTES} bytes, got ${bytes}`
-    : undefined;
-}
-
-function unknownKey(key: string, what: string, known: readonly string[]): string {
-  const suggestion = closestName(key, known);
-  const hint = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
-  return `cannot use ${key}: expected a key of ${what}, got an unknown name${hint}`;
-}
-
-/** Options as the library takes them; what cannot be read stays as it is, for the check of the options. */
-function readWritten(values: Record<string, unknown>): Record<string, unknown> {
-  const read = { ...values };
-  for (const key of VALUE_KEYS) {
-    const { fromText, repeatable } = specOf(key);
-    const value = read[key];
-    if (fromText === undefined || value === undefined) continue;
-    const readText = (item: unknown): unknown => (typeof item === 'string' ? fromText(item) : item);
-    if (repeatable) read[key] = (Array.isArray(value) ? value : [value]).map(readText);
-    else read[key] = readText(value);
-  }
-  return read;
 }
 
 /** One of each list, the last changing fastest. */
@@ -413,22 +316,6 @@ function combinations(lists: readonly (readonly [key: string, files: readonly st
   );
 }
 
-function pick(values: Values, keys: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(keys.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
-}
-
 function withoutUndefined(values: Values): Values {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
-
-function kindOf(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'a map' : show(value);
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'object') return kindOf(value);
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length <= 80 ? text : `${text.slice(0, 76)}…"`;
 }

@@ -1,6 +1,14 @@
 /** Names of outputs with placeholders. */
+import path from 'node:path';
+import { findOutputFormat } from '../media/output-formats.ts';
 import { closestName } from '../pipeline/options/check-options.ts';
 import { PLACEHOLDERS } from './manifest-schema.ts';
+import { describeControls, describeSpelling } from './path-spelling.ts';
+
+/** Of file systems everywhere. */
+const MAX_NAME_BYTES = 255;
+/** Stands for the output of a clip where only its other options are looked at. */
+const ANY_OUTPUT = 'output.mp4';
 
 /** A placeholder, a brace that stands for itself, or one that is alone. */
 const BRACES = /\{\{|\}\}|\{([^{}]*)\}|\{[^{}]*|\}/g;
@@ -43,4 +51,25 @@ export function fillPattern(
     return text.replace(/[/\\]/g, '_');
   });
   return problem === undefined ? { text } : { text, problem };
+}
+
+/** An output of the kind that a pattern names, as what other options may be depends on it; the pattern is looked at later. */
+export function outputLike(pattern: unknown): string {
+  if (typeof pattern !== 'string' || findOutputFormat(pattern) === undefined) return ANY_OUTPUT;
+  return /[/\\]$/.test(pattern) ? 'output/' : `output${path.extname(pattern)}`;
+}
+
+/** What is wrong with a pattern before anything is filled in. */
+export function describePattern(pattern: string): string | undefined {
+  const controls = describeControls(pattern);
+  if (controls !== undefined) return controls;
+  return pattern.includes('\\') ? describeSpelling(pattern, () => false) : undefined;
+}
+
+/** What is wrong with the length of an output's name. */
+export function describeLength(output: string): string | undefined {
+  const bytes = Buffer.byteLength(path.basename(output));
+  return bytes > MAX_NAME_BYTES
+    ? `expected a name of at most ${MAX_NAME_BYTES} bytes, got ${bytes}`
+    : undefined;
 }

@@ -1,8 +1,8 @@
 /** Many clips from a manifest: what is there already stays, what is left is rendered, and a report says what became of each. */
-import os from 'node:os';
 import path from 'node:path';
 import type { DeviceName } from '../pipeline/animate-options.ts';
 import { checkOptions } from '../pipeline/options/check-options.ts';
+import { usableCores } from '../runtime/usable-cores.ts';
 import type { BatchEvent, BatchReport } from './batch-events.ts';
 import { BATCH_OPTIONS, BATCH_RULES, type RunBatchOptions } from './batch-options.ts';
 import type { ClipRenderer } from './clip-renderer.ts';
@@ -91,7 +91,7 @@ async function run(
     files = new ReportFiles(reportFolder, new Thumbnails(parts.env), () => tracker.report('running'));
     await files.open();
   }
-  const share = Math.max(1, Math.floor(os.availableParallelism() / concurrency));
+  const share = Math.max(1, Math.floor(usableCores() / concurrency));
   const threads = options.threads ?? (concurrency === 1 ? undefined : share);
   const finish = async (stopped: boolean): Promise<BatchReport> => {
     const { done, total } = tracker.report('running').counts;

@@ -8,17 +8,18 @@ export interface PixelBox {
   readonly bottom: number;
 }
 
+/** What one frame is decoded over, where the networks decode a difference. */
+export interface FrameBase {
+  /** [3, S, S] in [−1, 1]: the picture that the difference belongs to, in memory of its own. */
+  readonly base?: Float32Array;
+  /** Where the difference is looked at. @defaultValue everywhere */
+  readonly shown?: PixelBox;
+}
+
 /** One frame's conditions for the networks. */
-export interface FrameConditions {
+export interface FrameConditions extends FrameBase {
   /** [C, S, S]: what the pose guider sees. */
   readonly conditions: Float32Array;
-  /**
-   * [3, S, S] in [−1, 1]: the picture that a decoded difference belongs to, where the networks decode one; a view of
-   * part of the conditions.
-   */
-  readonly base?: Float32Array;
-  /** Where the decoded difference is looked at. @defaultValue everywhere */
-  readonly shown?: PixelBox;
 }
 
 /** What the reference networks see of the portrait. */

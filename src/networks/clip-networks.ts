@@ -3,7 +3,7 @@
  * they fit each other.
  */
 
-import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { KeptTensors } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -32,8 +32,8 @@ function isKept(features: PoseFeatures): features is KeptTensors {
 export interface FrameToDecode {
   /** Clean latents, [1, C, 1, h, w]. */
   readonly latents: Tensor;
-  /** For networks that decode over a base. */
-  readonly conditions: FrameConditions | undefined;
+  /** For networks that decode over one. */
+  readonly base: FrameBase | undefined;
 }
 
 /** Loaded networks. They render one clip at a time: the one whose reference is bound. */
@@ -51,7 +51,7 @@ export interface ClipNetworks {
    * itself, and its frames are decoded when all of them are denoised.
    */
   readonly inTurn: boolean;
-  /** Whether decoding needs the conditions of a frame again. */
+  /** Whether decoding needs what a frame is decoded over. */
   readonly decodesOverBase: boolean;
   /** What the reference UNet takes of a portrait: its `latents`, and `image_embeds` where the bundle has an image encoder. */
   encodePortrait(reference: SceneReference): Promise<NamedInputs>;

@@ -45,12 +45,12 @@ export class PatchNetworks extends BundleNetworks {
     const [height, width] = [rows * cell, columns * cell];
     const data = new Float32Array(decodeFrames * channels * rows * columns);
     const base = new Float32Array(decodeFrames * COLOURS * height * width);
-    frames.forEach(({ latents, conditions }, f) => {
+    frames.forEach(({ latents, base: over }, f) => {
       const ofFrame = data.subarray(f * channels * rows * columns);
       copyPlanes(channels, { from: latents.data, side: size / cell }, cells, ofFrame);
       copyPlanes(
         COLOURS,
-        { from: conditions!.base!, side: size },
+        { from: over!.base!, side: size },
         box,
         base.subarray(f * COLOURS * height * width),
       );
@@ -76,7 +76,7 @@ export class PatchNetworks extends BundleNetworks {
     const { codec, resolution } = this.bundle.description;
     const reach = codec.type === 'patch-transform' ? patchDecoderReach(codec) : 0;
     const cell = this.#patchSize;
-    const shown = frames.map(({ conditions }) => (this.onCpu ? conditions!.shown : undefined));
+    const shown = frames.map(({ base }) => (this.onCpu ? base!.shown : undefined));
     const least = (side: 'left' | 'top'): number =>
       Math.max(0, Math.floor((Math.min(...shown.map((box) => box?.[side] ?? 0)) - reach) / cell) * cell);
     const most = (side: 'right' | 'bottom'): number =>

@@ -12,7 +12,7 @@ export interface DecodedFrame extends DenoisedFrame {
 /** Options of {@link decodeFrames}. */
 interface DecodeFramesOptions {
   readonly networks: Pick<ClipNetworks, 'decode' | 'decodeFrames' | 'decodesOverBase'>;
-  readonly conditions: Pick<WindowConditions, 'take'>;
+  readonly conditions: Pick<WindowConditions, 'takeBase'>;
   readonly watch: Stopwatch;
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,7 +28,7 @@ export async function* decodeFrames(
     for (const { frame, latents } of batch) {
       taken.push({
         latents,
-        conditions: networks.decodesOverBase ? await conditions.take(frame) : undefined,
+        base: networks.decodesOverBase ? await conditions.takeBase(frame) : undefined,
       });
     }
     const decoded = await watch.time('decode', () => networks.decode(taken));

@@ -365,8 +365,11 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
       return addMotion(request);
     case 'conditions': {
       const result = await sceneOf(request.clip).conditions(request.frame);
-      // The base is part of the conditions, where there is one, and moves with them.
-      return { result, transfer: [result.conditions.buffer as ArrayBuffer] };
+      return { result, transfer: buffersOf(result.conditions, result.base) };
+    }
+    case 'base': {
+      const result = await sceneOf(request.clip).base(request.frame);
+      return { result, transfer: buffersOf(result.base) };
     }
     case 'driven-face':
       return { result: await sceneOf(request.clip).drivenFace(request.frame) };
@@ -377,6 +380,11 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
     case 'close-clip':
       return closeClip(request.clip);
   }
+}
+
+/** The memory of those that there are. */
+function buffersOf(...arrays: (Float32Array | undefined)[]): ArrayBuffer[] {
+  return arrays.flatMap((array) => (array === undefined ? [] : [array.buffer as ArrayBuffer]));
 }
 
 async function handleNoted(request: FrameRequest, tell: ThreadReports): Promise<Answer> {

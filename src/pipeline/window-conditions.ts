@@ -1,7 +1,7 @@
 /** What the networks get for each frame, made when a window first needs it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ContextWindow, WindowPlan, WindowStep } from '../denoising/context-windows.ts';
-import type { FrameConditions } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions } from '../models/frame-conditions.ts';
 import {
   type ClipNetworks,
   type NamedInputs,
@@ -46,6 +46,8 @@ export class WindowConditions {
   readonly #options: WindowConditionsOptions;
   readonly #groupFrames: number;
   readonly #frames = new Map<number, Promise<FrameConditions>>();
+  /** What is left of the conditions of frames whose pose features are made. */
+  readonly #bases = new Map<number, FrameBase>();
   readonly #features = new Map<Group['key'], Promise<PoseFeatures>>();
   /** Features beyond what is kept, which the window's next step makes again. */
   readonly #passing = new Map<ContextWindow, Promise<PoseFeatures>[]>();
@@ -68,14 +70,21 @@ export class WindowConditions {
     return conditions;
   }
 
-  async #make(indices: readonly number[]): Promise<PoseFeatures> {
+  /** @param once - whether nothing asks for the pose features of these frames again. */
+  async #make(indices: readonly number[], once: boolean): Promise<PoseFeatures> {
     const { denoisedFrames, networks, watch, signal } = this.#options;
     const frames = indices.map((index) => denoisedFrames[index]!);
     return watch.time('pose', async () => {
       const conditions = await Promise.all(frames.map((frame) => this.#frame(frame)));
       signal?.throwIfAborted();
-      // Nobody asks for them again but the decoder; a neighbouring window draws a few again.
-      if (!networks.decodesOverBase) for (const frame of frames) this.#frames.delete(frame);
+      // Nobody asks for them again but the decoder, for a part; a neighbouring window draws a few again.
+      for (const [i, frame] of frames.entries()) {
+        if (networks.decodesOverBase && !once) continue;
+        this.#frames.delete(frame);
+        if (!networks.decodesOverBase) continue;
+        const { conditions: _, ...base } = conditions[i]!;
+        this.#bases.set(frame, base);
+      }
       return networks.poseFeatures(conditions);
     });
   }
@@ -107,7 +116,7 @@ export class WindowConditions {
   }
 
   #makePassing(window: ContextWindow): Promise<PoseFeatures> {
-    const made = this.#make(window.frames);
+    const made = this.#make(window.frames, false);
     this.#passing.set(window, [...(this.#passing.get(window) ?? []), made]);
     return made;
   }
@@ -143,7 +152,7 @@ export class WindowConditions {
    */
   #begin({ key, frames }: Group): void {
     if (this.#features.has(key) || this.#keptBytes >= MAX_KEPT_BYTES) return;
-    const made = this.#make(frames);
+    const made = this.#make(frames, typeof key === 'number');
     this.#features.set(key, made);
     const count = (features: PoseFeatures): void => {
       const bytes = poseBytes(features);
@@ -204,11 +213,12 @@ export class WindowConditions {
     }
   }
 
-  /** The conditions of a finished frame; the frame is forgotten. */
-  async take(frame: number): Promise<FrameConditions> {
-    const conditions = await this.#frame(frame);
+  /** What a finished frame is decoded over; the frame is forgotten. */
+  async takeBase(frame: number): Promise<FrameBase> {
+    const base = this.#bases.get(frame) ?? (await this.#frames.get(frame)) ?? this.#options.scene.base(frame);
+    this.#bases.delete(frame);
     this.#frames.delete(frame);
-    return conditions;
+    return base;
   }
 }
 

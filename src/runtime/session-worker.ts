@@ -3,7 +3,7 @@
  * are called here; the main thread only sends messages. The worker ends by the message `close`: ending it from outside
  * while a network runs would abort the whole process.
  */
-import { availableParallelism } from 'node:os';
+import { cpus } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { collectGarbage } from './collect-garbage.ts';
 import { type Device, HOLDING_DEVICES } from './device.ts';
@@ -95,7 +95,8 @@ function sessionOptions({
 }
 
 /**
- * The runtime takes a thread for each core of the machine, whatever share of it a container may use.
+ * The runtime takes a thread for each core of the machine, whatever share of it a container may use, and binds each to a core of its own, be it one that
+ * this process is kept from.
  *
  * @param threads - as the caller wants it.
  * @param sharesCores - another network has all cores at the same time: half of them are enough, and waste less on waiting.
@@ -107,7 +108,7 @@ function threadOptions(
   if (threads !== undefined) return { intraOpNumThreads: threads };
   const cores = usableCores();
   if (sharesCores) return { intraOpNumThreads: Math.max(1, Math.floor(cores / 2)) };
-  return cores < availableParallelism() ? { intraOpNumThreads: cores } : {};
+  return cores < cpus().length ? { intraOpNumThreads: cores } : {};
 }
 
 async function createSession(

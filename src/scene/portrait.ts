@@ -15,7 +15,7 @@ import type { Sampling } from '../face/warp-source.ts';
 import { cropSquare } from '../image/crop.ts';
 import { toPlanar, toSignedFloats } from '../image/planar.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import type { CutOut } from './background.ts';
 import { readBy } from './compose-frame.ts';
@@ -32,6 +32,9 @@ const CHANNELS = 3;
 const MASK_CELL = 8;
 /** Channels of the pose guider's input: pose drawing, warped portrait, reliability. */
 const CONDITION_CHANNELS = 7;
+
+/** Drawings are read before the next is made: one memory for all of this thread is enough, and fresh memory costs more than drawing. */
+let canvas: Uint8Array | undefined;
 
 /** What {@link AnimatedPortrait} is made of. */
 export interface AnimatedPortraitOptions {
@@ -139,14 +142,29 @@ export class AnimatedPortrait implements PosableFace {
     const size = this.resolution;
     const pixels = size * size;
     const points = this.#framed.posedPoints(limitPose(motion), size);
-    const drawing = resizePoseImage(drawPoseImage(points, { width: size, height: size }), size, size);
+    const whole = drawPoseImage(points, { width: size, height: size }, canvas);
+    canvas = whole.data;
+    const drawing = resizePoseImage(whole, size, size);
     const warped = this.#warpForNetworks().render(points, size, size, motion.gaze);
     const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
     toPlanar(drawing, conditions);
     toPlanar(warped.image, conditions, CHANNELS * pixels);
     toSignedFloats(warped.reliability, conditions, 6 * pixels);
-    const base = conditions.subarray(CHANNELS * pixels, 2 * CHANNELS * pixels);
-    return { conditions, base, shown: readBy(faceMask(points, size, MASK_CELL), size) };
+    const base = conditions.slice(CHANNELS * pixels, 2 * CHANNELS * pixels);
+    return { conditions, base, shown: this.#shownAt(points) };
+  }
+
+  /** The part of {@link AnimatedPortrait.conditions} that a frame is decoded over. */
+  base(motion: FrameMotion): FrameBase {
+    const size = this.resolution;
+    const points = this.#framed.posedPoints(limitPose(motion), size);
+    const warped = this.#warpForNetworks().renderImage(points, size, size, motion.gaze);
+    const base = toPlanar(warped, new Float32Array(CHANNELS * size * size));
+    return { base, shown: this.#shownAt(points) };
+  }
+
+  #shownAt(points: Float64Array): PixelBox {
+    return readBy(faceMask(points, this.resolution, MASK_CELL), this.resolution);
   }
 
   /** What the motion of one frame asks of the face. */

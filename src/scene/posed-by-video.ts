@@ -27,6 +27,7 @@ export function posedByVideo(portrait: ScenePortrait, drawings: Drawings, view: 
     height: scene.height,
     reference: scene.reference,
     conditions: async (frame) => ({ conditions: drawingConditions(await drawings.at(frame), view) }),
+    base: (frame) => scene.base(frame),
     drivenFace: (frame) => scene.drivenFace(frame),
     compose: (frame, decoded) => scene.compose(frame, decoded),
   };

@@ -6,39 +6,8 @@
  * Source: Python's `pickletools`, protocols 0 to 5 but for buffers outside the pickle.
  */
 import { ModelError } from '../errors.ts';
-
-/** A tuple, which has a part of its own in calls and identities. */
-export class PickleTuple {
-  readonly items: readonly unknown[];
-
-  constructor(items: readonly unknown[]) {
-    this.items = items;
-  }
-}
-
-/** A name of Python's, as inert text. */
-export class PickleGlobal {
-  /** Module and name, e.g. `collections.OrderedDict`. */
-  readonly name: string;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
-/** An object of a class that is not known here: never built, only what the pickle says about it. */
-export class PickleObject {
-  /** Class or function that would have made it, e.g. `argparse.Namespace`. */
-  readonly name: string;
-  /** Its attributes, if it has any. */
-  state: unknown;
-  /** What was put into it, where it is a kind of dictionary. */
-  readonly items = new Map<unknown, unknown>();
-
-  constructor(name: string) {
-    this.name = name;
-  }
-}
+import { PickleCursor } from './pickle-cursor.ts';
+import { PickleGlobal, PickleObject, PickleTuple } from './pickle-values.ts';
 
 /** What the caller knows of the names in a pickle. */
 export interface PickleHost {
@@ -54,11 +23,8 @@ export interface PickleHost {
 
 /** Number of opcodes that a pickle may have: many times those of the largest networks. */
 const MAX_OPCODES = 20_000_000;
-/** Bytes of the longest integer. */
-const MAX_INTEGER_BYTES = 64;
 
 const MARK = Symbol('mark');
-const utf8 = new TextDecoder('utf-8', { fatal: true });
 const latin1 = new TextDecoder('latin1');
 
 /** Opcodes that look names up elsewhere, by name for the message. */
@@ -86,42 +52,39 @@ export function readPickle(
   host: PickleHost,
   offset = 0,
 ): { readonly value: unknown; readonly end: number } {
-  const reader = new PickleReader(bytes, host, offset);
-  return { value: reader.run(), end: reader.offset };
+  const cursor = new PickleCursor(bytes, host.path, offset);
+  const value = new PickleReader(cursor, host).run();
+  return { value, end: cursor.offset };
 }
 
 class PickleReader {
-  offset: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #cursor: PickleCursor;
   readonly #host: PickleHost;
   readonly #stack: unknown[] = [];
   readonly #memo = new Map<number, unknown>();
 
-  constructor(bytes: Uint8Array, host: PickleHost, offset: number) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  constructor(cursor: PickleCursor, host: PickleHost) {
+    this.#cursor = cursor;
     this.#host = host;
-    this.offset = offset;
   }
 
   run(): unknown {
     for (let count = 0; count < MAX_OPCODES; count++) {
-      const opcode = this.#byte();
+      const opcode = this.#cursor.byte();
       if (opcode === 0x2e) return this.#pop(); // STOP
       this.#step(opcode);
     }
-    throw this.#damaged(`at most ${MAX_OPCODES} opcodes`, 'more');
+    throw this.#cursor.damaged(`at most ${MAX_OPCODES} opcodes`, 'more');
   }
 
   #step(opcode: number): void {
     const stack = this.#stack;
     switch (opcode) {
       case 0x80: // PROTO
-        this.#byte();
+        this.#cursor.byte();
         break;
       case 0x95: // FRAME
-        this.#take(8);
+        this.#cursor.take(8);
         break;
       case 0x28:
         stack.push(MARK);
@@ -145,56 +108,56 @@ class PickleReader {
         stack.push(false);
         break;
       case 0x4b: // BININT1
-        stack.push(this.#byte());
+        stack.push(this.#cursor.byte());
         break;
       case 0x4d: // BININT2
-        stack.push(this.#number(2, (at) => this.#view.getUint16(at, true)));
+        stack.push(this.#cursor.number(2, (view, at) => view.getUint16(at, true)));
         break;
       case 0x4a: // BININT
-        stack.push(this.#number(4, (at) => this.#view.getInt32(at, true)));
+        stack.push(this.#cursor.number(4, (view, at) => view.getInt32(at, true)));
         break;
       case 0x47: // BINFLOAT
-        stack.push(this.#number(8, (at) => this.#view.getFloat64(at, false)));
+        stack.push(this.#cursor.number(8, (view, at) => view.getFloat64(at, false)));
         break;
       case 0x8a: // LONG1
-        stack.push(this.#integer(this.#byte()));
+        stack.push(this.#cursor.integer(this.#cursor.byte()));
         break;
       case 0x8b: // LONG4
-        stack.push(this.#integer(this.#length(4)));
+        stack.push(this.#cursor.integer(this.#cursor.length(4)));
         break;
       case 0x49: // INT
       case 0x4c: // LONG
       case 0x46: // FLOAT
-        stack.push(this.#decimal(opcode));
+        stack.push(this.#cursor.decimal(opcode === 0x49));
         break;
       case 0x53: // STRING, of protocol 0
       case 0x56: // UNICODE
-        stack.push(this.#line().replace(/^(['"])(.*)\1$/, '$2'));
+        stack.push(this.#cursor.line().replace(/^(['"])(.*)\1$/, '$2'));
         break;
       case 0x58: // BINUNICODE
-        stack.push(this.#text(this.#length(4)));
+        stack.push(this.#cursor.text(this.#cursor.length(4)));
         break;
       case 0x8c: // SHORT_BINUNICODE
-        stack.push(this.#text(this.#byte()));
+        stack.push(this.#cursor.text(this.#cursor.byte()));
         break;
       case 0x8d: // BINUNICODE8
-        stack.push(this.#text(this.#length(8)));
+        stack.push(this.#cursor.text(this.#cursor.length(8)));
         break;
       case 0x54: // BINSTRING, from Python 2
-        stack.push(latin1.decode(this.#take(this.#length(4))));
+        stack.push(latin1.decode(this.#cursor.take(this.#cursor.length(4))));
         break;
       case 0x55: // SHORT_BINSTRING
-        stack.push(latin1.decode(this.#take(this.#byte())));
+        stack.push(latin1.decode(this.#cursor.take(this.#cursor.byte())));
         break;
       case 0x42: // BINBYTES
-        stack.push(this.#take(this.#length(4)).slice());
+        stack.push(this.#cursor.take(this.#cursor.length(4)).slice());
         break;
       case 0x43: // SHORT_BINBYTES
-        stack.push(this.#take(this.#byte()).slice());
+        stack.push(this.#cursor.take(this.#cursor.byte()).slice());
         break;
       case 0x8e: // BINBYTES8
       case 0x96: // BYTEARRAY8
-        stack.push(this.#take(this.#length(8)).slice());
+        stack.push(this.#cursor.take(this.#cursor.length(8)).slice());
         break;
       case 0x8f: // EMPTY_SET
         stack.push([]);
@@ -249,28 +212,28 @@ class PickleReader {
         this.#setItems(this.#popToMark());
         break;
       case 0x70: // PUT
-        this.#memo.set(Number(this.#line()), this.#top());
+        this.#memo.set(Number(this.#cursor.line()), this.#top());
         break;
       case 0x67: // GET
-        stack.push(this.#recall(Number(this.#line())));
+        stack.push(this.#recall(Number(this.#cursor.line())));
         break;
       case 0x71: // BINPUT
-        this.#memo.set(this.#byte(), this.#top());
+        this.#memo.set(this.#cursor.byte(), this.#top());
         break;
       case 0x72: // LONG_BINPUT
-        this.#memo.set(this.#length(4), this.#top());
+        this.#memo.set(this.#cursor.length(4), this.#top());
         break;
       case 0x94: // MEMOIZE
         this.#memo.set(this.#memo.size, this.#top());
         break;
       case 0x68: // BINGET
-        stack.push(this.#recall(this.#byte()));
+        stack.push(this.#recall(this.#cursor.byte()));
         break;
       case 0x6a: // LONG_BINGET
-        stack.push(this.#recall(this.#length(4)));
+        stack.push(this.#recall(this.#cursor.length(4)));
         break;
       case 0x63: // GLOBAL
-        stack.push(this.#global(this.#line(), this.#line()));
+        stack.push(this.#global(this.#cursor.line(), this.#cursor.line()));
         break;
       case 0x93: {
         // STACK_GLOBAL
@@ -295,7 +258,7 @@ class PickleReader {
         break;
       case 0x69: {
         // INST
-        const callee = this.#global(this.#line(), this.#line());
+        const callee = this.#global(this.#cursor.line(), this.#cursor.line());
         this.#popToMark();
         this.#makeObject(callee);
         break;
@@ -303,7 +266,7 @@ class PickleReader {
       case 0x51: {
         // BINPERSID
         const value = this.#host.load(this.#pop());
-        if (value === undefined) throw this.#damaged('a storage', 'another persistent identity');
+        if (value === undefined) throw this.#cursor.damaged('a storage', 'another persistent identity');
         stack.push(value);
         break;
       }
@@ -313,12 +276,15 @@ class PickleReader {
         const value = this.#top();
         if (value instanceof PickleObject) value.state = state;
         else if (!(value instanceof Map)) {
-          throw this.#damaged('attributes for objects and dictionaries only', 'some for another value');
+          throw this.#cursor.damaged(
+            'attributes for objects and dictionaries only',
+            'some for another value',
+          );
         }
         break;
       }
       default:
-        throw this.#damaged(
+        throw this.#cursor.damaged(
           'plain values and tensors',
           `opcode ${REFUSED[opcode] ?? `0x${opcode.toString(16).padStart(2, '0')}`}`,
         );
@@ -326,7 +292,7 @@ class PickleReader {
   }
 
   #global(module: unknown, name: unknown): PickleGlobal {
-    if (typeof module !== 'string' || typeof name !== 'string') throw this.#damaged('a name', 'none');
+    if (typeof module !== 'string' || typeof name !== 'string') throw this.#cursor.damaged('a name', 'none');
     const full = `${module}.${name}`;
     if (PROGRAMS.test(full)) {
       throw new ModelError(
@@ -341,7 +307,7 @@ class PickleReader {
   #reduce(): void {
     const args = this.#pop();
     const callee = this.#pop();
-    if (!(args instanceof PickleTuple)) throw this.#damaged('arguments of a call', 'another value');
+    if (!(args instanceof PickleTuple)) throw this.#cursor.damaged('arguments of a call', 'another value');
     const { items } = args;
     if (!(callee instanceof PickleGlobal) || !this.#host.knows(callee.name)) {
       this.#makeObject(callee);
@@ -352,14 +318,14 @@ class PickleReader {
     if (value === undefined && items.some((item) => item instanceof PickleObject)) {
       value = new PickleObject(callee.name);
     }
-    if (value === undefined) throw this.#damaged(`usable arguments of ${callee.name}`, 'others');
+    if (value === undefined) throw this.#cursor.damaged(`usable arguments of ${callee.name}`, 'others');
     this.#stack.push(value);
   }
 
   /** Notes that an object of a class, or the result of a call, would be here. */
   #makeObject(callee: unknown): void {
     if (!(callee instanceof PickleGlobal || callee instanceof PickleObject)) {
-      throw this.#damaged('the name of a class or function', 'another value');
+      throw this.#cursor.damaged('the name of a class or function', 'another value');
     }
     this.#stack.push(new PickleObject(callee.name));
   }
@@ -367,7 +333,7 @@ class PickleReader {
   #append(items: readonly unknown[]): void {
     const list = this.#top();
     if (list instanceof PickleObject) return;
-    if (!Array.isArray(list)) throw this.#damaged('a list', 'another value');
+    if (!Array.isArray(list)) throw this.#cursor.damaged('a list', 'another value');
     for (const item of items) list.push(item);
   }
 
@@ -375,7 +341,7 @@ class PickleReader {
     const value = this.#top();
     const dictionary = value instanceof PickleObject ? value.items : value;
     if (!(dictionary instanceof Map) || items.length % 2 !== 0)
-      throw this.#damaged('a dictionary', 'another value');
+      throw this.#cursor.damaged('a dictionary', 'another value');
     for (let i = 0; i < items.length; i += 2) dictionary.set(items[i], items[i + 1]);
   }
 
@@ -387,87 +353,21 @@ class PickleReader {
 
   #top(): unknown {
     const value = this.#stack.at(-1);
-    if (this.#stack.length === 0 || value === MARK) throw this.#damaged('a value on the stack', 'none');
+    if (this.#stack.length === 0 || value === MARK)
+      throw this.#cursor.damaged('a value on the stack', 'none');
     return value;
   }
 
   #popToMark(): unknown[] {
     const mark = this.#stack.lastIndexOf(MARK);
-    if (mark < 0) throw this.#damaged('a mark on the stack', 'none');
+    if (mark < 0) throw this.#cursor.damaged('a mark on the stack', 'none');
     const items = this.#stack.splice(mark);
     items.shift();
     return items;
   }
 
   #recall(index: number): unknown {
-    if (!this.#memo.has(index)) throw this.#damaged(`a value under number ${index}`, 'none');
+    if (!this.#memo.has(index)) throw this.#cursor.damaged(`a value under number ${index}`, 'none');
     return this.#memo.get(index);
-  }
-
-  #take(length: number): Uint8Array {
-    if (length > this.#bytes.length - this.offset) throw this.#damaged(`${length} bytes more`, 'its end');
-    this.offset += length;
-    return this.#bytes.subarray(this.offset - length, this.offset);
-  }
-
-  #byte(): number {
-    return this.#take(1)[0]!;
-  }
-
-  #number(size: number, get: (at: number) => number): number {
-    this.#take(size);
-    return get(this.offset - size);
-  }
-
-  #length(size: 4 | 8): number {
-    return this.#number(size, (at) =>
-      size === 4 ? this.#view.getUint32(at, true) : Number(this.#view.getBigUint64(at, true)),
-    );
-  }
-
-  /** A two's complement integer of any length. */
-  #integer(length: number): number | bigint {
-    if (length > MAX_INTEGER_BYTES)
-      throw this.#damaged(`integers of at most ${MAX_INTEGER_BYTES} bytes`, length);
-    let value = 0n;
-    this.#take(length).forEach((byte, i) => {
-      value |= BigInt(byte) << BigInt(8 * i);
-    });
-    value = BigInt.asIntN(8 * length, value);
-    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  }
-
-  #decimal(opcode: number): number | boolean {
-    const line = this.#line();
-    if (opcode === 0x49 && /^0[01]$/.test(line)) return line === '01';
-    const value = line.trim() === '' ? Number.NaN : Number(line.replace(/L$/, ''));
-    if (Number.isNaN(value)) throw this.#damaged('a number', JSON.stringify(line.slice(0, 20)));
-    return value;
-  }
-
-  #line(): string {
-    const end = this.#bytes.indexOf(0x0a, this.offset);
-    if (end < 0) throw this.#damaged('the end of a line', 'its end');
-    const line = latin1.decode(this.#take(end - this.offset));
-    this.offset++;
-    return line;
-  }
-
-  #text(length: number): string {
-    try {
-      return utf8.decode(this.#take(length));
-    } catch (cause) {
-      if (cause instanceof ModelError) throw cause;
-      throw this.#damaged('UTF-8 text', 'other bytes', cause);
-    }
-  }
-
-  #damaged(expected: string, got: unknown, cause?: unknown): ModelError {
-    return new ModelError(
-      `Cannot read ${this.#host.path}: expected ${expected} in the pickle, got ${got} at byte ${this.offset}; this is no state ` +
-        'dict, or a damaged one',
-      this.#host.path,
-      cause === undefined ? undefined : { cause },
-    );
   }
 }

@@ -2,7 +2,8 @@
 import { ModelError } from '../errors.ts';
 import { elementCount } from '../tensor/tensor.ts';
 import { ELEMENT_BYTES } from './element-types.ts';
-import { PickleGlobal, type PickleHost, PickleObject, PickleTuple } from './pickle.ts';
+import type { PickleHost } from './pickle.ts';
+import { PickleGlobal, PickleObject, PickleTuple } from './pickle-values.ts';
 
 /** A run of elements in the file, as a pickle names it. */
 export interface StorageName {

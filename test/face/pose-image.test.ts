@@ -63,6 +63,20 @@ for (const { value, drawable, pixel } of golden.rounding.rows) {
   });
 }
 
+test('a drawing in the memory of another one shows nothing of it', () => {
+  const square = { width: 1, height: 1 };
+  const points = golden.sets[golden.pictures[0]!.set].xy.flat();
+  const fresh = drawPoseImage(points, square);
+  const used = drawPoseImage(
+    points.map((value) => 0.9 * value),
+    square,
+  );
+  assert.notDeepEqual(used.data, fresh.data);
+  const again = drawPoseImage(points, square, used.data);
+  assert.equal(again.data, used.data);
+  assert.deepEqual(again, fresh);
+});
+
 test('an image of the right size is returned as it is', () => {
   const image = drawPoseImage(new Float64Array(468 * 2), { width: 1, height: 1 });
   assert.equal(resizePoseImage(image, 512, 512), image);

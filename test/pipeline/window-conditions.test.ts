@@ -42,11 +42,16 @@ function counted({
 }: Counted = {}) {
   const { plan = atEveryStep(windows, STEPS) } = rest;
   const drawn: number[] = [];
+  const bases: number[] = [];
   let posed = 0;
-  const scene: Pick<Scene, 'conditions'> = {
+  const scene: Pick<Scene, 'conditions' | 'base'> = {
     conditions: async (frame) => {
       drawn.push(frame);
-      return { conditions: Float32Array.of(frame) };
+      return { conditions: Float32Array.of(frame), base: Float32Array.of(frame + 0.5) };
+    },
+    base: async (frame) => {
+      bases.push(frame);
+      return { base: Float32Array.of(frame + 0.5) };
     },
   };
   const networks: Pick<ClipNetworks, 'poseFeatures' | 'decodesOverBase' | 'posesByFrame'> = {
@@ -69,7 +74,7 @@ function counted({
     watch: new Stopwatch(),
     signal,
   });
-  return { conditions, drawn, posed: () => posed };
+  return { conditions, drawn, bases, posed: () => posed };
 }
 
 test('what was made ahead is what a window gets, and is made once', async () => {
@@ -133,6 +138,31 @@ for (const [kind, planOf] of Object.entries(plans)) {
       await conditions.pose(plan[0]![0]!);
       assert.ok(posed() > Math.ceil(frames / 12));
     }
+  });
+}
+
+for (const posesByFrame of [true, false]) {
+  const kind = posesByFrame ? 'single frames' : 'whole windows';
+  test(`with features of ${kind}, frames that the denoiser does not see are made for the decoder alone`, async () => {
+    const { conditions, drawn, bases } = counted({ every: 2, posesByFrame });
+    for (const step of orderWindowSteps(atEveryStep(windows, STEPS))) {
+      await conditions.pose(step.window);
+      conditions.stepDone(step);
+    }
+    for (let frame = 0; frame < 2 * COUNT - 1; frame++) {
+      assert.deepEqual(
+        await conditions.takeBase(frame).then(({ base }) => base),
+        Float32Array.of(frame + 0.5),
+      );
+    }
+    assert.equal(drawn.length, COUNT);
+    assert.deepEqual(
+      bases,
+      Array.from({ length: COUNT - 1 }, (_, i) => 2 * i + 1),
+    );
+    // It was forgotten.
+    await conditions.takeBase(0);
+    assert.equal(bases.at(-1), 0);
   });
 }
 

@@ -131,3 +131,18 @@ test('what lies outside the pixels that are read does not show, at any size, and
     assert.notDeepEqual(shown(outside.map((value) => 1 - value)), untouched);
   }
 });
+
+test('what a frame is decoded over is that of its conditions, whether lids are shut or a mouth is open', async () => {
+  const portrait = await portraitOf(201, 181, 'paste-back');
+  const offsets = new Float32Array(468 * 3);
+  offsets[3 * 14 + 1] = -0.8;
+  for (const eye of [159, 386]) offsets[3 * eye + 1] = -0.9;
+  const moved = { offsets, pose: Float32Array.of(0.1, 0.2, 0, 0, 0, 0) };
+  for (const motion of [STILL, moved, { ...moved, gaze: [4, 2] as const }]) {
+    const { conditions, base, shown } = portrait.conditions(motion);
+    assert.deepEqual(portrait.base(motion), { base, shown });
+    const pixels = RESOLUTION ** 2;
+    assert.deepEqual(base, conditions.slice(3 * pixels, 6 * pixels));
+    assert.notEqual(base!.buffer, conditions.buffer, 'they move to different threads');
+  }
+});
