@@ -9,26 +9,6 @@ export interface CellMask {
   readonly data: Float32Array;
 }
 
-/** Largest (or mean) value of each cell's 3×3 neighbourhood, without cells beyond the edge. */
-function pool(data: Float32Array, cells: number, mean: boolean): Float32Array {
-  const out = new Float32Array(data.length);
-  for (let y = 0; y < cells; y++) {
-    for (let x = 0; x < cells; x++) {
-      let [sum, count, largest] = [0, 0, 0];
-      for (let v = Math.max(0, y - 1); v <= Math.min(cells - 1, y + 1); v++) {
-        for (let u = Math.max(0, x - 1); u <= Math.min(cells - 1, x + 1); u++) {
-          const value = data[v * cells + u]!;
-          sum += value;
-          count += 1;
-          largest = Math.max(largest, value);
-        }
-      }
-      out[y * cells + x] = mean ? sum / count : largest;
-    }
-  }
-  return out;
-}
-
 /**
  * The cells that the landmarks' bounding box touches, grown by one, with a soft edge: what training asked of the
  * networks ends there.
@@ -39,19 +19,35 @@ function pool(data: Float32Array, cells: number, mean: boolean): Float32Array {
 export function faceMask(points: ArrayLike<number>, size: number, cellSize: number): CellMask {
   const bounds = boundsOf(points, 2);
   const cells = size / cellSize;
-  const touched = new Float32Array(cells * cells);
+  const across = axisShares(cells, touchedCells(bounds.left, bounds.right, cells, cellSize));
+  const down = axisShares(cells, touchedCells(bounds.top, bounds.bottom, cells, cellSize));
+  const data = new Float32Array(cells * cells);
   for (let y = 0; y < cells; y++) {
+    const { inside: rows, count: ofRows } = down[y]!;
+    if (rows === 0) continue;
     for (let x = 0; x < cells; x++) {
-      const [left, top] = [x * cellSize, y * cellSize];
-      const inside =
-        left + cellSize > bounds.left &&
-        left < bounds.right &&
-        top + cellSize > bounds.top &&
-        top < bounds.bottom;
-      if (inside) touched[y * cells + x] = 1;
+      const { inside, count } = across[x]!;
+      data[y * cells + x] = (rows * inside) / (ofRows * count);
     }
   }
-  return { cells, data: pool(pool(touched, cells, false), cells, true) };
+  return { cells, data };
+}
+
+/** The first and the last cell that an interval touches; the last is less than the first where it touches none. */
+function touchedCells(from: number, to: number, cells: number, cellSize: number): readonly [number, number] {
+  return [Math.max(0, Math.floor(from / cellSize)), Math.min(cells - 1, Math.ceil(to / cellSize) - 1)];
+}
+
+/**
+ * Of each cell and its neighbours on one axis: how many there are, and how many of them are touched or next to one that is. A mean over 3 × 3
+ * cells is the product of two such shares, as what is touched is a rectangle.
+ */
+function axisShares(cells: number, [first, last]: readonly [number, number]) {
+  const [from, to] = !(last >= first) ? [0, -1] : [Math.max(0, first - 1), Math.min(cells - 1, last + 1)];
+  return Array.from({ length: cells }, (_, cell) => {
+    const [low, high] = [Math.max(0, cell - 1), Math.min(cells - 1, cell + 1)];
+    return { count: high - low + 1, inside: Math.max(0, Math.min(high, to) - Math.max(low, from) + 1) };
+  });
 }
 
 /** Cells that are not zero, the last included; `right` is less than `left` where there are none. */

@@ -63,27 +63,51 @@ type Colour = readonly [number, number, number];
 /** Colour of teeth in white light of level 1. */
 const IVORY: Colour = [1, 0.97, 0.9];
 
-/** Distance of a point to a chain of landmarks, [n, 2]. */
-function distanceToChain(points: ArrayLike<number>, chain: readonly number[], x: number, y: number): number {
-  let least = Number.POSITIVE_INFINITY;
+/** Numbers of a stretch of a chain: where it begins, the way to its end, and the square of that. */
+const STRETCH = 5;
+
+/** The stretches of a chain of landmarks, [n, 2]: they are gone through for every pixel. */
+function stretchesOf(points: ArrayLike<number>, chain: readonly number[]): Float64Array {
+  const stretches = new Float64Array(STRETCH * (chain.length - 1));
   for (let i = 0; i + 1 < chain.length; i++) {
     const ax = points[chain[i]! * 2]!;
     const ay = points[chain[i]! * 2 + 1]!;
     const bx = points[chain[i + 1]! * 2]! - ax;
     const by = points[chain[i + 1]! * 2 + 1]! - ay;
-    const along = Math.min(1, Math.max(0, ((x - ax) * bx + (y - ay) * by) / (bx * bx + by * by + 1e-12)));
+    stretches.set([ax, ay, bx, by, bx * bx + by * by + 1e-12], STRETCH * i);
+  }
+  return stretches;
+}
+
+/** Distance of a point to a chain. */
+function distanceToChain(stretches: Float64Array, x: number, y: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < stretches.length; i += STRETCH) {
+    const ax = stretches[i]!;
+    const ay = stretches[i + 1]!;
+    const bx = stretches[i + 2]!;
+    const by = stretches[i + 3]!;
+    const along = Math.min(1, Math.max(0, ((x - ax) * bx + (y - ay) * by) / stretches[i + 4]!));
     least = Math.min(least, (x - ax - along * bx) ** 2 + (y - ay - along * by) ** 2);
   }
   return Math.sqrt(least);
 }
 
-/** Whether a point lies inside a ring of landmarks, by the even-odd rule. */
-function isInside(points: ArrayLike<number>, ring: readonly number[], x: number, y: number): boolean {
+/** The corners of a ring of landmarks, one after another. */
+function cornersOf(points: ArrayLike<number>, ring: readonly number[]): Float64Array {
+  return Float64Array.from(ring.flatMap((index) => [points[index * 2]!, points[index * 2 + 1]!]));
+}
+
+/** Whether a point lies inside a ring of corners, by the even-odd rule. */
+function isInside(ring: Float64Array, x: number, y: number): boolean {
   let inside = false;
-  for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
-    const [xi, yi] = [points[ring[i]! * 2]!, points[ring[i]! * 2 + 1]!];
-    const [xj, yj] = [points[ring[j]! * 2]!, points[ring[j]! * 2 + 1]!];
+  for (let i = 0, j = ring.length - 2; i < ring.length; i += 2) {
+    const xi = ring[i]!;
+    const yi = ring[i + 1]!;
+    const xj = ring[j]!;
+    const yj = ring[j + 1]!;
     if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+    j = i;
   }
   return inside;
 }
@@ -109,9 +133,10 @@ function whiteLevel(image: RgbImage, points: ArrayLike<number>): number {
   for (const ring of EYES) {
     const xs = ring.map((i) => points[i * 2]!);
     const ys = ring.map((i) => points[i * 2 + 1]!);
+    const corners = cornersOf(points, ring);
     for (let y = Math.max(0, Math.floor(Math.min(...ys))); y < Math.min(height, Math.max(...ys)); y++) {
       for (let x = Math.max(0, Math.floor(Math.min(...xs))); x < Math.min(width, Math.max(...xs)); x++) {
-        if (!isInside(points, ring, x + 0.5, y + 0.5)) continue;
+        if (!isInside(corners, x + 0.5, y + 0.5)) continue;
         const at = (y * width + x) * 3;
         levels.push(luminance(data[at]!, data[at + 1]!, data[at + 2]!));
       }
@@ -175,6 +200,10 @@ interface Surroundings {
 export class MouthInterior {
   readonly #source: RgbImage;
   readonly #points: ArrayLike<number>;
+  /** The lips of the portrait. */
+  readonly #upper: Float64Array;
+  readonly #lower: Float64Array;
+  readonly #lips: Float64Array;
   readonly #cavity: Colour;
   readonly #tongue: Colour;
   readonly #teeth: Colour;
@@ -195,6 +224,9 @@ export class MouthInterior {
   constructor(source: RgbImage, points: ArrayLike<number>) {
     this.#source = source;
     this.#points = points;
+    this.#upper = stretchesOf(points, UPPER);
+    this.#lower = stretchesOf(points, LOWER);
+    this.#lips = cornersOf(points, INNER_LIPS);
     const vector = (from: number, to: number, length: number): [number, number] => [
       (points[to * 2]! - points[from * 2]!) / length,
       (points[to * 2 + 1]! - points[from * 2 + 1]!) / length,
@@ -271,13 +303,16 @@ export class MouthInterior {
     const [left, right] = [Math.min(...xs) - margin, Math.max(...xs) + margin];
     const [top, bottom] = [Math.min(...ys) - margin, Math.max(...ys) + margin];
     const own = [0, 0, 0];
+    const upper = stretchesOf(landmarks, UPPER);
+    const lower = stretchesOf(landmarks, LOWER);
+    const lips = cornersOf(landmarks, INNER_LIPS);
     for (let y = Math.max(0, Math.floor(top)); y < Math.min(height, bottom); y++) {
       for (let x = Math.max(0, Math.floor(left)); x < Math.min(width, right); x++) {
         const [px, py] = [x + 0.5, y + 0.5];
-        const below = distanceToChain(landmarks, UPPER, px, py) / unit;
-        const above = distanceToChain(landmarks, LOWER, px, py) / unit;
+        const below = distanceToChain(upper, px, py) / unit;
+        const above = distanceToChain(lower, px, py) / unit;
         const edge = Math.min(below, above);
-        const isIn = isInside(landmarks, INNER_LIPS, px, py);
+        const isIn = isInside(lips, px, py);
         const strength = takeOver * smoothstep(-soft, soft, isIn ? edge : -edge);
         if (strength === 0) continue;
         const [sx, sy] = applyAffine(toSource, px, py);
@@ -321,10 +356,11 @@ export class MouthInterior {
     };
     const [left, right] = within(0, width);
     const [top, bottom] = within(1, height);
+    const stretches = stretchesOf(chain, order);
     for (let y = top; y < bottom; y++) {
       for (let x = left; x < right; x++) {
         const strength =
-          meets * smoothstep(reach, 0.35 * reach, distanceToChain(chain, order, x + 0.5, y + 0.5));
+          meets * smoothstep(reach, 0.35 * reach, distanceToChain(stretches, x + 0.5, y + 0.5));
         if (strength === 0) continue;
         const at = (y * width + x) * 3;
         for (let c = 0; c < 3; c++) {
@@ -337,10 +373,10 @@ export class MouthInterior {
   /** Puts over `colour` what the portrait itself shows at a place inside its lips: of the jaw, or of the skull. */
   #addOwn(colour: number[], own: number[], x: number, y: number, shade: number, ofJaw: boolean): void {
     if (ofJaw && this.#jawBegins === 1) return;
-    if (!isInside(this.#points, INNER_LIPS, x, y)) return;
+    if (!isInside(this.#lips, x, y)) return;
     const perPixel = Math.hypot(this.#toCentimetres[3], this.#toCentimetres[4]);
-    const below = distanceToChain(this.#points, UPPER, x, y) * perPixel;
-    const above = distanceToChain(this.#points, LOWER, x, y) * perPixel;
+    const below = distanceToChain(this.#upper, x, y) * perPixel;
+    const above = distanceToChain(this.#lower, x, y) * perPixel;
     const way = below / Math.max(1e-6, below + above);
     const share =
       this.#ownInside *

@@ -197,7 +197,7 @@ export class PortraitWarp {
     const source = this.#sourcePoints;
     const count = landmarks.length / 2;
     const points = new Float64Array(source.length);
-    points.set(Array.from(landmarks));
+    points.set(landmarks);
     const [a, b, c, d, e, f] = fitAffine(source, landmarks, FACE_OVAL);
     for (let i = 0; i < 2 * FACE_OVAL.length; i++) {
       const follow = i < FACE_OVAL.length ? RING_FOLLOW : 0;
@@ -280,9 +280,11 @@ export class PortraitWarp {
   /** 1 for each triangle of the face that shows its inner side, 0 for all others. */
   #turnedAway(points: Float64Array): Uint8Array {
     const corners = this.#triangles;
-    return Uint8Array.from({ length: corners.length / 3 }, (_, t) =>
-      t >= this.#ringCount && areaOf(points, corners, t) * this.#orientation < 0 ? 1 : 0,
-    );
+    const turned = new Uint8Array(corners.length / 3);
+    for (let t = this.#ringCount; t < turned.length; t++) {
+      if (areaOf(points, corners, t) * this.#orientation < 0) turned[t] = 1;
+    }
+    return turned;
   }
 
   /** Where a cheek hides what is behind it, its edge is as soft as a camera would show it: triangles end in steps. */
