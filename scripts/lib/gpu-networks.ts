@@ -1,4 +1,7 @@
-/** Networks with weights by formula, at AniPortrait's published size, a tenth of its widths, or the embedded bundle's. */
+/**
+ * Networks with weights by formula: at AniPortrait's published size, a tenth of its widths, the embedded bundle's, or the least that has
+ * every kind of layer, for software drivers, which compile each shader for a second and more.
+ */
 import { readFileSync } from 'node:fs';
 import type { BundleDescription } from '../../src/models/bundle-description.ts';
 import { buildDenoisingUnet, describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
@@ -20,7 +23,7 @@ import { WeightCache } from '../../src/weights/weight-cache.ts';
 import { SMALL_POSE_GUIDER, SMALL_UNET, SMALL_VAE } from '../../test/helpers/small-networks.ts';
 
 /** Which networks. */
-export type GpuSize = 'full' | 'small' | 'tiny';
+export type GpuSize = 'full' | 'small' | 'tiny' | 'least';
 /** The networks that run for a clip, once or at every step. */
 export type GpuNetwork = 'reference' | 'guider' | 'conditional' | 'unconditional' | 'decoder';
 
@@ -49,6 +52,32 @@ const FLOAT32: ReadonlySet<GpuNetwork> = new Set(['guider', 'decoder']);
 /** Of AniPortrait's own program. */
 const SCRIPT = { frames: 16, overlap: 4, fps: 30 };
 
+/** One level with attention and one without, of AniPortrait's kinds of layers. */
+const LEAST = {
+  unet: {
+    ...ANIPORTRAIT_UNET,
+    ...{ blockOutChannels: [16, 32], layersPerBlock: 1, normNumGroups: 4, crossAttentionDim: 16 },
+    ...{ attentionLevels: [true, false], numHeads: [2, 2] },
+    motion: { ...ANIPORTRAIT_UNET.motion!, levels: [true, true], numHeads: 2, numAttentionBlocks: 1 },
+  },
+  guider: {
+    ...{ inChannels: 3, norm: 'batch', activation: 'relu', batchStatistics: true, outChannels: 16 },
+    normNumGroups: 4,
+    stem: [
+      { out: 8, kernel: 3, stride: 1, padding: 1 },
+      { out: 8, kernel: 4, stride: 4, padding: 0 },
+      { out: 16, kernel: 4, stride: 2, padding: 1 },
+    ],
+    stages: [
+      { convs: [{ out: 16, stride: 2 }], attention: { numHeads: 2, headDim: 8 } },
+      { convs: [{ out: 32, stride: 1 }], attention: null },
+    ],
+  },
+  vae: { ...STABLE_DIFFUSION_VAE, blockOutChannels: [8, 8, 8, 16], layersPerBlock: 1, normNumGroups: 4 },
+} as const satisfies Pick<Parts, 'unet' | 'guider' | 'vae'>;
+/** Frames of its windows, and the side of its pictures. */
+const LEAST_SIZE = { frames: 2, resolution: 64 };
+
 interface Parts {
   readonly unet: UnetConfig;
   readonly guider: PoseGuiderConfig;
@@ -58,6 +87,7 @@ interface Parts {
 }
 
 function partsOf(size: GpuSize): Parts {
+  if (size === 'least') return { ...LEAST, tiny: undefined, resolution: LEAST_SIZE.resolution };
   if (size !== 'tiny') {
     const small = size === 'small';
     return {
@@ -106,7 +136,7 @@ export function gpuNetworks(size: GpuSize, cacheFolder: string): GpuNetworks {
   const cells = resolution / (patch?.patchSize ?? 8);
   const latents = { height: cells, width: cells };
   const picture = { height: resolution, width: resolution };
-  const frames = tiny?.contextFrames ?? SCRIPT.frames;
+  const frames = tiny?.contextFrames ?? (size === 'least' ? LEAST_SIZE : SCRIPT).frames;
   const decodeFrames = patch === undefined ? 1 : 4;
   const denoiser = (conditional: boolean) =>
     ({

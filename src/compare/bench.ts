@@ -2,7 +2,7 @@
 import { EnvironmentError } from '../errors.ts';
 import { type Spread, spreadOf } from '../metrics/series.ts';
 import { type Bundle, openBundle } from '../models/bundle.ts';
-import type { GraphOptions } from '../networks/bundle-graphs.ts';
+import { type GraphOptions, uploadsOf } from '../networks/bundle-graphs.ts';
 import type { GraphThread } from '../networks/graph-thread.ts';
 import type { Precision } from '../onnx/graph.ts';
 import { defaultBundleStore, defaultCacheFolder } from '../pipeline/machine-places.ts';
@@ -194,17 +194,23 @@ async function timeRuns(network: Network, seconds: number, signal: AbortSignal |
   return spreadOf(runs);
 }
 
-function graphOptions({ device }: Engine, frames: number, precision: BenchPrecision): GraphOptions {
-  return { windowFrames: frames, decodeFrames: frames, loras: [], device, precision };
+function graphOptions(
+  { bundle: { description }, engine: { device } }: EngineParts,
+  frames: number,
+  precision: BenchPrecision,
+): GraphOptions {
+  const uploads = uploadsOf(description, device, precision);
+  return { windowFrames: frames, decodeFrames: frames, loras: [], device, precision, uploads };
 }
 
 async function countTraffic(
   traffic: TrafficCounter,
-  { bundle, graphs, engine }: EngineParts,
+  parts: EngineParts,
   { network, frames }: Setting,
   asked: BenchPrecision,
 ): Promise<Traffic> {
-  const graph = await graphs.build(bundle, network, graphOptions(engine, frames, asked));
+  const { bundle, graphs } = parts;
+  const graph = await graphs.build(bundle, network, graphOptions(parts, frames, asked));
   return traffic.count(network, graph, randomInputs);
 }
 
@@ -268,15 +274,16 @@ async function* measureEngine(
 
 /** Makes and opens a network. @returns it, what it computes in, and the seconds that it took. */
 async function openNetwork(
-  { bundle, graphs, engine }: EngineParts,
+  parts: EngineParts,
   { network: name, frames }: Setting,
   asked: BenchPrecision,
 ): Promise<{ readonly network: Network; readonly precision: BenchPrecision; readonly load: number }> {
+  const { bundle, graphs, engine } = parts;
   const begin = performance.now();
   const { model, precision, dataFolder } = await graphs.build(
     bundle,
     name,
-    graphOptions(engine, frames, asked),
+    graphOptions(parts, frames, asked),
   );
   const network = await engine.load(name, model, { transfer: true, dataFolder });
   return { network, precision, load: secondsSince(begin) };

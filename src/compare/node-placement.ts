@@ -1,6 +1,6 @@
 /** Where the nodes of a bundle's networks run: what a device has no kernel for runs on the CPU, without a word. */
 import type { Bundle } from '../models/bundle.ts';
-import type { NetworkName } from '../networks/bundle-graphs.ts';
+import { type NetworkName, uploadsOf } from '../networks/bundle-graphs.ts';
 import { takesTurns } from '../networks/take-turns.ts';
 import { defaultCacheFolder } from '../pipeline/machine-places.ts';
 import type { Device, Engine } from '../runtime/engine.ts';
@@ -49,6 +49,7 @@ export async function placeNodes(bundle: Bundle, like: Engine): Promise<NetworkP
         loras: [],
         device: like.device,
         precision: like.precision,
+        uploads: uploadsOf(bundle.description, like.device, like.precision),
       });
       const { placements } = await profiler.profile(network, graph, randomInputs);
       found.push({ network, placements });

@@ -55,6 +55,8 @@ export interface DenoisingUnetOptions extends SpatialSize {
   readonly referenceSize?: SpatialSize;
   /** Whether pose features are added. */
   readonly poseFeatures: boolean;
+  /** Element type of the inputs that many runs share: the reference and the pose features. @defaultValue 'float32' */
+  readonly shared?: Precision | undefined;
   /**
    * The image embedding: an input; a constant [batch, crossAttentionDim], folded into one vector for each layer; or
    * `none`, an embedding of zeros, as in the unconditional graph and in networks without cross attention.
@@ -85,6 +87,7 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     height,
     width,
     reference,
+    shared: type = 'float32',
     imageEmbeds = 'none',
     device = 'cpu',
     precision,
@@ -103,7 +106,7 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
   const poses = options.poseFeatures
     ? poseFeatureSizes(config, { height, width }).map((size, index) => {
         const dims = [batch, size.channels, frames, size.height, size.width];
-        return framesToImages(net, graph.input(`pose.${index}`, dims), { batch, frames, ...size });
+        return framesToImages(net, graph.input(`pose.${index}`, dims, { type }), { batch, frames, ...size });
       })
     : undefined;
 
@@ -121,7 +124,7 @@ function addDenoisingUnet(weights: WeightReader, config: UnetConfig, options: De
     for (const site of attentionSites(config, options.referenceSize ?? { height, width })) {
       const length = site.height * site.width;
       const dims = [1, length, site.channels];
-      const input = (name: string): Value => graph.input(`${name}:${site.path}`, dims);
+      const input = (name: string): Value => graph.input(`${name}:${site.path}`, dims, { type });
       references.set(
         site.path,
         reference === 'banks'

@@ -113,6 +113,8 @@ interface PoseGuiderOptions extends SpatialSize {
   readonly device?: Device;
   /** @defaultValue 'float32' */
   readonly precision?: Precision | undefined;
+  /** Element type of the features. @defaultValue 'float32' */
+  readonly shared?: Precision | undefined;
   /** Measures activations, or computes layers in integers; for the CPU, in float32. */
   readonly activations?: Activations | undefined;
 }
@@ -144,7 +146,7 @@ function batchNorm(net: Net, x: FeatureMap, path: string, batchStatistics: boole
 }
 
 function addPoseGuider(weights: WeightReader, config: PoseGuiderConfig, options: PoseGuiderOptions): Net {
-  const { frames, batch = 1, height, width, device = 'cpu', precision, activations } = options;
+  const { frames, batch = 1, height, width, device = 'cpu', precision, shared, activations } = options;
   const count = batch * frames;
   const { norm, activation, batchStatistics, normNumGroups: groups = 32 } = config;
   const graph = new GraphBuilder('pose-guider', { opset: opsetFor(device), precision });
@@ -162,13 +164,12 @@ function addPoseGuider(weights: WeightReader, config: PoseGuiderConfig, options:
     }, input);
   };
   const output = (index: number, x: FeatureMap): void =>
-    graph.output(`pose.${index}`, imagesToFrames(net, x, batch), [
-      batch,
-      x.channels,
-      frames,
-      x.height,
-      x.width,
-    ]);
+    graph.output(
+      `pose.${index}`,
+      imagesToFrames(net, x, batch),
+      [batch, x.channels, frames, x.height, x.width],
+      shared,
+    );
 
   const stem = layers(
     'conv_layers',

@@ -11,7 +11,7 @@ import { type CalibratedNetwork, readCalibration } from '../models/calibration.t
 import { buildClipVision } from '../models/clip-vision.ts';
 import { buildDenoisingUnet, type DenoisingUnetOptions } from '../models/denoising-unet.ts';
 import { buildPatchDecoder, buildPatchEncoder } from '../models/patch-transform.ts';
-import { buildPoseGuider } from '../models/pose-guider.ts';
+import { buildPoseGuider, posesByFrame } from '../models/pose-guider.ts';
 import {
   type ActivationObserver,
   type Activations,
@@ -22,7 +22,7 @@ import { buildReferenceUnet } from '../models/reference-unet.ts';
 import type { SpatialSize } from '../models/unet-config.ts';
 import { buildVaeDecoder, buildVaeEncoder } from '../models/vae.ts';
 import type { GraphBuilder, Precision } from '../onnx/graph.ts';
-import type { Device } from '../runtime/device.ts';
+import { COPYING_DEVICES, type Device } from '../runtime/device.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 import { withLoras } from '../weights/lora-merge.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
@@ -67,6 +67,28 @@ export interface GraphOptions {
   readonly pieces?: number;
   /** Keeps large weights in half precision, and widens each when a layer needs it. @defaultValue false */
   readonly halfWeights?: boolean;
+  /**
+   * Makes what runs of the denoiser share as small as it can be, for a device that each of them copies it to, see {@link uploadsOf}: of the
+   * reference, its features instead of the keys and values that are projected from them, and all of it, pose features too, in this precision.
+   *
+   * @defaultValue keys and values, all in float32
+   */
+  readonly uploads?: Precision | undefined;
+}
+
+/**
+ * What a bundle's networks hand to the denoiser on a device, {@link GraphOptions.uploads}. Features that are gathered frame by frame in
+ * ordinary memory, the embedded bundle's, are small and left alone.
+ *
+ * @param precision - of the denoiser.
+ */
+export function uploadsOf(
+  { poseGuider }: BundleDescription,
+  device: Device,
+  precision: NetworkPrecision,
+): Precision | undefined {
+  if (!COPYING_DEVICES.has(device) || posesByFrame(poseGuider)) return undefined;
+  return precision === 'float16' ? 'float16' : 'float32';
 }
 
 /** A graph whose weights are read when it is written, and the open files that they are read from. */
@@ -91,6 +113,7 @@ interface GraphParts {
   readonly decodesParts: boolean | undefined;
   readonly pieces: number | undefined;
   readonly form: { readonly device: Device; readonly precision: Precision };
+  readonly uploads: Precision | undefined;
   /** Opens a part's weights. @throws {@link ModelError} if the file is damaged. */
   weights(part: BundlePart): WeightSource;
   /** The denoising UNet's weights with its adapters merged in. */
@@ -107,24 +130,27 @@ export interface NetworkMaker {
 }
 
 /** Settings of the denoising UNet that all its forms have in common. */
-export function denoiserOptions({ latents, windowFrames, pieces, form, activations }: GraphParts) {
+export function denoiserOptions({ latents, windowFrames, pieces, form, uploads, activations }: GraphParts) {
   const observed = activations('denoisingUnet');
   return {
     ...latents,
     ...form,
     frames: windowFrames,
     poseFeatures: true,
+    shared: uploads,
     activations: observed,
     ...(observed === undefined && { pieces }),
   };
 }
 
-function denoiser(options: Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds'>) {
-  return (parts: GraphParts): GraphBuilder =>
-    buildDenoisingUnet(parts.description.denoisingUnet, parts.denoiserWeights(), {
-      ...denoiserOptions(parts),
-      ...options,
-    });
+function denoiser(
+  parts: GraphParts,
+  options: Pick<DenoisingUnetOptions, 'reference' | 'imageEmbeds'>,
+): GraphBuilder {
+  return buildDenoisingUnet(parts.description.denoisingUnet, parts.denoiserWeights(), {
+    ...denoiserOptions(parts),
+    ...options,
+  });
 }
 
 const BUILDERS: Readonly<Record<NetworkName, NetworkMaker['build']>> = {
@@ -137,22 +163,27 @@ const BUILDERS: Readonly<Record<NetworkName, NetworkMaker['build']>> = {
     codec.type === 'patch-transform'
       ? buildPatchEncoder(codec, weights('codec'), picture)
       : buildVaeEncoder(codec, weights('codec'), { ...picture, ...form }),
-  'reference-unet': ({ description, weights, denoiserWeights, latents, form }) =>
+  'reference-unet': ({ description, weights, denoiserWeights, latents, form, uploads }) =>
     buildReferenceUnet(description.denoisingUnet, weights('referenceUnet'), {
       ...latents,
       ...form,
-      project: denoiserWeights(),
+      project: uploads === undefined ? denoiserWeights() : undefined,
     }),
-  'pose-guider': ({ description, weights, picture, form, windowFrames, activations }) =>
+  'pose-guider': ({ description, weights, picture, form, windowFrames, uploads, activations }) =>
     buildPoseGuider(description.poseGuider, weights('poseGuider'), {
       ...picture,
       ...form,
       frames: windowFrames,
+      shared: uploads,
       activations: activations('poseGuider'),
     }),
-  'denoising-unet': denoiser({ reference: 'keys-values', imageEmbeds: 'input' }),
+  'denoising-unet': (parts) =>
+    denoiser(parts, {
+      reference: parts.uploads === undefined ? 'keys-values' : 'banks',
+      imageEmbeds: 'input',
+    }),
   // Its image embedding is all zeros.
-  'unconditional-denoising-unet': denoiser({ reference: 'none', imageEmbeds: 'none' }),
+  'unconditional-denoising-unet': (parts) => denoiser(parts, { reference: 'none', imageEmbeds: 'none' }),
   decoder: ({ description: { codec }, weights, picture, form, decodeFrames, decodesParts, activations }) =>
     codec.type === 'patch-transform'
       ? buildPatchDecoder(codec, weights('codec'), {
@@ -237,6 +268,7 @@ export function openGraph(
       decodesParts: options.decodesParts,
       pieces: options.pieces,
       form: { device, precision },
+      uploads: options.uploads,
       weights: open,
       denoiserWeights,
       activations: activationsOf,

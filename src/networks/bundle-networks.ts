@@ -5,7 +5,7 @@ import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import { freeDeviceMemory } from '../runtime/device-memory.ts';
-import type { DeviceNetwork, Network } from '../runtime/engine.ts';
+import type { KeepingNetwork, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { NetworkName } from './bundle-graphs.ts';
@@ -52,8 +52,8 @@ export abstract class BundleNetworks implements ClipNetworks {
   readonly #fewAtOnce: boolean;
   /** Pieces of a window on a GPU; more once memory was lacking. */
   #devicePieces = 1;
-  /** The pose guider, where its features can stay on the denoiser's device: nothing gathers those of several windows. */
-  #guiderOnDevice: DeviceNetwork | undefined;
+  /** The pose guider, where its features can stay in the denoiser's engine: nothing gathers those of several windows. */
+  #keepingGuider: KeepingNetwork | undefined;
 
   protected constructor(options: LoadNetworksOptions) {
     const { bundle, windowFrames, denoisingEngine, shelf, lowMemory = false } = options;
@@ -112,8 +112,8 @@ export abstract class BundleNetworks implements ClipNetworks {
         const { first, openRest } = await opener.openDenoisers();
         this.#networks.keepFirst(name, first);
         this.#openRest = () => openRest((network) => this.#networks.add(name, network));
-      } else if (name === 'pose-guider' && opener.posesStayOnDevice && !this.posesByFrame) {
-        this.#guiderOnDevice = await opener.openOnDevice(name);
+      } else if (name === 'pose-guider' && opener.posesStayInEngine && !this.posesByFrame) {
+        this.#keepingGuider = await opener.openKeeping(name);
       } else {
         const open = (pieces: number): Promise<Network> => opener.open(name, pieces);
         const isDenoiser = name.endsWith('denoising-unet');
@@ -229,7 +229,7 @@ export abstract class BundleNetworks implements ClipNetworks {
       await nextTurn();
     }
     const dims = [frames.length, poseGuider.inChannels, height, width];
-    const guider = this.#guiderOnDevice;
+    const guider = this.#keepingGuider;
     if (guider !== undefined) {
       return guider.run({ [guider.inputs[0]!.name]: { data, dims } }, { transfer: true });
     }
@@ -254,6 +254,6 @@ export abstract class BundleNetworks implements ClipNetworks {
   async dispose(): Promise<void> {
     await this.#opening?.catch(() => {});
     await this.#networks.dispose();
-    await this.#guiderOnDevice?.dispose();
+    await this.#keepingGuider?.dispose();
   }
 }

@@ -4,27 +4,27 @@
  */
 
 import type { FrameBase, FrameConditions, SceneReference } from '../models/frame-conditions.ts';
-import type { DeviceTensors } from '../runtime/engine.ts';
+import type { KeptTensors } from '../runtime/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** Networks' inputs by name. */
 export type NamedInputs = Readonly<Record<string, Tensor>>;
 
-/** Pose features of a window: tensors, or outputs that stayed on the device that made them, for its denoiser. */
-export type PoseFeatures = NamedInputs | DeviceTensors;
+/** Pose features of a window: tensors, or outputs that stayed in the engine that made them, for its denoiser. */
+export type PoseFeatures = NamedInputs | KeptTensors;
 
 /** What pose features take of the memory that they are in. */
 export function poseBytes(features: PoseFeatures): number {
-  if (isOnDevice(features)) return features.bytes;
+  if (isKept(features)) return features.bytes;
   return Object.values(features).reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
-/** Frees pose features that are on a device; others are left to the garbage collector. */
+/** Frees pose features that an engine keeps; others are left to the garbage collector. */
 export function releasePose(features: PoseFeatures): void {
-  if (isOnDevice(features)) features.release();
+  if (isKept(features)) features.release();
 }
 
-function isOnDevice(features: PoseFeatures): features is DeviceTensors {
+function isKept(features: PoseFeatures): features is KeptTensors {
   return typeof features.release === 'function';
 }
 

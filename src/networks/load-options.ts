@@ -27,7 +27,7 @@ export interface NetworksChoice {
 
 /** What networks need of an engine. */
 export type LoadingEngine = Pick<Engine, 'device' | 'precision' | 'load'> &
-  Partial<Pick<Engine, 'threads' | 'holdsTensors' | 'loadOnDevice'>>;
+  Partial<Pick<Engine, 'threads' | 'keepsTensors' | 'loadKeeping'>>;
 
 /** What networks are loaded with. */
 export interface LoadNetworksOptions extends NetworksChoice {

@@ -1,12 +1,12 @@
 /** Opens one network of a bundle: in which engine, in which precision, in how many pieces. */
 import { resolutionOf } from '../models/bundle-size.ts';
 import { piecesOf } from '../models/window-pieces.ts';
-import type { DeviceNetwork, Engine, Network } from '../runtime/engine.ts';
+import type { Engine, KeepingNetwork, Network } from '../runtime/engine.ts';
 import { usableCores } from '../runtime/usable-cores.ts';
-import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName } from './bundle-graphs.ts';
+import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName, uploadsOf } from './bundle-graphs.ts';
 import { openWithFallback } from './half-precision-network.ts';
 import type { LoadingEngine, LoadNetworksOptions } from './load-options.ts';
-import { loadWritten, loadWrittenOnDevice } from './write-graph.ts';
+import { loadWritten, loadWrittenKeeping } from './write-graph.ts';
 
 const DENOISER = 'denoising-unet' satisfies NetworkName;
 
@@ -86,15 +86,15 @@ export class NetworkOpener {
   }
 
   /** Whether the denoiser reads pose features where the guider has left them. */
-  get posesStayOnDevice(): boolean {
+  get posesStayInEngine(): boolean {
     const { denoisingEngine, sideEngine } = this.#options;
-    return denoisingEngine.holdsTensors === true && sideEngine === denoisingEngine;
+    return denoisingEngine.keepsTensors === true && sideEngine === denoisingEngine;
   }
 
-  /** Opens a network whose outputs stay on the device. */
-  openOnDevice(name: NetworkName): Promise<DeviceNetwork> {
+  /** Opens a network whose outputs stay in its engine. */
+  openKeeping(name: NetworkName): Promise<KeepingNetwork> {
     const { engine } = this.#formOf(name);
-    return loadWrittenOnDevice(engine as Engine, name, (how) => this.#build(name, how));
+    return loadWrittenKeeping(engine as Engine, name, (how) => this.#build(name, how));
   }
 
   /** Opens the denoiser in one engine, with its share of the cores, and later in others. */
@@ -141,6 +141,7 @@ export class NetworkOpener {
       loras,
       device,
       precision,
+      uploads: uploadsOf(bundle.description, device, this.#formOf(DENOISER).precision),
       halfWeights: lowMemory && device === 'cpu' && precision === 'float32',
     };
   }

@@ -2,7 +2,7 @@
 import { ModelError } from '../errors.ts';
 import type { NetworkPrecision } from '../models/quantization.ts';
 import type { GraphBuilder } from '../onnx/graph.ts';
-import type { DeviceNetwork, Engine, Network } from '../runtime/engine.ts';
+import type { Engine, KeepingNetwork, Network } from '../runtime/engine.ts';
 import type { WeightCache } from '../weights/weight-cache.ts';
 
 /** A graph that an engine can load. */
@@ -74,14 +74,14 @@ export function loadWritten(
   );
 }
 
-/** The same for a network whose outputs stay on the device, see {@link Engine.loadOnDevice}. */
-export function loadWrittenOnDevice(
-  engine: Pick<Engine, 'loadOnDevice'>,
+/** The same for a network whose outputs stay in the engine, see {@link Engine.loadKeeping}. */
+export function loadWrittenKeeping(
+  engine: Pick<Engine, 'loadKeeping'>,
   name: string,
   write: WriteGraph,
-): Promise<DeviceNetwork> {
+): Promise<KeepingNetwork> {
   return loadOrRebuild(write, ({ model, ...form }) =>
-    engine.loadOnDevice(name, model, { transfer: true, ...loadingOf(form) }),
+    engine.loadKeeping(name, model, { transfer: true, ...loadingOf(form) }),
   );
 }
 

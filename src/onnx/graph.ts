@@ -191,11 +191,19 @@ function valueInfoMessage(name: string, type: DataType, dims: readonly Dim[] | u
   return message;
 }
 
+/** Options of {@link GraphBuilder.input}. */
+interface InputOptions {
+  /** Leaves the value as it is declared, whatever the graph's precision. @defaultValue false */
+  readonly exact?: boolean;
+  /** What it is declared as. @defaultValue 'float32' */
+  readonly type?: Precision;
+}
+
 /** Options of {@link GraphBuilder}. */
 export interface GraphOptions {
   /** @defaultValue 21 */
   readonly opset?: number | undefined;
-  /** What the graph computes in; its inputs and outputs are float32 all the same. @defaultValue 'float32' */
+  /** What the graph computes in; its inputs and outputs are float32 all the same, unless they say otherwise. @defaultValue 'float32' */
   readonly precision?: Precision | undefined;
 }
 
@@ -230,17 +238,17 @@ export class GraphBuilder {
     return this.op('Cast', [value], { to: DATA_TYPES[type] });
   }
 
-  /** Declares a float32 input; the value that is returned has the graph's precision, unless `exact`. */
-  input(name: string, dims?: readonly Dim[], { exact = false }: { readonly exact?: boolean } = {}): Value {
-    this.#inputs.push(valueInfoMessage(name, 'float32', dims));
-    return exact || this.precision === 'float32' ? { name } : this.cast({ name }, this.precision);
+  /** Declares an input; the value that is returned has the graph's precision, unless `exact`. */
+  input(name: string, dims?: readonly Dim[], { exact = false, type = 'float32' }: InputOptions = {}): Value {
+    this.#inputs.push(valueInfoMessage(name, type, dims));
+    return exact || this.precision === type ? { name } : this.cast({ name }, this.precision);
   }
 
-  /** Makes `value`, which has the graph's precision, a float32 output under `name`. */
-  output(name: string, value: Value, dims?: readonly Dim[]): void {
-    if (this.precision === 'float32') this.#addNode('Identity', [value], [name], {});
-    else this.#addNode('Cast', [value], [name], { attributes: { to: DATA_TYPES.float32 } });
-    this.#outputs.push(valueInfoMessage(name, 'float32', dims));
+  /** Makes `value`, which has the graph's precision, an output under `name`. */
+  output(name: string, value: Value, dims?: readonly Dim[], type: Precision = 'float32'): void {
+    if (this.precision === type) this.#addNode('Identity', [value], [name], {});
+    else this.#addNode('Cast', [value], [name], { attributes: { to: DATA_TYPES[type] } });
+    this.#outputs.push(valueInfoMessage(name, type, dims));
   }
 
   /** A weight or constant; a second call with the same `name` returns the first one's value. */

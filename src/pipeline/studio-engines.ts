@@ -64,8 +64,8 @@ export class StudioEngines {
       onNotice: (message) => this.#notices.push(message),
       profileFolder: profileFolder('denoising'),
     });
-    // A GPU runs one network at a time, and its tensors belong to the thread that made them.
-    if (denoising.device === 'webgpu') return { denoising, side: denoising };
+    // A GPU runs one network at a time, and tensors belong to the thread that made them.
+    if (denoising.keepsTensors) return { denoising, side: denoising };
     const side = { device: denoising.device, threads, profileFolder: profileFolder('side') };
     return { denoising, side: await Engine.open(side) };
   }

@@ -1,5 +1,5 @@
 /** What the CUDA device needs besides ONNX Runtime's package, and what of it is here; looks for files, loads nothing. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -15,17 +15,24 @@ interface CudaPart {
  * no package of CUDA.
  */
 const LIBRARIES: readonly CudaPart[] = [
-  { file: 'libcuda.so.1', from: 'the NVIDIA driver, version 580 or later' },
   { file: 'libcudart.so.13', from: 'CUDA 13' },
   { file: 'libcublas.so.13', from: 'CUDA 13' },
   { file: 'libcublasLt.so.13', from: 'CUDA 13' },
   { file: 'libcurand.so.10', from: 'CUDA 13' },
   { file: 'libcudnn.so.9', from: 'cuDNN 9 for CUDA 13' },
 ];
-const PROVIDER: CudaPart = {
-  file: 'libonnxruntime_providers_cuda.so',
-  from: 'ONNXRUNTIME_NODE_INSTALL=1 node node_modules/onnxruntime-node/script/install.js',
+/** The first version that CUDA 13 runs on. */
+const MIN_DRIVER = 580;
+const DRIVER: CudaPart = {
+  file: 'libcuda.so.1',
+  from: `the NVIDIA driver, version ${MIN_DRIVER} or later`,
 };
+const INSTALL_PROVIDER = 'ONNXRUNTIME_NODE_INSTALL=1 node node_modules/onnxruntime-node/script/install.js';
+/** The provider, and what it is loaded with. */
+const PROVIDER: readonly CudaPart[] = [
+  { file: 'libonnxruntime_providers_shared.so', from: INSTALL_PROVIDER },
+  { file: 'libonnxruntime_providers_cuda.so', from: INSTALL_PROVIDER },
+];
 /** Where distributions and CUDA's installer put libraries. */
 const FOLDERS: readonly string[] = [
   '/lib/x86_64-linux-gnu',
@@ -61,14 +68,26 @@ export function findCudaRequirements(
 ): CudaRequirements {
   const found: string[] = [];
   const missing: CudaPart[] = [];
-  const look = (part: CudaPart, places: readonly string[]): void => {
+  const look = (part: CudaPart, places: readonly string[]): string | undefined => {
     const file = places.map((folder) => path.join(folder, part.file)).find((place) => existsSync(place));
     if (file === undefined) missing.push(part);
     else found.push(file);
+    return file;
   };
+  const driver = look(DRIVER, folders);
+  const version = driver && driverVersion(driver);
+  if (version !== undefined && Number.parseInt(version, 10) < MIN_DRIVER) {
+    found.pop();
+    missing.push({ ...DRIVER, from: `${DRIVER.from}; ${version} is installed` });
+  }
   for (const library of LIBRARIES) look(library, folders);
-  look(PROVIDER, runtimeFolder === undefined ? [] : [runtimeFolder]);
+  for (const part of PROVIDER) look(part, runtimeFolder === undefined ? [] : [runtimeFolder]);
   return { found, missing };
+}
+
+/** The driver's library links to a file that is named after its version, `libcuda.so.580.65.06`; undefined where it does not. */
+function driverVersion(file: string): string | undefined {
+  return /\.so\.(\d{3,}(\.\d+)*)$/.exec(realpathSync(file))?.[1];
 }
 
 /** `libcudart.so.13, … (CUDA 13); libcudnn.so.9 (cuDNN 9 for CUDA 13)`. */

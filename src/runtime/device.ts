@@ -25,5 +25,8 @@ export function automaticDevices(platform: NodeJS.Platform): readonly Device[] {
 /** Devices whose tensors a JavaScript program can hold; with CUDA, it cannot. */
 export const HOLDING_DEVICES: ReadonlySet<Device> = new Set(['webgpu']);
 
+/** Devices that every run of a network copies all of its inputs to. */
+export const COPYING_DEVICES: ReadonlySet<Device> = new Set(['cuda', 'dml']);
+
 /** Devices that are faster in half precision, where they have it; networks for the others compute in float32. */
 export const HALF_PRECISION_DEVICES: readonly Device[] = ['cuda', 'webgpu'];

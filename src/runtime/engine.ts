@@ -7,6 +7,7 @@ import { assertIntegerInRange, EnvironmentError, InvalidOptionError, ModelError 
 import { ownUrl } from '../files/own-file.ts';
 import {
   automaticDevices,
+  COPYING_DEVICES,
   DEVICE_CHOICES,
   DEVICES,
   type Device,
@@ -17,9 +18,9 @@ import {
 import { HeldInputs } from './held-inputs.ts';
 import { loadFailure } from './load-failure.ts';
 import {
-  type DeviceNetwork,
   type EngineThread,
   type InputOptions,
+  type KeepingNetwork,
   messageOf,
   type Network,
   WorkerNetwork,
@@ -30,9 +31,9 @@ import type { TimeSpan } from './time-span.ts';
 
 export type { Device, DeviceChoice } from './device.ts';
 export type {
-  DeviceNetwork,
-  DeviceTensors,
   InputOptions,
+  KeepingNetwork,
+  KeptTensors,
   NamedTensors,
   Network,
   RunOptions,
@@ -116,8 +117,11 @@ function whyUnusable(error: unknown): string {
 export class Engine {
   /** Where the networks run; never `auto`. */
   readonly device: Device;
-  /** Whether outputs can stay on the device, see {@link Engine.loadOnDevice}. */
-  readonly holdsTensors: boolean;
+  /**
+   * Whether networks that read each other's outputs had best be in this one engine, see {@link Engine.loadKeeping}: its device holds
+   * tensors, or is far from the memory that they would cross threads in.
+   */
+  readonly keepsTensors: boolean;
   /** What large networks had best compute in on this device. */
   readonly precision: 'float32' | 'float16';
   /** Threads that a network uses on the CPU; undefined is one for each core. */
@@ -138,7 +142,7 @@ export class Engine {
   ) {
     this.#client = client;
     this.device = device;
-    this.holdsTensors = HOLDING_DEVICES.has(device);
+    this.keepsTensors = HOLDING_DEVICES.has(device) || COPYING_DEVICES.has(device);
     this.precision = precision;
     this.threads = threads;
     this.#profileFolder = profileFolder;
@@ -198,17 +202,17 @@ export class Engine {
     return this.#load(name, graph, options, false);
   }
 
-  /** The same where {@link Engine.holdsTensors}, for a network whose outputs only others of the engine read. */
-  async loadOnDevice(
+  /** The same for a network whose outputs only others of the engine read. */
+  async loadKeeping(
     name: string,
     graph: Uint8Array | string,
     options: LoadOptions = {},
-  ): Promise<DeviceNetwork> {
+  ): Promise<KeepingNetwork> {
     const network = await this.#load(name, graph, options, true);
     const { inputs, outputs } = network;
     return {
       ...{ name, inputs, outputs },
-      run: (values, how) => network.runOnDevice(values, how),
+      run: (values, how) => network.runKeeping(values, how),
       bind: (values, how) => network.bind(values, how),
       dispose: () => network.dispose(),
     };

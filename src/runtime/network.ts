@@ -3,17 +3,20 @@ import { ModelError, ShapeError } from '../errors.ts';
 import { elementCount, type Tensor } from '../tensor/tensor.ts';
 import type { Device } from './device.ts';
 import type { HeldInputs } from './held-inputs.ts';
-import type { Request, Results, TensorInfo, WireTensor } from './protocol.ts';
+import type { KeptTensor, Request, Results, RunRequest, TensorInfo, WireTensor } from './protocol.ts';
 import type { ThreadClient } from './thread-client.ts';
 
 /** Tensors by the name of the input or output. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
-/** Outputs that stay on the engine's device, for other networks of the engine to read. */
-export interface DeviceTensors {
+/**
+ * Outputs that stay in the engine for its other networks to read: on its device, where that can hold them, or in its thread, in the
+ * element type that the network gives them.
+ */
+export interface KeptTensors {
   /** By the name of the output. */
   readonly outputs: Readonly<Record<string, { readonly dims: readonly number[] }>>;
-  /** What they take of the device's memory. */
+  /** What they take of memory. */
   readonly bytes: number;
   /** Frees them after the runs that are queued; may be called twice. */
   release(): void;
@@ -29,9 +32,9 @@ export interface InputOptions {
 export interface RunOptions extends InputOptions {
   /**
    * Further inputs, which other runs of networks of the same engine share: the worker keeps them for runs with the same
-   * object. Their arrays stay the caller's and must not change; tensors of a device must not have been released.
+   * object. Their arrays stay the caller's and must not change; those that the engine keeps must not have been released.
    */
-  readonly held?: NamedTensors | DeviceTensors | undefined;
+  readonly held?: NamedTensors | KeptTensors | undefined;
 }
 
 /** A network that is ready to run. */
@@ -55,10 +58,10 @@ export interface Network {
   dispose(): Promise<void>;
 }
 
-/** A network of {@link Engine.loadOnDevice}. */
-export interface DeviceNetwork extends Omit<Network, 'run'> {
-  /** As {@link Network.run}; the outputs, float32, stay where they are until the caller releases them. */
-  run(inputs: NamedTensors, options?: InputOptions): Promise<DeviceTensors>;
+/** A network of {@link Engine.loadKeeping}. */
+export interface KeepingNetwork extends Omit<Network, 'run'> {
+  /** As {@link Network.run}; the outputs stay where they are until the caller releases them. */
+  run(inputs: NamedTensors, options?: InputOptions): Promise<KeptTensors>;
 }
 
 /** The thread of one engine. */
@@ -83,21 +86,18 @@ function pack(inputs: NamedTensors, transfer: boolean): { tensors: WireTensor[];
 }
 
 /** A group that the worker has made of outputs. */
-class KeptOutputs implements DeviceTensors {
+class KeptOutputs implements KeptTensors {
   readonly group: number;
-  readonly outputs: DeviceTensors['outputs'];
+  readonly outputs: KeptTensors['outputs'];
   readonly bytes: number;
   readonly #client: EngineThread;
   #released = false;
 
-  constructor(client: EngineThread, group: number, outputs: Results['run']) {
+  constructor(client: EngineThread, group: number, outputs: readonly KeptTensor[]) {
     this.#client = client;
     this.group = group;
     this.outputs = Object.fromEntries(outputs.map(({ name, dims }) => [name, { dims }]));
-    this.bytes = outputs.reduce(
-      (sum, { dims }) => sum + Float32Array.BYTES_PER_ELEMENT * elementCount(dims),
-      0,
-    );
+    this.bytes = outputs.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   release(): void {
@@ -137,7 +137,7 @@ export class WorkerNetwork implements Network {
     this.outputs = info.outputs;
   }
 
-  /** Tensors without data are those of the device. */
+  /** Tensors without data are those that the engine keeps. */
   #check(inputs: Readonly<Record<string, Omit<Tensor, 'data'> & Partial<Tensor>>>): void {
     for (const [name, { data, dims }] of Object.entries(inputs)) {
       const expected = this.inputs.find((input) => input.name === name);
@@ -178,22 +178,24 @@ export class WorkerNetwork implements Network {
     inputs: NamedTensors,
     { transfer = false, held }: RunOptions = {},
   ): Promise<Record<string, Tensor>> {
-    const outputs = await this.#run(inputs, { transfer, held });
+    const { request, buffers } = this.#prepare(inputs, { transfer, held });
+    const outputs = await this.#request({ kind: 'run', ...request }, buffers, 'run');
     return Object.fromEntries(outputs.map(({ name, data, dims }) => [name, { data, dims }]));
   }
 
-  /** See {@link DeviceNetwork}. */
-  async runOnDevice(inputs: NamedTensors, { transfer }: InputOptions = {}): Promise<DeviceTensors> {
+  /** See {@link KeepingNetwork}. */
+  async runKeeping(inputs: NamedTensors, { transfer }: InputOptions = {}): Promise<KeptTensors> {
     const keep = this.#held.reserve();
-    const outputs = await this.#run(inputs, { transfer }, keep);
+    const { request, buffers } = this.#prepare(inputs, { transfer });
+    const outputs = await this.#request({ kind: 'run-keeping', ...request, keep }, buffers, 'run');
     return new KeptOutputs(this.#client, keep, outputs);
   }
 
-  async #run(
+  /** @throws {@link ShapeError} if an input is missing, unknown or of another shape. */
+  #prepare(
     inputs: NamedTensors,
     { transfer = false, held }: RunOptions,
-    keep?: number,
-  ): Promise<Results['run']> {
+  ): { readonly request: RunRequest; readonly buffers: readonly ArrayBuffer[] } {
     const all = { ...(held instanceof KeptOutputs ? held.outputs : (held as NamedTensors)), ...inputs };
     this.#check(all);
     const missing = this.inputs.filter(({ name }) => !(name in all) && !this.#bound.has(name));
@@ -204,7 +206,7 @@ export class WorkerNetwork implements Network {
     }
     const { tensors, buffers } = pack(inputs, transfer);
     const group = held instanceof KeptOutputs ? held.group : held && this.#hold(held as NamedTensors);
-    return this.#request({ kind: 'run', network: this.#id, tensors, held: group, keep }, buffers, 'run');
+    return { request: { network: this.#id, tensors, held: group }, buffers };
   }
 
   /** The number of a group that the worker has when it comes to the next request. */

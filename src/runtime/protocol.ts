@@ -15,6 +15,21 @@ export interface TensorInfo {
   readonly dims: readonly number[];
 }
 
+/** What a network runs on. */
+export interface RunRequest {
+  readonly network: number;
+  readonly tensors: readonly WireTensor[];
+  /** Group of further inputs, for any network. */
+  readonly held: number | undefined;
+}
+
+/** An output that the worker keeps. */
+export interface KeptTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly bytes: number;
+}
+
 /** What the worker is asked to do; requests are handled one after another, in the order of their arrival. */
 export type Request =
   | { readonly kind: 'probe'; readonly device: Device; readonly precision: 'float32' | 'float16' }
@@ -34,22 +49,19 @@ export type Request =
       readonly keepsConstants: boolean;
       /** Runs while a network of another engine has all cores. */
       readonly sharesCores: boolean;
-      /** Leaves its outputs on the device. */
+      /** Leaves its outputs on the device, if that can hold them. */
       readonly keepsOutputs: boolean;
       /** Path that the name of the runtime's own profile begins with; none is made without. */
       readonly profile: string | undefined;
     }
   | { readonly kind: 'take-profiles' }
   | { readonly kind: 'bind'; readonly network: number; readonly tensors: readonly WireTensor[] }
-  | {
-      readonly kind: 'run';
-      readonly network: number;
-      readonly tensors: readonly WireTensor[];
-      /** Group of further inputs, for any network. */
-      readonly held: number | undefined;
-      /** Group that the outputs become, which are answered without their data. */
-      readonly keep: number | undefined;
-    }
+  | ({ readonly kind: 'run' } & RunRequest)
+  | ({
+      readonly kind: 'run-keeping';
+      /** Group that the outputs become. */
+      readonly keep: number;
+    } & RunRequest)
   | {
       readonly kind: 'hold';
       readonly group: number;
@@ -91,5 +103,6 @@ export interface Results {
   readonly hold: undefined;
   readonly drop: undefined;
   readonly run: readonly WireTensor[];
+  readonly 'run-keeping': readonly KeptTensor[];
   readonly release: undefined;
 }

@@ -6,9 +6,18 @@
 import { cpus } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { collectGarbage } from './collect-garbage.ts';
-import type { Device } from './device.ts';
+import { type Device, HOLDING_DEVICES } from './device.ts';
+import { float32Data, halfInputs, tensorBytes, withElements } from './element-types.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
-import type { Copies, Request, Results, SessionProfile, TensorInfo, WireTensor } from './protocol.ts';
+import type {
+  Copies,
+  Request,
+  Results,
+  RunRequest,
+  SessionProfile,
+  TensorInfo,
+  WireTensor,
+} from './protocol.ts';
 import { freeTensor, ON_DEVICE, ResidentTensors } from './resident-tensors.ts';
 import { serveThread } from './thread-server.ts';
 import { monotonicNow, type TimeSpan } from './time-span.ts';
@@ -17,17 +26,21 @@ import { usableCores } from './usable-cores.ts';
 interface Loaded {
   readonly session: ort.InferenceSession;
   readonly device: Device;
+  /** Names of the inputs that are not float32. */
+  readonly halves: ReadonlySet<string>;
   readonly bound: Map<string, ort.Tensor>;
   /** Where runs are noted, if they are. */
   runs?: TimeSpan[] | undefined;
 }
+
+type NamedTensor = [name: string, value: ort.Tensor];
 
 /** Whether the thread may still hold the arrays of graphs that it has opened. */
 let holdsGraphs = false;
 const networks = new Map<number, Loaded>();
 const profiles: SessionProfile[] = [];
 /** Groups of inputs that several runs share, and outputs that other networks read. */
-const held = new Map<number, readonly [name: string, value: ort.Tensor][]>();
+const held = new Map<number, NamedTensor[]>();
 const resident = new ResidentTensors((device) => sessionOptions({ device, threads: 1 }));
 const copies = { toDevice: { count: 0, bytes: 0 }, fromDevice: { count: 0, bytes: 0 } };
 
@@ -75,7 +88,7 @@ function sessionOptions({
       },
       ...(keepsConstants && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
     },
-    ...(keepsOutputs && { preferredOutputLocation: ON_DEVICE }),
+    ...(keepsOutputs && HOLDING_DEVICES.has(device) && { preferredOutputLocation: ON_DEVICE }),
     ...memory,
     ...mapped?.options,
   };
@@ -129,9 +142,9 @@ function describe(metadata: readonly ort.InferenceSession.ValueMetadata[]): Tens
 }
 
 /** Tensors that more than one run reads, where a device reads them fastest. */
-async function place(tensors: readonly WireTensor[], device: Device): Promise<[string, ort.Tensor][]> {
-  const placed: [string, ort.Tensor][] = [];
-  for (const [name, tensor] of toOrtTensors(tensors)) {
+async function place(tensors: Iterable<NamedTensor>, device: Device): Promise<NamedTensor[]> {
+  const placed: NamedTensor[] = [];
+  for (const [name, tensor] of tensors) {
     const there = await resident.place(tensor, device);
     if (there !== tensor) countCopies('toDevice', [tensor], device);
     placed.push([name, there]);
@@ -147,16 +160,20 @@ function countCopies(direction: keyof Copies, tensors: Iterable<ort.Tensor>, dev
     // Reading the data of one on a device is an error.
     if (tensor.location !== 'cpu') continue;
     counted.count += 1;
-    counted.bytes += (tensor.data as Float32Array).byteLength;
+    counted.bytes += tensorBytes(tensor);
   }
 }
 
-function toOrtTensors(tensors: readonly WireTensor[]): [string, ort.Tensor][] {
+function toOrtTensors(tensors: readonly WireTensor[]): NamedTensor[] {
   return tensors.map(({ name, data, dims }) => [name, new ort.Tensor('float32', data, dims)]);
 }
 
-function toFloat32(data: ort.Tensor['data']): Float32Array {
-  return data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>, Number);
+/** Tensors in the element types of a network's inputs. */
+function fit(tensors: readonly NamedTensor[], { halves }: Loaded): NamedTensor[] {
+  return tensors.map(([name, tensor]) => [
+    name,
+    withElements(tensor, halves.has(name) ? 'float16' : 'float32'),
+  ]);
 }
 
 function find(network: number): Loaded {
@@ -165,10 +182,32 @@ function find(network: number): Loaded {
   return loaded;
 }
 
-function findGroup(group: number): readonly [name: string, value: ort.Tensor][] {
+function findGroup(group: number, loaded: Loaded): NamedTensor[] {
   const tensors = held.get(group);
   if (tensors === undefined) throw new Error('tensors that it should read were released');
-  return tensors;
+  // Kept as it is read: the next run finds them so.
+  const fitting = fit(tensors, loaded);
+  held.set(group, fitting);
+  return fitting;
+}
+
+/** Runs a network on what is bound to it, what runs share, and its own inputs. */
+async function run(request: RunRequest): Promise<NamedTensor[]> {
+  const loaded = find(request.network);
+  const { session, device, bound, runs } = loaded;
+  const shared = request.held === undefined ? [] : findGroup(request.held, loaded);
+  const own = fit(toOrtTensors(request.tensors), loaded);
+  const feeds = Object.fromEntries([...bound, ...shared, ...own]);
+  const begin = runs && monotonicNow();
+  const outputs = await session.run(feeds);
+  if (begin !== undefined) runs?.push({ begin, end: monotonicNow() });
+  countCopies('toDevice', Object.values(feeds), device);
+  countCopies('fromDevice', Object.values(outputs), device);
+  return Object.entries(outputs);
+}
+
+function loadedOn(device: Device, session: ort.InferenceSession): Loaded {
+  return { session, device, halves: halfInputs(session), bound: new Map() };
 }
 
 async function handle(request: Request): Promise<Results[keyof Results]> {
@@ -184,7 +223,7 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       const options = sessionOptions(request);
       if (profile === undefined) {
         const session = await createSession(request.graph, options);
-        networks.set(network, { session, device: request.device, bound: new Map() });
+        networks.set(network, loadedOn(request.device, session));
       } else {
         await loadProfiled(network, request.device, request.graph, {
           ...options,
@@ -199,8 +238,9 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       // The request that opened the network has been forgotten.
       if (holdsGraphs) collectGarbage();
       holdsGraphs = false;
-      const { bound, device } = find(request.network);
-      for (const [name, value] of await place(request.tensors, device)) {
+      const loaded = find(request.network);
+      const { bound, device } = loaded;
+      for (const [name, value] of await place(fit(toOrtTensors(request.tensors), loaded), device)) {
         const before = bound.get(name);
         if (before !== undefined) freeTensor(before);
         bound.set(name, value);
@@ -208,7 +248,7 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       return undefined;
     }
     case 'hold':
-      held.set(request.group, await place(request.tensors, request.device));
+      held.set(request.group, await place(toOrtTensors(request.tensors), request.device));
       return undefined;
     case 'drop':
       for (const group of request.groups) {
@@ -222,28 +262,16 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       for (const direction of [toDevice, fromDevice]) Object.assign(direction, { count: 0, bytes: 0 });
       return taken;
     }
-    case 'run': {
-      const { session, device, bound, runs } = find(request.network);
-      const shared = request.held === undefined ? [] : findGroup(request.held);
-      const feeds = Object.fromEntries([...bound, ...shared, ...toOrtTensors(request.tensors)]);
-      const begin = runs && monotonicNow();
-      const outputs = await session.run(feeds);
-      if (begin !== undefined) runs?.push({ begin, end: monotonicNow() });
-      countCopies('toDevice', Object.values(feeds), device);
-      if (request.keep !== undefined) {
-        held.set(request.keep, Object.entries(outputs));
-        return Object.entries(outputs).map(([name, { dims }]) => ({
-          name,
-          dims: [...dims],
-          data: new Float32Array(0),
-        }));
-      }
-      countCopies('fromDevice', Object.values(outputs), device);
-      return Object.entries(outputs).map(([name, { data, dims }]) => ({
+    case 'run':
+      return (await run(request)).map(([name, tensor]) => ({
         name,
-        dims: [...dims],
-        data: toFloat32(data),
+        dims: [...tensor.dims],
+        data: float32Data(tensor),
       }));
+    case 'run-keeping': {
+      const outputs = await run(request);
+      held.set(request.keep, outputs);
+      return outputs.map(([name, tensor]) => ({ name, dims: [...tensor.dims], bytes: tensorBytes(tensor) }));
     }
     case 'take-profiles':
       for (const loaded of networks.values()) endProfile(loaded);
@@ -264,7 +292,7 @@ async function loadProfiled(
   const session = await createSession(graph, options);
   const runs: TimeSpan[] = [];
   profiles.push({ network, load: { begin, end: monotonicNow() }, runs });
-  networks.set(network, { session, device, bound: new Map(), runs });
+  networks.set(network, { ...loadedOn(device, session), runs });
 }
 
 /** Completes the runtime's file. */

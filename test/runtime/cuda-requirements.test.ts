@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { describeMissing, findCudaRequirements } from '../../src/runtime/cuda-requirements.ts';
@@ -19,12 +19,26 @@ test('every library and the provider are looked for, and what is missing is repo
   assert.deepEqual(
     describeMissing(missing).replace(/node .*$/, 'node …'),
     'libcublas.so.13, libcublasLt.so.13 (CUDA 13); libcudnn.so.9 (cuDNN 9 for CUDA 13); ' +
-      'libonnxruntime_providers_cuda.so (ONNXRUNTIME_NODE_INSTALL=1 node …',
+      'libonnxruntime_providers_shared.so, libonnxruntime_providers_cuda.so (ONNXRUNTIME_NODE_INSTALL=1 node …',
   );
   for (const name of ['libcublas.so.13', 'libcublasLt.so.13', 'libcudnn.so.9'])
     writeFileSync(path.join(libraries, name), '');
-  writeFileSync(path.join(runtimeFolder, 'libonnxruntime_providers_cuda.so'), '');
+  for (const name of ['cuda', 'shared'])
+    writeFileSync(path.join(runtimeFolder, `libonnxruntime_providers_${name}.so`), '');
   assert.deepEqual(findCudaRequirements({}, search).missing, []);
+});
+
+test('a driver that is older than CUDA 13 is missing, as its library’s link says', () => {
+  const missingWith = (version: string): string => {
+    const drivers = path.join(folder, version);
+    mkdirSync(drivers);
+    writeFileSync(path.join(drivers, `libcuda.so.${version}`), '');
+    symlinkSync(`libcuda.so.${version}`, path.join(drivers, 'libcuda.so.1'));
+    return describeMissing(findCudaRequirements({}, { folders: [drivers] }).missing);
+  };
+  const wanted = 'libcuda.so.1 (the NVIDIA driver, version 580 or later; 570.133.20 is installed)';
+  assert.ok(missingWith('570.133.20').startsWith(wanted));
+  assert.ok(!missingWith('580.65.06').includes('libcuda.so.1'));
 });
 
 test('LD_LIBRARY_PATH counts, and ONNX Runtime’s own folder is found', () => {

@@ -93,8 +93,8 @@ test('on WebGPU, what one network leaves there another reads, and nothing is cop
 }, async () => {
   const engine = await Engine.open({ device: 'webgpu' });
   try {
-    assert.equal(engine.holdsTensors, true);
-    const before = await engine.loadOnDevice('tenfold', tenfold());
+    assert.equal(engine.keepsTensors, true);
+    const before = await engine.loadKeeping('tenfold', tenfold());
     const after = await engine.load('three-inputs', threeInputs());
     const [first, second] = [await before.run({ x: pair(1, 2) }), await before.run({ x: pair(3, 4) })];
     assert.deepEqual(first.outputs, { held: { dims: [1, 2] }, bound: { dims: [1, 2] } });
