@@ -18,15 +18,15 @@ import { FaceEmbedder, INSTALL_EMBEDDING } from '../../src/face/face-embedding.t
 import { FaceFinder } from '../../src/face/face-finder.ts';
 import { saveImage } from '../../src/image/encode-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
-import { animate } from '../../src/pipeline/animate.ts';
 import type { PresetName } from '../../src/pipeline/animate-options.ts';
+import { Studio } from '../../src/pipeline/studio.ts';
 import { Engine } from '../../src/runtime/engine.ts';
-import { evaluatePerson, type PersonMeasures } from '../lib/evaluate-person.ts';
+import { type EvaluatedPerson, evaluatePerson, type PersonMeasures } from '../lib/evaluate-person.ts';
 import { chanceSimilarity, peopleTable, summaryTable } from '../lib/evaluation-report.ts';
 import { listPortraits, listSpeech } from '../lib/held-out.ts';
+import { livelinessTable } from '../lib/liveliness-table.ts';
 import { formatNumber } from '../lib/markdown-table.ts';
 import { pictureGrid } from '../lib/picture-grid.ts';
-import { renderWarp } from '../lib/render-warp.ts';
 import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
@@ -80,6 +80,10 @@ ${summaryTable(measures, warps)}
 
 ${peopleTable(measures)}
 
+How lively they are, found in the same frames (mm, degrees, blinks a minute; of films: [alive](alive.md)):
+
+${livelinessTable(new Map(measures.map(({ portrait, clip }) => [portrait, [clip.states]])), measures[0]!.driving.fps, { total: true })}
+
 - **Opening**: distance of the inner lips' middles (landmarks 13 and 14) in the metric face space. *Driving* is that of the
   mesh which the motion network poses, *found* is what the attention mesh sees in the decoded video. Lag above 0: the
   video comes later. Amplitude compares their standard deviations. The columns silence, P B M and vowels give driving → found in mm, where the speech is labelled.
@@ -96,11 +100,11 @@ ${peopleTable(measures)}
 }
 
 /** What `measure` gives; with `--work`, what it gave when it was first asked under this name. */
-async function kept(name: string, measure: () => Promise<PersonMeasures>): Promise<PersonMeasures> {
+async function kept(name: string, measure: () => Promise<EvaluatedPerson>): Promise<EvaluatedPerson> {
   if (values.work === undefined) return measure();
   const file = path.join(values.work, `${split}-${preset}-${values.steps ?? ''}-${seconds}-${name}.v8`);
   const found = await readFile(file).catch(() => undefined);
-  if (found !== undefined) return deserialize(found) as PersonMeasures;
+  if (found !== undefined) return deserialize(found) as EvaluatedPerson;
   const measures = await measure();
   await mkdir(values.work, { recursive: true });
   await writeFile(`${file}.partial`, serialize(measures));
@@ -111,6 +115,7 @@ async function kept(name: string, measure: () => Promise<PersonMeasures>): Promi
 const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-evaluate-'));
 const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
 const engine = await Engine.open({ device: 'cpu', ...threads });
+const studio = new Studio({ device: 'cpu', ...threads });
 try {
   const finder = await FaceFinder.open((name, graph) => engine.load(name, graph));
   const embedder = await FaceEmbedder.open(engine);
@@ -120,12 +125,12 @@ try {
     engine,
     finder,
     embedder,
+    studio,
     folder,
     seconds,
     settings: {
       preset: preset as PresetName,
       bundle: values.bundle,
-      ...threads,
       ...(values.steps === undefined ? {} : { steps: Number(values.steps) }),
     },
   };
@@ -135,9 +140,10 @@ try {
   const warps: PersonMeasures[] = [];
   for (const [i, portrait] of portraits.entries()) {
     const name = `${path.parse(portrait).name}-${speech[i]!.name}`;
-    measures.push(await kept(name, () => evaluatePerson(portrait, speech[i]!, setup, animate)));
-    warps.push(await kept(`${name}-warp`, () => evaluatePerson(portrait, speech[i]!, setup, renderWarp)));
-    for (const [title, last] of Object.entries({ whole: measures.at(-1)!, warp: warps.at(-1)! })) {
+    const { whole, warp } = await kept(name, () => evaluatePerson(portrait, speech[i]!, setup));
+    measures.push(whole);
+    warps.push(warp);
+    for (const [title, last] of Object.entries({ whole, warp })) {
       console.error(title, peopleTable([last]).split('\n').at(-1));
     }
     // After every person, so that a long run can be watched.
@@ -149,6 +155,7 @@ try {
   const text = report(measures, warps);
   await writeReport(values.output, text.trimEnd().split('\n'));
 } finally {
+  await studio.dispose();
   await engine.dispose();
   await rm(folder, { recursive: true, force: true });
 }

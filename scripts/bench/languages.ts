@@ -349,7 +349,7 @@ The motion of bundle ${values.bundle} at ${FPS} frames a second for a mouth that
 anything is drawn. Made by
 
     python3 scripts/bench/speak-languages.py SPOKEN
-    node --import=tsx scripts/bench/languages.ts --spoken SPOKEN --data FOLDER --output scripts/results/languages.md
+    node --import=tsx scripts/bench/languages.ts --spoken SPOKEN${values.data === undefined ? '' : ' --data FOLDER'}${values.sounds === undefined ? '' : ' --sounds SOUNDS'} --output scripts/results/languages.md
 
 ${table}
 

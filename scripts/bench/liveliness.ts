@@ -14,8 +14,7 @@ import { loadMotion } from '../../src/motion/load-motion.ts';
 import { STYLE_NAMES } from '../../src/motion/speaking-style.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { drivenStates, portraitMesh } from '../lib/driven-states.ts';
-import { type Liveliness, livelinessOf } from '../lib/face-liveliness.ts';
-import { formatNumber, markdownTable } from '../lib/markdown-table.ts';
+import { livelinessTable } from '../lib/liveliness-table.ts';
 import { type FaceState, stateOfLandmarks } from '../lib/talk-measures.ts';
 import { trackFilm } from '../lib/track-film.ts';
 import { measuredOn } from '../lib/write-report.ts';
@@ -78,34 +77,10 @@ async function driven(portrait: string): Promise<Map<string, FaceState[][]>> {
   return clips;
 }
 
-function row(label: string, { spread, speed, bands, lids, ...face }: Liveliness): string[] {
-  const list = (numbers: readonly number[], digits: number, between = ', '): string =>
-    numbers.map((number) => formatNumber(number, digits)).join(between);
-  return [
-    label,
-    formatNumber(face.seconds, 0),
-    formatNumber(spread.opening, 1),
-    list(face.openings, 1),
-    formatNumber(spread.width, 1),
-    formatNumber(spread.brows, 1),
-    list([spread.pitch, spread.yaw, spread.roll], 1),
-    list(speed, 1),
-    list(bands, 2, ' '),
-    formatNumber(face.blinksPerMinute, 0),
-    list(lids, 2),
-  ];
-}
-
 try {
   const clips = values.portrait === undefined ? await seen() : await driven(values.portrait);
-  const head = ['', 's', 'opening', '5, 50, 95 %', 'width', 'brows', 'head (°)', 'head (°/s)'];
-  const rows = [...clips].map(([label, states]) => row(label, livelinessOf(states, FPS)));
-  if (rows.length > 1 && values.portrait === undefined)
-    rows.push(row('all', livelinessOf([...clips.values()].flat(), FPS)));
   console.log(`${measuredOn()}\n`);
-  console.log(
-    markdownTable([...head, 'pitch under 1, to 3, above 3 Hz', 'blinks', 'eyes, median and least'], rows),
-  );
+  console.log(livelinessTable(clips, FPS, { total: values.portrait === undefined }));
 } finally {
   await finder.dispose();
   await engine.dispose();

@@ -82,6 +82,18 @@ const SAMPLE_RATE = 16000;
 const LOOKS_CLOSED_MM = 1;
 const MM = 10;
 
+/** The options that the figures depend on, as they were given. */
+function calledWith(): string[] {
+  const { data, triples, only, preset } = values;
+  return [
+    ...(data === undefined ? [] : ['--data FOLDER']),
+    ...(triples === undefined ? [] : ['--triples FOLDER']),
+    ...(values['motion-only'] ? ['--motion-only'] : [`--preset ${preset}`]),
+    ...(only === undefined ? [] : [`--only ${only}`]),
+    `--films-step ${steps.films} --speech-step ${steps.speech}`,
+  ];
+}
+
 /** What was measured of a filmed case; the series are of the same frames. */
 interface FilmResult {
   readonly group: string;
@@ -353,7 +365,7 @@ try {
     `Bundle ${values.bundle}, ${values['motion-only'] ? 'nothing rendered' : `preset ${values.preset}`}, ${new Date().toISOString().slice(0, 10)}. Nobody here was trained on; the trained speaker's`,
     'sentences were not. Films give the still (their first frame) and the sound. Made by',
     '',
-    '    node --import=tsx scripts/bench/talk.ts --data FOLDER --output scripts/results/talk.md',
+    `    node --import=tsx scripts/bench/talk.ts ${calledWith().join(' ')} --output scripts/results/talk.md`,
     '',
     ...filmTables(results),
     ...(values.data === undefined ? [] : await takesTable(values.data)),

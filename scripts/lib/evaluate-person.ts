@@ -11,11 +11,14 @@ import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
 import { readAudio } from '../../src/media/read-audio.ts';
 import { bestLag, correlation, cosine, deviation } from '../../src/metrics/series.ts';
 import type { AnimateOptions } from '../../src/pipeline/animate-options.ts';
+import { networksOf } from '../../src/pipeline/job-networks.ts';
+import type { Studio } from '../../src/pipeline/studio.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { type DrivingMouth, readDrivingMouth } from './driving-motion.ts';
 import type { HeldOutSpeech, Phone } from './held-out.ts';
 import { type ClipMeasures, measureClip } from './measure-clip.ts';
 import { measurePhones, type PhoneOpenings, phoneTargets } from './phone-openings.ts';
+import { renderWarp } from './render-warp.ts';
 import { encodeWav } from './wav.ts';
 
 /** Frames of a person on the contact sheet and for identity. */
@@ -32,11 +35,13 @@ export interface EvaluationSetup {
   readonly engine: Engine;
   readonly finder: FaceFinder;
   readonly embedder: FaceEmbedder | undefined;
+  /** Where all clips are made, so that its networks are loaded once. */
+  readonly studio: Studio;
   /** Folder for the clips, removed by the caller. */
   readonly folder: string;
   /** Speech is cut to this many seconds. */
   readonly seconds: number;
-  readonly settings: Pick<AnimateOptions, 'preset' | 'steps' | 'threads' | 'bundle'>;
+  readonly settings: Pick<AnimateOptions, 'preset' | 'steps' | 'bundle'>;
 }
 
 /** What was measured. */
@@ -80,29 +85,54 @@ async function prepareSpeech(
   ];
 }
 
-/**
- * Renders and measures; the clip is removed.
- *
- * @param render - `animate`, or what makes the same clip in another way.
- */
+/** A person's clip as it is rendered, and the same with nothing generated. */
+export interface EvaluatedPerson {
+  readonly whole: PersonMeasures;
+  readonly warp: PersonMeasures;
+}
+
+/** Renders and measures both; the clips are removed. */
 export async function evaluatePerson(
   portrait: string,
   speech: HeldOutSpeech,
   setup: EvaluationSetup,
-  render: (options: AnimateOptions) => Promise<{ readonly frames: number; readonly fps: number }>,
-): Promise<PersonMeasures> {
-  const { ffmpeg, finder, embedder, folder, settings } = setup;
+): Promise<EvaluatedPerson> {
+  const { folder, studio, settings } = setup;
   await mkdir(folder, { recursive: true });
   const audio = path.join(folder, 'speech.wav');
   const output = path.join(folder, 'clip.mp4');
   const phones = await prepareSpeech(speech, audio, setup);
   const options: AnimateOptions = { ...settings, portrait, audio, output, overwrite: true, device: 'cpu' };
-
   const driving = await readDrivingMouth(options, setup);
-  const { frames, fps } = await render(options);
+  const clip = await studio.prepare(options, networksOf);
+  try {
+    const measured = { portrait, speech, phones, driving, output };
+    await studio.render(clip);
+    const whole = await measurePerson(measured, setup);
+    await renderWarp(clip);
+    return { whole, warp: await measurePerson(measured, setup) };
+  } finally {
+    await clip.dispose();
+    await rm(output, { force: true });
+  }
+}
+
+/** What is measured: the clip at `output`, and what it was made of. */
+interface MeasuredPerson {
+  readonly portrait: string;
+  readonly speech: HeldOutSpeech;
+  readonly phones: readonly Phone[];
+  readonly driving: DrivingMouth;
+  readonly output: string;
+}
+
+async function measurePerson(
+  { portrait, speech, phones, driving, output }: MeasuredPerson,
+  { ffmpeg, finder, embedder }: EvaluationSetup,
+): Promise<PersonMeasures> {
+  const frames = driving.openings.length;
   const sampleFrames = Array.from({ length: SAMPLES }, (_, i) => Math.floor(((i + 0.5) * frames) / SAMPLES));
   const clip = await measureClip(output, { ffmpeg, finder, sampleFrames });
-  await rm(output);
 
   const image = await loadImage(portrait);
   const landmarks = (await finder.findPortrait(image))[0]!.landmarks;
@@ -132,11 +162,11 @@ export async function evaluatePerson(
     phoneCorrelation:
       speech.phones === undefined
         ? Number.NaN
-        : correlation(phoneTargets(clip.openings.length, fps, phones), clip.openings),
+        : correlation(phoneTargets(clip.openings.length, driving.fps, phones), clip.openings),
     amplitude: deviation(clip.openings) / deviation(driving.openings),
     driving,
-    drivingPhones: measurePhones(driving.openings, fps, phones),
-    foundPhones: measurePhones(clip.openings, fps, phones),
+    drivingPhones: measurePhones(driving.openings, driving.fps, phones),
+    foundPhones: measurePhones(clip.openings, driving.fps, phones),
     similarities,
     embedding,
     pictures,

@@ -1,6 +1,7 @@
 /** Looks at a finished video: where the face is, how far its mouth is open, and how much the picture changes. */
 import type { FaceFinder } from '../../src/face/face-finder.ts';
 import { fitFaceGeometry } from '../../src/face/geometry.ts';
+import { matrixToPose } from '../../src/face/rotation.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
@@ -8,6 +9,7 @@ import { type Box, boxAround } from '../../src/metrics/picture.ts';
 import { mean } from '../../src/metrics/series.ts';
 import { type Change, weightedChange } from '../../src/metrics/temporal-change.ts';
 import { lipOpening } from '../../src/motion/expression-basis.ts';
+import { type FaceState, NO_FACE, stateOfMesh } from './talk-measures.ts';
 
 /** How far the face's box reaches beyond the landmarks, in its own size. */
 const BOX_MARGIN = 0.06;
@@ -19,6 +21,8 @@ export interface ClipMeasures {
   readonly missing: number;
   /** Distance of the inner lips in cm for every frame; NaN where there is no face. */
   readonly openings: readonly number[];
+  /** What the face does in every frame. */
+  readonly states: readonly FaceState[];
   /** Between successive frames. */
   readonly change: Change;
   /** Between a frame and the mean of its two neighbours: motion that does not go on, so noise and boiling. */
@@ -39,6 +43,7 @@ export interface MeasureClipOptions {
 export async function measureClip(video: string, options: MeasureClipOptions): Promise<ClipMeasures> {
   const { ffmpeg, finder, sampleFrames } = options;
   const openings: number[] = [];
+  const states: FaceState[] = [];
   const changes: Change[] = [];
   const jitters: Change[] = [];
   const samples: { picture: RgbImage; landmarks: Float64Array | undefined }[] = [];
@@ -49,8 +54,11 @@ export async function measureClip(video: string, options: MeasureClipOptions): P
     if (sampleFrames.includes(openings.length)) samples.push({ picture, landmarks });
     if (landmarks === undefined) {
       openings.push(Number.NaN);
+      states.push(NO_FACE);
     } else {
-      openings.push(lipOpening(fitFaceGeometry(landmarks, picture.width, picture.height).mesh));
+      const { mesh, transform } = fitFaceGeometry(landmarks, picture.width, picture.height);
+      openings.push(lipOpening(mesh));
+      states.push(stateOfMesh(mesh, matrixToPose(transform)));
       box = boxAround(landmarks, 3, BOX_MARGIN);
     }
     last.push(picture);
@@ -67,6 +75,7 @@ export async function measureClip(video: string, options: MeasureClipOptions): P
     frames: openings.length,
     missing: openings.filter(Number.isNaN).length,
     openings,
+    states,
     change: meanChange(changes),
     jitter: meanChange(jitters),
     samples,

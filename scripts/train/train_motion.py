@@ -192,8 +192,11 @@ def still_bands(random, features):
     return features
 
 
-def train(network, batches, loss_of, seconds, peak, report, path, average=0.998):
-    """Trains for `seconds` of computing, from `path` on where it exists; it is written now and then, and at the end."""
+def train(network, batches, loss_of, seconds, peak, report, path, average=0.998, mean_at=()):
+    """
+    Trains for `seconds` of computing, from `path` on where it exists; it is written now and then, and at the end. The network becomes the
+    running mean of its weights, or the mean of the running means at the seconds of `mean_at`.
+    """
     phones = torch.nn.Conv1d(network.config['channels'], len(PHONES), 1)
     # How far and when one opens at a word is one's own: what differs between people is learnt beside the network and left out in use.
     mouths = torch.nn.Embedding(len(batches.mouths) + 1, network.config['channels'])
@@ -202,19 +205,20 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
     optimizer = torch.optim.AdamW(parameters, peak, weight_decay=0.02)
     after = network.config['closures']['after']
     mean = {k: v.clone() for k, v in network.state_dict().items()}
-    step, running, used = 0, 0.0, 0.0
+    step, running, used, means = 0, 0.0, 0.0, []
     if os.path.exists(path):
         state = torch.load(path, weights_only=False)
         network.load_state_dict(state['network']), phones.load_state_dict(state['phones']), mouths.load_state_dict(state['mouths'])
         optimizer.load_state_dict(state['optimizer'])
         mean, step, running, used = state['mean'], state['step'], state['running'], state['used']
+        means = state.get('means', [])
         batches.random = np.random.default_rng([batches.seed, step])
     # Computing time: a process that waits or is stopped does not skip the end of the schedule.
     begin, kept_at = time.process_time() - used, used
 
     def save():
         state = {'network': network.state_dict(), 'phones': phones.state_dict(), 'mouths': mouths.state_dict(), 'optimizer': optimizer.state_dict(), 'mean': mean,
-                 'step': step, 'running': running, 'used': time.process_time() - begin}
+                 'step': step, 'running': running, 'used': time.process_time() - begin, 'means': means}
         torch.save(state, f'{path}.partial')
         os.replace(f'{path}.partial', path)
 
@@ -251,6 +255,8 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
                 mean[key].lerp_(value, 1 - decay)
         running = 0.99 * running + 0.01 * loss.item() if step else loss.item()
         step += 1
+        if len(means) < len(mean_at) and time.process_time() - begin >= mean_at[len(means)]:
+            means.append({k: v.clone() for k, v in mean.items()})
         if step % 50 == 0:
             print(f'{time.process_time() - begin:.0f} s, step {step}, loss {running:.4f}', flush=True)
         if time.process_time() - begin - kept_at > CHECKPOINT_SECONDS:
@@ -261,7 +267,7 @@ def train(network, batches, loss_of, seconds, peak, report, path, average=0.998)
             print(f'{kept_at:.0f} s, step {step}, loss {running:.4f}, {report(network)}', flush=True)
             network.load_state_dict(now)
     save()
-    network.load_state_dict(mean)
+    network.load_state_dict({k: torch.stack([each[k] for each in means]).mean(0) for k in mean} if means else mean)
 
 
 def stretch(network, measures, lift, gains=GAINS):
@@ -298,6 +304,7 @@ def main():
     parser.add_argument('--frozen', type=int, default=0, help='pieces on which the upper blocks are trained alone first')
     parser.add_argument('--frozen-blocks', type=int, help='blocks that are not trained then, if not all that --init has; 4 train closures, too')
     parser.add_argument('--frozen-minutes', type=float, default=2)
+    parser.add_argument('--frozen-mean', default='', help='minutes, such as 1,2, of that training whose weights are averaged, in place of its end')
     parser.add_argument('--synthetic', type=int, default=2000, help='synthetic utterances to take')
     parser.add_argument('--rate', type=float, default=1.5e-3, help='highest learning rate')
     parser.add_argument('--seed', type=int, default=2, help='of what the last step draws')
@@ -383,7 +390,8 @@ def main():
             parts = [network.stem, *network.blocks[:blocks]]
             for part in parts:
                 part.requires_grad_(False)
-            train(network, pieces, loss_of, args.frozen_minutes * 60, args.rate, report, upper, 0.99)
+            mean_at = [60 * float(minutes) for minutes in args.frozen_mean.split(',') if minutes]
+            train(network, pieces, loss_of, args.frozen_minutes * 60, args.rate, report, upper, 0.99, mean_at)
             for part in parts:
                 part.requires_grad_(True)
             print('upper blocks:', report(network), flush=True)

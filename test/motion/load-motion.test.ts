@@ -3,7 +3,10 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { loadFaceMesh } from '../../src/face/face-mesh.ts';
 import { openBundle } from '../../src/models/bundle.ts';
+import { STILL_MOTION } from '../../src/motion/idle-motion.ts';
+import { LivingMotion } from '../../src/motion/living-motion.ts';
 import { type LoadGraph, loadMotion } from '../../src/motion/load-motion.ts';
+import type { MotionScales } from '../../src/motion/speech-clip-motion.ts';
 import type { GraphBuilder } from '../../src/onnx/graph.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { WeightCache } from '../../src/weights/weight-cache.ts';
@@ -50,6 +53,30 @@ test('speech networks from the cache move as those from the bundle’s files do,
   const again: number[] = [];
   assert.deepEqual(await motionWith(cached(again)), moved);
   assert.deepEqual(again, [0, 0, 0, 0, 0]);
+});
+
+test('head, brows and lids of an AniPortrait bundle are the generator’s where it is asked for, and the lips stay its own', async () => {
+  const makeMotion = await loadMotion(bundle, (name, graph) => engine.load(name, graph.toBytes()));
+  const { vertices: mesh } = loadFaceMesh();
+  const clip = { pcm: chirps(0.8, 16000), fps: 30, mesh };
+  const shown = (scales: Partial<MotionScales>) =>
+    makeMotion({ ...clip, frames: 24, scales: { ...DEFAULT_SCALES, ...scales } }).at(20);
+  const { seed, style, expressionScale, headPoseScale, blinkScale } = DEFAULT_SCALES;
+  const scales = { seed, style, expressionScale, headPoseScale, blinkScale };
+  const alone = await new LivingMotion({
+    ...clip,
+    ...scales,
+    source: STILL_MOTION,
+    sampleRate: 16000,
+    generates: true,
+  }).at(20);
+  const [generated, own] = [await shown({ faceMotion: 'generated' }), await shown({ blinkScale: 0 })];
+  assert.deepEqual(generated.pose, alone.pose);
+  assert.notDeepEqual(own.pose, alone.pose);
+  const sum = own.offsets.map((value, i) => value + alone.offsets[i]!);
+  assertAllClose(generated.offsets, sum, { rtol: 1e-5, atol: 1e-5 });
+  const still = await shown({ faceMotion: 'generated', still: true });
+  assert.ok(still.pose.every((value) => Math.abs(value) === 0));
 });
 
 test('weights of another file have another key', async () => {
