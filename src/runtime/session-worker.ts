@@ -46,6 +46,9 @@ const copies = { toDevice: { count: 0, bytes: 0 }, fromDevice: { count: 0, bytes
 
 // Native code prints a provider's failure to load unless this is set before the first session.
 ort.env.logLevel = 'fatal';
+// From Node.js 24 on, ONNX Runtime's tensors would hold half precision in arrays of this kind, which its binding then takes for empty
+// (1.30.0, “not enough space: expected 4, got 0”); without it, they hold bit patterns. It is looked for when the first is made.
+Reflect.deleteProperty(globalThis, 'Float16Array');
 
 /**
  * For weights that lie in files, which are gigabytes. They stay mapped from there, where matrix products read them as fast as
