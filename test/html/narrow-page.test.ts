@@ -6,14 +6,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import { reportPage } from '../../src/compare/page/report-page.ts';
 import { countJobs, type JobReport } from '../../src/jobs/batch-events.ts';
 import { renderReportHtml } from '../../src/jobs/report-html.ts';
 import { EXAMPLE_REPORT } from '../compare/example-report.ts';
+import { launchBrowser, openContext } from '../helpers/browser.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
-import { CHROMIUM, noChromium } from '../helpers/requirements.ts';
+import { noChromium } from '../helpers/requirements.ts';
 
 const WIDTH = 400;
 /** Where pictures of the pages go, for who wants to look at them. */
@@ -72,7 +73,7 @@ const batch = renderReportHtml(
 let browser: Browser;
 before(async () => {
   if (noChromium) return;
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  browser = await launchBrowser();
 });
 after(() => browser?.close());
 
@@ -108,8 +109,8 @@ for (const [name, html] of Object.entries({ comparison, batch })) {
   }, async () => {
     const file = path.join(folder, `${name}.html`);
     writeFileSync(file, html);
-    const page = await browser.newPage({ viewport: { width: WIDTH, height: 800 } });
-    page.setDefaultTimeout(120_000);
+    const context = await openContext(browser, { viewport: { width: WIDTH, height: 800 } });
+    const page = await context.newPage();
     await page.goto(pathToFileURL(file).href);
     if (SHOTS !== undefined) {
       mkdirSync(SHOTS, { recursive: true });
@@ -119,6 +120,6 @@ for (const [name, html] of Object.entries({ comparison, batch })) {
     // What is measured here finds something where there is something.
     await page.addStyleTag({ content: 'main { width: 600px }' });
     assert.notDeepEqual(await page.evaluate(findCut), []);
-    await page.close();
+    await context.close();
   });
 }

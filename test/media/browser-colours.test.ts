@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { chromium } from 'playwright-core';
 import { loadImage } from '../../src/image/load-image.ts';
 import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { VideoWriter } from '../../src/media/video-writer.ts';
+import { launchBrowser, openContext } from '../helpers/browser.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
-import { CHROMIUM, noChromium } from '../helpers/requirements.ts';
+import { noChromium } from '../helpers/requirements.ts';
 
 /** Levels; wanted in ffmpeg and in a browser. */
 const TOLERANCE = 3;
@@ -48,7 +48,7 @@ const GRAPHICS = [
   '--ignore-gpu-blocklist',
 ];
 
-test('a browser shows the colours that were written', { timeout: 120_000, skip: noChromium }, async () => {
+test('a browser shows the colours that were written', { timeout: 600_000, skip: noChromium }, async () => {
   const folder = temporaryDirectory();
   const ffmpeg = await locateFfmpeg({ env: process.env });
   const size = SIDE * ROW;
@@ -74,9 +74,9 @@ test('a browser shows the colours that were written', { timeout: 120_000, skip: 
     await writer.dispose();
   }
 
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', ...GRAPHICS] });
+  const browser = await launchBrowser(GRAPHICS);
   try {
-    const page = await browser.newPage();
+    const page = await (await openContext(browser)).newPage();
     const source = `data:video/mp4;base64,${readFileSync(outputPath).toString('base64')}`;
     await page.setContent(`<body style="margin:0"><video muted src="${source}"></video></body>`);
     await page.evaluate(`(async () => {

@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { CHROMIUM, noChromium } from '../helpers/requirements.ts';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { launchBrowser, openContext } from '../helpers/browser.ts';
+import { noChromium } from '../helpers/requirements.ts';
 import { jsonOf, PORTRAIT, ServerProcess, SPEECH, temporaryFolder } from './server-process.ts';
 
 /** Where pictures of the page go, for who wants to look at them. */
@@ -22,10 +23,7 @@ const server = noChromium
 let browser: Browser;
 before(async () => {
   if (noChromium) return;
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
-  });
+  browser = await launchBrowser(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
 });
 // A test that fails may have left it.
 afterEach(release);
@@ -37,9 +35,8 @@ async function openPage(
   options: BrowserContextOptions = {},
   url = server.url,
 ): Promise<{ page: Page; problems: string[] }> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await openContext(browser, { viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(120_000);
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => {
@@ -436,7 +433,7 @@ test('a comparison is ordered, followed and read, with all that its report shows
 
 test('a server with a token opens by its link, and says so without', { skip: noChromium }, async () => {
   const locked = await ServerProcess.start(temporaryFolder(), { token: 'a token of this test' });
-  const context = await browser.newContext();
+  const context = await openContext(browser);
   const page = await context.newPage();
   await page.goto(locked.url);
   await page.locator('#locked').waitFor();
