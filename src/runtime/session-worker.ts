@@ -27,7 +27,7 @@ interface Loaded {
   readonly session: ort.InferenceSession;
   readonly device: Device;
   /** Names of the inputs that are not float32. */
-  readonly halves: ReadonlySet<string>;
+  readonly halfInputs: ReadonlySet<string>;
   readonly bound: Map<string, ort.Tensor>;
   /** Where runs are noted, if they are. */
   runs?: TimeSpan[] | undefined;
@@ -172,10 +172,10 @@ function toOrtTensors(tensors: readonly WireTensor[]): NamedTensor[] {
 }
 
 /** Tensors in the element types of a network's inputs. */
-function fit(tensors: readonly NamedTensor[], { halves }: Loaded): NamedTensor[] {
+function fit(tensors: readonly NamedTensor[], { halfInputs }: Loaded): NamedTensor[] {
   return tensors.map(([name, tensor]) => [
     name,
-    withElements(tensor, halves.has(name) ? 'float16' : 'float32'),
+    withElements(tensor, halfInputs.has(name) ? 'float16' : 'float32'),
   ]);
 }
 
@@ -210,7 +210,7 @@ async function run(request: RunRequest): Promise<NamedTensor[]> {
 }
 
 function loadedOn(device: Device, session: ort.InferenceSession): Loaded {
-  return { session, device, halves: halfInputs(session), bound: new Map() };
+  return { session, device, halfInputs: halfInputs(session), bound: new Map() };
 }
 
 async function handle(request: Request): Promise<Results[keyof Results]> {
