@@ -85,6 +85,12 @@ export class NetworkOpener {
     return graphs.build(bundle, name, this.#graphOptions(device, precision), how);
   }
 
+  /** What the denoiser is handed the others' outputs in, where each of its runs copies them, see {@link uploadsOf}. */
+  get uploads(): GraphOptions['uploads'] {
+    const { device, precision } = this.#formOf(DENOISER);
+    return uploadsOf(this.#options.bundle.description, device, precision);
+  }
+
   /** Whether the denoiser reads pose features where the guider has left them. */
   get posesStayInEngine(): boolean {
     const { denoisingEngine, sideEngine } = this.#options;
@@ -141,7 +147,7 @@ export class NetworkOpener {
       loras,
       device,
       precision,
-      uploads: uploadsOf(bundle.description, device, this.#formOf(DENOISER).precision),
+      uploads: this.uploads,
       halfWeights: lowMemory && device === 'cpu' && precision === 'float32',
     };
   }
