@@ -14,7 +14,7 @@ const DENOISER = 'denoising-unet' satisfies NetworkName;
  * Windows that are denoised at the same time on a processor. Threads of one run wait for each other, so that two windows with
  * half of the cores each take less of them than one with all; more of them take more memory than they gain.
  */
-const MAX_WINDOWS_AT_ONCE = 2;
+export const MAX_WINDOWS_AT_ONCE = 2;
 
 /** Pieces of a window that is denoised at the same time as another: two such windows take less memory than one in one piece, and no more time. */
 const PIECES_OF_EACH = 4;

@@ -42,6 +42,8 @@ export interface JobSize {
   /** What the denoiser computes in. @defaultValue what the engine is best at */
   readonly precision?: PrecisionChoice;
   readonly frames: number;
+  /** Denoisers that are open at the same time, see `countDenoisers`. @defaultValue 1 */
+  readonly denoisers?: number;
   /** Of one frame of the video. */
   readonly pixels: number;
   readonly audioSamples: number;
