@@ -266,7 +266,8 @@ test('there are at most four events a second', async () => {
   assert.ok(count >= 2);
   // Counted from the request, before the first can have been sent: a busy machine only makes it longer.
   const seconds = (performance.now() - since) / 1000;
-  assert.ok(count - 1 <= seconds / 0.25, `${count} events in ${seconds} s`);
+  // A timer may be a millisecond early: it counts whole ones.
+  assert.ok(count - 1 <= seconds / 0.249, `${count} events in ${seconds} s`);
   await busy.end('SIGKILL');
 });
 

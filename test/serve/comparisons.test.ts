@@ -117,9 +117,10 @@ test('it runs alone and in its turn, and is cancelled or removed like a clip', a
   const after = await slow.order({ seed: 2 });
   const { self } = comparison.links;
   // What is there when each begins: the one before has ended, and the one after has not begun.
-  await slow.untilOf(self, 'processing');
-  assert.equal((await slow.json(`/v1/clips/${before.id}`)).state, 'succeeded');
+  const { startedAt } = await slow.untilOf(self, 'processing');
   assert.equal((await slow.json(`/v1/clips/${after.id}`)).state, 'queued');
+  // Its video is complete; that it has succeeded is written to the disk meanwhile.
+  assert.ok((await slow.until(before.id, 'succeeded')).finishedAt <= startedAt);
   const canceled = await jsonOf(await slow.fetch(self, { method: 'DELETE' }));
   assert.equal(canceled.state, 'canceled');
   assert.equal((await slow.until(after.id, 'succeeded')).state, 'succeeded');

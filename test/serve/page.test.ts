@@ -300,6 +300,19 @@ test('a face of several is chosen by a click or the keyboard, and is in the orde
   skip: noChromium,
 }, async () => {
   const { page, problems } = await openPage();
+  // The server's answer comes before the picture.
+  const planned = page.waitForResponse((response) => response.url().endsWith('/v1/plan'));
+  await page.route(/ben\.jpg\?late$/, async (route) => {
+    await (await planned).finished();
+    await route.continue();
+  });
+  await page.evaluate(() => {
+    const picture = document.querySelector<HTMLImageElement>('#portrait-shown')!;
+    new MutationObserver((_, observer) => {
+      observer.disconnect();
+      picture.src += '?late';
+    }).observe(picture, { attributeFilter: ['src'] });
+  });
   await page.locator('#portrait-samples button').nth(1).click();
   const face = (number: number) => page.locator(`#faces [data-face="${number}"]`);
   await face(2).waitFor();
