@@ -325,9 +325,9 @@ test('a client has so many clips that are not finished, and no more', async () =
 
 test('a server that is stopped gives its clips to the next one, which resumes from their checkpoints', async () => {
   const data = temporaryFolder();
-  const first = await ServerProcess.start(data, { stepMs: 60, graceSeconds: 0 });
+  const first = await ServerProcess.start(data, { stepMs: 200, graceSeconds: 0 });
   const clips = [await first.order({ seed: 1 }), await first.order({ seed: 2 })];
-  for await (const { data: clip } of first.follow(clips[0].id)) if (clip.progress?.stepsDone > 9) break;
+  for await (const { data: clip } of first.follow(clips[0].id)) if (clip.progress?.stepsDone > 5) break;
   assert.equal(await first.end('SIGTERM'), 0);
   const checkpoints = readdirSync(path.join(data, 'state/jobs'), { recursive: true, encoding: 'utf8' });
   assert.ok(checkpoints.some((name) => name.endsWith('.ckpt')));

@@ -111,7 +111,7 @@ test('one that fails says why, and which field', async () => {
 
 test('it runs alone and in its turn, and is cancelled or removed like a clip', async () => {
   const data = temporaryFolder();
-  const slow = await ServerProcess.start(data, { stepMs: 60, concurrency: 2 });
+  const slow = await ServerProcess.start(data, { stepMs: 100, concurrency: 2 });
   const before = await slow.order({ seed: 1 });
   const comparison = await slow.orderComparison();
   const after = await slow.order({ seed: 2 });
