@@ -54,6 +54,8 @@ interface JobMemorySize {
   readonly audioSamples: number;
   /** @defaultValue false */
   readonly lowMemory?: boolean | undefined;
+  /** What networks of large bundles may take that are open at the same time. @defaultValue no limit */
+  readonly turnBytes?: number | undefined;
   /** As few frames of a window at once as possible. @defaultValue `lowMemory` */
   readonly fewAtOnce?: boolean;
 }
@@ -69,11 +71,23 @@ export function jobMemory(size: JobMemorySize): number {
 }
 
 /** Bytes of the networks that are open together, in the stage of a large bundle that takes most. */
-function mostAtOnce({ bundle, windowFrames, lowMemory = false, fewAtOnce }: JobMemorySize): number {
+function mostAtOnce(size: JobMemorySize): number {
+  const { bundle, windowFrames, lowMemory = false, fewAtOnce } = size;
   const bytesOf = (name: NetworkName): number =>
     networkBytes(bundle.description, name, { windowFrames, lowMemory, fewAtOnce });
   const stages = lowMemory ? STAGES.flat().map((name) => [name]) : STAGES;
-  return Math.max(...stages.map((names) => names.reduce((sum, name) => sum + bytesOf(name), 0)));
+  const most = Math.max(...stages.map((names) => names.reduce((sum, name) => sum + bytesOf(name), 0)));
+  return most + (lowMemory ? 0 : besideDenoiser(size, bytesOf));
+}
+
+/** Bytes of the denoiser of guidance's other branch, where there is room for both: it is open, but does not run at the same time. */
+function besideDenoiser(
+  { bundle, denoisers = 1, turnBytes = Infinity }: JobMemorySize,
+  bytesOf: (name: NetworkName) => number,
+): number {
+  const other = 'unconditional-denoising-unet';
+  const together = bytesOf('pose-guider') + bytesOf('denoising-unet') + bytesOf(other);
+  return denoisers > 1 && together <= turnBytes ? weightBytes(bundle.description, other, 4) : 0;
 }
 
 /** Bytes of what a small denoiser's run holds. */
@@ -134,8 +148,8 @@ function memoryNow(): MemoryState {
  */
 export function checkMemory(size: JobMemorySize, { available, held }: MemoryState = memoryNow()): void {
   if (!takesTurns(size.bundle, size.device, size.lowMemory)) return;
-  // Where there is little room, fewer frames at once are computed without a word: see BundleNetworks.
-  const least = (changed: JobMemorySize): number => jobMemory({ ...changed, fewAtOnce: true });
+  // Where there is little room, fewer frames at once are computed without a word, and one denoiser is open at a time: see BundleNetworks.
+  const least = (changed: JobMemorySize): number => jobMemory({ ...changed, fewAtOnce: true, denoisers: 1 });
   const fits = (changed: JobMemorySize): boolean => CERTAIN_SHARE * least(changed) <= available + held;
   if (fits(size)) return;
   const found = alternatives(size).find((changed) => fits(changed.size));

@@ -44,6 +44,7 @@ test('full-size networks take turns: the most is what the denoiser takes, and li
 
 /** Peaks in bytes that were measured, see scripts/results/memory.md. */
 const MEASURED_FULL = [
+  { side: 256, windowFrames: 2, denoisers: 2, peak: 11.99e9 },
   { side: 256, windowFrames: 3, peak: 6.84e9 },
   { side: 256, windowFrames: 3, lowMemory: true, peak: 5.08e9 },
   { side: 256, windowFrames: 16, peak: 7.76e9 },
@@ -53,7 +54,7 @@ const MEASURED_FULL = [
 ] as const;
 
 for (const { side, windowFrames, peak, ...how } of MEASURED_FULL) {
-  const words = `${windowFrames} frames of ${side} pixels${'lowMemory' in how ? ' with little memory' : ''}`;
+  const words = `${windowFrames} frames of ${side} pixels${'lowMemory' in how ? ' with little memory' : ''}${'denoisers' in how ? ' with guidance' : ''}`;
   test(`${words}: the estimate is within 15 % of what was measured`, () => {
     const bundle = atResolution(FULL, side);
     const estimate = jobMemory({ ...SIZE, bundle, pixels: side * side, windowFrames, ...how });
@@ -90,6 +91,15 @@ for (const { name, peak, frames, ...how } of MEASURED_SMALL) {
     assert.ok(Math.abs(estimate / peak - 1) <= 0.15, `${estimate}`);
   });
 }
+
+test('with guidance, a large denoiser is open beside the other where there is room for both, and a job that has it for one is not refused', () => {
+  const guided = { ...SIZE, denoisers: 2 };
+  const [one, both] = [jobMemory(SIZE), jobMemory(guided)];
+  assert.ok(both > 1.3 * one, `${one}, ${both}`);
+  assert.equal(jobMemory({ ...guided, turnBytes: 14e9 }), one);
+  assert.equal(jobMemory({ ...guided, lowMemory: true }), jobMemory({ ...SIZE, lowMemory: true }));
+  checkMemory(guided, { available: one, held: 0 });
+});
 
 test('a job that cannot fit is refused with the settings that would', () => {
   const refusal = (available: number): string => {
