@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { foregroundShare } from '../../src/motion/foreground.ts';
-import { loudnessGain } from '../../src/motion/loudness.ts';
+import { voicePower } from '../../src/motion/loudness.ts';
 import { parseMotionConfig } from '../../src/motion/motion-config.ts';
 import { golden } from './motion-fixture.ts';
 
@@ -17,7 +17,7 @@ function levels(...decibels: readonly number[]): Float32Array {
 }
 
 function shares(pcm: Float32Array, first = 0, count = Math.floor(pcm.length / 320)): Float32Array {
-  return foregroundShare({ config, pcm, gain: loudnessGain(pcm, config), first, count });
+  return foregroundShare({ config, pcm, voice: voicePower(pcm, config), first, count });
 }
 
 test('what is far beneath the speech is the background, but for 0.3 s after the speech and half a second before it', () => {
