@@ -24,7 +24,7 @@ export function loudnessGain(pcm: Float32Array, config: MotionConfig): number {
 
 /**
  * Mean power of the speaker's louder sounds, full scale being 1; that of the configured level for silence. Unlike the level that gives the
- * gain, it hardly depends on how long others are heard in the background, for the gate rises until all that is left is within 6 dB.
+ * gain, it hardly depends on others in the background, though they be heard for longer: the gate rises until all that is left is within 6 dB.
  */
 export function voicePower(pcm: Float32Array, config: MotionConfig): number {
   let blocks = blockPowers(pcm, config);

@@ -16,11 +16,11 @@ const CONTACT = 1;
 const MOST_SNAP = 2.5;
 /** Likelihoods are averaged with this weight of each neighbour, against 1 of their own: every other one is a little high or low. */
 const NEIGHBOUR = 0.25;
-/** Lips that are shut so surely stay together while nothing louder is heard than this share of the voice's power, -20 dB, ... */
-const SURE = 0.5;
-const SOUND = 0.01;
-/** ... for so many vectors at most, 80 ms. */
-const MOST_HELD = 4;
+/** Lips that are shut so surely stay together while nothing louder is heard than this share of the voice's power, -25 dB, ... */
+const SURE = 0.8;
+const SOUND = 10 ** -2.5;
+/** ... for so many vectors at most, 60 ms. */
+const MOST_HELD = 3;
 /** Lips are pressed by this much, in cm, so that they also meet in a mouth that is drawn larger. */
 const PRESSED = 0.02;
 

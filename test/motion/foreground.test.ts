@@ -33,6 +33,15 @@ test('a voice that speaks lower by 3 dB is still the speaker', () => {
   assert.ok(shares(levels(0, 0, -3, -3, -3)).every((share) => share > 0.999));
 });
 
+test('somebody else in the background does not count for being heard longer than the speaker', () => {
+  const share = shares(levels(0, -13, -13, -13, -13, -13));
+  for (let i = 0; i < share.length; i++) {
+    const time = i / 50;
+    if (time < 1.2) assert.ok(share[i]! > 0.999, `at ${time} s`);
+    if (time > 1.5) assert.equal(share[i], 0, `at ${time} s`);
+  }
+});
+
 test('what counts is how loud a sound is against the speech, not by itself', () => {
   const loud = levels(0, 0, -16, -16);
   assert.deepEqual(
