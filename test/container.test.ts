@@ -11,13 +11,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import ts from 'typescript';
 import { parse } from 'yaml';
+import { freePort } from './helpers/free-port.ts';
 import { temporaryDirectory } from './helpers/media.ts';
 import { RedisServer } from './helpers/redis-server.ts';
 import { noRedis } from './helpers/requirements.ts';
@@ -129,14 +129,6 @@ function start(args: readonly string[], cwd = app): { child: ChildProcess; outpu
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (text += data));
   return { child, output: () => text };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 test('every file that is copied is there, and sent to the builder', () => {

@@ -14,6 +14,15 @@ export function hideFaces() {
   $('faces-help').hidden = true;
 }
 
+/** Resolves when the picture has its size, or cannot be shown: an answer of the server may be here before it. */
+export async function pictureIsThere() {
+  const picture = $('portrait-shown');
+  if (picture.hidden || picture.complete) return;
+  await new Promise((resolve) => {
+    for (const end of ['load', 'error']) picture.addEventListener(end, resolve, { once: true });
+  });
+}
+
 /**
  * Draws the boxes.
  *

@@ -2,7 +2,7 @@
 import { ask } from './api.js';
 import { Comparisons } from './comparisons.js';
 import { $, announce, duration, make, show } from './dom.js';
-import { hideFaces, showFaces } from './faces.js';
+import { hideFaces, pictureIsThere, showFaces } from './faces.js';
 import { formatChoice } from './formats.js';
 import { Gallery } from './gallery.js';
 import { audioInput, ChosenFiles, portraitInput, problem } from './inputs.js';
@@ -81,6 +81,8 @@ async function look() {
       body: isPartial ? { ...wanted, audio: 'sample:short.wav' } : wanted,
       signal,
     });
+    await pictureIsThere();
+    if (signal.aborted) return;
     showFaces(plan.faces ?? [], fields.get('face'), (number) => {
       fields.set('face', String(number));
       lookSoon();

@@ -11,11 +11,12 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { run } from 'node:test';
+import { type EventData, run } from 'node:test';
 import { spec, tap } from 'node:test/reporters';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compileTests } from '../lib/compile-tests.ts';
+import { failedItself, formatFailures } from '../lib/test-failures.ts';
 import { formatTimes, readTimes, TIMES_FOLDER } from '../lib/test-times.ts';
 
 /**
@@ -151,9 +152,13 @@ const tests = run({
   concurrency: os.availableParallelism(), // Node's default leaves one core idle
   timeout: FILE_LIMIT_MS,
 });
-tests.on('test:fail', () => {
+const failures: EventData.TestFail[] = [];
+tests.on('test:fail', (failure) => {
   process.exitCode = 1;
+  if (failedItself(failure)) failures.push(failure);
 });
 const report = process.stdout.isTTY ? tests.compose(new spec()) : tests.compose(tap);
 for await (const text of report) process.stdout.write(text);
 if (values.times) console.log(formatTimes(readTimes(folder, shares)));
+// A reporter of TAP leaves a failure among thousands of lines.
+if (!process.stdout.isTTY && failures.length > 0) console.log(`\n${formatFailures(failures, ROOT)}`);

@@ -3,12 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** Process ids of the child processes of `pid`; none on systems without /proc. */
 export function childrenOf(pid: number): number[] {
+  const tasks = found(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+  // A thread that has ended since it was listed has none; those of the others count.
+  const lists = tasks.map((task) => found(() => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')));
+  return lists.join(' ').split(/\s+/).filter(Boolean).map(Number);
+}
+
+function found<T>(read: () => T): T | undefined {
   try {
-    const tasks = readdirSync(`/proc/${pid}/task`);
-    const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'));
-    return lists.join(' ').split(/\s+/).filter(Boolean).map(Number);
+    return read();
   } catch {
-    return [];
+    return undefined;
   }
 }
 

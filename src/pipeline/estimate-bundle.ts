@@ -5,6 +5,7 @@ import type { PresetName } from '../models/bundle-terms.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { estimateJob } from './estimate-job.ts';
+import { countDenoisers } from './job-networks.ts';
 import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { resolveSampling } from './resolve-sampling.ts';
 
@@ -36,6 +37,7 @@ export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<Bu
     evaluations: countEvaluations(job),
     precision: devicePrecision(sampling.precision, {}, engine, () => {}),
     frames,
+    denoisers: countDenoisers(job, engine),
     pixels: height * width,
     audioSamples: SAMPLE_RATE,
   });

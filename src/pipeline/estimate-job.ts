@@ -3,6 +3,7 @@ import type { Bundle } from '../models/bundle.ts';
 import { countParameters } from '../models/weight-reader.ts';
 import type { NetworkName } from '../networks/bundle-graphs.ts';
 import { describeNetwork } from '../networks/network-memory.ts';
+import { turnBytes } from '../networks/networks-cache.ts';
 import { takesTurns } from '../networks/take-turns.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { usableCores } from '../runtime/usable-cores.ts';
@@ -42,6 +43,8 @@ export interface JobSize {
   /** What the denoiser computes in. @defaultValue what the engine is best at */
   readonly precision?: PrecisionChoice;
   readonly frames: number;
+  /** Denoisers that are open at the same time, see `countDenoisers`. @defaultValue 1 */
+  readonly denoisers?: number;
   /** Of one frame of the video. */
   readonly pixels: number;
   readonly audioSamples: number;
@@ -91,7 +94,7 @@ export async function estimateJob(job: JobSize): Promise<JobEstimate> {
     ? networks.reduce((sum, { network }) => sum + 4 * countParameters(network.weights), 0)
     : 0;
   const others = BASE_SECONDS + opened * OPENING_SECONDS + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
-  const memoryBytes = jobMemory({ ...job, device: engine.device });
+  const memoryBytes = jobMemory({ ...job, device: engine.device, turnBytes: turnBytes() });
   const processorSeconds = OTHER_CORES * others + work * speed.processorSeconds;
   if (engine.device !== 'cpu')
     return { seconds: others + work * speed.seconds, processorSeconds, memoryBytes };

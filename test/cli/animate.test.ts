@@ -8,7 +8,7 @@ import { moduleFile, runProgram, startProgram } from '../helpers/run-program.ts'
 
 const entry = moduleFile('test/cli/fixtures/fake-main.ts');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-test-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 /** A command line whose fake job behaves as `portrait` says. */
 function job(portrait: string, ...more: string[]): string[] {

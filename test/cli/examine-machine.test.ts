@@ -23,7 +23,7 @@ import { assertWritesIn } from '../../src/media/ffmpeg-places.ts';
 import { EMBEDDED_BUNDLES } from '../../src/models/bundle.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-test-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 test('an old Node.js is a problem with a way out', () => {
   assert.equal(examineNode('20.19.0', 'linux', 'x64').verdict, 'ok');

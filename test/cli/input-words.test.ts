@@ -7,7 +7,7 @@ import { readInputWords } from '../../src/cli/input-words.ts';
 
 const LIMIT = { timeout: 120_000 };
 const folder = mkdtempSync(path.join(os.tmpdir(), 'words-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 /** A file that begins with these bytes. */
 function file(name: string, head: string): string {

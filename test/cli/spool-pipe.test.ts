@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { spoolPipe } from '../../src/cli/spool-pipe.ts';
 import { MediaError } from '../../src/errors.ts';
 import { temporaryDirectory } from '../helpers/media.ts';
+import { withTemporary } from '../helpers/with-temporary.ts';
 
 const OPTIONS = { timeout: 120_000, skip: process.platform === 'win32' && 'Windows has no such files' };
 const folder = temporaryDirectory();
@@ -17,18 +18,6 @@ function makePipe(name: string): string {
   const pipe = path.join(folder, name);
   assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
   return pipe;
-}
-
-/** Runs `work` while another folder is that for temporary files. */
-async function withTemporary<T>(place: string, work: () => Promise<T>): Promise<T> {
-  const before = process.env.TMPDIR;
-  process.env.TMPDIR = place;
-  try {
-    return await work();
-  } finally {
-    if (before === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = before;
-  }
 }
 
 test(

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { placeUnderRoof, TrafficCounter } from '../../src/compare/roofline.ts';
 import { buildMemoryProbe, memoryProbeBytes } from '../../src/models/memory-probe.ts';
 import { Engine } from '../../src/runtime/engine.ts';
+import { temporaryDirectory } from '../helpers/media.ts';
+import { withTemporary } from '../helpers/with-temporary.ts';
 
 test('a network is bound by what it meets first', () => {
   const limits = { flops: 200e9, memory: 20e9 };
@@ -14,11 +15,10 @@ test('a network is bound by what it meets first', () => {
 });
 
 test('bytes of a run are those that its operators read and write, and no file is left', async () => {
-  const isOurs = (name: string): boolean => name.startsWith('lcm-portrait-traffic-');
-  const before = new Set(readdirSync(tmpdir()).filter(isOurs));
+  const folder = temporaryDirectory();
   const engine = await Engine.open({ device: 'cpu', threads: 1 });
-  const counter = await TrafficCounter.open(engine, 1);
-  const opened = readdirSync(tmpdir()).filter((name) => isOurs(name) && !before.has(name));
+  const counter = await withTemporary(folder, () => TrafficCounter.open(engine, 1));
+  const opened = readdirSync(folder);
   try {
     assert.ok(counter.memoryLimit > 1e8, String(counter.memoryLimit));
     const shape = { elements: 5000, sums: 3 };
@@ -36,6 +36,5 @@ test('bytes of a run are those that its operators read and write, and no file is
     await engine.dispose();
   }
   assert.ok(opened.length > 0);
-  const left = new Set(readdirSync(tmpdir()));
-  for (const folder of opened) assert.ok(!left.has(folder), folder);
+  assert.deepEqual(readdirSync(folder), []);
 });

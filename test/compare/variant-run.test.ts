@@ -7,7 +7,7 @@ import { warmDisk } from '../../src/compare/variant-run.ts';
 import type { Bundle } from '../../src/models/bundle.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lcm-portrait-test-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 test('files larger than Node.js reads at once are read all the same', async () => {
   const file = path.join(folder, 'large.safetensors');

@@ -123,13 +123,12 @@ test('Ctrl-C keeps what was finished and says so', { skip }, async () => {
   const report = readReport(output);
   assert.equal(report.complete, false);
   assert.deepEqual(
-    report.variants.map(({ id, repeats }) => [id, repeats]),
-    [
-      ['fast', 1],
-      ['original', 1],
-      ['original-as-published', 1],
-    ],
+    report.variants.map(({ id }) => id),
+    ['fast', 'original', 'original-as-published'],
   );
+  // One may end its part of the second round, or of the next, before the program hears of the key.
+  for (const { id, repeats } of report.variants)
+    assert.ok(repeats >= 1 && repeats < 100, `${id}: ${repeats}`);
 });
 
 test('Ctrl-C before anything is finished leaves nothing behind', { skip }, async () => {

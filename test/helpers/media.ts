@@ -15,7 +15,7 @@ export async function availableFfmpegs(): Promise<FfmpegInfo[]> {
 /** A folder that goes when the tests of the file are done. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'lcm-portrait-test-'));
-  after(() => rmSync(directory, { recursive: true, force: true }));
+  after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
   return directory;
 }
 

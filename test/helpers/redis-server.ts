@@ -1,7 +1,10 @@
 /** Redis for tests: the machine's own redis-server, on a port of its own, in a folder that goes. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { after } from 'node:test';
+import { freePort } from './free-port.ts';
+
+/** Tried before it is given up: another process may take one between the look and the server. */
+const PORTS = 5;
 
 /** A server that a test may stop and start again. */
 export class RedisServer {
@@ -18,10 +21,17 @@ export class RedisServer {
 
   /** @param folder - of its files. */
   static async start(folder: string): Promise<RedisServer> {
-    const server = new RedisServer(folder, await freePort());
-    await server.up();
-    after(() => server.down('SIGKILL'));
-    return server;
+    for (let attempt = 1; ; attempt++) {
+      const server = new RedisServer(folder, await freePort());
+      try {
+        await server.up();
+      } catch (error) {
+        if (attempt < PORTS && /Address already in use/.test(String(error))) continue;
+        throw error;
+      }
+      after(() => server.down('SIGKILL'));
+      return server;
+    }
   }
 
   /** Starts the server with what it has stored, and waits until it answers. */
@@ -53,12 +63,4 @@ export class RedisServer {
     child.kill(signal);
     await ended;
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -30,7 +30,7 @@ export function mountSmallDisk(megabytes: number): SmallDisk {
     return { folder: '', skip: 'file systems cannot be mounted here' };
   }
   after(() => {
-    execFileSync('umount', [folder]);
+    execFileSync('umount', ['-l', folder]);
     remove();
   });
   return { folder, skip: false };

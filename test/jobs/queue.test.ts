@@ -21,6 +21,8 @@ const WORKER = moduleFile('test/jobs/fixtures/queue-worker.ts');
 const options = { skip: noRedis };
 const root = temporaryDirectory();
 const NAMES = ['a', 'b', 'c', 'd'];
+/** Of an evaluation, where a clip is to be stopped in the middle: it has some twenty left then, and this machine may be busy. */
+const LONG_MS = 200;
 
 function newFolder(name: string): string {
   const folder = path.join(root, name);
@@ -143,7 +145,7 @@ test(
     const folder = newFolder('kill');
     const redis = await RedisServer.start(path.join(folder, 'redis'));
     const list = jobs(['a', 'b']);
-    const first = startWorker(redis.url, { stepMs: 40, lock: 2 });
+    const first = startWorker(redis.url, { stepMs: LONG_MS, lock: 2 });
     const run = batchOf(folder, list, redis.url);
     await untilRendering(run);
     first.child.kill('SIGKILL');
@@ -169,7 +171,7 @@ test(
     const redis = await RedisServer.start(path.join(folder, 'redis'));
     const list = jobs(['a']);
     // A lock so long that the job would not be found otherwise.
-    const first = startWorker(redis.url, { stepMs: 40, lock: 600 });
+    const first = startWorker(redis.url, { stepMs: LONG_MS, lock: 600 });
     const run = batchOf(folder, list, redis.url);
     await untilRendering(run);
     first.child.kill('SIGTERM');
@@ -228,7 +230,7 @@ test(
     const folder = newFolder('stall');
     const redis = await RedisServer.start(path.join(folder, 'redis'));
     const list = jobs(['a']);
-    const first = startWorker(redis.url, { stepMs: 30, lock: 1 });
+    const first = startWorker(redis.url, { stepMs: LONG_MS, lock: 1 });
     const run = batchOf(folder, list, redis.url);
     await untilRendering(run);
     first.child.kill('SIGSTOP');
@@ -295,7 +297,7 @@ test('a batch that is ended leaves its jobs to the workers; the next run follows
   const redis = await RedisServer.start(path.join(folder, 'redis'));
   const list = jobs(['a', 'b']);
   const controller = new AbortController();
-  const worker = startWorker(redis.url, { stepMs: 20 });
+  const worker = startWorker(redis.url, { stepMs: 60 });
   const run = batchOf(folder, list, redis.url, controller.signal);
   await untilRendering(run);
   controller.abort(new Error('enough'));

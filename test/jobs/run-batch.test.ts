@@ -324,6 +324,7 @@ test('concurrency gives as many renderers, and no more clips at a time', async (
     {
       onRender: async () => {
         most = Math.max(most, ++now);
+        while (most < 2) await nextTurn();
         for (let i = 0; i < 50; i++) await nextTurn();
         now -= 1;
       },

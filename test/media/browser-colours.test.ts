@@ -46,6 +46,8 @@ const GRAPHICS = [
   '--enable-unsafe-swiftshader',
   '--enable-gpu-rasterization',
   '--ignore-gpu-blocklist',
+  // A busy machine is slow to start it; without these, there is none afterwards.
+  ...['--disable-gpu-watchdog', '--disable-gpu-process-crash-limit'],
 ];
 
 test('a browser shows the colours that were written', { timeout: 600_000, skip: noChromium }, async () => {

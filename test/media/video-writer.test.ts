@@ -185,7 +185,7 @@ test('the encoder runs at a lower priority', { skip }, async () => {
   const writer = await openWriter({ outputPath: path.join(directory, 'nice.mp4') });
   try {
     await writer.write(picture(0));
-    assert.equal(os.getPriority(childOf(process.pid)), 10);
+    assert.equal(os.getPriority(childOf(process.pid, directory)), 10);
   } finally {
     await writer.dispose();
   }
@@ -249,7 +249,7 @@ test('an encoder that is killed rejects the next write, in one line', { skip }, 
     frames: 99,
   });
   await writer.write(picture(0, 512, 512));
-  process.kill(childOf(process.pid), 'SIGKILL');
+  process.kill(childOf(process.pid, folder), 'SIGKILL');
   await assert.rejects(
     async () => {
       for (let i = 1; i < 99; i++) await writer.write(picture(i, 512, 512));
@@ -361,7 +361,7 @@ test('a program that exits in the middle takes its encoder and partial file alon
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   await new Promise((resolve) => child.stdout.once('data', resolve));
-  const encoder = childOf(child.pid!);
+  const encoder = childOf(child.pid!, folder);
   child.stdin.write('end');
   assert.equal(await new Promise((resolve) => child.once('exit', resolve)), 3);
   assert.deepEqual(readdirSync(folder), []);
@@ -379,14 +379,15 @@ function processState(pid: number): { name: string; state: string; parent: numbe
   }
 }
 
-/** The ffmpeg that `parent` has started and that is still running. */
-function childOf(parent: number): number {
+/** The ffmpeg that `parent` has started for a file in `place`, and that is still running. */
+function childOf(parent: number, place: string): number {
   const pids = readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0);
   const child = pids.find((pid) => {
     const found = processState(pid);
-    return found?.parent === parent && found.name === 'ffmpeg' && found.state !== 'Z';
+    if (found?.parent !== parent || found.name !== 'ffmpeg' || found.state === 'Z') return false;
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(place);
   });
   assert.ok(child, `no ffmpeg under ${parent}`);
   return child;

@@ -266,7 +266,8 @@ test('there are at most four events a second', async () => {
   assert.ok(count >= 2);
   // Counted from the request, before the first can have been sent: a busy machine only makes it longer.
   const seconds = (performance.now() - since) / 1000;
-  assert.ok(count - 1 <= seconds / 0.25, `${count} events in ${seconds} s`);
+  // A timer may be a millisecond early: it counts whole ones.
+  assert.ok(count - 1 <= seconds / 0.249, `${count} events in ${seconds} s`);
   await busy.end('SIGKILL');
 });
 
@@ -324,9 +325,9 @@ test('a client has so many clips that are not finished, and no more', async () =
 
 test('a server that is stopped gives its clips to the next one, which resumes from their checkpoints', async () => {
   const data = temporaryFolder();
-  const first = await ServerProcess.start(data, { stepMs: 60, graceSeconds: 0 });
+  const first = await ServerProcess.start(data, { stepMs: 200, graceSeconds: 0 });
   const clips = [await first.order({ seed: 1 }), await first.order({ seed: 2 })];
-  for await (const { data: clip } of first.follow(clips[0].id)) if (clip.progress?.stepsDone > 9) break;
+  for await (const { data: clip } of first.follow(clips[0].id)) if (clip.progress?.stepsDone > 5) break;
   assert.equal(await first.end('SIGTERM'), 0);
   const checkpoints = readdirSync(path.join(data, 'state/jobs'), { recursive: true, encoding: 'utf8' });
   assert.ok(checkpoints.some((name) => name.endsWith('.ckpt')));

@@ -111,15 +111,16 @@ test('one that fails says why, and which field', async () => {
 
 test('it runs alone and in its turn, and is cancelled or removed like a clip', async () => {
   const data = temporaryFolder();
-  const slow = await ServerProcess.start(data, { stepMs: 60, concurrency: 2 });
+  const slow = await ServerProcess.start(data, { stepMs: 100, concurrency: 2 });
   const before = await slow.order({ seed: 1 });
   const comparison = await slow.orderComparison();
   const after = await slow.order({ seed: 2 });
   const { self } = comparison.links;
   // What is there when each begins: the one before has ended, and the one after has not begun.
-  await slow.untilOf(self, 'processing');
-  assert.equal((await slow.json(`/v1/clips/${before.id}`)).state, 'succeeded');
+  const { startedAt } = await slow.untilOf(self, 'processing');
   assert.equal((await slow.json(`/v1/clips/${after.id}`)).state, 'queued');
+  // Its video is complete; that it has succeeded is written to the disk meanwhile.
+  assert.ok((await slow.until(before.id, 'succeeded')).finishedAt <= startedAt);
   const canceled = await jsonOf(await slow.fetch(self, { method: 'DELETE' }));
   assert.equal(canceled.state, 'canceled');
   assert.equal((await slow.until(after.id, 'succeeded')).state, 'succeeded');

@@ -12,7 +12,7 @@ const disk = mountSmallDisk(16);
 test('orders and files are refused while it is full, and a clip that runs resumes from its checkpoints afterwards', {
   skip: disk.skip,
 }, async () => {
-  const server = await ServerProcess.start(disk.folder, { stepMs: 60, diskFullMs: 300 });
+  const server = await ServerProcess.start(disk.folder, { stepMs: 150, diskFullMs: 300 });
   const { id } = await server.order();
   await server.until(id, 'processing');
   const empty = fillDisk(disk.folder);

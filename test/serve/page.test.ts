@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { launchBrowser, openContext } from '../helpers/browser.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { noChromium } from '../helpers/requirements.ts';
 import { jsonOf, PORTRAIT, ServerProcess, SPEECH, temporaryFolder } from './server-process.ts';
 
@@ -170,8 +171,8 @@ test('whatever state a clip is in, it is in it after a reload, and after a resta
   skip: noChromium,
 }, async () => {
   const data = temporaryFolder();
-  const own = await ServerProcess.start(data, { frames: 30, stepMs: 60 });
-  const port = Number(new URL(own.url).port);
+  const port = await freePort();
+  const own = await ServerProcess.start(data, { frames: 30, stepMs: 60, port });
   const ids = new Map<string, string>();
   for (const [state, seed] of [
     ['succeeded', 1],
@@ -300,6 +301,19 @@ test('a face of several is chosen by a click or the keyboard, and is in the orde
   skip: noChromium,
 }, async () => {
   const { page, problems } = await openPage();
+  // The server's answer comes before the picture.
+  const planned = page.waitForResponse((response) => response.url().endsWith('/v1/plan'));
+  await page.route(/ben\.jpg\?late$/, async (route) => {
+    await (await planned).finished();
+    await route.continue();
+  });
+  await page.evaluate(() => {
+    const picture = document.querySelector<HTMLImageElement>('#portrait-shown')!;
+    new MutationObserver((_, observer) => {
+      observer.disconnect();
+      picture.src += '?late';
+    }).observe(picture, { attributeFilter: ['src'] });
+  });
   await page.locator('#portrait-samples button').nth(1).click();
   const face = (number: number) => page.locator(`#faces [data-face="${number}"]`);
   await face(2).waitFor();

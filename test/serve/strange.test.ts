@@ -216,8 +216,7 @@ for (const [title, what, ...right] of STRANGE) {
       for (const id of leftOver()) await server.fetch(`/v1/uploads/${id}`, { method: 'DELETE' });
     assert.ok(right.includes(status), `expected ${right.join(' or ')}, got ${status}`);
     // The connection may be closed before the folder has gone.
-    for (let looks = 0; looks < 100 && leftOver().length > 0; looks++) await sleep(50);
-    assert.deepEqual(leftOver(), []);
+    while (leftOver().length > 0) await sleep(20); // the test's time limit is the limit
   });
 }
 

@@ -10,7 +10,7 @@ import { memoryWeights } from '../../src/weights/memory-weights.ts';
 import { encodeSafetensors, openSafetensors } from '../../src/weights/safetensors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'safetensors-'));
-after(() => rmSync(folder, { recursive: true }));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 function write(bytes: Uint8Array): string {
   const path = join(folder, 'file.safetensors');

@@ -20,7 +20,7 @@ import { GraphBuilder } from '../../src/onnx/graph.ts';
 import { WeightCache } from '../../src/weights/weight-cache.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'weight-cache-'));
-after(() => rmSync(root, { recursive: true, force: true }));
+after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
 let folders = 0;
 const newFolder = (): string => path.join(root, `${++folders}`);
 
