@@ -16,6 +16,8 @@ export interface BundleEstimate {
   readonly fps: number;
   readonly seconds: number;
   readonly memoryBytes: number;
+  /** Where other programs take so much of the machine that the time says little about the clip. */
+  readonly busy?: string;
 }
 
 const SAMPLE_RATE = 16_000;
@@ -29,7 +31,7 @@ export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<Bu
   const frames = Math.round(fps);
   const planned = sampling.planFrames(frames);
   const job = { bundle, sampling, ...planned };
-  const { seconds, memoryBytes } = await estimateJob({
+  const { seconds, memoryBytes, busy } = await estimateJob({
     bundle,
     engine,
     windowFrames: planned.windows[0]![0]!.frames.length,
@@ -41,5 +43,5 @@ export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<Bu
     pixels: height * width,
     audioSamples: SAMPLE_RATE,
   });
-  return { preset, frames, fps, seconds, memoryBytes };
+  return { preset, frames, fps, seconds, memoryBytes, ...(busy !== undefined && { busy }) };
 }

@@ -13,8 +13,8 @@ import { type NetworkSpeed, networkSpeed } from './time-networks.ts';
 
 /** Start-up, networks and threads; measured with the embedded bundle. */
 const BASE_SECONDS = 4.5;
-/** Checking and opening what lies in the cache of weights, for each byte. */
-const OPENING_SECONDS = 2e-9;
+/** Checking and opening what lies in the cache of weights, for each byte; see scripts/results/memory.md. */
+const OPENING_SECONDS = 0.6e-9;
 /** Warping, composing and encoding a frame, without the denoiser: a fixed part and one for each pixel of the video. */
 const FRAME_SECONDS = 0.015;
 const PIXEL_SECONDS = 30e-9;
