@@ -216,7 +216,7 @@ export class SubprocessError extends PipelineError {
   }
 }
 
-/** The denoiser returned numbers that are not finite, also in float32. */
+/** Networks returned numbers that are not finite: the denoiser, also in float32, or those that it is given, in half precision. */
 export class NumericalError extends PipelineError {
   readonly code = 'NUMERICAL';
 }

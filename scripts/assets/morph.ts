@@ -2,7 +2,7 @@
  * Morphs portraits of several people into one of a person who does not exist: faces are warped to the group's mean
  * mesh, hair and shoulders of a few of them are registered to each other, then all is fused band by band.
  */
-import type { Triangles } from '../../src/face/warp.ts';
+import type { Triangles } from '../../src/face/mesh-triangles.ts';
 import { fuse, greyHalf, weightedMean } from './morph/fusion.ts';
 import { clothesColour, makeLayer, type Scene, skinColour } from './morph/layers.ts';
 import { display, smoothstep, toLinear } from './morph/light.ts';

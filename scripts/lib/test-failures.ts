@@ -18,12 +18,12 @@ export function failedItself({ details: { error } }: EventData.TestFail): boolea
 /** The title, its file and the error of each failed test, with `root` taken off paths; empty where none failed. */
 export function formatFailures(failures: readonly EventData.TestFail[], root: string): string {
   if (failures.length === 0) return '';
-  const told = failures.map(({ name, file, details: { error } }) => {
+  const entries = failures.map(({ name, file, details: { error } }) => {
     const { cause, stack, message, exitCode, signal } = error as Ended;
     const ended = exitCode === undefined ? '' : ` (exit code ${exitCode}, signal ${signal})`;
     const text = cause instanceof Error ? (cause.stack ?? cause.message) : `${stack ?? message}${ended}`;
     const lines = text.split('\n').slice(0, LINES);
     return [`✖ ${name} (${file ?? 'no file'})`, ...lines.map((line) => `  ${line}`)].join('\n');
   });
-  return [`Failed: ${failures.length}`, ...told].join('\n\n').replaceAll(root, '');
+  return [`Failed: ${failures.length}`, ...entries].join('\n\n').replaceAll(root, '');
 }

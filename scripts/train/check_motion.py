@@ -19,7 +19,7 @@ import torch
 
 import safetensors_file
 from motion_data import LIP_BOTTOM, LIP_TOP, read_audio, read_table, smoothstep
-from motion_network import CONFIG, MotionNetwork, config_of, loudness_gain, predict, predict_closures
+from motion_network import CONFIG, MotionNetwork, config_of, predict, predict_closures
 from motion_recordings import VAL_SPEAKERS, find_phones
 from phone_teacher import BILABIAL, VOWELS
 
@@ -28,10 +28,16 @@ SHUT = (*BILABIAL, 'SIL', 'SP')
 # Kind of noise and how far beneath the speech it is, in decibels.
 NOISES = [('white', 10), ('pink', 10), ('pink', 3), ('brown', 5), ('hum', 3), ('room', 15), ('knocks', 6), ('swells', 6)]
 PAUSE = 0.25
-# How what is likely becomes a closure, as src/motion/shut-lips.ts does it.
-PEAK, RISE, PEAK_REACH = (0.2, 0.3), (0.8, 1.0), 2
-# Who speaks near the microphone, as src/motion/foreground.ts tells it: decibels against the level of speech, outputs around.
-BACKGROUND, FOREGROUND, NEAR_PAST, NEAR_FUTURE, NEAR_SMOOTH, NEAR_SPREAD = -7, -4, 15, 25, 2, 1
+# How what is likely becomes a closure, as src/motion/shut-lips.ts does it; lips that are SURE to be shut stay so for HELD outputs without a sound.
+PEAK, RISE, PEAK_REACH, NEIGHBOUR, SURE, HELD = (0.2, 0.3), (0.8, 1.0), 2, 0.25, 0.8, 3
+# What is no sound, against the voice's power: where lips stay shut, and where there may be music.
+STOPPED, SOUND = 10 ** -2.5, 0.01
+# Who speaks near the microphone, as src/motion/foreground.ts and voicePower tell it: decibels against the voice, outputs around.
+BACKGROUND, FOREGROUND, NEAR_PAST, NEAR_FUTURE, NEAR_SMOOTH, NEAR_SPREAD, VOICE_GATE = -9.5, -7, 15, 25, 2, 1, 10 ** -0.6
+# Weights of neighbouring outputs, as src/motion/smooth-vectors.ts has them.
+SMOOTH = np.array([1, 4, 6, 4, 1]) / 16
+# What is music, as src/motion/music.ts tells it: openings in mm, shares of the outputs around that sound.
+NARROW, WIDE, ALONE, GOING_ON, MUSIC_AROUND = 8, 10.5, 0.5, 0.7, 50
 
 
 def load(path):
@@ -117,6 +123,21 @@ def padded(voice, audio, phones):
     return voice, audio, [(0, phones[0][0], 'SIL'), *phones, (phones[-1][1], len(audio) / RATE, 'SIL')]
 
 
+def steady(closures, powers, voice):
+    """[outputs] as steadyClosures makes them of how likely the lips are shut."""
+    ends = np.pad(closures, 1, 'edge')
+    out = (closures + NEIGHBOUR * (ends[:-2] + ends[2:])) / (1 + 2 * NEIGHBOUR)
+    held = HELD
+    for i in range(1, len(out)):
+        if out[i] >= SURE:
+            held = 0
+        elif held < HELD:
+            held += 1
+            if powers[i] < STOPPED * voice:
+                out[i] = max(out[i], out[i - 1])
+    return out
+
+
 def shut_share(closures):
     """[outputs] how far lips have come together, 0 to 1, where closures are this likely."""
     padded = np.pad(closures, PEAK_REACH)
@@ -125,30 +146,58 @@ def shut_share(closures):
     return depth * smoothstep((closures / np.maximum(peaks, 1e-6) - RISE[0]) / (RISE[1] - RISE[0]))
 
 
-def foreground(audio, count):
-    """[count] at 50 Hz: 0 where only the background is heard, 1 where the speaker is."""
-    step, margin = RATE // CONFIG['outputRate'], NEAR_FUTURE + NEAR_SMOOTH + NEAR_SPREAD
+def voice_power(audio):
+    blocks = np.array([np.mean(audio[at:at + RATE // 10].astype(np.float64) ** 2) for at in range(0, len(audio), RATE // 10)])
+    blocks = blocks[blocks > 1e-6]
+    if not len(blocks):
+        return CONFIG['targetLevel'] ** 2
+    while True:
+        louder = blocks[blocks >= VOICE_GATE * blocks.mean()]
+        if len(louder) == len(blocks):
+            return blocks.mean()
+        blocks = louder
+
+
+def sound_power(audio, count, margin=0):
+    """[count + 2 margin] mean power around each output, from `margin` outputs before the audio on."""
+    step = RATE // CONFIG['outputRate']
     padded = np.zeros((count + 2 * margin) * step, np.float64)
     start = margin * step + step // 2
     padded[start:start + len(audio)] = audio[:len(padded) - start]
-    powers = np.square(padded).reshape(-1, step).mean(1)
+    return np.square(padded).reshape(-1, step).mean(1)
+
+
+def foreground(audio, count, voice):
+    """[count] at 50 Hz: 0 where only the background is heard, 1 where the speaker is."""
+    margin = NEAR_FUTURE + NEAR_SMOOTH + NEAR_SPREAD
 
     def smooth(values, reach):
         return np.convolve(values, np.ones(2 * reach + 1) / (2 * reach + 1), 'same')
 
-    spread = smooth(powers, NEAR_SPREAD)
+    spread = smooth(sound_power(audio, count, margin), NEAR_SPREAD)
     peaks = np.max([np.pad(spread, (NEAR_PAST, NEAR_FUTURE))[i:i + len(spread)] for i in range(NEAR_PAST + NEAR_FUTURE + 1)], 0)
-    decibels = 10 * np.log10(np.maximum(peaks, 1e-12) * (loudness_gain(audio, CONFIG) / CONFIG['targetLevel']) ** 2)
+    decibels = 10 * np.log10(np.maximum(peaks, 1e-12) / voice)
     return smooth(smoothstep((decibels - BACKGROUND) / (FOREGROUND - BACKGROUND)), NEAR_SMOOTH)[margin:margin + count]
+
+
+def speech_share(opening, powers, voice):
+    """[outputs] 1 where speech is heard, 0 where music is."""
+    reach, count = MUSIC_AROUND, len(opening)
+    widest = np.max([np.pad(opening, reach)[i:i + count] for i in range(2 * reach + 1)], 0)
+    sounding = np.convolve(powers > SOUND * voice, np.ones(2 * reach + 1) / (2 * reach + 1), 'full')[reach:reach + count]
+    goes_on = smoothstep((sounding - ALONE) / (GOING_ON - ALONE))
+    return 1 - goes_on * (1 - smoothstep((widest - NARROW) / (WIDE - NARROW)))
 
 
 def opening_curve(network, gap, audio):
     """[outputs] in mm, and how likely the lips are shut or None."""
-    said = predict(network, audio) @ gap
-    curve = np.maximum(0, said * foreground(audio, len(said)))
+    said = np.convolve(np.pad(predict(network, audio) @ gap, 2, 'edge'), SMOOTH, 'valid')
+    voice, powers = voice_power(audio), sound_power(audio, len(said))
+    said = said * foreground(audio, len(said), voice)
+    curve = np.maximum(0, said * speech_share(said, powers, voice))
     if network.closures is None:
         return curve, None
-    closures = predict_closures(network, audio)
+    closures = steady(predict_closures(network, audio), powers, voice)
     return curve * (1 - shut_share(closures)), closures
 
 

@@ -61,7 +61,7 @@ export function describeNetwork({ network, placements }: NetworkPlacement, devic
 
 /** @param available - bytes of memory. */
 export function describeEstimate(estimate: BundleEstimate, available: number): Finding[] {
-  const { preset, frames, fps, seconds, memoryBytes } = estimate;
+  const { preset, frames, fps, seconds, memoryBytes, busy } = estimate;
   const fits = memoryBytes <= available;
   return [
     {
@@ -73,8 +73,9 @@ export function describeEstimate(estimate: BundleEstimate, available: number): F
     },
     {
       topic: 'time of a clip',
-      verdict: 'ok',
+      verdict: busy === undefined ? 'ok' : 'note',
       found: `about ${formatSeconds(seconds)} for ${frames} frames at ${fps} fps, preset ${preset}`,
+      ...(busy !== undefined && { advice: busy }),
       details: { ...estimate },
     },
   ];

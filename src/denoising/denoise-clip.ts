@@ -345,7 +345,7 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
       const { frames, weights, finalUntil } = window;
       if (firstNonFinite(prediction) >= 0) {
         throw new NumericalError(
-          `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${scheduler.timesteps[stepIndex]}, got NaN or infinity; try another device`,
+          `Cannot render frames ${frames[0]} to ${frames.at(-1)}: expected finite numbers from the denoiser at timestep ${scheduler.timesteps[stepIndex]}, got NaN or infinity; try LoRAs at a smaller scale, if there are any, or another device`,
         );
       }
       await nextTurn();

@@ -84,11 +84,13 @@ export function lipGap(mesh: ArrayLike<number>): number {
   return mesh[3 * UPPER_LIP + 1]! - mesh[3 * LOWER_LIP + 1]!;
 }
 
-/** The same of the offsets that one vector of the basis stands for, in centimetres. */
-export function coefficientGap({ basis }: ExpressionBasis, coefficients: Float32Array): number {
-  return coefficients.reduce(
-    (sum, value, k) => sum + value * lipGap(basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)),
-    0,
+/** The same of the offsets that vectors of the basis, `[count, components]`, stand for: `[count]` in centimetres. */
+export function coefficientGaps({ components, basis }: ExpressionBasis, vectors: Float32Array): Float32Array {
+  const gaps = Float64Array.from({ length: components }, (_, k) =>
+    lipGap(basis.subarray(k * MESH_VALUES, (k + 1) * MESH_VALUES)),
+  );
+  return Float32Array.from({ length: vectors.length / components }, (_, i) =>
+    gaps.reduce((sum, gap, k) => sum + gap * vectors[i * components + k]!, 0),
   );
 }
 

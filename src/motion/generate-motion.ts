@@ -1,18 +1,27 @@
 /** From speech to the motion of the mouth; the rest of the face is moved by living-motion.ts. */
 import { setImmediate } from 'node:timers/promises';
 import { assertIntegerInRange, assertNumberInRange, InvalidOptionError } from '../errors.ts';
-import { addExpression, type ExpressionBasis, lipGap, lipOpening } from './expression-basis.ts';
+import {
+  addExpression,
+  coefficientGaps,
+  type ExpressionBasis,
+  lipGap,
+  lipOpening,
+} from './expression-basis.ts';
 import { foregroundShare } from './foreground.ts';
-import { loudnessGain } from './loudness.ts';
+import { loudnessGain, voicePower } from './loudness.ts';
 import { MESH_VALUES, type MotionSequence, POSE_VALUES } from './motion.ts';
 import type { MotionConfig } from './motion-config.ts';
+import { SPEECH_REACH, speechShare } from './music.ts';
 import { CLOSED_LIPS, OpenMouth } from './open-mouth.ts';
 import { type MotionNetwork, predictExpression } from './predict-expression.ts';
 import { sampleCurve } from './resample-curve.ts';
-import { closureAt, SHUT_REACH, shutLips } from './shut-lips.ts';
+import { closureAt, SHUT_REACH, shutLips, steadyClosures } from './shut-lips.ts';
+import { smoothVectors, VECTOR_REACH } from './smooth-vectors.ts';
+import { soundPower } from './sound-power.ts';
 
-/** Vectors beyond the first and last frame that interpolation and closures read. */
-const MARGIN = 2 + SHUT_REACH;
+/** Vectors beyond the first and last frame that interpolation and closures read, and that these depend on. */
+const MARGIN = 2 + SHUT_REACH + VECTOR_REACH + SPEECH_REACH;
 /** Frames between two turns of the event loop; a few milliseconds. */
 const FRAMES_PER_TURN = 64;
 
@@ -74,25 +83,21 @@ export async function generateMotion({
   }
 
   const gain = loudnessGain(pcm, config);
+  const voice = voicePower(pcm, config);
   const { outputRate, components } = config;
   const first = Math.floor((firstFrame / fps) * outputRate) - MARGIN;
   const last = Math.ceil(((firstFrame + frames - 1) / fps) * outputRate) + MARGIN;
   const count = last - first + 1;
-  const { coefficients: data, closures } = await predictExpression({
-    network,
-    config,
-    pcm,
-    gain,
-    first,
-    count,
-    signal,
-  });
-
-  // What is said in the background moves nothing, and shuts nothing.
-  const near = foregroundShare({ config, pcm, gain, first, count });
-  near.forEach((share, i) => {
-    for (let k = i * components; k < (i + 1) * components; k++) data[k]! *= share;
-  });
+  const predicted = await predictExpression({ network, config, pcm, gain, first, count, signal });
+  const data = smoothVectors(predicted.coefficients, components);
+  const scaleBy = (shares: Float32Array): void => {
+    for (let i = 0; i < data.length; i++) data[i]! *= shares[Math.floor(i / components)]!;
+  };
+  // What is said in the background moves nothing, and what is not said does not either.
+  scaleBy(foregroundShare({ config, pcm, voice, first, count }));
+  const powers = soundPower({ config, pcm, first, count });
+  scaleBy(speechShare(coefficientGaps(basis, data), powers, voice));
+  const closures = predicted.closures === null ? null : steadyClosures(predicted.closures, powers, voice);
 
   const closing = mesh === undefined ? 0 : closeMouth * Math.max(0, lipOpening(mesh) - CLOSED_LIPS);
   const openMouth = mesh === undefined || closing === 0 ? undefined : new OpenMouth(mesh, basis, closeMouth);

@@ -2,7 +2,7 @@
  * Lips that meet at P, B and M: a network that is trained on errors draws a closure that it is half sure of half closed, and a
  * viewer takes that for another sound. What is likely a closure becomes one, in one frame at least.
  */
-import { coefficientGap, type ExpressionBasis } from './expression-basis.ts';
+import { coefficientGaps, type ExpressionBasis } from './expression-basis.ts';
 
 /** A closure whose peak is below the first is none, one from the second on is a whole one. */
 const LEAST_PEAK = 0.2;
@@ -14,11 +14,42 @@ const APPROACH = 0.8;
 const CONTACT = 1;
 /** Vectors from a frame at most, in which a peak is shown by that frame. */
 const MOST_SNAP = 2.5;
+/** Likelihoods are averaged with this weight of each neighbour, against 1 of their own: every other one is a little high or low. */
+const NEIGHBOUR = 0.25;
+/** Lips that are shut so surely stay together while nothing louder is heard than this share of the voice's power, -25 dB, ... */
+const SURE = 0.8;
+const SOUND = 10 ** -2.5;
+/** ... for so many vectors at most, 60 ms. */
+const MOST_HELD = 3;
 /** Lips are pressed by this much, in cm, so that they also meet in a mouth that is drawn larger. */
 const PRESSED = 0.02;
 
-/** Vectors around a frame that {@link closureAt} looks at. */
-export const SHUT_REACH = PEAK_REACH + Math.ceil(MOST_SNAP) + 1;
+/** Vectors around a frame that {@link closureAt} looks at, those that {@link steadyClosures} looks at for them included. */
+export const SHUT_REACH = PEAK_REACH + Math.ceil(MOST_SNAP) + MOST_HELD + 3;
+
+/**
+ * Likelihoods without the jitter of single ones, that do not fall before a sound is heard: stopped lips part with one.
+ *
+ * @param closures - how likely the lips are shut, 0 to 1, at the network's rate.
+ * @param powers - of {@link soundPower}, of the same outputs.
+ * @param voice - of {@link voicePower}.
+ */
+export function steadyClosures(closures: Float32Array, powers: Float64Array, voice: number): Float32Array {
+  const steady = closures.map((own, i) => {
+    const around = (closures[i - 1] ?? own) + (closures[i + 1] ?? own);
+    return (own + NEIGHBOUR * around) / (1 + 2 * NEIGHBOUR);
+  });
+  let held = MOST_HELD;
+  for (let i = 1; i < steady.length; i++) {
+    if (steady[i]! >= SURE) {
+      held = 0;
+    } else if (held < MOST_HELD) {
+      held++;
+      if (powers[i]! < SOUND * voice) steady[i] = Math.max(steady[i]!, steady[i - 1]!);
+    }
+  }
+  return steady;
+}
 
 /**
  * How far the lips have come together in a frame: 0 not at all, 1 they touch. A closure is as deep as its peak is sure and as wide as the
@@ -51,7 +82,7 @@ export function closureAt(closures: Float32Array, position: number, spacing: num
  */
 export function shutLips(basis: ExpressionBasis, coefficients: Float32Array, share: number): void {
   if (share === 0) return;
-  const change = -share * (Math.max(0, coefficientGap(basis, coefficients)) + PRESSED);
+  const change = -share * (Math.max(0, coefficientGaps(basis, coefficients)[0]!) + PRESSED);
   for (let k = 0; k < coefficients.length; k++) coefficients[k]! += change * basis.opening[k]!;
 }
 

@@ -7,10 +7,17 @@ import { posesByFrame } from '../models/pose-guider.ts';
 import { freeDeviceMemory } from '../runtime/device-memory.ts';
 import type { KeepingNetwork, Network } from '../runtime/engine.ts';
 import { guidanceEmbedding } from '../schedulers/guidance.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { firstNonFinite, type Tensor } from '../tensor/tensor.ts';
 import type { NetworkName } from './bundle-graphs.ts';
-import type { ClipNetworks, FrameToDecode, NamedInputs, PoseFeatures } from './clip-networks.ts';
+import {
+  type ClipNetworks,
+  type FrameToDecode,
+  isKept,
+  type NamedInputs,
+  type PoseFeatures,
+} from './clip-networks.ts';
 import { type DeviceWindow, devicePieces, deviceWindowBytes, openInBatches } from './device-batches.ts';
+import { checkHalves, halfOverflow } from './half-overflow.ts';
 import type { LoadNetworksOptions } from './load-options.ts';
 import { networkBytes } from './network-memory.ts';
 import { countWindowsAtOnce, NetworkOpener } from './network-opener.ts';
@@ -52,6 +59,8 @@ export abstract class BundleNetworks implements ClipNetworks {
   readonly #fewAtOnce: boolean;
   /** Pieces of a window on a GPU; more once memory was lacking. */
   #devicePieces = 1;
+  /** Whether what the denoiser shares with others is rounded to half precision before it is handed over. */
+  #handsHalves = false;
   /** The pose guider, where its features can stay in the denoiser's engine: nothing gathers those of several windows. */
   #keepingGuider: KeepingNetwork | undefined;
 
@@ -106,6 +115,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     const { windowsAtOnce, inTurn, decodeFrames, decodesOverBase } = this;
     const use = { windowsAtOnce, inTurn, fewAtOnce: this.#fewAtOnce, decodeFrames, decodesOverBase };
     const opener = new NetworkOpener(options, use);
+    this.#handsHalves = opener.uploads === 'float16';
     const loadOne = async (name: NetworkName): Promise<void> => {
       signal?.throwIfAborted();
       if (name === DENOISER && windowsAtOnce > 1) {
@@ -204,12 +214,20 @@ export abstract class BundleNetworks implements ClipNetworks {
     return [description.codec.latentChannels, height, width];
   }
 
-  /** Keys and values of the reference UNet's attention, and the image's embedding. */
+  /**
+   * Keys and values of the reference UNet's attention, and the image's embedding.
+   *
+   * @throws {@link NumericalError} if the denoiser is handed them in half precision and they are too large for it.
+   */
   async makeReference(reference: SceneReference): Promise<NamedInputs> {
     const { latents, ...embedding } = await this.encodePortrait(reference);
     const keysAndValues = await this.use('reference-unet', (network) =>
       network.run({ latents: latents!, ...embedding }),
     );
+    if (this.#handsHalves) {
+      checkHalves('image-encoder', embedding);
+      checkHalves('reference-unet', keysAndValues);
+    }
     if (this.#forOnePortrait) for (const name of ONCE_A_PORTRAIT) await this.#networks.close(name);
     return { ...keysAndValues, ...embedding };
   }
@@ -238,6 +256,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     );
   }
 
+  /** @throws {@link NumericalError} if pose features are too large for the half precision that the denoiser is handed them in. */
   async denoise(
     branch: 'conditional' | 'unconditional',
     latents: Tensor,
@@ -248,7 +267,12 @@ export abstract class BundleNetworks implements ClipNetworks {
     const inputs = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
     // A window's features are megabytes, and the same for both branches of guidance.
     const outputs = await this.use(name, (network) => network.run(inputs, { held: pose }));
-    return outputs.model_output!;
+    const prediction = outputs.model_output!;
+    if (firstNonFinite(prediction) >= 0 && this.#handsHalves && isKept(pose)) {
+      const output = await pose.findNonFinite();
+      if (output !== undefined) throw halfOverflow('pose-guider', output);
+    }
+    return prediction;
   }
 
   async dispose(): Promise<void> {

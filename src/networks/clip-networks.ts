@@ -24,7 +24,8 @@ export function releasePose(features: PoseFeatures): void {
   if (isKept(features)) features.release();
 }
 
-function isKept(features: PoseFeatures): features is KeptTensors {
+/** Whether they are in an engine. */
+export function isKept(features: PoseFeatures): features is KeptTensors {
   return typeof features.release === 'function';
 }
 

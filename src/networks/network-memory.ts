@@ -62,7 +62,7 @@ const GRAPH_WEIGHTS = 1.03;
  * Bytes for each weight of a network that keeps them in half precision: the weight itself, and what is left of the memory that others were
  * widened in; measured on the published sizes, too.
  */
-const KEPT_IN_HALF = 2.9;
+export const KEPT_IN_HALF = 2.9;
 
 /** Values in a network's weights. */
 interface ParameterCount {
@@ -151,8 +151,10 @@ function activationBytes(
       return codec.type === 'autoencoder-kl' ? LIVE_TENSORS.vae * 4 * pixels * codec.blockOutChannels[0]! : 0;
     case 'reference-unet':
       return LIVE_TENSORS.unet * unetTensorBytes(description);
-    case 'pose-guider':
-      return LIVE_TENSORS.guider * 4 * pixels * windowFrames * poseGuider.stem[0]!.out;
+    case 'pose-guider': {
+      const { out, stride } = poseGuider.stem[0]!;
+      return (LIVE_TENSORS.guider * 4 * pixels * windowFrames * out) / stride ** 2;
+    }
     case 'denoising-unet':
     case 'unconditional-denoising-unet':
       return windowActivations(description, windowFrames) * piecesShare(piecesOf(windowFrames, fewAtOnce));

@@ -14,7 +14,7 @@ const DENOISER = 'denoising-unet' satisfies NetworkName;
  * Windows that are denoised at the same time on a processor. Threads of one run wait for each other, so that two windows with
  * half of the cores each take less of them than one with all; more of them take more memory than they gain.
  */
-const MAX_WINDOWS_AT_ONCE = 2;
+export const MAX_WINDOWS_AT_ONCE = 2;
 
 /** Pieces of a window that is denoised at the same time as another: two such windows take less memory than one in one piece, and no more time. */
 const PIECES_OF_EACH = 4;
@@ -85,6 +85,12 @@ export class NetworkOpener {
     return graphs.build(bundle, name, this.#graphOptions(device, precision), how);
   }
 
+  /** What the denoiser is handed the others' outputs in, where each of its runs copies them, see {@link uploadsOf}. */
+  get uploads(): GraphOptions['uploads'] {
+    const { device, precision } = this.#formOf(DENOISER);
+    return uploadsOf(this.#options.bundle.description, device, precision);
+  }
+
   /** Whether the denoiser reads pose features where the guider has left them. */
   get posesStayInEngine(): boolean {
     const { denoisingEngine, sideEngine } = this.#options;
@@ -141,7 +147,7 @@ export class NetworkOpener {
       loras,
       device,
       precision,
-      uploads: uploadsOf(bundle.description, device, this.#formOf(DENOISER).precision),
+      uploads: this.uploads,
       halfWeights: lowMemory && device === 'cpu' && precision === 'float32',
     };
   }

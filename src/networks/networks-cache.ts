@@ -16,6 +16,11 @@ const MAX_IDLE = 1;
 /** Share of the memory that is free when the first clip begins; the rest is for frames, films and other programs. */
 const TURN_SHARE = 0.7;
 
+/** Bytes for the networks of large bundles that are open at the same time. */
+export function turnBytes(): number {
+  return availableMemory() * TURN_SHARE;
+}
+
 /** Networks for as long as they are needed. */
 export interface NetworksLease {
   readonly networks: ClipNetworks;
@@ -80,7 +85,7 @@ export class NetworksCache {
 
   constructor(options: NetworksCacheOptions) {
     this.#options = options;
-    this.#shelf = new NetworkShelf(options.turnBytes ?? availableMemory() * TURN_SHARE);
+    this.#shelf = new NetworkShelf(options.turnBytes ?? turnBytes());
   }
 
   /** Whether no networks are loaded or being loaded. */

@@ -5,6 +5,7 @@ import type { PresetName } from '../models/bundle-terms.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { estimateJob } from './estimate-job.ts';
+import { countDenoisers } from './job-networks.ts';
 import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { resolveSampling } from './resolve-sampling.ts';
 
@@ -15,6 +16,8 @@ export interface BundleEstimate {
   readonly fps: number;
   readonly seconds: number;
   readonly memoryBytes: number;
+  /** Where other programs take so much of the machine that the time says little about the clip. */
+  readonly busy?: string;
 }
 
 const SAMPLE_RATE = 16_000;
@@ -28,7 +31,7 @@ export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<Bu
   const frames = Math.round(fps);
   const planned = sampling.planFrames(frames);
   const job = { bundle, sampling, ...planned };
-  const { seconds, memoryBytes } = await estimateJob({
+  const { seconds, memoryBytes, busy } = await estimateJob({
     bundle,
     engine,
     windowFrames: planned.windows[0]![0]!.frames.length,
@@ -36,8 +39,9 @@ export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<Bu
     evaluations: countEvaluations(job),
     precision: devicePrecision(sampling.precision, {}, engine, () => {}),
     frames,
+    denoisers: countDenoisers(job, engine),
     pixels: height * width,
     audioSamples: SAMPLE_RATE,
   });
-  return { preset, frames, fps, seconds, memoryBytes };
+  return { preset, frames, fps, seconds, memoryBytes, ...(busy !== undefined && { busy }) };
 }

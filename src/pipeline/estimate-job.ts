@@ -3,6 +3,7 @@ import type { Bundle } from '../models/bundle.ts';
 import { countParameters } from '../models/weight-reader.ts';
 import type { NetworkName } from '../networks/bundle-graphs.ts';
 import { describeNetwork } from '../networks/network-memory.ts';
+import { turnBytes } from '../networks/networks-cache.ts';
 import { takesTurns } from '../networks/take-turns.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { usableCores } from '../runtime/usable-cores.ts';
@@ -12,8 +13,8 @@ import { type NetworkSpeed, networkSpeed } from './time-networks.ts';
 
 /** Start-up, networks and threads; measured with the embedded bundle. */
 const BASE_SECONDS = 4.5;
-/** Checking and opening what lies in the cache of weights, for each byte. */
-const OPENING_SECONDS = 2e-9;
+/** Checking and opening what lies in the cache of weights, for each byte; see scripts/results/memory.md. */
+const OPENING_SECONDS = 0.6e-9;
 /** Warping, composing and encoding a frame, without the denoiser: a fixed part and one for each pixel of the video. */
 const FRAME_SECONDS = 0.015;
 const PIXEL_SECONDS = 30e-9;
@@ -42,6 +43,8 @@ export interface JobSize {
   /** What the denoiser computes in. @defaultValue what the engine is best at */
   readonly precision?: PrecisionChoice;
   readonly frames: number;
+  /** Denoisers that are open at the same time, see `countDenoisers`. @defaultValue 1 */
+  readonly denoisers?: number;
   /** Of one frame of the video. */
   readonly pixels: number;
   readonly audioSamples: number;
@@ -91,7 +94,7 @@ export async function estimateJob(job: JobSize): Promise<JobEstimate> {
     ? networks.reduce((sum, { network }) => sum + 4 * countParameters(network.weights), 0)
     : 0;
   const others = BASE_SECONDS + opened * OPENING_SECONDS + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
-  const memoryBytes = jobMemory({ ...job, device: engine.device });
+  const memoryBytes = jobMemory({ ...job, device: engine.device, turnBytes: turnBytes() });
   const processorSeconds = OTHER_CORES * others + work * speed.processorSeconds;
   if (engine.device !== 'cpu')
     return { seconds: others + work * speed.seconds, processorSeconds, memoryBytes };

@@ -3,23 +3,31 @@ import { EnvironmentError } from '../errors.ts';
 import type { Bundle } from '../models/bundle.ts';
 import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
 import { atResolution, RESOLUTIONS, type Resolution } from '../models/bundle-size.ts';
+import { piecesOf, piecesShare } from '../models/window-pieces.ts';
 import type { NetworkName } from '../networks/bundle-graphs.ts';
-import { networkBytes, parametersOf } from '../networks/network-memory.ts';
+import { KEPT_IN_HALF, networkBytes, parametersOf, weightBytes } from '../networks/network-memory.ts';
 import { takesTurns } from '../networks/take-turns.ts';
 import { availableMemory } from '../runtime/available-memory.ts';
 import type { Device } from '../runtime/device.ts';
+import type { Engine } from '../runtime/engine.ts';
+import { countDenoisers } from './job-networks.ts';
 import type { Job } from './open-job.ts';
 
-/** Networks and threads of small bundles; measured with the embedded one, see scripts/results/memory.md. */
-const BASE_BYTES = 630e6;
+/** Threads of small bundles and what all clips take; measured with the embedded one, see scripts/results/memory.md. */
+const BASE_BYTES = 506e6;
 /** Threads, small networks and the graph thread, where a bundle's networks take turns. */
 const TURN_BASE_BYTES = 900e6;
 /** Weights of small bundles, as the engine arranges them, against their size in the file. */
 const WEIGHT_COPIES = 1.3;
 /** What a window of a small bundle needs in addition to weights, for each latent cell at AniPortrait's width. */
 const BYTES_PER_WINDOW_CELL = 40_000;
-/** A frame in its stages between drawing and encoder. */
-const BYTES_PER_PIXEL = 68;
+/** What the second of two denoisers takes for its run beside the first's: windows of two are computed in pieces, and branches of guidance in turns. */
+const SECOND_WINDOW = 0.4;
+/** Frames in their stages between drawing and encoder, for each pixel of one. */
+const BYTES_PER_PIXEL = 22;
+/** What the first frames of a clip leave behind until it is collected; later ones find its place. */
+const BYTES_PER_FIRST_FRAME = 1.9e6;
+const FIRST_FRAMES = 75;
 /** The least that a job takes of its estimate, which is not exact. */
 const CERTAIN_SHARE = 0.85;
 
@@ -37,47 +45,87 @@ interface JobMemorySize {
   readonly bundle: Bundle;
   readonly device: Device;
   readonly windowFrames: number;
+  /** Of the video. */
+  readonly frames: number;
+  /** Denoisers that are open at the same time, see {@link countDenoisers}. @defaultValue 1 */
+  readonly denoisers?: number | undefined;
   /** Of one frame of the video. */
   readonly pixels: number;
   readonly audioSamples: number;
   /** @defaultValue false */
   readonly lowMemory?: boolean | undefined;
+  /** What networks of large bundles may take that are open at the same time. @defaultValue no limit */
+  readonly turnBytes?: number | undefined;
   /** As few frames of a window at once as possible. @defaultValue `lowMemory` */
   readonly fewAtOnce?: boolean;
 }
 
 /** Bytes that a job takes at its peak, mapped files included; an estimate. */
 export function jobMemory(size: JobMemorySize): number {
-  const { bundle, device, windowFrames, pixels, audioSamples, lowMemory = false, fewAtOnce } = size;
-  const { description } = bundle;
+  const { bundle, device, frames, pixels, audioSamples, lowMemory = false } = size;
   const clip = pixels * BYTES_PER_PIXEL + audioSamples * 4;
-  if (takesTurns(bundle, device, lowMemory)) {
-    const bytesOf = (name: NetworkName): number =>
-      networkBytes(description, name, { windowFrames, lowMemory, fewAtOnce });
-    const stages = lowMemory ? STAGES.flat().map((name) => [name]) : STAGES;
-    const most = Math.max(...stages.map((names) => names.reduce((sum, name) => sum + bytesOf(name), 0)));
-    return TURN_BASE_BYTES + most + clip;
-  }
-  const parameters = STAGES.flat().reduce(
-    (sum, name) => sum + (parametersOf(description, name)?.all ?? 0),
-    0,
-  );
-  const { denoisingUnet } = description;
+  if (takesTurns(bundle, device)) return TURN_BASE_BYTES + mostAtOnce(size) + clip;
+  const first = Math.min(frames, FIRST_FRAMES) * BYTES_PER_FIRST_FRAME;
+  const networks = lowMemory && device === 'cpu' ? smallInTurn(size) : smallTogether(size);
+  return BASE_BYTES + networks + first + clip;
+}
+
+/** Bytes of the networks that are open together, in the stage of a large bundle that takes most. */
+function mostAtOnce(size: JobMemorySize): number {
+  const { bundle, windowFrames, lowMemory = false, fewAtOnce } = size;
+  const bytesOf = (name: NetworkName): number =>
+    networkBytes(bundle.description, name, { windowFrames, lowMemory, fewAtOnce });
+  const stages = lowMemory ? STAGES.flat().map((name) => [name]) : STAGES;
+  const most = Math.max(...stages.map((names) => names.reduce((sum, name) => sum + bytesOf(name), 0)));
+  return most + (lowMemory ? 0 : besideDenoiser(size, bytesOf));
+}
+
+/** Bytes of the denoiser of guidance's other branch, where there is room for both: it is open, but does not run at the same time. */
+function besideDenoiser(
+  { bundle, denoisers = 1, turnBytes = Infinity }: JobMemorySize,
+  bytesOf: (name: NetworkName) => number,
+): number {
+  const other = 'unconditional-denoising-unet';
+  const together = bytesOf('pose-guider') + bytesOf('denoising-unet') + bytesOf(other);
+  return denoisers > 1 && together <= turnBytes ? weightBytes(bundle.description, other, 4) : 0;
+}
+
+/** Bytes of what a small denoiser's run holds. */
+function smallActivations({ bundle: { description }, windowFrames }: JobMemorySize): number {
   const { height, width: columns } = latentSize(description);
-  const cells = height * columns;
-  const width = denoisingUnet.blockOutChannels[0]! / 320;
-  const activations = windowFrames * cells * BYTES_PER_WINDOW_CELL * width;
-  return BASE_BYTES + WEIGHT_COPIES * 4 * parameters + activations + clip;
+  const width = description.denoisingUnet.blockOutChannels[0]! / 320;
+  return windowFrames * height * columns * BYTES_PER_WINDOW_CELL * width;
+}
+
+/** Bytes of a small bundle's networks, all of them open. */
+function smallTogether(size: JobMemorySize): number {
+  const { description } = size.bundle;
+  const { denoisers = 1 } = size;
+  const bytesOf = (name: NetworkName): number =>
+    WEIGHT_COPIES * 4 * (parametersOf(description, name)?.all ?? 0);
+  const all = STAGES.flat().reduce((sum, name) => sum + bytesOf(name), 0);
+  const further = bytesOf('denoising-unet') + SECOND_WINDOW * smallActivations(size);
+  return all + smallActivations(size) + (denoisers - 1) * further;
+}
+
+/** Bytes of a small bundle's denoiser, the largest of its networks, open by itself. */
+function smallInTurn(size: JobMemorySize): number {
+  const weights = weightBytes(size.bundle.description, 'denoising-unet', KEPT_IN_HALF);
+  return weights + smallActivations(size) * piecesShare(piecesOf(size.windowFrames, true));
 }
 
 /** The memory that a prepared job takes. */
 export function memorySizeOf(
-  { bundle, windows, options, samples }: Job,
-  device: Device,
+  job: Job,
+  engine: Pick<Engine, 'device'> & Partial<Pick<Engine, 'threads'>>,
   pixels: number,
 ): JobMemorySize {
+  const { bundle, windows, options, samples, frames } = job;
+  const { device } = engine;
   const windowFrames = windows[0]![0]!.frames.length;
-  return { bundle, device, windowFrames, pixels, audioSamples: samples, lowMemory: options.lowMemory };
+  const denoisers = countDenoisers(job, engine);
+  const clip = { windowFrames, frames, denoisers, pixels, audioSamples: samples };
+  return { bundle, device, ...clip, lowMemory: options.lowMemory };
 }
 
 /** Memory as a check sees it. */
@@ -100,8 +148,8 @@ function memoryNow(): MemoryState {
  */
 export function checkMemory(size: JobMemorySize, { available, held }: MemoryState = memoryNow()): void {
   if (!takesTurns(size.bundle, size.device, size.lowMemory)) return;
-  // Where there is little room, fewer frames at once are computed without a word: see BundleNetworks.
-  const least = (changed: JobMemorySize): number => jobMemory({ ...changed, fewAtOnce: true });
+  // Where there is little room, fewer frames at once are computed without a word, and one denoiser is open at a time: see BundleNetworks.
+  const least = (changed: JobMemorySize): number => jobMemory({ ...changed, fewAtOnce: true, denoisers: 1 });
   const fits = (changed: JobMemorySize): boolean => CERTAIN_SHARE * least(changed) <= available + held;
   if (fits(size)) return;
   const found = alternatives(size).find((changed) => fits(changed.size));

@@ -4,6 +4,7 @@ import { devicePrecision } from '../networks/check-precision.ts';
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
 import { estimateJob } from './estimate-job.ts';
 import { checkMemory, memorySizeOf } from './job-memory.ts';
+import { countDenoisers } from './job-networks.ts';
 import { countEvaluations, countPoseRuns } from './open-job.ts';
 import { Studio } from './studio.ts';
 
@@ -47,7 +48,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
     const precision = devicePrecision(sampling.precision, job.options, engine, (message) =>
       observed.onProgress?.({ type: 'notice', message }),
     );
-    checkMemory(memorySizeOf(job, engine.device, width * height));
+    checkMemory(memorySizeOf(job, engine, width * height));
     const evaluations = countEvaluations(job);
     const estimate = await estimateJob({
       bundle,
@@ -57,6 +58,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       evaluations,
       precision,
       frames,
+      denoisers: countDenoisers(job, engine),
       pixels: width * height,
       audioSamples: job.samples,
       lowMemory: job.options.lowMemory,

@@ -63,7 +63,7 @@ export async function prepareClip(
   const first = studio.holdsNoNetworks;
   const checkRoom = async (job: Job, pixels: number): Promise<void> => {
     // Others that hold memory now may have given it back when this clip's turn has come.
-    if (first) checkMemory(memorySizeOf(job, (await studio.denoisingEngine()).device, pixels));
+    if (first) checkMemory(memorySizeOf(job, await studio.denoisingEngine(), pixels));
   };
   const loadAhead = (job: Job): void => {
     if (networks === undefined || !first) return;

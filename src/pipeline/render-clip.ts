@@ -50,7 +50,7 @@ export interface RenderResources {
   readonly references: ReferenceCache;
   /** Receives the encoder's life, as `ffmpeg`, when it has ended. */
   readonly onStage?: ((span: NamedSpan) => void) | undefined;
-  denoisingEngine(): Promise<Pick<Engine, 'device'>>;
+  denoisingEngine(): Promise<Pick<Engine, 'device' | 'threads'>>;
   loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease>;
 }
 
@@ -134,10 +134,11 @@ function countFirst({ fps }: Job, { livePath }: RenderHooks): number {
 
 /** Waits for the clip's turn, and opens what its frames are written to. */
 async function openOutputs({ job, scene, watch, studio, hooks, signal, progress, held }: Rendering) {
-  const { device } = await studio.denoisingEngine();
+  const engine = await studio.denoisingEngine();
+  const { device } = engine;
   const alone = takesTurns(job.bundle, device, job.options.lowMemory);
   const turn = held.hold(await studio.scheduler.acquire(signal, { alone }), (it) => it.release());
-  checkMemory(memorySizeOf(job, device, scene.width * scene.height));
+  checkMemory(memorySizeOf(job, engine, scene.width * scene.height));
   held.hold(watch, (it) => it.pause()).resume();
   progress.stage('load');
   const opened = monotonicNow();

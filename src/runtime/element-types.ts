@@ -27,6 +27,15 @@ export function float32Data({ data }: ort.Tensor): Float32Array {
   return Float32Array.from(data as ArrayLike<number>, Number);
 }
 
+/** All bits of a number's exponent are set in infinities and NaN, and in nothing else. */
+const HALF_EXPONENT = 0x7c00;
+
+/** Whether a tensor in ordinary memory has neither NaN nor infinity. */
+export function isWhollyFinite({ data }: ort.Tensor): boolean {
+  if (data instanceof Uint16Array) return data.every((bits) => (bits & HALF_EXPONENT) !== HALF_EXPONENT);
+  return (data as Float32Array).every((value) => Number.isFinite(value));
+}
+
 /** Bytes of a float32 or half-precision tensor, wherever it is. */
 export function tensorBytes({ type, dims }: ort.Tensor): number {
   return (type === 'float16' ? 2 : 4) * elementCount(dims);

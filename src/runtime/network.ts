@@ -18,6 +18,11 @@ export interface KeptTensors {
   readonly outputs: Readonly<Record<string, { readonly dims: readonly number[] }>>;
   /** What they take of memory. */
   readonly bytes: number;
+  /**
+   * Name of an output with NaN or infinity; undefined where there is none, and for outputs on a device, whose numbers cannot be read. Reads
+   * all of them.
+   */
+  findNonFinite(): Promise<string | undefined>;
   /** Frees them after the runs that are queued; may be called twice. */
   release(): void;
 }
@@ -98,6 +103,10 @@ class KeptOutputs implements KeptTensors {
     this.group = group;
     this.outputs = Object.fromEntries(outputs.map(({ name, dims }) => [name, { dims }]));
     this.bytes = outputs.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  findNonFinite(): Promise<string | undefined> {
+    return this.#client.request({ kind: 'find-non-finite', group: this.group });
   }
 
   release(): void {

@@ -69,6 +69,11 @@ export type Request =
       readonly device: Device;
       readonly tensors: readonly WireTensor[];
     }
+  | {
+      /** Looks for a kept output that is not finite. */
+      readonly kind: 'find-non-finite';
+      readonly group: number;
+    }
   | { readonly kind: 'take-copies' }
   | { readonly kind: 'drop'; readonly groups: readonly number[] }
   | { readonly kind: 'release'; readonly network: number };
@@ -104,5 +109,7 @@ export interface Results {
   readonly drop: undefined;
   readonly run: readonly WireTensor[];
   readonly 'run-keeping': readonly KeptTensor[];
+  /** Its name. */
+  readonly 'find-non-finite': string | undefined;
   readonly release: undefined;
 }

@@ -7,7 +7,7 @@ import { cpus } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { collectGarbage } from './collect-garbage.ts';
 import { type Device, HOLDING_DEVICES } from './device.ts';
-import { float32Data, halfInputs, tensorBytes, withElements } from './element-types.ts';
+import { float32Data, halfInputs, isWhollyFinite, tensorBytes, withElements } from './element-types.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
 import type {
   Copies,
@@ -276,6 +276,11 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       held.set(request.keep, outputs);
       return outputs.map(([name, tensor]) => ({ name, dims: [...tensor.dims], bytes: tensorBytes(tensor) }));
     }
+    case 'find-non-finite':
+      // Reading the data of one on a device is an error.
+      return held
+        .get(request.group)
+        ?.find(([, tensor]) => tensor.location === 'cpu' && !isWhollyFinite(tensor))?.[0];
     case 'take-profiles':
       for (const loaded of networks.values()) endProfile(loaded);
       return profiles.splice(0);

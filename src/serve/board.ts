@@ -168,6 +168,8 @@ export class Board {
   async remove(order: Order): Promise<void> {
     this.#orders.delete(order.id);
     order.changed();
+    // A record that is being written would come back, or fail for want of its folder.
+    await this.#writes.get(order);
     await rm(orderFolder(this.#parts.data, order), { recursive: true, force: true });
     await this.#withWork(order, (work, each) => work.removed(each));
   }

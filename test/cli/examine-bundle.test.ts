@@ -38,3 +38,11 @@ test('a clip that does not fit says what to do', () => {
   assert.match(time!.found, /for 25 frames at 25 fps, preset fast/);
   assert.equal(describeEstimate(estimate, 12e9)[0]!.verdict, 'ok');
 });
+
+test('where other programs keep the machine busy, the time of a clip is a note that says so', () => {
+  const estimate = { preset: 'fast', frames: 25, fps: 25, seconds: 90, memoryBytes: 1e9 } as const;
+  assert.deepEqual(describeEstimate(estimate, 8e9)[1]!.verdict, 'ok');
+  const busy = 'other programs keep this machine busy';
+  const { verdict, advice } = describeEstimate({ ...estimate, busy }, 8e9)[1]!;
+  assert.deepEqual([verdict, advice], ['note', busy]);
+});

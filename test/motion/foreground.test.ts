@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { foregroundShare } from '../../src/motion/foreground.ts';
-import { loudnessGain } from '../../src/motion/loudness.ts';
+import { voicePower } from '../../src/motion/loudness.ts';
 import { parseMotionConfig } from '../../src/motion/motion-config.ts';
 import { golden } from './motion-fixture.ts';
 
@@ -17,7 +17,7 @@ function levels(...decibels: readonly number[]): Float32Array {
 }
 
 function shares(pcm: Float32Array, first = 0, count = Math.floor(pcm.length / 320)): Float32Array {
-  return foregroundShare({ config, pcm, gain: loudnessGain(pcm, config), first, count });
+  return foregroundShare({ config, pcm, voice: voicePower(pcm, config), first, count });
 }
 
 test('what is far beneath the speech is the background, but for 0.3 s after the speech and half a second before it', () => {
@@ -31,6 +31,15 @@ test('what is far beneath the speech is the background, but for 0.3 s after the 
 
 test('a voice that speaks lower by 3 dB is still the speaker', () => {
   assert.ok(shares(levels(0, 0, -3, -3, -3)).every((share) => share > 0.999));
+});
+
+test('somebody else in the background does not count for being heard longer than the speaker', () => {
+  const share = shares(levels(0, -13, -13, -13, -13, -13));
+  for (let i = 0; i < share.length; i++) {
+    const time = i / 50;
+    if (time < 1.2) assert.ok(share[i]! > 0.999, `at ${time} s`);
+    if (time > 1.5) assert.equal(share[i], 0, `at ${time} s`);
+  }
 });
 
 test('what counts is how loud a sound is against the speech, not by itself', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ExpressionBasis, lipGap } from '../../src/motion/expression-basis.ts';
 import { MESH_VALUES, MESH_VERTICES } from '../../src/motion/motion.ts';
-import { closureAt, shutLips } from '../../src/motion/shut-lips.ts';
+import { closureAt, shutLips, steadyClosures } from '../../src/motion/shut-lips.ts';
 
 const COUNT = 41;
 const MIDDLE = 20;
@@ -80,4 +80,35 @@ test('lips that are shut already are only pressed, and silence has no closures',
   assert.equal(closureAt(new Float32Array(9), 4.5, 2), 0);
   // The ends of a stretch are no reason to see more or less.
   assert.equal(closureAt(Float32Array.of(0, 1), 1, 2), 1);
+});
+
+const VOICE = 0.01;
+
+/** The voice is heard but for these places, in which it is 30 dB weaker. */
+function powers(count: number, silent: readonly number[] = []): Float64Array {
+  return Float64Array.from({ length: count }, (_, i) => (silent.includes(i) ? VOICE / 1000 : VOICE));
+}
+
+test('lips that have met stay together while nothing is heard, for 60 ms at most, and no others do', () => {
+  const closures = Float32Array.of(0, 0, 1, 1, 0.9, 0, 0, 0, 0, 0, 0, 0);
+  // A sound follows at once, after two silent vectors, after many.
+  const after = (silent: readonly number[]): number[] =>
+    [...steadyClosures(closures, powers(12, silent), VOICE)].map((value) => Math.round(100 * value) / 100);
+  assert.deepEqual(after([]), [0, 0.17, 0.83, 0.98, 0.77, 0.15, 0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(after([4, 5]), [0, 0.17, 0.83, 0.98, 0.98, 0.98, 0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(after([4, 5, 6, 7, 8, 9, 10]), [0, 0.17, 0.83, 0.98, 0.98, 0.98, 0.98, 0, 0, 0, 0, 0]);
+  // Before, and where the lips are hardly shut, silence holds nothing.
+  assert.deepEqual(after([0, 1]), after([]));
+  const weak = steadyClosures(
+    closures.map((value) => value / 2),
+    powers(12, [4, 5, 6, 7]),
+    VOICE,
+  );
+  assert.equal(weak[6], 0);
+});
+
+test('likelihoods lose their jitter', () => {
+  const jitter = Float32Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 0.3 : 0.1));
+  const steady = steadyClosures(jitter, powers(20), VOICE);
+  for (let i = 1; i < 19; i++) assert.ok(Math.abs(steady[i]! - 0.2) < 0.04, `${steady[i]}`);
 });

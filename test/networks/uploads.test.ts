@@ -1,6 +1,7 @@
 /** What a denoiser is given on a device that every run copies its inputs to; small networks, computed on the CPU. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { NumericalError } from '../../src/errors.ts';
 import { type Bundle, openBundle } from '../../src/models/bundle.ts';
 import { describeDenoisingUnet } from '../../src/models/denoising-unet.ts';
 import { noiseWeights } from '../../src/models/noise-weights.ts';
@@ -36,7 +37,8 @@ const GUIDER: PoseGuiderConfig = {
   ],
 };
 const UNET_OPTIONS = { ...LATENTS, frames: FRAMES, poseFeatures: true, imageEmbeds: 'none' } as const;
-const WEIGHTS: Readonly<Record<'denoiser' | 'reference' | 'guider', WeightSource>> = {
+type Weights = Readonly<Record<'denoiser' | 'reference' | 'guider', WeightSource>>;
+const WEIGHTS: Weights = {
   denoiser: noiseWeights(describeDenoisingUnet(UNET, { ...UNET_OPTIONS, reference: 'keys-values' }).weights),
   reference: noiseWeights(describeReferenceUnet(UNET, LATENTS).weights),
   guider: noiseWeights(describePoseGuider(GUIDER, { ...PICTURE, frames: FRAMES }).weights),
@@ -64,15 +66,31 @@ function averages(): GraphBuilder {
   return graph;
 }
 
-function graphOf(name: NetworkName, { device, precision, uploads }: GraphOptions): GraphBuilder {
+/** Weights of which one is so many times as large. */
+function enlarged(source: WeightSource, key: string, times: number): WeightSource {
+  assert.ok(source.has(key), key);
+  return {
+    ...source,
+    read: (name) => {
+      const { data, dims } = source.read(name);
+      return { data: name === key ? data.map((value) => times * value) : data, dims };
+    },
+  };
+}
+
+function graphOf(
+  name: NetworkName,
+  { device, precision, uploads }: GraphOptions,
+  weights: Weights,
+): GraphBuilder {
   if (name === 'portrait-encoder' || name === 'decoder') return averages();
   return NETWORK_MAKERS[name].build({
     description: bundle.description,
     ...{ picture: PICTURE, latents: LATENTS, windowFrames: FRAMES, decodeFrames: 1 },
     ...{ decodesParts: false, pieces: undefined, uploads },
     form: { device, precision: precision === 'float16' ? 'float16' : 'float32' },
-    weights: (part) => (part === 'poseGuider' ? WEIGHTS.guider : WEIGHTS.reference),
-    denoiserWeights: () => WEIGHTS.denoiser,
+    weights: (part) => (part === 'poseGuider' ? weights.guider : weights.reference),
+    denoiserWeights: () => weights.denoiser,
     activations: () => undefined,
   });
 }
@@ -89,7 +107,12 @@ after(() => engine.dispose());
  *
  * @param compact - as the device has it; else as one that holds its tensors.
  */
-async function predict(device: 'cuda' | 'dml', precision: 'float32' | 'float16', compact: boolean) {
+async function predict(
+  device: 'cuda' | 'dml',
+  precision: 'float32' | 'float16',
+  compact: boolean,
+  weights = WEIGHTS,
+) {
   const like: LoadingEngine = {
     ...{ device, precision, threads: 1, keepsTensors: compact },
     load: (...request) => engine.load(...request),
@@ -99,7 +122,7 @@ async function predict(device: 'cuda' | 'dml', precision: 'float32' | 'float16',
     ...{ bundle, windowFrames: FRAMES, loras: [], guided: true, embeddedGuidance: null, precision },
     graphs: {
       build: async (_bundle, name, options) => {
-        const graph = graphOf(name, compact ? options : { ...options, uploads: undefined });
+        const graph = graphOf(name, compact ? options : { ...options, uploads: undefined }, weights);
         return { model: graph.toBytes(), precision: graph.precision };
       },
     },
@@ -159,3 +182,32 @@ test('in float32, features stay whole, and the reference that every run projects
   assert.equal(2 * valuesOf(compact.reference), valuesOf(plain.reference));
   assert.equal(compact.poseBytes, plain.poseBytes);
 });
+
+const NORM = 'down_blocks.0.attentions.0.transformer_blocks.0.norm1.weight';
+/** Weights that make what a network hands over larger than half precision has numbers, and the message's beginning. */
+const TOO_LARGE: Readonly<Record<string, { readonly weights: Partial<Weights>; readonly what: string }>> = {
+  'pose features': {
+    weights: { guider: enlarged(WEIGHTS.guider, 'scale', 1e7) },
+    what: 'pose.0 of pose-guider',
+  },
+  'features of the reference': {
+    weights: { reference: enlarged(WEIGHTS.reference, NORM, 1e6) },
+    what: 'bank:down_blocks.0.attentions.0 of reference-unet',
+  },
+};
+
+for (const [name, { weights, what }] of Object.entries(TOO_LARGE)) {
+  test(`${name} that half precision has no numbers for are named, and float32 is the way out`, async () => {
+    const large = { ...WEIGHTS, ...weights };
+    await assert.rejects(predict('cuda', 'float16', true, large), (error) => {
+      assert.ok(error instanceof NumericalError);
+      assert.equal(
+        error.message,
+        `Cannot hand ${what} to the denoiser: expected numbers up to 65504, the largest of half precision, got larger ones or NaN; render with precision: float32`,
+      );
+      return true;
+    });
+    const { conditional, unconditional } = await predict('cuda', 'float32', true, large);
+    for (const { data } of [conditional, unconditional]) assert.ok(data.every(Number.isFinite));
+  });
+}

@@ -190,7 +190,10 @@ test('features on a device are released when no step asks for them any more, and
   const onDevice = (): PoseFeatures => {
     const id = made++;
     alive.add(id);
-    return { outputs: {}, bytes: 4e8, release: () => void alive.delete(id) };
+    return {
+      ...{ outputs: {}, bytes: 4e8, findNonFinite: async () => undefined },
+      release: () => void alive.delete(id),
+    };
   };
   const { conditions } = counted({ plan, frames: 50, features: onDevice });
   const steps = orderWindowSteps(plan);

@@ -26,10 +26,10 @@ test('each test that failed by itself is named with its file and its error', {
   for await (const { type, data } of tests) if (type === 'test:fail') failures.push(data);
   assert.equal(failures.length, 4);
   const text = formatFailures(failures.filter(failedItself), `${folder}${path.sep}`);
-  const told = text.split('\n\n').map((each) => each.split('\n').slice(0, 2));
-  assert.deepEqual(told[0], ['Failed: 3']);
+  const entries = text.split('\n\n').map((each) => each.split('\n').slice(0, 2));
+  assert.deepEqual(entries[0], ['Failed: 3']);
   assert.deepEqual(
-    new Set(told.slice(1).map((lines) => lines.join('|'))),
+    new Set(entries.slice(1).map((lines) => lines.join('|'))),
     new Set([
       '✖ is wrong (wrong.test.mjs)|  TypeError: no such thing',
       '✖ waits (wrong.test.mjs)|  Error [ERR_TEST_FAILURE]: test timed out after 1ms',

@@ -1,6 +1,7 @@
 /** Brings portraits to the mean mesh of their group. */
 import { FACE_OVAL } from '../../../src/face/face-rings.ts';
-import { PortraitWarp, type Triangles } from '../../../src/face/warp.ts';
+import type { Triangles } from '../../../src/face/mesh-triangles.ts';
+import { PortraitWarp } from '../../../src/face/warp.ts';
 import { resizeImage } from '../../../src/image/resize.ts';
 import type { RgbImage } from '../../../src/image/rgb-image.ts';
 import { type Planes, planes, remap } from '../planes.ts';
