@@ -101,11 +101,20 @@ function makeImage(): void {
 }
 if (process.platform !== 'win32') makeImage();
 
-/** Every file with its time: a root that cannot be written stays as it is. */
+/** Every file with its time: a root that cannot be written stays as it is. Packages are linked, and others use them, too. */
 function contentsOf(root: string): string[] {
-  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+  return readdirSync(root)
+    .filter((name) => name !== 'node_modules')
+    .flatMap((name) => [name, ...filesBelow(root, name)])
     .map((name) => `${name} ${statSync(path.join(root, name)).mtimeMs}`)
     .sort();
+}
+
+function filesBelow(root: string, name: string): string[] {
+  if (!statSync(path.join(root, name)).isDirectory()) return [];
+  return readdirSync(path.join(root, name), { recursive: true, encoding: 'utf8' }).map((each) =>
+    path.join(name, each),
+  );
 }
 
 const [program, entry] = argumentsOf('ENTRYPOINT') as [string, string];

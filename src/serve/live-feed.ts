@@ -66,7 +66,8 @@ async function openWhenThere(clip: Clip, file: string, signal: AbortSignal): Pro
       );
     }
     signal.throwIfAborted();
-    const found = await stat(file).catch(() => undefined);
+    // Before, what is there was left by an earlier attempt, also of a server that was killed.
+    const found = clip.state === 'processing' ? await stat(file).catch(() => undefined) : undefined;
     const handle = found && found.size > 0 ? await open(file, 'r').catch(() => undefined) : undefined;
     if (handle !== undefined) return handle;
     await sleep(LOOK_MS, undefined, { signal });

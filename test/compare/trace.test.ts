@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { placeInRows, type Track, traceEvents, writeTrace } from '../../src/compare/trace.ts';
+import { fc } from '../helpers/fast-check.ts';
 
 interface Event {
   readonly ph: string;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   atEveryStep,
   type ContextWindow,
@@ -14,6 +13,7 @@ import {
   type WindowPlan,
 } from '../../src/denoising/context-windows.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
+import { fc } from '../helpers/fast-check.ts';
 
 const golden = JSON.parse(
   readFileSync(new URL('../golden/context-windows/context_windows.json', import.meta.url), 'utf8'),

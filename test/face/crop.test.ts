@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { frameAround, squareCrop } from '../../src/face/crop.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
+import { fc } from '../helpers/fast-check.ts';
 
 const DOUBLE = { rtol: 1e-12, atol: 1e-9 };
 /** Corner points of a face of 80 × 100 px around (x, y). */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { matrixToPose, movingAverage, multiplyMatrices, poseToMatrix } from '../../src/face/rotation.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
+import { fc } from '../helpers/fast-check.ts';
 
 /** Both sides compute in double precision; angles come out of inverse functions. */
 const DOUBLE = { rtol: 1e-9, atol: 1e-9 };

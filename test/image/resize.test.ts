@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { InvalidOptionError, ShapeError } from '../../src/errors.ts';
 import { cropSquare } from '../../src/image/crop.ts';
 import { type ResampleFilter, Resampler, resizeImage } from '../../src/image/resize.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
+import { fc } from '../helpers/fast-check.ts';
 
 interface Golden {
   width: number;

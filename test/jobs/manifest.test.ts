@@ -534,7 +534,8 @@ test('~ is the home of the user, never a folder', async () => {
       /output.*expected ~\/ or the whole path/,
     );
   } finally {
-    process.env.HOME = before;
+    if (before === undefined) delete process.env.HOME;
+    else process.env.HOME = before;
   }
 });
 

@@ -122,8 +122,10 @@ test(
     const workers = [startWorker(redis.url), startWorker(redis.url)];
     const report = await batchOf(folder, list, redis.url).report;
     assert.equal(statesOf(report), 'done done done done');
+    const done = () => workers.flatMap(({ names }) => names('done'));
+    await until(() => done().length >= NAMES.length); // their words come another way
     assert.deepEqual(
-      workers.flatMap(({ names }) => names('done')).sort(),
+      done().sort(),
       NAMES.map((name) => `out/${name}.mp4`),
     );
     assert.ok(report.jobs.every(({ worker, denoiseSeconds }) => worker !== undefined && denoiseSeconds! > 0));
@@ -237,6 +239,7 @@ test(
     const second = startWorker(redis.url, { stepMs: 5, lock: 1 });
     const report = await run.report;
     assert.equal(statesOf(report), 'done');
+    await until(() => second.names('done').length > 0);
     assert.deepEqual(second.names('done'), ['out/a.mp4']);
     first.child.kill('SIGCONT');
     await until(() => first.names('handed-back').length > 0 || first.names('done').length > 0);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { pieceShare, planSpeechPieces } from '../../src/motion/speech-pieces.ts';
+import { fc } from '../helpers/fast-check.ts';
 import { readGoldenFile } from '../helpers/golden-weights.ts';
 
 interface Row {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
-import fc from 'fast-check';
 import { ModelProtoSchema } from 'onnx-buf';
 import { floatAttribute, GraphBuilder } from '../../src/onnx/graph.ts';
+import { fc } from '../helpers/fast-check.ts';
 
 /** Reads a written model with an independent decoder of ONNX's own schema. */
 function readBack(graph: GraphBuilder) {

@@ -161,7 +161,7 @@ test('an error in the worker rejects the call that caused it, and only that', ()
 test('the event loop keeps running while a network runs, and disposal waits for the run', async () => {
   const engine = await Engine.open({ device: 'cpu', threads: 1 });
   const size = 512;
-  const slow = await engine.load('slow', slowGraph(size, 24));
+  const slow = await engine.load('slow', slowGraph(size, 48));
   const run = slow.run({ x: tensor(new Float32Array(size * size).fill(1), [size, size]) });
   let ticks = 0;
   const timer = setInterval(() => ticks++, 2);

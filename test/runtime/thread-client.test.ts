@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { FaceError } from '../../src/errors.ts';
 import { ThreadClient } from '../../src/runtime/thread-client.ts';
-import type { EchoRequest, EchoResults } from './fixtures/echo-worker.ts';
+import type { EchoRequest, EchoResults, EchoTime } from './fixtures/echo-worker.ts';
 
 const SCRIPT = new URL('./fixtures/echo-worker.ts', import.meta.url);
 
@@ -18,10 +18,10 @@ async function withThread(use: (thread: ThreadClient<EchoRequest, EchoResults>) 
 test('answers find their requests, whatever the order they come in, with the notices before them', () =>
   withThread(async (thread) => {
     const order: string[] = [];
-    const echo = async (size: number, delayMs: number): Promise<void> => {
+    const echo = async (size: number, answer: EchoTime): Promise<void> => {
       const value = new Float32Array(size).fill(size);
-      const answer = await thread.request(
-        { kind: 'echo', value, delayMs },
+      const echoed = await thread.request(
+        { kind: 'echo', value, answer },
         {
           transfer: [value.buffer],
           onNotice: (notice) => order.push(notice),
@@ -29,10 +29,13 @@ test('answers find their requests, whatever the order they come in, with the not
         },
       );
       assert.equal(value.length, 0, 'moved');
-      assert.deepEqual(answer, new Float32Array(size).fill(size));
+      assert.deepEqual(echoed, new Float32Array(size).fill(size));
       order.push(String(size));
     };
-    await Promise.all([echo(3, 200), echo(5, 0)]);
+    // The first is answered when the second was.
+    const first = echo(3, 'after the next');
+    await echo(5, 'at once');
+    await first;
     assert.deepEqual(order, ['3 values', '0 of 3', '5 values', '0 of 5', '5', '3']);
   }));
 
@@ -58,7 +61,7 @@ test('closing waits for what was asked before; afterwards requests are refused',
   const thread = new ThreadClient<EchoRequest, EchoResults>(SCRIPT);
   const order: string[] = [];
   const answered = thread
-    .request({ kind: 'echo', value: new Float32Array(1), delayMs: 100 })
+    .request({ kind: 'echo', value: new Float32Array(1), answer: 'later' })
     .then(() => order.push('answer'));
   await Promise.all([answered, thread.close().then(() => order.push('closed')), thread.close()]);
   assert.deepEqual(order, ['answer', 'closed']);
@@ -67,7 +70,7 @@ test('closing waits for what was asked before; afterwards requests are refused',
 
 test('a thread that ends rejects what waits for it, and can still be closed', () =>
   withThread(async (thread) => {
-    const waiting = thread.request({ kind: 'echo', value: new Float32Array(1), delayMs: 60_000 });
+    const waiting = thread.request({ kind: 'echo', value: new Float32Array(1), answer: 'never' });
     const exit = thread.request({ kind: 'exit' });
     await assert.rejects(waiting, /ended with exit code 3/);
     await assert.rejects(exit, /ended with exit code 3/);

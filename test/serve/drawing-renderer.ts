@@ -44,7 +44,6 @@ export function drawingRenderer(frames: number, frameMs: number, holdFile?: stri
         throw new FaceError('Cannot animate it: expected a face', options.portrait!, 'no-face');
       onProgress?.({ type: 'notice', message: `the portrait ${options.portrait} is looked at` });
       const render = async () => {
-        onProgress?.({ type: 'stage', stage: 'render' });
         const { track } = await readAudio(audio!, { ffmpeg });
         const shared = { ...SIZE, ffmpeg, frames, sound: track, signal };
         const video = await VideoWriter.open({
@@ -54,6 +53,7 @@ export function drawingRenderer(frames: number, frameMs: number, holdFile?: stri
           force: overwrite,
         });
         const live = await LiveWriter.open({ ...shared, path: livePath!, onNotice: () => {} });
+        onProgress?.({ type: 'stage', stage: 'render' });
         try {
           for (let frame = 0; frame < frames; frame++) {
             await sleep(frameMs, undefined, { signal });

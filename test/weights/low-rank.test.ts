@@ -1,8 +1,8 @@
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { addLowRankProducts } from '../../src/weights/low-rank.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
+import { fc } from '../helpers/fast-check.ts';
 
 const draw = (seed: number, length: number): Float32Array =>
   new RandomStream([seed]).fillNormal(new Float32Array(length));

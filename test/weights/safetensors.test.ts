@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import fc from 'fast-check';
 import { ModelError } from '../../src/errors.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { memoryWeights } from '../../src/weights/memory-weights.ts';
 import { encodeSafetensors, openSafetensors } from '../../src/weights/safetensors.ts';
+import { fc } from '../helpers/fast-check.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'safetensors-'));
 after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
