@@ -237,10 +237,15 @@ export class Board {
   async #finish(order: Order, state: 'succeeded' | 'failed'): Promise<void> {
     if (order.hasEnded) return;
     order.record.finishedAt = new Date().toISOString();
-    // An end that a client has seen must survive a kill: it is recorded before it is reported.
-    await this.#keep(order, order.recordIn(state));
+    // An end that a client has seen must survive a kill, and nothing is written any more: it is recorded before it is reported.
+    const { log } = order.record;
+    const recorded = order.recordIn(state);
+    await this.#keep(order, recorded);
     if (order.hasEnded) return; // cancelled meanwhile
-    await this.#enter(order, state);
+    if (order.record.log !== log) return this.#finish(order, state); // a notice has come meanwhile
+    order.take(recorded);
+    this.#count();
+    this.#tell(order);
     this.#ended(order);
   }
 

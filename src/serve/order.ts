@@ -79,6 +79,13 @@ export abstract class Order<Result = unknown, Progress = unknown> {
     return { ...this.record, state, log: this.#logWith('state', state) };
   }
 
+  /** The state and the log of what {@link recordIn} gave hold from now on. */
+  take({ state, log }: OrderRecord<Result>): void {
+    this.record.state = state;
+    this.record.log = log;
+    this.changed();
+  }
+
   #logWith(type: OrderEntry['type'], text: string): OrderEntry[] {
     const { log } = this.record;
     return [...log, { seq: (log.at(-1)?.seq ?? 0) + 1, at: new Date().toISOString(), type, text }];

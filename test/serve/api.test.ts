@@ -202,6 +202,15 @@ test('a clip that waits or runs is cancelled, and one that has ended is removed'
   await slow.end('SIGKILL');
 });
 
+test('when a clip is said to have succeeded, all of it is written', async () => {
+  for (let seed = 400; seed < 406; seed++) {
+    const { id } = await server.order({ seed });
+    const state = async () => (await server.json(`/v1/clips/${id}`)).state;
+    while (!['succeeded', 'failed'].includes(await state())); // sooner than its events say so
+    assert.deepEqual(readdirSync(path.join(folder, 'clips', id)).sort(), ['clip.json', 'video.mp4']);
+  }
+});
+
 test('clips come in pages, newest first', async () => {
   const ids = [];
   for (let i = 0; i < 5; i++) ids.push((await server.order({ seed: 100 + i })).id);
