@@ -15,6 +15,10 @@ import { type NetworkSpeed, networkSpeed } from './time-networks.ts';
 const BASE_SECONDS = 4.5;
 /** Checking and opening what lies in the cache of weights, for each byte; see scripts/results/memory.md. */
 const OPENING_SECONDS = 0.6e-9;
+/** What a small bundle takes to open its networks in turns, where little memory is asked for; see scripts/results/memory.md. */
+const TURNS_SECONDS = 2.25;
+/** ... and how much longer its denoiser takes for frames one by one. */
+const SINGLE_FRAMES = 1.8;
 /** Warping, composing and encoding a frame, without the denoiser: a fixed part and one for each pixel of the video. */
 const FRAME_SECONDS = 0.015;
 const PIXEL_SECONDS = 30e-9;
@@ -66,9 +70,11 @@ interface JobEstimate {
 }
 
 /** The networks of a job with how often each runs. */
-function networksOf({ bundle, windowFrames, poseRuns, evaluations, frames, precision }: JobSize) {
+function networksOf(job: JobSize) {
+  const { bundle, windowFrames, poseRuns, evaluations, frames, precision } = job;
+  const slower = isSmallInTurns(job) ? SINGLE_FRAMES : 1;
   const runs: Readonly<Partial<Record<NetworkName, number>>> = {
-    'denoising-unet': evaluations / (precision === 'int8' ? INTEGER_GAIN : 1),
+    'denoising-unet': (slower * evaluations) / (precision === 'int8' ? INTEGER_GAIN : 1),
     'pose-guider': poseRuns,
     'reference-unet': 1,
     'image-encoder': 1,
@@ -81,19 +87,28 @@ function networksOf({ bundle, windowFrames, poseRuns, evaluations, frames, preci
   });
 }
 
+function isWide({ description }: Bundle): boolean {
+  return description.denoisingUnet.blockOutChannels[0]! >= WIDE_CHANNELS;
+}
+
+/** Whether networks that could all be open are opened in turns. */
+function isSmallInTurns({ bundle, engine, lowMemory }: JobSize): boolean {
+  return !isWide(bundle) && takesTurns(bundle, engine.device, lowMemory);
+}
+
 /** Times a part of the denoiser on this machine, unless that was done just now, and scales by the work of all networks. */
 export async function estimateJob(job: JobSize): Promise<JobEstimate> {
   const { bundle, engine, frames, pixels } = job;
   const speed = job.speed ?? (await networkSpeed(bundle, engine));
   const networks = networksOf(job);
-  const isWide = bundle.description.denoisingUnet.blockOutChannels[0]! >= WIDE_CHANNELS;
   const operations = networks.reduce((sum, { network, runs }) => sum + network.flops * runs, 0);
-  const work = operations / (isWide ? WIDE_SHARE : 1);
+  const work = operations / (isWide(bundle) ? WIDE_SHARE : 1);
   const turns = takesTurns(bundle, engine.device, job.lowMemory);
   const opened = turns
     ? networks.reduce((sum, { network }) => sum + 4 * countParameters(network.weights), 0)
     : 0;
-  const others = BASE_SECONDS + opened * OPENING_SECONDS + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
+  const opening = opened * OPENING_SECONDS + (isSmallInTurns(job) ? TURNS_SECONDS : 0);
+  const others = BASE_SECONDS + opening + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
   const memoryBytes = jobMemory({ ...job, device: engine.device, turnBytes: turnBytes() });
   const processorSeconds = OTHER_CORES * others + work * speed.processorSeconds;
   if (engine.device !== 'cpu')

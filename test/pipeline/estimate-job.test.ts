@@ -102,6 +102,16 @@ test('an evaluation of a wide denoiser takes a little longer than its slice says
   assert.ok(Math.abs((more - base) / (flops * SPEED.seconds) - 1 / 0.85) < 1e-6);
 });
 
+test('a small bundle takes longer where its networks take turns, and its denoiser single frames', async (context) => {
+  const processor = async (changes: object) => (await estimateWith(context, changes)).processorSeconds;
+  const low = { lowMemory: true };
+  const evaluations = JOB.evaluations + 1;
+  const more = (await processor({ ...low, evaluations })) - (await processor(low));
+  assert.ok(Math.abs(more / (EVALUATION * SPEED.processorSeconds) - 1.8) < 1e-6, `${more} s`);
+  const opening = (await processor({ ...low, evaluations: 0 })) - (await processor({ evaluations: 0 }));
+  assert.ok(opening > 4.5 && opening < 4.6, `${opening} s`);
+});
+
 test('frames take time of their own, larger ones more', async (context) => {
   const base = (await estimateWith(context)).seconds;
   const frame = (await estimateWith(context, { frames: JOB.frames + 1 })).seconds - base;
