@@ -7,7 +7,7 @@ import { readAudio } from '../media/read-audio.ts';
 import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
-import { estimateJob, type JobSize } from '../pipeline/estimate-job.ts';
+import { estimateJob, type JobSize, START_SECONDS } from '../pipeline/estimate-job.ts';
 import { countDecoded, countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
 import { Studio } from '../pipeline/studio.ts';
 import type { RunBatchOptions } from './batch-options.ts';
@@ -35,7 +35,7 @@ export interface PlannedJob {
   readonly frames?: number;
   /** Seconds of video. */
   readonly duration?: number;
-  /** Seconds that it takes here, for jobs that are left. */
+  /** Seconds that it takes here once the program has begun, for jobs that are left. */
   readonly estimatedSeconds?: number;
 }
 
@@ -89,7 +89,8 @@ export async function planBatch(
       manifest: checked.name,
       jobs: planned,
       frames: sum(({ frames = 0 }) => frames),
-      estimatedSeconds: sum(({ estimatedSeconds = 0 }) => estimatedSeconds),
+      estimatedSeconds:
+        (left.length > 0 ? START_SECONDS : 0) + sum(({ estimatedSeconds = 0 }) => estimatedSeconds),
       outputBytes: planner.outputBytes,
       checkpointBytes: largest.reduce((total, bytes) => total + bytes, 0),
       device: (await studio.denoisingEngine()).device,
@@ -223,7 +224,7 @@ class Planner {
     let seconds = this.#estimates.get(key);
     if (seconds === undefined) {
       const engine = await this.#studio.denoisingEngine();
-      ({ seconds } = await estimateJob({ ...size, engine, audioSamples: 0 }));
+      ({ seconds } = await estimateJob({ ...size, engine, audioSamples: 0, started: true }));
       this.#estimates.set(key, seconds);
     }
     return seconds;

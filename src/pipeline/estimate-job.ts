@@ -11,8 +11,10 @@ import type { PrecisionChoice } from './animate-options.ts';
 import { jobMemory } from './job-memory.ts';
 import { type NetworkSpeed, networkSpeed } from './time-networks.ts';
 
-/** Start-up, networks and threads; measured with the embedded bundle. */
-const BASE_SECONDS = 4.5;
+/** The program, its threads and its networks begin, once for all clips of a batch; measured with the embedded bundle. */
+export const START_SECONDS = 3.5;
+/** A clip's face, motion and first window, and the end of its file; see scripts/results/batch.md. */
+const CLIP_SECONDS = 1;
 /** Checking and opening what lies in the cache of weights, for each byte; see scripts/results/memory.md. */
 const OPENING_SECONDS = 0.6e-9;
 /** What a small bundle takes to open its networks in turns, where little memory is asked for; see scripts/results/memory.md. */
@@ -56,6 +58,8 @@ export interface JobSize {
   readonly audioSamples: number;
   /** @defaultValue false */
   readonly lowMemory?: boolean | undefined;
+  /** Whether the program has begun with another clip. @defaultValue false */
+  readonly started?: boolean | undefined;
   /** @defaultValue what {@link networkSpeed} measures */
   readonly speed?: NetworkSpeed | undefined;
 }
@@ -110,7 +114,8 @@ export async function estimateJob(job: JobSize): Promise<JobEstimate> {
     ? networks.reduce((sum, { network }) => sum + 4 * countParameters(network.weights), 0)
     : 0;
   const opening = opened * OPENING_SECONDS + (isSmallInTurns(job) ? TURNS_SECONDS : 0);
-  const others = BASE_SECONDS + opening + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
+  const begin = CLIP_SECONDS + (job.started === true ? 0 : START_SECONDS);
+  const others = begin + opening + frames * (FRAME_SECONDS + pixels * PIXEL_SECONDS);
   const memoryBytes = jobMemory({ ...job, device: engine.device, turnBytes: turnBytes() });
   const processorSeconds = OTHER_CORES * others + work * speed.processorSeconds;
   if (engine.device !== 'cpu')

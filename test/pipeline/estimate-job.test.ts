@@ -112,6 +112,12 @@ test('a small bundle takes longer where its networks take turns, and its denoise
   assert.ok(opening > 4.5 && opening < 4.6, `${opening} s`);
 });
 
+test('a clip of a program that has begun is spared its start', async (context) => {
+  const [alone, further] = [await estimateWith(context), await estimateWith(context, { started: true })];
+  assert.ok(Math.abs(alone.seconds - further.seconds - 3.5) < 1e-9);
+  assert.ok(further.seconds > 1, 'finding a face and closing a file take time as well');
+});
+
 test('frames take time of their own, larger ones more', async (context) => {
   const base = (await estimateWith(context)).seconds;
   const frame = (await estimateWith(context, { frames: JOB.frames + 1 })).seconds - base;
