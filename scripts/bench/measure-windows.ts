@@ -14,8 +14,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { countWindowSteps, type WindowPlan } from '../../src/denoising/context-windows.ts';
-import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
-import { fillBetween } from '../../src/denoising/fill-between.ts';
 import { faceMask } from '../../src/face/face-mask.ts';
 import { saveImage } from '../../src/image/encode-image.ts';
 import { toPlanar } from '../../src/image/planar.ts';
@@ -25,7 +23,8 @@ import { type Box, boxAround, cutBox } from '../../src/metrics/picture.ts';
 import { psnrOfError } from '../../src/metrics/psnr.ts';
 import { mean } from '../../src/metrics/series.ts';
 import type { ClipNetworks } from '../../src/networks/clip-networks.ts';
-import { denoiserOf } from '../../src/pipeline/denoise-frames.ts';
+import { decodeFrames } from '../../src/pipeline/decode-frames.ts';
+import { denoiseFrames, denoiserOf } from '../../src/pipeline/denoise-frames.ts';
 import { networksOf } from '../../src/pipeline/job-networks.ts';
 import type { Job } from '../../src/pipeline/open-job.ts';
 import { planClip } from '../../src/pipeline/resolve-sampling.ts';
@@ -97,28 +96,24 @@ function meanOver(boxes: readonly Box[], of: (index: number) => number): number 
 /** What the networks add to the warp, [3, S, S] in units of [−1, 1], by frame. */
 async function render(
   clip: FilmedClip,
-  { sampling, bundle, options }: Job,
+  job: Job,
   networks: ClipNetworks,
   { denoisedFrames, windows }: Pick<Job, 'denoisedFrames' | 'windows'>,
 ): Promise<Float32Array[]> {
   const watch = new Stopwatch();
-  const scene = { conditions: async (frame: number) => clip.conditions[frame]! } as Scene;
+  const at = async (frame: number) => clip.conditions[frame]!;
+  const scene = { conditions: at, base: at, shown: async () => undefined } as Partial<Scene> as Scene;
   const conditions = new WindowConditions({ scene, networks, denoisedFrames, windows, watch });
   await networks.bindReference(await networks.makeReference(clip.reference), { transfer: true });
-  const denoised = denoiseClip({
+  const denoised = denoiseFrames({
+    job: { ...job, denoisedFrames, windows },
+    networks,
     denoiser: denoiserOf(networks, conditions, watch),
-    scheduler: sampling.scheduler,
-    guidanceScale: sampling.branches === 2 ? sampling.guidance : 1,
-    windows,
-    frameShape: networks.frameShape,
-    seed: options.seed,
-    frameNumbers: denoisedFrames,
-    sharedFraction: bundle.description.noise.sharedFraction,
     onStep: (step) => conditions.stepDone(step),
   });
   const differences: Float32Array[] = [];
-  for await (const { frame, latents } of fillBetween(denoised, denoisedFrames)) {
-    differences.push(...(await networks.decode([{ latents, base: clip.conditions[frame]! }])));
+  for await (const { decoded } of decodeFrames(denoised, { networks, conditions, watch })) {
+    differences.push(decoded);
   }
   return differences;
 }

@@ -120,6 +120,7 @@ function watched(scene: Scene, look: (frame: number, picture: RgbImage) => Promi
     reference,
     conditions: (frame) => scene.conditions(frame),
     base: (frame) => scene.base(frame),
+    shown: (frame) => scene.shown(frame),
     drivenFace: (frame) => scene.drivenFace(frame),
     compose: async (frame, decoded) => {
       const picture = await scene.compose(frame, decoded);

@@ -76,6 +76,7 @@ function withFrames(scene: Scene, shown: readonly number[]): Scene {
     reference,
     conditions: (frame) => scene.conditions(at(frame)),
     base: (frame) => scene.base(at(frame)),
+    shown: (frame) => scene.shown(at(frame)),
     drivenFace: (frame) => scene.drivenFace(at(frame)),
     compose: (frame, decoded) => scene.compose(at(frame), decoded),
   };

@@ -29,8 +29,8 @@ interface MeasureRenderOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after every window's step. */
   readonly onStep?: () => void;
-  /** Takes every frame, with its clean latents; not timed. */
-  readonly onFrame?: (picture: RgbImage, latents: Float32Array) => Promise<void>;
+  /** Takes every frame, with its clean latents where they were decoded; not timed. */
+  readonly onFrame?: (picture: RgbImage, latents: Float32Array | undefined) => Promise<void>;
 }
 
 /** Seconds of one rendering. */
@@ -103,7 +103,7 @@ export async function measureRender(options: MeasureRenderOptions): Promise<Rend
   const ready = networks.inTurn ? readWhole(timed) : timed;
   const decoded = decodeFrames(ready, { networks, conditions, watch, signal });
   for await (const { picture, latents } of composeFrames(decoded, { scene, watch, signal })) {
-    await onFrame?.(picture, latents.data);
+    await onFrame?.(picture, latents?.data);
   }
   const { reference, pose, decode } = watch.report();
   return {

@@ -88,7 +88,7 @@ export class RenderRounds {
           },
           onFrame: async (picture, latents) => {
             await spool.add(picture);
-            if (repeat === 0) variantRun.latents?.push(latents.slice());
+            if (repeat === 0 && latents !== undefined) variantRun.latents?.push(latents.slice());
           },
         });
       }),

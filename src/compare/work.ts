@@ -16,6 +16,7 @@ import type { Variant } from './variants.ts';
 
 /** What the work depends on besides the variant. */
 export interface ClipSize {
+  /** That are decoded. */
   readonly frames: number;
   /** Windows of all steps together. */
   readonly windowSteps: number;

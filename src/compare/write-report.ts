@@ -7,7 +7,7 @@ import { pageStyle } from '../html/page.ts';
 import { type Box, boxAround, unionOf } from '../metrics/picture.ts';
 import { spreadOf } from '../metrics/series.ts';
 import { voiceOf } from '../pipeline/motion-inputs.ts';
-import { countPoseRuns } from '../pipeline/open-job.ts';
+import { countDecoded, countPoseRuns } from '../pipeline/open-job.ts';
 import type { PreparedClip } from '../pipeline/prepare-clip.ts';
 import { shownFile } from '../pipeline/resolve-options.ts';
 import type { Studio } from '../pipeline/studio.ts';
@@ -101,7 +101,7 @@ function variantReport(parts: ReportParts, { variantRun, findings }: Measured): 
   const { limit } = parts;
   const { variant, job, repeats, loaded } = variantRun;
   const size = {
-    frames: job.frames,
+    frames: countDecoded(job),
     windowSteps: countWindowSteps(job.windows),
     poseRuns: countPoseRuns(job),
     windowFrames: job.windows[0]![0]!.frames.length,

@@ -1,38 +1,38 @@
 /**
- * Fewer frames for the denoiser: it sees every nth, and the latents of those between are blended from their neighbours.
+ * Fewer frames for the denoiser: it sees every nth, and those between are blended from their neighbours.
  *
  * AniPortrait's `-acc` denoises fewer frames, too, and makes the others from finished pictures with a network for frame
- * interpolation. Here the decoder still runs for every frame: where a bundle's latents are what a warped portrait lacks, the
- * warp moves the face in every frame and only that remainder is blended.
+ * interpolation. Here it is latents that are blended or, where a bundle decodes what a warped portrait lacks, decoded differences: the warp
+ * moves the face in every frame, and only that remainder is blended.
  */
-import type { DenoisedFrame } from './denoise-clip.ts';
 
-function blend(a: Float32Array, b: Float32Array, share: number): Float32Array {
-  return a.map((value, i) => value + share * (b[i]! - value));
+/** Numbers between two of one shape: `share` of the way from `a` to `b`. */
+export function blendBetween(a: Float32Array, b: Float32Array, share: number): Float32Array {
+  const blended = new Float32Array(a.length);
+  for (let i = 0; i < blended.length; i++) blended[i] = a[i]! + share * (b[i]! - a[i]!);
+  return blended;
 }
 
 /**
- * Puts the frames between denoised frames into the stream, in order.
+ * Puts the frames between others into the stream, in order.
  *
- * @param denoised - denoised frames, `frame` counted among them.
- * @param denoisedFrames - their numbers in the clip, rising from 0.
- * @returns every frame of the clip with its number there.
+ * @param frames - by their numbers in the clip, rising.
+ * @param blend - what lies between two of them, `share` of the way.
+ * @returns every frame from the first to the last.
  */
-export async function* fillBetween(
-  denoised: AsyncIterable<DenoisedFrame>,
-  denoisedFrames: readonly number[],
-): AsyncGenerator<DenoisedFrame> {
-  let before: DenoisedFrame | undefined;
-  for await (const { frame: index, latents } of denoised) {
-    const frame = denoisedFrames[index]!;
+export async function* fillBetween<Frame extends { readonly frame: number }>(
+  frames: AsyncIterable<Frame>,
+  blend: (before: Frame, after: Frame, share: number) => Omit<Frame, 'frame'>,
+): AsyncGenerator<Frame> {
+  let before: Frame | undefined;
+  for await (const after of frames) {
     if (before !== undefined) {
-      const distance = frame - before.frame;
+      const distance = after.frame - before.frame;
       for (let i = 1; i < distance; i++) {
-        const data = blend(before.latents.data, latents.data, i / distance);
-        yield { frame: before.frame + i, latents: { data, dims: latents.dims } };
+        yield { ...blend(before, after, i / distance), frame: before.frame + i } as Frame;
       }
     }
-    before = { frame, latents };
+    before = after;
     yield before;
   }
 }

@@ -8,7 +8,7 @@ import { frameCount } from '../media/video-writer.ts';
 import { latentSize } from '../models/bundle-description.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
 import { estimateJob, type JobSize, START_SECONDS } from '../pipeline/estimate-job.ts';
-import { countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
+import { countDecoded, countEvaluations, countPoseRuns, type Job } from '../pipeline/open-job.ts';
 import { Studio } from '../pipeline/studio.ts';
 import type { RunBatchOptions } from './batch-options.ts';
 import { checkpointBytes } from './checkpoint-store.ts';
@@ -166,7 +166,8 @@ class Planner {
     const poseRuns = countPoseRuns({ bundle, denoisedFrames, windows });
     const engine = await this.#studio.denoisingEngine();
     const precision = devicePrecision(sampling.precision, options, engine, () => {});
-    const size = { bundle, windowFrames, poseRuns, evaluations, precision, frames, pixels };
+    const decodedFrames = countDecoded({ bundle, denoisedFrames, frames });
+    const size = { bundle, windowFrames, poseRuns, evaluations, precision, frames, decodedFrames, pixels };
     const estimatedSeconds = await this.#estimate(size);
     const duration = frames / fps;
     this.outputBytes += frames * pixels * VIDEO_BYTES_PER_PIXEL + duration * AUDIO_BYTES_PER_SECOND;

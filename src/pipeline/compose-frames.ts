@@ -1,11 +1,10 @@
 /** From decoded frames to pictures of the video. */
-import type { DenoisedFrame } from '../denoising/denoise-clip.ts';
 import type { ComposedPicture, Scene } from '../scene/scene.ts';
 import type { DecodedFrame } from './decode-frames.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 /** A frame as the video has it. */
-export interface ComposedFrame extends DenoisedFrame {
+export interface ComposedFrame extends Pick<DecodedFrame, 'frame' | 'latents'> {
   readonly picture: ComposedPicture;
 }
 

@@ -5,7 +5,6 @@ import {
   type Denoiser,
   denoiseClip,
 } from '../denoising/denoise-clip.ts';
-import { fillBetween } from '../denoising/fill-between.ts';
 import type { ClipNetworks } from '../networks/clip-networks.ts';
 import type { Job } from './open-job.ts';
 import type { Stopwatch } from './stopwatch.ts';
@@ -43,11 +42,11 @@ interface DenoiseFramesOptions
 }
 
 /**
- * Every frame of the clip in order: those that are denoised, and those that are blended between them.
+ * Every frame of the clip that is denoised, in order, with its number there.
  *
  * @throws {@link NumericalError} if the denoiser's output is not finite.
  */
-export function denoiseFrames({
+export async function* denoiseFrames({
   job: { options, bundle, sampling, denoisedFrames, windows },
   networks: { frameShape, windowsAtOnce },
   firstFrames = 0,
@@ -65,7 +64,7 @@ export function denoiseFrames({
     frameNumbers: denoisedFrames,
     sharedFraction: bundle.description.noise.sharedFraction,
   });
-  return fillBetween(denoised, denoisedFrames);
+  for await (const { frame, latents } of denoised) yield { frame: denoisedFrames[frame]!, latents };
 }
 
 /** How many denoised frames the clip's first ones are made of: the last may be blended with one after it. */

@@ -6,7 +6,7 @@ import { devicePrecision } from '../networks/check-precision.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { estimateJob } from './estimate-job.ts';
 import { countDenoisers } from './job-networks.ts';
-import { countEvaluations, countPoseRuns } from './open-job.ts';
+import { countDecoded, countEvaluations, countPoseRuns } from './open-job.ts';
 import { resolveSampling } from './resolve-sampling.ts';
 
 /** An estimate for a clip of so many frames. */
@@ -39,6 +39,7 @@ export async function estimateBundle(bundle: Bundle, engine: Engine): Promise<Bu
     evaluations: countEvaluations(job),
     precision: devicePrecision(sampling.precision, {}, engine, () => {}),
     frames,
+    decodedFrames: countDecoded({ ...job, frames }),
     denoisers: countDenoisers(job, engine),
     pixels: height * width,
     audioSamples: SAMPLE_RATE,

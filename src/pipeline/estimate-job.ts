@@ -49,6 +49,8 @@ export interface JobSize {
   /** What the denoiser computes in. @defaultValue what the engine is best at */
   readonly precision?: PrecisionChoice;
   readonly frames: number;
+  /** @defaultValue all */
+  readonly decodedFrames?: number | undefined;
   /** Denoisers that are open at the same time, see `countDenoisers`. @defaultValue 1 */
   readonly denoisers?: number;
   /** Of one frame of the video. */
@@ -75,7 +77,7 @@ interface JobEstimate {
 
 /** The networks of a job with how often each runs. */
 function networksOf(job: JobSize) {
-  const { bundle, windowFrames, poseRuns, evaluations, frames, precision } = job;
+  const { bundle, windowFrames, poseRuns, evaluations, frames, decodedFrames = frames, precision } = job;
   const slower = isSmallInTurns(job) ? SINGLE_FRAMES : 1;
   const runs: Readonly<Partial<Record<NetworkName, number>>> = {
     'denoising-unet': (slower * evaluations) / (precision === 'int8' ? INTEGER_GAIN : 1),
@@ -83,7 +85,7 @@ function networksOf(job: JobSize) {
     'reference-unet': 1,
     'image-encoder': 1,
     'portrait-encoder': 1,
-    decoder: frames,
+    decoder: decodedFrames,
   };
   return (Object.entries(runs) as [NetworkName, number][]).flatMap(([name, times]) => {
     const network = describeNetwork(bundle.description, name, windowFrames);

@@ -5,7 +5,7 @@ import type { FaceChoice } from '../face/face-choice.ts';
 import type { SeenFace } from '../face/portrait-face.ts';
 import type { FfmpegInfo } from '../media/ffmpeg-path.ts';
 import type { BundleState } from '../models/bundle.ts';
-import type { FrameBase, FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import type { MotionOptions } from '../motion/load-motion.ts';
 import type { NetworkProfile } from '../runtime/engine.ts';
 import type { NamedSpan } from '../runtime/time-span.ts';
@@ -125,6 +125,7 @@ export type FrameRequest =
   | MotionRequest
   | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }
   | { readonly kind: 'base'; readonly clip: number; readonly frame: number }
+  | { readonly kind: 'shown'; readonly clip: number; readonly frame: number }
   | { readonly kind: 'driven-face'; readonly clip: number; readonly frame: number }
   | {
       readonly kind: 'compose';
@@ -170,6 +171,7 @@ export interface FrameResults {
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;
   readonly base: FrameBase;
+  readonly shown: PixelBox | undefined;
   readonly 'driven-face': DrivenFace;
   readonly compose: ComposedPicture;
   readonly 'close-clip': undefined;

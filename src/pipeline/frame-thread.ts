@@ -4,7 +4,7 @@
  */
 
 import { ownUrl } from '../files/own-file.ts';
-import type { FrameBase, FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import { type CallOptions, ThreadClient } from '../runtime/thread-client.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { ComposedPicture, Scene } from '../scene/scene.ts';
@@ -144,6 +144,10 @@ class ThreadScene implements Scene {
 
   base(frame: number): Promise<FrameBase> {
     return this.#client.request({ kind: 'base', clip: this.#clip, frame });
+  }
+
+  shown(frame: number): Promise<PixelBox | undefined> {
+    return this.#client.request({ kind: 'shown', clip: this.#clip, frame });
   }
 
   drivenFace(frame: number): Promise<DrivenFace> {

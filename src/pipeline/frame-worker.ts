@@ -371,6 +371,8 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
       const result = await sceneOf(request.clip).base(request.frame);
       return { result, transfer: buffersOf(result.base) };
     }
+    case 'shown':
+      return { result: await sceneOf(request.clip).shown(request.frame) };
     case 'driven-face':
       return { result: await sceneOf(request.clip).drivenFace(request.frame) };
     case 'compose': {

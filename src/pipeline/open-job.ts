@@ -210,3 +210,12 @@ export function countPoseRuns({
   }
   return countWindowSteps([...new Set(windows)]);
 }
+
+/** Frames that are decoded: those that were denoised where the others are blended of what is decoded, see `decode-frames.ts`; else all. */
+export function countDecoded({
+  bundle,
+  denoisedFrames,
+  frames,
+}: Pick<Job, 'bundle' | 'denoisedFrames' | 'frames'>): number {
+  return bundle.description.codec.type === 'patch-transform' ? denoisedFrames.length : frames;
+}

@@ -5,7 +5,7 @@ import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
 import { estimateJob } from './estimate-job.ts';
 import { checkMemory, memorySizeOf } from './job-memory.ts';
 import { countDenoisers } from './job-networks.ts';
-import { countEvaluations, countPoseRuns } from './open-job.ts';
+import { countDecoded, countEvaluations, countPoseRuns } from './open-job.ts';
 import { Studio } from './studio.ts';
 
 /**
@@ -58,6 +58,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       evaluations,
       precision,
       frames,
+      decodedFrames: countDecoded(job),
       denoisers: countDenoisers(job, engine),
       pixels: width * height,
       audioSamples: job.samples,

@@ -1,7 +1,7 @@
 /** What the networks get for each frame, made when a window first needs it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ContextWindow, WindowPlan, WindowStep } from '../denoising/context-windows.ts';
-import type { FrameBase, FrameConditions } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions, PixelBox } from '../models/frame-conditions.ts';
 import {
   type ClipNetworks,
   type NamedInputs,
@@ -48,6 +48,8 @@ export class WindowConditions {
   readonly #frames = new Map<number, Promise<FrameConditions>>();
   /** What is left of the conditions of frames whose pose features are made. */
   readonly #bases = new Map<number, FrameBase>();
+  /** Of frames that are blended between others. */
+  readonly #shown = new Map<number, Promise<PixelBox | undefined>>();
   readonly #features = new Map<Group['key'], Promise<PoseFeatures>>();
   /** Features beyond what is kept, which the window's next step makes again. */
   readonly #passing = new Map<ContextWindow, Promise<PoseFeatures>[]>();
@@ -66,6 +68,8 @@ export class WindowConditions {
     if (conditions === undefined) {
       conditions = this.#options.scene.conditions(frame);
       this.#frames.set(frame, conditions);
+      // The decoder asks for it soon.
+      if (this.#options.networks.decodesOverBase) void this.#shownAround(frame);
     }
     return conditions;
   }
@@ -213,13 +217,50 @@ export class WindowConditions {
     }
   }
 
-  /** What a finished frame is decoded over; the frame is forgotten. */
+  /** What a finished frame is decoded over, and where it or a frame that is blended with it is looked at; the frame is forgotten. */
   async takeBase(frame: number): Promise<FrameBase> {
-    const base = this.#bases.get(frame) ?? (await this.#frames.get(frame)) ?? this.#options.scene.base(frame);
+    const around = this.#shownAround(frame);
+    const { scene } = this.#options;
+    const { base, shown } =
+      this.#bases.get(frame) ?? (await this.#frames.get(frame)) ?? (await scene.base(frame));
     this.#bases.delete(frame);
     this.#frames.delete(frame);
-    return base;
+    const boxes = [shown, ...(await around)];
+    for (const between of this.#between(frame)) if (between < frame) this.#shown.delete(between);
+    const whole = boxes.includes(undefined) ? undefined : unionOf(boxes as PixelBox[]);
+    return { ...(base && { base }), ...(whole && { shown: whole }) };
   }
+
+  /** Where the frames between this one and its denoised neighbours are looked at. */
+  #shownAround(frame: number): Promise<(PixelBox | undefined)[]> {
+    const made = this.#between(frame).map((between) => {
+      const shown = this.#shown.get(between) ?? this.#options.scene.shown(between);
+      this.#shown.set(between, shown);
+      return shown;
+    });
+    const all = Promise.all(made);
+    all.catch(() => {}); // thrown where it is waited for
+    return all;
+  }
+
+  #between(frame: number): number[] {
+    const { denoisedFrames } = this.#options;
+    const index = denoisedFrames.indexOf(frame);
+    const first = denoisedFrames[index - 1] ?? frame;
+    const last = denoisedFrames[index + 1] ?? frame;
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i).filter(
+      (number) => number > first && number < last && number !== frame,
+    );
+  }
+}
+
+function unionOf(boxes: readonly PixelBox[]): PixelBox {
+  return {
+    left: Math.min(...boxes.map(({ left }) => left)),
+    top: Math.min(...boxes.map(({ top }) => top)),
+    right: Math.max(...boxes.map(({ right }) => right)),
+    bottom: Math.max(...boxes.map(({ bottom }) => bottom)),
+  };
 }
 
 /** Frames of several tensors `[1, C, frames, h, w]` in one. */

@@ -163,6 +163,11 @@ export class AnimatedPortrait implements PosableFace {
     return { base, shown: this.#shownAt(points) };
   }
 
+  /** Where the decoded difference of a frame is looked at. */
+  shown(motion: FrameMotion): PixelBox {
+    return this.#shownAt(this.#framed.posedPoints(limitPose(motion), this.resolution));
+  }
+
   #shownAt(points: Float64Array): PixelBox {
     return readBy(faceMask(points, this.resolution, MASK_CELL), this.resolution);
   }

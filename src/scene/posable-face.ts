@@ -1,7 +1,7 @@
 /** What a kind of bundle does with the face of one picture, and with the networks' answer for a frame. */
 import type { SoftMask } from '../face/lower-face-mask.ts';
 import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
-import type { FrameBase, FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
 import type { DrivenFace } from './framed-face.ts';
 
@@ -15,8 +15,10 @@ export interface PosableFace {
   reference(): SceneReference;
   /** What the networks are given for a frame. */
   conditions(motion: FrameMotion): FrameConditions;
-  /** What a frame is decoded over that the denoiser does not see; as in its conditions. */
+  /** What a frame is decoded over; as in its conditions. */
   base?(motion: FrameMotion): FrameBase;
+  /** Where what is decoded for a frame is looked at; as in its conditions. */
+  shown?(motion: FrameMotion): PixelBox;
   /** What the motion of a frame asks of the face. */
   drivenFace(motion: FrameMotion): DrivenFace;
   /** The pixels of the picture that a clip may change where it moves the lower face alone. */

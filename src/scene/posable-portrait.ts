@@ -1,5 +1,5 @@
 /** A portrait, or a film's faces, that can be posed, whatever the kind of bundle. */
-import type { FrameBase, FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import type { MotionSource } from '../motion/motion-source.ts';
 import type { FrameSource } from './frame-source.ts';
 import type { DrivenFace } from './framed-face.ts';
@@ -64,6 +64,11 @@ class PosedScene<Face extends PosableFace> implements Scene {
   async base(frame: number): Promise<FrameBase> {
     const { face = this.#source.reference } = await this.#source.at(frame);
     return face.base?.(await this.#motion.at(frame)) ?? {};
+  }
+
+  async shown(frame: number): Promise<PixelBox | undefined> {
+    const { face = this.#source.reference } = await this.#source.at(frame);
+    return face.shown?.(await this.#motion.at(frame));
   }
 
   async drivenFace(frame: number): Promise<DrivenFace> {

@@ -28,6 +28,7 @@ export function posedByVideo(portrait: ScenePortrait, drawings: Drawings, view: 
     reference: scene.reference,
     conditions: async (frame) => ({ conditions: drawingConditions(await drawings.at(frame), view) }),
     base: (frame) => scene.base(frame),
+    shown: (frame) => scene.shown(frame),
     drivenFace: (frame) => scene.drivenFace(frame),
     compose: (frame, decoded) => scene.compose(frame, decoded),
   };

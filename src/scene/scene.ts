@@ -4,7 +4,7 @@
  */
 import type { ImageRegion, RgbImage } from '../image/rgb-image.ts';
 import { type BundleDescription, POSE_GUIDER_VARIANTS, pictureSizeOf } from '../models/bundle-description.ts';
-import type { FrameBase, FrameConditions, SceneReference } from '../models/frame-conditions.ts';
+import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import type { SpatialSize } from '../models/unet-config.ts';
 import type { MotionSource } from '../motion/motion-source.ts';
 import type { DrivenFace } from './framed-face.ts';
@@ -65,8 +65,10 @@ export interface Scene {
   readonly reference: SceneReference;
   /** Conditions of frame `frame`, counted from the clip's first. */
   conditions(frame: number): Promise<FrameConditions>;
-  /** What frame `frame` is decoded over, as in its conditions: less work, for frames that the denoiser does not see. */
+  /** What frame `frame` is decoded over, as in its conditions: less work. */
   base(frame: number): Promise<FrameBase>;
+  /** The part of its base in which what is decoded for frame `frame` is looked at; undefined for all of it. */
+  shown(frame: number): Promise<PixelBox | undefined>;
   /** What the motion asks of the face in frame `frame`. */
   drivenFace(frame: number): Promise<DrivenFace>;
   /**

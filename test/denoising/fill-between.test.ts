@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { atEveryStep, planContextWindows } from '../../src/denoising/context-windows.ts';
-import { denoiseClip } from '../../src/denoising/denoise-clip.ts';
-import { fillBetween } from '../../src/denoising/fill-between.ts';
+import { type DenoisedFrame, denoiseClip } from '../../src/denoising/denoise-clip.ts';
+import { blendBetween, fillBetween } from '../../src/denoising/fill-between.ts';
 import { planDenoisedFrames } from '../../src/denoising/plan-frames.ts';
 import { createScheduler } from '../../src/schedulers/create-scheduler.ts';
 import { createNoiseSchedule } from '../../src/schedulers/noise-schedule.ts';
@@ -11,6 +11,17 @@ import type { Tensor } from '../../src/tensor/tensor.ts';
 /** Changes each value alone, so that a frame does not depend on which others are denoised. */
 async function pointwise({ data, dims }: Tensor, timestep: number): Promise<Tensor> {
   return { data: data.map((x) => (0.8 * x) / (1 + 0.1 * x * x) + Math.sin(0.01 * timestep)), dims };
+}
+
+async function* numbered(
+  frames: AsyncIterable<DenoisedFrame>,
+  numbers: readonly number[],
+): AsyncGenerator<DenoisedFrame> {
+  for await (const { frame, latents } of frames) yield { frame: numbers[frame]!, latents };
+}
+
+function blend({ latents: a }: DenoisedFrame, { latents: b }: DenoisedFrame, share: number) {
+  return { latents: { data: blendBetween(a.data, b.data, share), dims: a.dims } };
 }
 
 async function render(frames: number, every: number): Promise<Float32Array[]> {
@@ -35,7 +46,7 @@ async function render(frames: number, every: number): Promise<Float32Array[]> {
     frameNumbers: denoisedFrames,
   });
   const clip: Float32Array[] = [];
-  for await (const { frame, latents } of fillBetween(denoised, denoisedFrames)) {
+  for await (const { frame, latents } of fillBetween(numbered(denoised, denoisedFrames), blend)) {
     assert.equal(frame, clip.length, 'frames come in order');
     assert.deepEqual(latents.dims, [1, 3, 1, 4, 4]);
     clip.push(latents.data);

@@ -9,7 +9,7 @@ import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
 import { readFrames } from '../../src/media/read-frames.ts';
 import type { ProgressEvent } from '../../src/pipeline/animate-options.ts';
 import { networksOf } from '../../src/pipeline/job-networks.ts';
-import type { Job } from '../../src/pipeline/open-job.ts';
+import { countDecoded, type Job } from '../../src/pipeline/open-job.ts';
 import type { ClipOptions, PreparedClip } from '../../src/pipeline/prepare-clip.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
 import { integersAreFaster } from '../../src/runtime/integer-instructions.ts';
@@ -189,6 +189,7 @@ test('a preset brings windows, precision and fewer frames; what is asked for goe
   };
   const faster = await jobOf({ preset: 'faster', onProgress });
   assert.deepEqual([faster.sampling.windows, faster.denoisedFrames.length], ['moving', 8]);
+  assert.deepEqual([countDecoded(faster), countDecoded(await jobOf({}))], [8, 15]);
   assert.equal(faster.sampling.precision, precision);
   assert.equal((await jobOf({ precision: 'float32', onProgress })).sampling.precision, 'float32');
   assert.deepEqual(notices, []);

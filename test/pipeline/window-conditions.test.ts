@@ -9,7 +9,7 @@ import {
   planMovingWindows,
   type WindowPlan,
 } from '../../src/denoising/context-windows.ts';
-import type { FrameConditions } from '../../src/models/frame-conditions.ts';
+import type { FrameConditions, PixelBox } from '../../src/models/frame-conditions.ts';
 import type { ClipNetworks, NamedInputs, PoseFeatures } from '../../src/networks/clip-networks.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
@@ -29,6 +29,13 @@ interface Counted {
   readonly signal?: AbortSignal;
   /** Instead of those in memory. */
   readonly features?: () => PoseFeatures;
+  /** Frame of which all is looked at. */
+  readonly everywhere?: number;
+}
+
+/** Where frames of these numbers and those between are looked at. */
+function boxOf(first: number, last: number): PixelBox {
+  return { left: first, top: 2 * first, right: last + 10, bottom: last + 20 };
 }
 
 /** Conditions of a clip whose scene and networks count, and whose features name the frames that they are of. */
@@ -38,20 +45,27 @@ function counted({
   posesByFrame = false,
   signal,
   features,
+  everywhere,
   ...rest
 }: Counted = {}) {
   const { plan = atEveryStep(windows, STEPS) } = rest;
   const drawn: number[] = [];
   const bases: number[] = [];
+  const looked: number[] = [];
   let posed = 0;
-  const scene: Pick<Scene, 'conditions' | 'base'> = {
+  const baseOf = (frame: number) => ({ base: Float32Array.of(frame + 0.5), shown: boxOf(frame, frame) });
+  const scene: Pick<Scene, 'conditions' | 'base' | 'shown'> = {
     conditions: async (frame) => {
       drawn.push(frame);
-      return { conditions: Float32Array.of(frame), base: Float32Array.of(frame + 0.5) };
+      return { conditions: Float32Array.of(frame), ...baseOf(frame) };
     },
     base: async (frame) => {
       bases.push(frame);
-      return { base: Float32Array.of(frame + 0.5) };
+      return baseOf(frame);
+    },
+    shown: async (frame) => {
+      looked.push(frame);
+      return frame === everywhere ? undefined : boxOf(frame, frame);
     },
   };
   const networks: Pick<ClipNetworks, 'poseFeatures' | 'decodesOverBase' | 'posesByFrame'> = {
@@ -74,7 +88,7 @@ function counted({
     watch: new Stopwatch(),
     signal,
   });
-  return { conditions, drawn, bases, posed: () => posed };
+  return { conditions, drawn, bases, looked, posed: () => posed };
 }
 
 test('what was made ahead is what a window gets, and is made once', async () => {
@@ -143,28 +157,35 @@ for (const [kind, planOf] of Object.entries(plans)) {
 
 for (const posesByFrame of [true, false]) {
   const kind = posesByFrame ? 'single frames' : 'whole windows';
-  test(`with features of ${kind}, frames that the denoiser does not see are made for the decoder alone`, async () => {
-    const { conditions, drawn, bases } = counted({ every: 2, posesByFrame });
+  test(`with features of ${kind}, frames are decoded over what the denoiser saw, where they and those between are looked at`, async () => {
+    const { conditions, drawn, bases, looked } = counted({ every: 3, posesByFrame });
     for (const step of orderWindowSteps(atEveryStep(windows, STEPS))) {
       await conditions.pose(step.window);
       conditions.stepDone(step);
     }
-    for (let frame = 0; frame < 2 * COUNT - 1; frame++) {
-      assert.deepEqual(
-        await conditions.takeBase(frame).then(({ base }) => base),
-        Float32Array.of(frame + 0.5),
-      );
+    const last = 3 * (COUNT - 1);
+    for (let frame = 0; frame <= last; frame += 3) {
+      const { base, shown } = await conditions.takeBase(frame);
+      assert.deepEqual(base, Float32Array.of(frame + 0.5));
+      const [first, end] = [Math.max(0, frame - 2), Math.min(last, frame + 2)];
+      assert.deepEqual(shown, boxOf(first, end), `frame ${frame}`);
     }
     assert.equal(drawn.length, COUNT);
-    assert.deepEqual(
-      bases,
-      Array.from({ length: COUNT - 1 }, (_, i) => 2 * i + 1),
-    );
+    assert.deepEqual(bases, []);
+    assert.deepEqual(looked.length, 2 * (COUNT - 1), 'each frame between others once');
     // It was forgotten.
     await conditions.takeBase(0);
-    assert.equal(bases.at(-1), 0);
+    assert.deepEqual(bases, [0]);
   });
 }
+
+test('where one of the frames that are blended is looked at everywhere, so are those that it is blended of', async () => {
+  const { conditions } = counted({ every: 2, everywhere: 3 });
+  assert.deepEqual((await conditions.takeBase(0)).shown, boxOf(0, 1));
+  assert.equal((await conditions.takeBase(2)).shown, undefined);
+  assert.equal((await conditions.takeBase(4)).shown, undefined);
+  assert.deepEqual((await conditions.takeBase(6)).shown, boxOf(5, 7));
+});
 
 test('features that depend on the whole window are made once for each window of each place', async () => {
   const plan = planMovingWindows(50, { contextFrames: 12, steps: STEPS });
