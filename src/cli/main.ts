@@ -4,6 +4,11 @@ import module from 'node:module';
 
 // Node.js 22 keeps compiled modules for the next start: of those that are loaded from here on.
 (module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
+const [command, ...given] = process.argv.slice(2);
+if (command === 'animate' && !given.some((word) => ['-h', '--help'].includes(word))) {
+  // Faces are looked for as soon as this thread has loaded: it does so while the options are read. It does not keep the process alive.
+  (await import('../pipeline/frame-thread.ts')).startFrameThreadEarly();
+}
 const { runThisProcess } = await import('./run-process.ts');
 
 await runThisProcess({

@@ -4,9 +4,13 @@
  * Source: MediaPipe, face_geometry (geometry_pipeline, procrustes_solver; single precision there); projection as in
  * AniPortrait's pose helpers.
  */
-import { Matrix, SVD } from 'ml-matrix';
+import { createRequire } from 'node:module';
+import type * as MlMatrix from 'ml-matrix';
 import { ShapeError } from '../errors.ts';
 import { loadFaceMesh } from './face-mesh.ts';
+
+// To import a CommonJS package, Node.js looks through all of its code for names: here, six times as long as loading it.
+const { Matrix, SVD } = createRequire(import.meta.url)('ml-matrix') as typeof MlMatrix;
 
 /** Vertical field of view of the assumed camera, and its near and far planes in cm. */
 const FIELD_OF_VIEW = 63;

@@ -1,6 +1,7 @@
 /** Words on a strip, for pictures that stand side by side. */
-import sharp from 'sharp';
+
 import type { RgbImage } from './rgb-image.ts';
+import { sharp } from './sharp.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 

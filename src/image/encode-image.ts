@@ -1,9 +1,9 @@
 /** Pictures as PNG and JPEG files. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import sharp from 'sharp';
 import { InvalidOptionError, MediaError } from '../errors.ts';
 import type { RgbImage } from './rgb-image.ts';
+import { sharp } from './sharp.ts';
 
 /** File formats of {@link encodeImage}. */
 type ImageFormat = 'png' | 'jpeg';

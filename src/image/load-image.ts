@@ -1,9 +1,10 @@
 /** Pictures from files as upright 8-bit sRGB without transparency, whatever they are stored as. */
 import { readFile, stat } from 'node:fs/promises';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { describeFileProblem, MediaError } from '../errors.ts';
 import { nameFileKind } from './file-kind.ts';
 import type { RgbImage } from './rgb-image.ts';
+import { sharp } from './sharp.ts';
 
 /** Default limit of {@link loadImage}, more than any camera of a phone gives; what is larger is a map or a trap. */
 const MAX_IMAGE_PIXELS = 250_000_000;

@@ -1,6 +1,7 @@
 /** What a picture's header says, without decoding the picture. */
-import sharp from 'sharp';
+
 import { MediaError } from '../errors.ts';
+import { sharp } from './sharp.ts';
 
 /** Size of a picture as it is shown. */
 interface ImageSize {

@@ -16,7 +16,6 @@ import {
   type BundlePart,
   type BundlePreset,
 } from './bundle-description.ts';
-import { parseBundleDescription } from './bundle-schema.ts';
 
 export type { BundleDescription, BundlePart, BundlePreset } from './bundle-description.ts';
 
@@ -28,6 +27,8 @@ export interface BundleState {
    * files' sizes, numbers and times.
    */
   readonly fingerprint: string;
+  /** What bundle.json says, as it was checked then. */
+  readonly declared?: BundleDescription;
 }
 
 /** A bundle on disk. */
@@ -68,7 +69,12 @@ async function listFolders(folder: string): Promise<string[]> {
  * @throws {@link EnvironmentError} if the package's own files are missing.
  * @throws {@link ModelError} if there is no such bundle, or if it is incomplete or of another version.
  */
-export async function openBundle(nameOrFolder: string, store?: string): Promise<Bundle> {
+export function openBundle(nameOrFolder: string, store?: string): Promise<Bundle> {
+  return open(nameOrFolder, store);
+}
+
+/** @param declared - what bundle.json says if it is as it was when this was checked, which the fingerprint tells. */
+async function open(nameOrFolder: string, store?: string, declared?: BundleDescription): Promise<Bundle> {
   ownFile(pathToFileURL(EMBEDDED_BUNDLES));
   const embedded = await listEmbeddedBundles();
   const stored = store === undefined ? [] : await listFolders(store);
@@ -88,7 +94,7 @@ export async function openBundle(nameOrFolder: string, store?: string): Promise<
       { cause },
     );
   }
-  const description = readDescription(nameOrFolder, file, text);
+  const description = declared ?? (await readDescription(nameOrFolder, file, text));
   const loras = new Set(
     Object.values(description.presets).flatMap((preset) => preset.loras.map(({ part }) => part)),
   );
@@ -111,6 +117,7 @@ export async function openBundle(nameOrFolder: string, store?: string): Promise<
   return {
     folder,
     fingerprint: fingerprint.digest('hex'),
+    declared: description,
     description,
     missing,
     pathOf: (part) => {
@@ -126,7 +133,9 @@ export async function openBundle(nameOrFolder: string, store?: string): Promise<
  *
  * @throws {@link ModelError} if it was replaced or changed meanwhile: what is made of it would not be what was asked for.
  */
-export async function reopenBundle({ folder, fingerprint }: BundleState): Promise<Bundle> {
+export async function reopenBundle({ folder, fingerprint, declared }: BundleState): Promise<Bundle> {
+  const same = declared && (await open(folder, undefined, declared).catch(() => undefined));
+  if (same?.fingerprint === fingerprint) return same;
   const bundle = await openBundle(folder);
   if (bundle.fingerprint === fingerprint) return bundle;
   throw new ModelError(
@@ -147,7 +156,9 @@ function missingPart({ name, presets }: BundleDescription, part: BundlePart, fil
 /** How many problems of a description a message names. */
 const LISTED_PROBLEMS = 12;
 
-function readDescription(bundle: string, file: string, text: string): BundleDescription {
+async function readDescription(bundle: string, file: string, text: string): Promise<BundleDescription> {
+  // Threads that open a bundle again do without it: its checks are a tenth of a second of modules.
+  const { parseBundleDescription } = await import('./bundle-schema.ts');
   const fail = (expected: string, cause?: unknown): ModelError =>
     new ModelError(`Cannot open bundle ${bundle}: ${expected}`, file, { cause });
   let json: unknown;

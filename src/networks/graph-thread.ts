@@ -45,7 +45,7 @@ export class GraphThread<Name extends string = NetworkName> {
     options: GraphOptions,
     { rebuild = false }: { readonly rebuild?: boolean } = {},
   ): Promise<ReadyGraph> {
-    const { folder, fingerprint } = bundle;
+    const { folder, fingerprint, declared } = bundle;
     const cacheFolder = this.#cacheFolder;
     // Graphs that are made by other makers have keys of their own, which nobody has.
     const keep =
@@ -59,7 +59,7 @@ export class GraphThread<Name extends string = NetworkName> {
     }
     const request = {
       kind: 'build',
-      bundle: { folder, fingerprint },
+      bundle: { folder, fingerprint, ...(declared && { declared }) },
       network,
       options,
       cacheFolder,

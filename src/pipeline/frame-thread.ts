@@ -160,6 +160,18 @@ class ThreadScene implements Scene {
   }
 }
 
+function startThread(): Client {
+  return new ThreadClient(ownUrl('./frame-worker.ts', import.meta.url));
+}
+
+/** A thread that waits for its {@link FrameThread}. */
+let early: Client | undefined;
+
+/** Begins to start the thread of the next {@link FrameThread}: it loads its modules while the caller loads others. */
+export function startFrameThreadEarly(): void {
+  early ??= startThread();
+}
+
 /** One thread for the scenes of any number of clips. */
 export class FrameThread {
   readonly #client: Client;
@@ -173,7 +185,8 @@ export class FrameThread {
    *   {@link FrameThread.takeProfile}.
    */
   constructor(threads: number | undefined, cacheFolder: string, profileFolder?: string) {
-    this.#client = new ThreadClient(ownUrl('./frame-worker.ts', import.meta.url));
+    this.#client = early ?? startThread();
+    early = undefined;
     this.#started = this.#client.request({ kind: 'start', threads, cacheFolder, profileFolder });
     // Thrown when a portrait is opened.
     this.#started.catch(() => {});

@@ -86,7 +86,7 @@ export async function prepareClip(
     });
     report({ type: 'stage', stage: 'motion' });
     const { fps, frames } = job;
-    const { folder, fingerprint } = job.bundle;
+    const { folder, fingerprint, declared } = job.bundle;
     const { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still } = job.options;
     const { style, emotion, faceMotion, idle, loop, lowMemory } = job.options;
     const kind = { speaks: idle === undefined, loops: loop === true || idle !== undefined };
@@ -103,7 +103,18 @@ export async function prepareClip(
     };
     const opened = portrait!;
     const scene = await watch.time('motion', () =>
-      opened.move({ bundle: { folder, fingerprint }, pcm, fps, frames, scales, ...kind, lowMemory }, signal),
+      opened.move(
+        {
+          bundle: { folder, fingerprint, ...(declared && { declared }) },
+          pcm,
+          fps,
+          frames,
+          scales,
+          ...kind,
+          lowMemory,
+        },
+        signal,
+      ),
     );
     watch.pause();
     return { job, scene, watch, dispose: () => opened.dispose() };

@@ -103,8 +103,18 @@ export interface ExecutionProviderInfo {
   readonly reason?: string;
 }
 
+/** A thread that waits for its engine. */
+let early: EngineThread | undefined;
+
 function startEngineThread(): EngineThread {
-  return new ThreadClient(ownUrl('./session-worker.ts', import.meta.url));
+  const started = early;
+  early = undefined;
+  return started ?? new ThreadClient(ownUrl('./session-worker.ts', import.meta.url));
+}
+
+/** Begins to start the thread of the engine that is opened next, for who has other things to do until then. */
+export function startEngineEarly(): void {
+  early ??= startEngineThread();
 }
 
 /** Why a device does not open, without a full stop. */

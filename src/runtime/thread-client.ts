@@ -66,6 +66,7 @@ export class ThreadClient<R extends { readonly kind: string }, Results extends R
         resolve();
       });
     });
+    this.#worker.unref();
   }
 
   #settle(message: ResponseMessage): void {
