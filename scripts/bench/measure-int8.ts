@@ -1,25 +1,38 @@
 /**
- * What 8-bit integers gain and cost: one clip rendered in float32 and in int8 in turn, with times and pictures next to each
+ * What 8-bit integers gain and cost: clips rendered in float32 and in int8 in turn, with times and pictures next to each
  * other.
  *
- *   node --import=tsx scripts/bench/measure-int8.ts [--portrait FILE] [--audio FILE] [--repeats 3] [--output FILE.md] [--sheet FILE.png]
+ *   node --import=tsx scripts/bench/measure-int8.ts [--portrait FILE] [--audio FILE] [--preset fast] [--bundle tiny] [--repeats 3]
+ *       [--output FILE.md] [--sheet FILE.png]
+ *   node --import=tsx scripts/bench/measure-int8.ts --data FOLDER [--people 10] [--split test] [--seconds 2] [--repeats 1] …
  *
- * Pictures are the square around the face. The sheet shows float32, int8 and eight times their difference.
+ * Pictures are the square around the face. The sheet shows float32, int8 and eight times their difference, of the first clip.
+ * FOLDER holds portraits/, speech/ and talking/ with their index.tsv, as for training: each person of the split says a recording of
+ * its own, cut to so many seconds, and the exit status is 1 if they miss what int8 has to keep to be a preset's choice.
  */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureRender, type RenderTimes } from '../../src/compare/measure-render.ts';
 import { saveImage } from '../../src/image/encode-image.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
-import { meanSquaredError, psnrOfError } from '../../src/metrics/psnr.ts';
-import { mean, median } from '../../src/metrics/series.ts';
-import { structuralSimilarity } from '../../src/metrics/ssim.ts';
-import { FlickerMeter } from '../../src/metrics/temporal-change.ts';
+import { locateFfmpeg } from '../../src/media/ffmpeg-path.ts';
+import { readAudio } from '../../src/media/read-audio.ts';
+import { median } from '../../src/metrics/series.ts';
 import { networksOf } from '../../src/pipeline/job-networks.ts';
 import { Studio } from '../../src/pipeline/studio.ts';
+import {
+  comparePrecisions,
+  GATE,
+  keepsGate,
+  type MeasuredPerson,
+  peopleTable,
+} from '../lib/compare-precisions.ts';
+import { listPortraits, listSpeech } from '../lib/held-out.ts';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { pictureGrid } from '../lib/picture-grid.ts';
+import { encodeWav } from '../lib/wav.ts';
 import { writeReport } from '../lib/write-report.ts';
 
 const { values } = parseArgs({
@@ -27,7 +40,12 @@ const { values } = parseArgs({
     portrait: { type: 'string', default: 'assets/portraits/ada.jpg' },
     audio: { type: 'string', default: 'assets/speech/short.wav' },
     preset: { type: 'string', default: 'fast' },
-    repeats: { type: 'string', default: '3' },
+    bundle: { type: 'string', default: 'tiny' },
+    data: { type: 'string' },
+    people: { type: 'string', default: '10' },
+    split: { type: 'string', default: 'test' },
+    seconds: { type: 'string', default: '2' },
+    repeats: { type: 'string' },
     output: { type: 'string' },
     sheet: { type: 'string' },
   },
@@ -36,22 +54,25 @@ const PRECISIONS = ['float32', 'int8'] as const;
 const SHEET_FRAMES = 6;
 const SHEET_CELL = 256;
 const DIFFERENCE_GAIN = 8;
+const SAMPLE_RATE = 16_000;
 
 interface Side {
   readonly times: RenderTimes[];
+  /** Of the first repeat. */
   readonly pictures: RgbImage[];
 }
 
-const studio = await Studio.open({ device: 'cpu' });
-const sides: Record<(typeof PRECISIONS)[number], Side> = {
-  float32: { times: [], pictures: [] },
-  int8: { times: [], pictures: [] },
-};
-try {
+/** A clip in both precisions. */
+type Sides = Record<(typeof PRECISIONS)[number], Side>;
+
+/** Renders a clip in both precisions by turns. */
+async function renderBoth(studio: Studio, portrait: string, audio: string, repeats: number): Promise<Sides> {
+  const sides: Sides = { float32: { times: [], pictures: [] }, int8: { times: [], pictures: [] } };
   const clip = await studio.prepare({
-    portrait: values.portrait,
-    audio: values.audio,
+    portrait,
+    audio,
     preset: values.preset as 'fast',
+    bundle: values.bundle,
     framing: 'crop',
     output: path.join(tmpdir(), 'measuring-writes-no-video.mp4'),
     overwrite: true,
@@ -60,7 +81,7 @@ try {
   const leases = await Promise.all(
     PRECISIONS.map((precision) => studio.loadNetworks({ ...networksOf(job), oneAtATime: true, precision })),
   );
-  for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
+  for (let repeat = 0; repeat < repeats; repeat++) {
     for (const [i, precision] of PRECISIONS.entries()) {
       const { times, pictures } = sides[precision];
       const { networks } = leases[i]!;
@@ -73,40 +94,80 @@ try {
   }
   for (const lease of leases) await lease.release();
   await clip.dispose();
+  return sides;
+}
+
+/** What both precisions take, medians of all clips. */
+function timesTable(clips: readonly Sides[]): string {
+  const rows: string[][] = [];
+  const note = (what: string, of: (times: RenderTimes) => number, digits: number): void => {
+    const [float, int8] = PRECISIONS.map((precision) =>
+      median(clips.flatMap((sides) => sides[precision].times.map(of))),
+    );
+    rows.push([what, float!.toFixed(digits), int8!.toFixed(digits), `${(float! / int8!).toFixed(2)}×`]);
+  };
+  note('one run of the denoiser, ms', ({ runs }) => 1000 * median(runs), 1);
+  note('denoising, s', ({ denoise }) => denoise, 2);
+  note('decoding, s', ({ decode }) => decode, 2);
+  note('pose features, s', ({ pose }) => pose, 2);
+  return markdownTable(['', 'float32', 'int8', 'gain'], rows);
+}
+
+/** The clips to render: people of the data with a recording each, cut to `--seconds`, or one portrait and one recording. */
+async function listClips(folder: string): Promise<{ portrait: string; audio: string; speech: string }[]> {
+  const { data, split, portrait, audio } = values;
+  if (data === undefined) return [{ portrait, audio, speech: path.parse(audio).name }];
+  const portraits = await listPortraits(data, split, Number(values.people));
+  const speech = await listSpeech(data, split, portraits.length);
+  const ffmpeg = await locateFfmpeg({ env: process.env });
+  return Promise.all(
+    portraits.map(async (file, i) => {
+      const wav = path.join(folder, `${i}.wav`);
+      const { pcm } = await readAudio(speech[i]!.path, { ffmpeg, sampleRate: SAMPLE_RATE });
+      await writeFile(wav, encodeWav(pcm.subarray(0, Number(values.seconds) * SAMPLE_RATE), SAMPLE_RATE));
+      return { portrait: file, audio: wav, speech: speech[i]!.name };
+    }),
+  );
+}
+
+const repeats = Number(values.repeats ?? (values.data === undefined ? 3 : 1));
+const folder = await mkdtemp(path.join(tmpdir(), 'lcm-portrait-int8-'));
+const studio = await Studio.open({ device: 'cpu' });
+const rendered: Sides[] = [];
+const people: MeasuredPerson[] = [];
+try {
+  for (const { portrait, audio, speech } of await listClips(folder)) {
+    const sides = await renderBoth(studio, portrait, audio, repeats);
+    const { float32, int8 } = sides;
+    const distance = comparePrecisions(float32.pictures, int8.pictures);
+    people.push({ portrait: path.parse(portrait).name, speech, frames: int8.pictures.length, distance });
+    // Pictures of all clips would take much memory: only the sheet's are kept.
+    rendered.push(
+      rendered.length === 0
+        ? sides
+        : { float32: { ...float32, pictures: [] }, int8: { ...int8, pictures: [] } },
+    );
+  }
 } finally {
   await studio.dispose();
+  await rm(folder, { recursive: true, force: true });
 }
 
-const [before, after] = [sides.float32.pictures, sides.int8.pictures];
-const errors = after.map((picture, i) => meanSquaredError(picture, before[i]!));
-const ssims = after.map((picture, i) => structuralSimilarity(picture, before[i]!).ssim);
-function flickerOf(pictures: readonly RgbImage[]): number {
-  const { width, height } = pictures[0]!;
-  const meter = new FlickerMeter({ left: 0, top: 0, right: width, bottom: height });
-  for (const picture of pictures) meter.add(picture);
-  return meter.result().inside;
-}
-
-const rows: string[][] = [];
-const note = (what: string, of: (times: RenderTimes) => number, digits: number): void => {
-  const [float, int8] = PRECISIONS.map((precision) => median(sides[precision].times.map(of)));
-  rows.push([what, float!.toFixed(digits), int8!.toFixed(digits), `${(float! / int8!).toFixed(2)}×`]);
-};
-note('one run of the denoiser, ms', ({ runs }) => 1000 * median(runs), 1);
-note('denoising, s', ({ denoise }) => denoise, 2);
-note('decoding, s', ({ decode }) => decode, 2);
-note('pose features, s', ({ pose }) => pose, 2);
-const [flicker, flicker8] = [flickerOf(before), flickerOf(after)];
 await writeReport(values.output, [
   '# Convolutions and linear layers in 8-bit integers',
   '',
-  `${path.basename(values.portrait)}, ${path.basename(values.audio)}, preset ${values.preset}, ${before.length} frames, ${values.repeats} repeats in turn; ${availableParallelism()} cores of ${cpus()[0]?.model.trim()}.`,
+  `Bundle ${values.bundle}, preset ${values.preset}, ${repeats} repeats in turn; ${availableParallelism()} cores of ${cpus()[0]?.model.trim()}.`,
   '',
-  markdownTable(['', 'float32', 'int8', 'gain'], rows),
+  timesTable(rendered),
   '',
-  `int8 against float32: PSNR ${psnrOfError(mean(errors)).toFixed(1)} dB (worst frame ${psnrOfError(Math.max(...errors)).toFixed(1)}), SSIM ${mean(ssims).toFixed(4)} (worst ${Math.min(...ssims).toFixed(4)}), flicker ${(flicker8 / flicker).toFixed(3)}× (${flicker.toFixed(3)} and ${flicker8.toFixed(3)} levels).`,
+  peopleTable(people),
+  '',
+  `Wanted: SSIM of at least ${GATE.ssim}, flicker at most ${GATE.flicker} times that of float32: ${keepsGate(people) ? 'kept' : 'missed'} on average.`,
 ]);
+if (values.data !== undefined && !keepsGate(people)) process.exitCode = 1;
 if (values.sheet !== undefined) {
+  const before = rendered[0]!.float32.pictures;
+  const after = rendered[0]!.int8.pictures;
   const chosen = Array.from({ length: SHEET_FRAMES }, (_, i) =>
     Math.floor(((i + 0.5) * before.length) / SHEET_FRAMES),
   );

@@ -18,7 +18,10 @@ HERE = pathlib.Path(__file__).parent
 DESCRIPTION = "Small networks for 256×256 talking portraits on a CPU; trained on synthetic portraits and GRID clips."
 DATA = "SFHQ-T2I, Faker portraits, GRID speaker s1 (train splits)"
 LICENCE = "Apache-2.0; attribution in NOTICE"
-FAST = {"sampler": "lcm", "steps": 4, "guidance": 1, "loras": [{"part": "lcmLora", "scale": 1}], "windows": "moving"}
+FAST = {
+    "sampler": "lcm", "steps": 4, "guidance": 1, "loras": [{"part": "lcmLora", "scale": 1}], "windows": "moving",
+    "precision": "int8",
+}
 
 
 def used_by_reference(name, levels):
@@ -93,7 +96,7 @@ def main():
         "motion": json.loads(pathlib.Path(arguments.motion).read_text()),
         "presets": {
             "fast": FAST,
-            "faster": {**FAST, "steps": 2, "denoiseEvery": 2, "precision": "int8"},
+            "faster": {**FAST, "steps": 2, "denoiseEvery": 2},
             "original": {"sampler": "ddim", "steps": 25, "guidance": 3.5, "loras": []},
         },
         "files": files,

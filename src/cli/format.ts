@@ -88,8 +88,7 @@ function formatFace({ number, box, angles, size, problem }: SeenFace): string {
 
 function formatSampling(of: AnimateResult | AnimationPlan): string {
   const guidance = of.guidance === 1 ? '' : `, guidance ${round(of.guidance)}`;
-  const precision = of.precision === 'auto' ? '' : `, ${of.precision}`;
-  return `${of.sampler}, ${count(of.steps, 'step')}${guidance}${precision}, bundle ${of.bundle} on ${of.device}`;
+  return `${of.sampler}, ${count(of.steps, 'step')}${guidance}, ${of.precision}, bundle ${of.bundle} on ${of.device}`;
 }
 
 /** At most three decimals, none that are zero. */

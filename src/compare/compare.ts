@@ -1,6 +1,7 @@
 /** Samplers against each other on one clip: the same seed, noise and frames in one process, in turns; then the report. */
 
 import { countWindowSteps } from '../denoising/context-windows.ts';
+import { devicePrecision } from '../networks/check-precision.ts';
 import { releasePose } from '../networks/clip-networks.ts';
 import { choiceKey } from '../networks/networks-cache.ts';
 import { networksOf } from '../pipeline/job-networks.ts';
@@ -50,10 +51,7 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   const { signal } = resolved;
   signal?.throwIfAborted();
   const bundle = await openNamedBundle(resolved);
-  const { variants, notes } = chooseVariants(bundle, resolved.variants, resolved.sweeps, fusedLoras(bundle));
   const notice = (message: string): void => resolved.onProgress?.({ type: 'notice', message });
-  for (const note of notes) notice(note);
-
   const folder = await ReportFolder.open(resolved.output, { force: resolved.overwrite });
   const studio = new Studio({
     ...(resolved.device !== undefined && { device: resolved.device }),
@@ -64,6 +62,15 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
   let rounds: RenderRounds | undefined;
   let variantRuns: readonly VariantRun[] = [];
   try {
+    const engine = await studio.denoisingEngine();
+    const { variants, notes } = chooseVariants(
+      bundle,
+      resolved.variants,
+      resolved.sweeps,
+      fusedLoras(bundle),
+      (precision) => devicePrecision(precision, {}, engine, notice),
+    );
+    for (const note of notes) notice(note);
     resolved.onProgress?.({ type: 'stage', stage: 'prepare' });
     clip = await studio.prepare(await prepareOptions(resolved, folder, variants, notice));
     const common = commonWindows(clip.job, variants);
@@ -75,7 +82,6 @@ export async function compare(options: CompareOptions): Promise<CompareReport> {
     for (const note of ownNotes) notice(note);
 
     resolved.onProgress?.({ type: 'stage', stage: 'load' });
-    const engine = await studio.denoisingEngine();
     const limit: MatrixLimit = await measureMatrixLimit(engine, engine.precision, signal);
     variantRuns = await enter(studio, clip, variants, common.framesOf, { signal, onNotice: notice });
     const expected = await warmAll(clip, variantRuns, resolved);

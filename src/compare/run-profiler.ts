@@ -5,8 +5,8 @@ import { openTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts
 
 /** A graph, and how it is opened. */
 interface ProfiledGraph {
-  /** Moved away, empty afterwards. */
-  readonly model: Uint8Array;
+  /** Bytes, which are moved away, or the path of a file. */
+  readonly model: Uint8Array | string;
   readonly dataFolder?: string;
 }
 

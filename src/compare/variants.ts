@@ -1,7 +1,7 @@
 /** Who takes part in a comparison: the bundle's presets, with and without exact savings, and what the user adds. */
 import { ModelError } from '../errors.ts';
 import type { Bundle, BundlePreset } from '../models/bundle.ts';
-import type { PresetName } from '../pipeline/animate-options.ts';
+import type { PrecisionChoice, PresetName } from '../models/bundle-terms.ts';
 import { bundlePrecision, chooseSettings, guidanceBranches } from '../pipeline/resolve-sampling.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
 import type { VariantSettings } from './report.ts';
@@ -48,10 +48,14 @@ function settingsTitle({
   return `${name}, ${steps} step${steps === 1 ? '' : 's'}${guided}${sparse}${layout}${precision ? `, ${precision}` : ''}`;
 }
 
+/** What becomes of a preset's precision where it cannot be had, or gains nothing. */
+type PresetPrecision = (precision: PrecisionChoice) => PrecisionChoice;
+
 /**
  * Chooses who takes part, the cheapest first: variants with few steps are finished first when the comparison is stopped.
  *
  * @param fused - LoRAs that are in the denoiser's weights already; see {@link fusedLoras}.
+ * @param onDevice - what a preset's precision is on the device, so that presets are compared as they render there.
  * @throws {@link ModelError} if the bundle has nothing that could be compared.
  * @throws {@link InvalidOptionError} if a variant asks for a precision that the bundle does not have.
  */
@@ -60,6 +64,7 @@ export function chooseVariants(
   added: readonly VariantSpec[],
   sweeps: readonly SweepSpec[],
   fused?: string,
+  onDevice: PresetPrecision = (precision) => precision,
 ): ChosenVariants {
   const notes: string[] = [];
   if (fused !== undefined) {
@@ -86,6 +91,17 @@ export function chooseVariants(
     }
     const without = lacking.has(settings.preset) ? ', without its LoRA' : '';
     variants.push({ ...settings, id, title: settingsTitle(settings) + without });
+  };
+  /** A preset as a variant, with what a user says of it. */
+  const settingsOf = (name: PresetName, preset: BundlePreset, spec: VariantSpec = {}) => {
+    const chosen = chooseSettings(preset, { ...spec, denoiseEvery: spec.every });
+    const { denoiseEvery: every, precision: _, ...settings } = chosen;
+    const wanted = bundlePrecision(bundle, spec, preset, (note) => {
+      if (!notes.includes(note)) notes.push(note);
+    });
+    const precision = spec.precision === undefined ? onDevice(wanted) : wanted;
+    const own = precision === 'auto' ? {} : { precision };
+    return { ...settings, every, loras: preset.loras, preset: name, ...own };
   };
   /** Presets whose LoRAs are not there. */
   const lacking = new Set<PresetName>();
@@ -139,10 +155,10 @@ export function chooseVariants(
       notes.push(`${JSON.stringify(spec)} starts from the preset ${presetOf(spec)} and was left out`);
       continue;
     }
-    const { precision: _, ...settings } = settingsOf(presetOf(spec), preset, spec);
+    const settings = settingsOf(presetOf(spec), preset, spec);
     const { sampler, steps, guidance, every, windows } = settings;
-    const chosen = bundlePrecision(bundle, spec, preset, (note) => notes.push(note));
-    const precision = chosen === 'auto' ? undefined : chosen;
+    // A preset's precision is the processor's matter, and an id is the same everywhere.
+    const precision = spec.precision === 'auto' ? undefined : spec.precision;
     const id = [
       `${sampler}-${steps}`,
       ...(guidance > 1 ? [`g${guidance}`] : []),
@@ -153,7 +169,6 @@ export function chooseVariants(
     add(uniqueId(id, variants), id, {
       ...settings,
       ownWindows: spec.windows !== undefined || windows === 'moving',
-      ...(precision && { precision }),
     });
   }
   const fast = usable.get('fast');
@@ -186,21 +201,6 @@ export function fusedLoras(bundle: Bundle): string | undefined {
   } finally {
     file.dispose();
   }
-}
-
-/** A preset as a variant, with what a user says of it. */
-function settingsOf(name: PresetName, preset: BundlePreset, spec: VariantSpec = {}) {
-  const { denoiseEvery, precision, ...settings } = chooseSettings(preset, {
-    ...spec,
-    denoiseEvery: spec.every,
-  });
-  return {
-    ...settings,
-    every: denoiseEvery,
-    loras: preset.loras,
-    preset: name,
-    ...(precision !== 'auto' && { precision }),
-  };
 }
 
 function keyOf({

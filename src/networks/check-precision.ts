@@ -30,9 +30,18 @@ export function checkDevicePrecision(
   }
 }
 
+/** What is really computed in, where a device has the choice. */
+export function computedPrecision(
+  precision: PrecisionChoice,
+  { precision: best }: Pick<Engine, 'precision'>,
+): Exclude<PrecisionChoice, 'auto'> {
+  return precision === 'auto' ? best : precision;
+}
+
 /**
  * What a clip is rendered in on a device: `precision`, or `auto` where that is a preset's choice and cannot be had there, or
- * would make nothing faster.
+ * would make nothing faster. Integers are left out silently: presets have them for the processors that gain by them, and
+ * results say what a clip was computed in.
  *
  * @throws {@link InvalidOptionError} if the caller asks for what the device does not have.
  */
@@ -48,18 +57,10 @@ export function devicePrecision(
     return precision;
   }
   const { device, precision: best } = engine;
-  const fallBack = (why: string): PrecisionChoice => {
-    notice(`the preset's precision is left out: ${why}`);
-    return 'auto';
-  };
-  if (precision === 'int8' && device !== 'cpu') return fallBack(`device ${device} has no integer kernels`);
-  if (precision === 'int8' && !isFaster()) {
-    return fallBack(
-      'this processor is not known to be faster in 8-bit integers; precision int8 takes them all the same',
-    );
-  }
+  if (precision === 'int8' && (device !== 'cpu' || !isFaster())) return 'auto';
   if (precision === 'float16' && best !== 'float16') {
-    return fallBack(`device ${device} is not faster in half precision`);
+    notice(`the preset's precision is left out: device ${device} is not faster in half precision`);
+    return 'auto';
   }
   return precision;
 }

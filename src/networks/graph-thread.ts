@@ -1,25 +1,34 @@
 /** Makes graphs in a worker thread, so that the caller's event loop keeps running. */
 
+import path from 'node:path';
 import { ownUrl } from '../files/own-file.ts';
 import type { Bundle } from '../models/bundle.ts';
 import { ThreadClient } from '../runtime/thread-client.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
+import { GraphCache, graphKey } from './graph-cache.ts';
 import type { GraphRequest, GraphResults } from './serve-graphs.ts';
 import type { ReadyGraph } from './write-graph.ts';
 
-/** One thread that makes bundles' graphs, one after another; `Name` is the union of the networks that it can make. */
+/** Folder of small graphs in the folder of the weights. */
+const SMALL = 'graphs';
+
+/**
+ * One thread that makes bundles' graphs, one after another; it starts for the first that is not kept already. `Name` is the union of the
+ * networks that it can make.
+ */
 export class GraphThread<Name extends string = NetworkName> {
   readonly #cacheFolder: string;
-  readonly #client: ThreadClient<GraphRequest, GraphResults>;
+  readonly #worker: URL | undefined;
+  #client: ThreadClient<GraphRequest, GraphResults> | undefined;
 
   /**
-   * @param cacheFolder - where weights of large networks are kept.
-   * @param worker - the thread's script, which calls `serveGraphs` with makers of every `Name`. @defaultValue that of a
-   *   clip's networks
+   * @param cacheFolder - where weights of large networks, and graphs of small ones, are kept.
+   * @param worker - the thread's script, which calls `serveGraphs` with makers of every `Name`, and whose graphs are not kept. @defaultValue
+   *   that of a clip's networks
    */
-  constructor(cacheFolder: string, worker = ownUrl('./graph-worker.ts', import.meta.url)) {
+  constructor(cacheFolder: string, worker?: URL) {
     this.#cacheFolder = cacheFolder;
-    this.#client = new ThreadClient(worker);
+    this.#worker = worker;
   }
 
   /**
@@ -30,7 +39,7 @@ export class GraphThread<Name extends string = NetworkName> {
    *   replaced since it was opened.
    * @throws {@link EnvironmentError} if there is no room to keep large weights.
    */
-  build(
+  async build(
     bundle: Bundle,
     network: Name,
     options: GraphOptions,
@@ -38,6 +47,16 @@ export class GraphThread<Name extends string = NetworkName> {
   ): Promise<ReadyGraph> {
     const { folder, fingerprint } = bundle;
     const cacheFolder = this.#cacheFolder;
+    // Graphs that are made by other makers have keys of their own, which nobody has.
+    const keep =
+      this.#worker === undefined
+        ? { folder: path.join(cacheFolder, SMALL), key: await graphKey(bundle, network, options) }
+        : undefined;
+    if (keep !== undefined) {
+      const cache = new GraphCache(keep.folder);
+      const kept = rebuild ? await cache.discard(keep.key) : await cache.find(keep.key);
+      if (kept !== undefined) return kept;
+    }
     const request = {
       kind: 'build',
       bundle: { folder, fingerprint },
@@ -45,11 +64,12 @@ export class GraphThread<Name extends string = NetworkName> {
       options,
       cacheFolder,
     } as const;
-    return this.#client.request({ ...request, rebuild });
+    this.#client ??= new ThreadClient(this.#worker ?? ownUrl('./graph-worker.ts', import.meta.url));
+    return this.#client.request({ ...request, rebuild, keep });
   }
 
   /** Ends the thread after the graph that it is making; may be called twice. */
-  dispose(): Promise<void> {
-    return this.#client.close();
+  async dispose(): Promise<void> {
+    await this.#client?.close();
   }
 }

@@ -6,7 +6,7 @@ import { usableCores } from '../runtime/usable-cores.ts';
 import { FLOAT32_NETWORKS, type GraphOptions, type NetworkName, uploadsOf } from './bundle-graphs.ts';
 import { openWithFallback } from './half-precision-network.ts';
 import type { LoadingEngine, LoadNetworksOptions } from './load-options.ts';
-import { loadWritten, loadWrittenKeeping } from './write-graph.ts';
+import { loadWritten, loadWrittenKeeping, type ReadyGraph } from './write-graph.ts';
 
 const DENOISER = 'denoising-unet' satisfies NetworkName;
 
@@ -109,8 +109,11 @@ export class NetworkOpener {
     const { windowsAtOnce } = this.#use;
     const { model, ...form } = await this.#build(DENOISER);
     const threads = Math.max(1, Math.floor(coresOf(denoisingEngine) / windowsAtOnce));
-    const open = (engine: LoadingEngine, bytes: Uint8Array): Promise<Network> =>
-      loadWritten(engine, DENOISER, async () => ({ ...form, model: bytes }), { threads });
+    const open = (engine: LoadingEngine, graph: ReadyGraph['model']): Promise<Network> => {
+      const write = async (how: { readonly rebuild: boolean }) =>
+        how.rebuild ? this.#build(DENOISER, how) : { ...form, model: graph };
+      return loadWritten(engine, DENOISER, write, { threads });
+    };
     const copies = Array.from({ length: windowsAtOnce - 1 }, () => model.slice());
     return {
       first: await open(denoisingEngine, model),

@@ -3,6 +3,7 @@ import { type BundleState, reopenBundle } from '../models/bundle.ts';
 import { serveThread } from '../runtime/thread-server.ts';
 import { WeightCache } from '../weights/weight-cache.ts';
 import { type GraphOptions, type NetworkMaker, openGraph } from './bundle-graphs.ts';
+import { GraphCache, graphKey } from './graph-cache.ts';
 import { type ReadyGraph, writeGraph } from './write-graph.ts';
 
 /** A graph that is wanted. */
@@ -16,6 +17,8 @@ export interface GraphRequest {
   readonly cacheFolder: string;
   /** Rebuilds graphs that are in the cache. */
   readonly rebuild: boolean;
+  /** Where small graphs are kept, and what this one is kept under; undefined where it is not. */
+  readonly keep: { readonly folder: string; readonly key: string } | undefined;
 }
 
 /** What a request is answered with. */
@@ -27,7 +30,7 @@ export interface GraphResults {
 export function serveGraphs(makers: Readonly<Record<string, NetworkMaker>>): void {
   serveThread<GraphRequest>({
     order: 'one-by-one',
-    handle: async ({ bundle: state, network, options, cacheFolder, rebuild }) => {
+    handle: async ({ bundle: state, network, options, cacheFolder, rebuild, keep }) => {
       const maker = makers[network];
       if (maker === undefined) throw new Error(`no maker of ${network}`);
       const bundle = await reopenBundle(state);
@@ -35,8 +38,14 @@ export function serveGraphs(makers: Readonly<Record<string, NetworkMaker>>): voi
       try {
         const cache = new WeightCache({ folder: cacheFolder });
         const written = await writeGraph(graph, { cache, weightsKey, rebuild });
-        const result = { ...written, precision, keepsConstants: options.halfWeights ?? false };
-        return { result, transfer: [result.model.buffer as ArrayBuffer] };
+        const made = { ...written, precision, keepsConstants: options.halfWeights ?? false };
+        const isSmall = made.dataFolder === undefined;
+        // A file may have been replaced while it was read.
+        const isKept =
+          isSmall && keep !== undefined && keep.key === (await graphKey(bundle, network, options));
+        const result = isKept ? new GraphCache(keep.folder).keep(keep.key, made) : made;
+        const { model } = result;
+        return { result, transfer: typeof model === 'string' ? [] : [model.buffer as ArrayBuffer] };
       } finally {
         dispose();
       }

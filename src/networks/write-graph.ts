@@ -7,7 +7,8 @@ import type { WeightCache } from '../weights/weight-cache.ts';
 
 /** A graph that an engine can load. */
 export interface ReadyGraph {
-  readonly model: Uint8Array;
+  /** Its bytes, or the path of the file that holds them. */
+  readonly model: Uint8Array | string;
   /** What it computes in, which is not what was asked for where a network keeps to another. */
   readonly precision: NetworkPrecision;
   /** Where its weights lie, if not in the model. */
@@ -27,7 +28,7 @@ interface WriteGraphOptions {
   readonly rebuild?: boolean;
 }
 
-/** The embedded bundle's networks, all below this, are read and merged in a second: keeping them would only fill the disk. */
+/** Networks below this, as all of the embedded bundle's, are kept whole, see {@link GraphCache}. */
 const MIN_CACHED_BYTES = 128e6;
 /**
  * From here on, weights are not converted to the layout that convolutions like best: a UNet is slower by 7 %, opens in 4 s
@@ -96,7 +97,8 @@ async function loadOrRebuild<T>(write: WriteGraph, load: (graph: ReadyGraph) => 
   try {
     return await load(first);
   } catch (error) {
-    if (first.dataFolder === undefined || !(error instanceof ModelError)) throw error;
+    const wasKept = first.dataFolder !== undefined || typeof first.model === 'string';
+    if (!wasKept || !(error instanceof ModelError)) throw error;
     // What was kept may be damaged where nobody looked.
     return load(await write({ rebuild: true }));
   }

@@ -44,7 +44,8 @@ export interface AnimateResult {
   readonly guidance: number;
   readonly seed: number;
   readonly windowLayout: WindowLayout;
-  readonly precision: PrecisionChoice;
+  /** What the denoiser computed in; with int8, convolutions and linear layers alone. */
+  readonly precision: Exclude<PrecisionChoice, 'auto'>;
   /** Of `frames`; the others were blended. */
   readonly denoisedFrames: number;
   /** Evaluations of the denoiser, guidance branches counted singly. */
@@ -62,7 +63,7 @@ export interface AnimationPlan {
   /** Windows of the step that has most. */
   readonly windows: number;
   readonly windowLayout: WindowLayout;
-  readonly precision: PrecisionChoice;
+  readonly precision: Exclude<PrecisionChoice, 'auto'>;
   readonly width: number;
   readonly height: number;
   readonly device: string;

@@ -1,6 +1,6 @@
 /** Estimates what a job will take, without rendering. */
 
-import { devicePrecision } from '../networks/check-precision.ts';
+import { computedPrecision, devicePrecision } from '../networks/check-precision.ts';
 import type { AnimateOptions, AnimationPlan } from './animate-options.ts';
 import { estimateJob } from './estimate-job.ts';
 import { checkMemory, memorySizeOf } from './job-memory.ts';
@@ -72,7 +72,7 @@ export async function planIn(studio: Studio, options: AnimateOptions): Promise<A
       denoisedFrames: job.denoisedFrames.length,
       windows: Math.max(...windows.map(({ length }) => length)),
       windowLayout: sampling.windows,
-      precision,
+      precision: computedPrecision(precision, engine),
       width,
       height,
       device: engine.device,

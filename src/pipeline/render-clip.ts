@@ -50,7 +50,7 @@ export interface RenderResources {
   readonly references: ReferenceCache;
   /** Receives the encoder's life, as `ffmpeg`, when it has ended. */
   readonly onStage?: ((span: NamedSpan) => void) | undefined;
-  denoisingEngine(): Promise<Pick<Engine, 'device' | 'threads'>>;
+  denoisingEngine(): Promise<Pick<Engine, 'device' | 'precision' | 'threads'>>;
   loadNetworks(choice: NetworksChoice, signal?: AbortSignal): Promise<NetworksLease>;
 }
 
@@ -87,7 +87,8 @@ export async function renderClip(
   const onAbandoned = (): void => stop.abort();
   try {
     // 1. Open the video, when there is a place for the clip.
-    const { turn, device, video, live, opened } = await openOutputs(rendering);
+    const { turn, engine, video, live, opened } = await openOutputs(rendering);
+    const { device } = engine;
 
     // 2. Load the networks, or share those that are loaded.
     const networks = await loadNetworks(rendering);
@@ -121,7 +122,7 @@ export async function renderClip(
     await live?.finish();
     await watch.time('encode', () => video.finish());
     studio.onStage?.({ name: 'ffmpeg', begin: opened, end: monotonicNow() });
-    return describeResult(job, scene, device, watch.report());
+    return describeResult(job, scene, engine, watch.report());
   } finally {
     await held.closeAll();
   }
@@ -145,7 +146,7 @@ async function openOutputs({ job, scene, watch, studio, hooks, signal, progress,
   const video = held.hold(await openVideo(job, scene, hooks.beforePublish), (it) => it.dispose());
   const live = hooks.livePath ? await openLive(job, scene, hooks.livePath) : undefined;
   if (live) held.hold(live, (it) => it.dispose());
-  return { turn, device, video, live, opened };
+  return { turn, engine, video, live, opened };
 }
 
 async function loadNetworks({ job, watch, studio, hooks, signal, held }: Rendering): Promise<ClipNetworks> {

@@ -83,13 +83,13 @@ export function checkBundlePrecision(precision: PrecisionChoice, { description }
 }
 
 /**
- * What is asked of a bundle: the caller's choice, or the preset's where the bundle has it.
+ * What is asked of a bundle: the caller's choice, or the preset's where the bundle has it, and has it for the LoRAs.
  *
  * @throws {@link InvalidOptionError} if the caller asks for what the bundle does not have.
  */
 export function bundlePrecision(
   bundle: Bundle,
-  { precision }: { readonly precision?: PrecisionChoice | undefined },
+  { precision, loras = [] }: Partial<Pick<ResolvedOptions, 'precision' | 'loras'>>,
   preset: BundlePreset,
   notice: (message: string) => void,
 ): PrecisionChoice {
@@ -98,9 +98,20 @@ export function bundlePrecision(
     return precision;
   }
   const wanted = preset.precision ?? 'auto';
-  if (wanted !== 'int8' || bundle.description.files.calibration !== undefined) return wanted;
-  notice(`the preset's precision is left out: bundle ${bundle.description.name} has no calibration for int8`);
-  return 'auto';
+  if (wanted !== 'int8') return wanted;
+  const leaveOut = (why: string): PrecisionChoice => {
+    notice(`the preset's precision is left out: ${why}`);
+    return 'auto';
+  };
+  if (bundle.description.files.calibration === undefined) {
+    return leaveOut(`bundle ${bundle.description.name} has no calibration for int8`);
+  }
+  if (loras.length > 0) {
+    return leaveOut(
+      'the ranges for int8 were measured without these LoRAs; precision int8 takes them all the same',
+    );
+  }
+  return wanted;
 }
 
 /** Settings of a preset with the scheduler and the evaluations that they need. */

@@ -1,5 +1,6 @@
 /** Files of many tensors with checksums by chunk, so that damage is found without reading all of a large file. */
 import { closeSync, fsyncSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 /** Tensors begin at multiples of this, so that they can be mapped on every system. */
@@ -88,6 +89,29 @@ export function isWhole(file: string, { bytes, checks }: CheckedFile): boolean {
     });
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** What {@link isWhole} and {@link readsWhole} ask for of a file that holds these bytes. */
+export function checksOf(data: Uint8Array): CheckedFile {
+  const count = Math.ceil(data.length / CHUNK_BYTES);
+  const chunk = (index: number) => data.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
+  return { bytes: data.length, checks: Array.from({ length: count }, (_, index) => crc32(chunk(index))) };
+}
+
+/** Compares all of a file with what was written; others get their turn after each chunk. */
+export async function readsWhole(file: string, { bytes, checks }: CheckedFile): Promise<boolean> {
+  const handle = await open(file, 'r');
+  try {
+    if ((await handle.stat()).size !== bytes) return false;
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, bytes));
+    for (const [index, check] of checks.entries()) {
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, index * CHUNK_BYTES);
+      if (crc32(chunk.subarray(0, bytesRead)) !== check) return false;
+    }
+    return true;
+  } finally {
+    await handle.close();
   }
 }
 

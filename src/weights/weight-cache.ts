@@ -56,6 +56,8 @@ interface WeightCacheContents {
 /** Raised whenever weights of the same name come to hold other numbers or another layout. */
 const FORMAT = 1;
 const INDEX = 'index.json';
+/** Of an entry's folder; others in the cache's folder are not its own. */
+const ENTRY_NAME = /^[0-9a-f]{32}$/;
 const DEFAULT_MAX_BYTES = 32e9;
 /** Left free on the disk. */
 const SPARE_BYTES = 64e6;
@@ -201,6 +203,7 @@ export class WeightCache {
   #entries(): { readonly name: string; readonly bytes: number; readonly used: number }[] {
     const found = [];
     for (const name of listFolder(this.folder)) {
+      if (!ENTRY_NAME.test(name)) continue;
       const folder = path.join(this.folder, name);
       const files = listFolder(folder);
       if (files.length === 0) continue;

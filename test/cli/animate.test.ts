@@ -22,7 +22,7 @@ test('result on stdout with the path alone on its line, progress as plain lines 
   assert.equal(status, 0);
   assert.equal(
     stdout,
-    'talk.mp4\n0.8 s of video, 512×512, 20 frames at 25 fps; lcm, 4 steps, bundle tiny on cpu; seed 7; ' +
+    'talk.mp4\n0.8 s of video, 512×512, 20 frames at 25 fps; lcm, 4 steps, float32, bundle tiny on cpu; seed 7; ' +
       'took 8.0 s (2.5 frames/s)\n',
   );
   const lines = stderr.trim().split('\n');

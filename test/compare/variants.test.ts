@@ -20,12 +20,37 @@ test('the presets take part, the original one also as it was published', () => {
   assert.deepEqual(
     variants.map(({ id, title, form, steps }) => [id, title, form, steps]),
     [
-      ['fast', 'LCM, 4 steps, moving windows', 'lean', 4],
+      ['fast', 'LCM, 4 steps, moving windows, int8', 'lean', 4],
       ['original', 'DDIM, 25 steps, guidance 3.5', 'lean', 25],
       ['original-as-published', 'DDIM, 25 steps, guidance 3.5, as published', 'published', 25],
     ],
   );
   assert.deepEqual(notes, []);
+});
+
+test("presets are compared in the precision that they have on the device, a caller's choice as it is", () => {
+  const added = [{ steps: 2 }, { precision: 'int8' }, { precision: 'float32' }] as const;
+  const found = (onDevice: 'int8' | 'auto') =>
+    chooseVariants(tiny, added, [{ setting: 'steps', values: [1] }], undefined, (precision) =>
+      precision === 'int8' ? onDevice : precision,
+    ).variants.map(({ id, precision }) => [id, precision]);
+  assert.deepEqual(found('int8'), [
+    ['fast-steps-1', 'int8'],
+    ['lcm-2', 'int8'],
+    ['fast', 'int8'],
+    ['lcm-4-float32', 'float32'],
+    ['original', undefined],
+    ['original-as-published', undefined],
+  ]);
+  assert.deepEqual(found('auto'), [
+    ['fast-steps-1', undefined],
+    ['lcm-2', undefined],
+    ['fast', undefined],
+    ['lcm-4-int8', 'int8'],
+    ['lcm-4-float32', 'float32'],
+    ['original', undefined],
+    ['original-as-published', undefined],
+  ]);
 });
 
 test('a sweep passes through the preset, and duplicates are reported', () => {
@@ -62,7 +87,7 @@ test('a preset whose LoRA is not there is compared without it, and says so', () 
   assert.deepEqual(
     variants.map(({ id, title, loras }) => [id, title, loras.length]),
     [
-      ['fast', 'LCM, 4 steps, moving windows, without its LoRA', 0],
+      ['fast', 'LCM, 4 steps, moving windows, int8, without its LoRA', 0],
       ['original', 'DDIM, 25 steps, guidance 3.5', 0],
       ['original-as-published', 'DDIM, 25 steps, guidance 3.5, as published', 0],
     ],
@@ -80,7 +105,7 @@ test('a LoRA that is fused into the weights is in all variants, and that is said
   const { fast, original } = tiny.description.presets;
   const fused = bundleWith({ presets: { original, fast: { ...fast, loras: [] } } });
   const { variants, notes } = chooseVariants(fused, [], [], 'style.safetensors:0.8');
-  assert.equal(variants[0]!.title, 'LCM, 4 steps, moving windows');
+  assert.equal(variants[0]!.title, 'LCM, 4 steps, moving windows, int8');
   assert.equal(notes.length, 1);
   assert.match(notes[0]!, /has style\.safetensors:0\.8 fused into it, and all variants run on it/);
   assert.equal(fusedLoras(tiny), undefined);

@@ -59,7 +59,7 @@ test('the presets are compared: report, page and videos, with equal output of th
   assert.equal(lines[0], path.join(output, 'report.html'));
   assert.match(
     lines[1]!,
-    /^LCM, 1 step, moving windows denoises .*× faster than DDIM, 2 steps, guidance 3\.5 and is /,
+    /^LCM, 1 step, moving windows(, int8)? denoises .*× faster than DDIM, 2 steps, guidance 3\.5 and is /,
   );
   assert.deepEqual(readdirSync(output).sort(), ['report.html', 'report.json', 'side-by-side.mp4', 'videos']);
 

@@ -20,7 +20,7 @@ export function clipResult(
   const fps = changes.fps ?? 25;
   return {
     ...{ fps, duration: changes.frames / fps, device: 'cpu', bundle: 'tiny', sampler: 'lcm' },
-    ...{ steps: 4, guidance: 1, seed: 42, windowLayout: 'overlapping', precision: 'auto' },
+    ...{ steps: 4, guidance: 1, seed: 42, windowLayout: 'overlapping', precision: 'float32' },
     ...{ denoisedFrames: changes.frames, denoiserEvaluations: 4, times: TIMES },
     ...changes,
   };

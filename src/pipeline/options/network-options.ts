@@ -157,12 +157,18 @@ export const NETWORK_OPTIONS = {
     setting: 'windows',
     flag: { value: 'kind', help: 'context windows: overlapping, moving (less work) or loop' },
   }),
-  /** What the networks compute in. @defaultValue the preset's, or 'auto' where it cannot be had */
+  /**
+   * What the networks compute in; `auto` is floats as the device prefers them. @defaultValue the preset's where it can be had and
+   * makes a clip faster, else 'auto'
+   */
   precision: option(oneOf(PRECISIONS), {
-    description: 'Precision of the networks; int8 on CPUs, with a calibrated bundle.',
+    description:
+      'Precision of the networks; fast and faster take int8 on CPUs that gain by it, with a calibrated bundle; float32 is the way back.',
     group: 'sampling',
     otherwise: FROM_PRESET,
     setting: 'precision',
-    flag: { help: 'auto, float32, float16 (GPU) or int8 (CPU, faster, slightly coarser)' },
+    flag: {
+      help: 'auto, float32, float16 (GPU) or int8 (CPU, slightly coarser; what fast and faster take where it is faster)',
+    },
   }),
 };
