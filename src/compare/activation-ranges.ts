@@ -20,11 +20,25 @@ const CALIBRATED: Readonly<Partial<Record<NetworkName, CalibratedNetwork>>> = {
   decoder: 'codec',
 };
 
+/** Layers of the denoiser that read or write its latents. */
+const EDGES: ReadonlySet<string> = new Set(['conv_in', 'conv_out']);
+const UP_RESNET = /^up_blocks\.(\d+)\.resnets\.(\d+)\.(conv2|conv_shortcut)$/;
+
 /**
- * Layers of the denoiser that write what flows from its beginning to its end, or read it unnormalised: rounding there is
- * never normed away. With them the prediction's relative error was four times as large.
+ * Layers of the denoiser that stay as they are: those at its edges, and of the last block those that write what the last norm reads,
+ * values up to ±50, whose rounding no norm takes out. With them the prediction's relative error was four times as large.
  */
-const EXACT = /(^|\.)(conv_in|conv_out|conv_shortcut)$|\.(up|down)samplers\.\d+\.conv$/;
+function exactLayers(names: readonly string[]): ReadonlySet<string> {
+  const found = names.flatMap((name) => {
+    const [, block, resnet, layer] = UP_RESNET.exec(name) ?? [];
+    return layer === undefined ? [] : [{ name, block: Number(block), resnet: Number(resnet), layer }];
+  });
+  const lastBlock = Math.max(...found.map(({ block }) => block));
+  const within = found.filter(({ block }) => block === lastBlock);
+  const lastResnet = Math.max(...within.map(({ resnet }) => resnet));
+  const exact = within.filter(({ resnet, layer }) => layer === 'conv_shortcut' || resnet === lastResnet);
+  return new Set([...EDGES, ...exact.map(({ name }) => name)]);
+}
 
 /** Other faces and voices go further than those that were measured; what is beyond a range is cut off. */
 const MARGIN = 1.2;
@@ -62,8 +76,9 @@ export class ActivationRanges {
   add(part: CalibratedNetwork, ranges: NetworkRanges): void {
     this.#networks[part] ??= {};
     const known = this.#networks[part];
+    const exact = part === 'denoisingUnet' ? exactLayers(Object.keys(ranges)) : undefined;
     for (const [layer, { input, output }] of Object.entries(ranges)) {
-      if (part === 'denoisingUnet' && EXACT.test(layer)) continue;
+      if (exact?.has(layer)) continue;
       const before = known[layer];
       known[layer] = {
         input: union(before?.input, input),

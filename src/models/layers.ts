@@ -194,6 +194,14 @@ export function groupNorm(
   const { graph } = net;
   const { channels } = x;
   const { value: normed } = groupNormAlone(net, x, groups, epsilon);
+  if (net.activations?.kind === 'quantize') {
+    // The kernel of a batch norm whose statistics change nothing scales and shifts in one pass.
+    const vector = (key: string): Value => weight(net, `${path}.${key}`, [channels]);
+    const zeros = graph.weight(`zeros:${channels}`, new Float32Array(channels), [channels]);
+    const ones = graph.weight(`ones:${channels}`, new Float32Array(channels).fill(1), [channels]);
+    const inputs = [normed, vector('weight'), vector('bias'), zeros, ones];
+    return { ...x, value: graph.op('BatchNormalization', inputs, { epsilon: floatAttribute(0) }) };
+  }
   const scaled = graph.op('Mul', [normed, weight(net, `${path}.weight`, [channels], [channels, 1, 1])]);
   const value = graph.op('Add', [scaled, weight(net, `${path}.bias`, [channels], [channels, 1, 1])]);
   return { ...x, value };
@@ -253,6 +261,9 @@ interface AttentionOptions {
   readonly short?: boolean;
 }
 
+/** Up to here the kernel for short sequences is the faster one for long ones too; networks in float32 keep their bits. */
+const FEW_QUERIES = 64;
+
 /**
  * Multi-head attention with scale 1/√(channels / heads).
  *
@@ -270,7 +281,8 @@ export function attention(
   const { count, queries, keys, channels, heads, short = false } = options;
   net.cost.flops += 4 * count * queries * keys * channels;
   const rows = (x: Value): Value => graph.op('Reshape', [x, graph.int64([-1, channels])]);
-  if (device === 'cpu' && short) {
+  const fewQueries = net.activations?.kind === 'quantize' && queries <= FEW_QUERIES;
+  if (device === 'cpu' && (short || fewQueries)) {
     return rows(graph.op('Attention', [query, key, value], { q_num_heads: heads, kv_num_heads: heads }));
   }
   if (device === 'cpu' || device === 'cuda') {

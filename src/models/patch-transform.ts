@@ -5,7 +5,7 @@
  * passes through untouched; small convolutions at half resolution then remove the patches' edges. A cheap stand-in for
  * a convolutional VAE where two CPU cores have to keep up.
  */
-import { GraphBuilder, type Value } from '../onnx/graph.ts';
+import { floatAttribute, GraphBuilder, type Value } from '../onnx/graph.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import { convolution } from './layers.ts';
@@ -144,7 +144,11 @@ export function buildPatchDecoder(
     };
     return convolution({ graph, activations }, x, layer, { pads: [1, 1, 1, 1] });
   };
-  const silu = (x: Value): Value => graph.op('Mul', [x, graph.op('Sigmoid', [x])]);
+  // The engine makes one operator of the two, but not where integers come before them.
+  const silu = (x: Value): Value =>
+    activations?.kind === 'quantize'
+      ? graph.msOp('QuickGelu', [x], { alpha: floatAttribute(1) })
+      : graph.op('Mul', [x, graph.op('Sigmoid', [x])]);
   const first = reorderInputs(weights.read('refiner.conv_in.weight'), 2 * COLOURS);
   let x = silu(
     conv(graph.op('SpaceToDepth', [both], { blocksize: REFINER_BLOCK }), 'refiner.conv_in', first),

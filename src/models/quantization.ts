@@ -30,6 +30,8 @@ export type NetworkRanges = Readonly<Record<string, LayerRanges>>;
 export interface LayerWeights {
   /** Name of the layer. */
   readonly name: string;
+  /** The layer whose ranges it has. @defaultValue its own */
+  readonly rangesOf?: string;
   /** Output channels first. */
   readonly dims: readonly number[];
   readonly weight: () => Float32Array;
@@ -98,6 +100,30 @@ function transposed(values: Int8Array, rows: number): Int8Array {
   return turned;
 }
 
+/** Output channels that the engine's kernel computes at once; for 12 of them it takes twice the time of 16. */
+const KERNEL_ROWS = 16;
+
+/** A layer with channels of zeros to whole blocks of {@link KERNEL_ROWS}, unless most of a block would be zeros. */
+function filledUp(layer: LayerWeights): LayerWeights {
+  const { dims, weight, bias } = layer;
+  const rows = dims[0]!;
+  const over = rows % KERNEL_ROWS;
+  if (over < KERNEL_ROWS / 2) return layer;
+  const whole = rows + KERNEL_ROWS - over;
+  const fill = (read: () => Float32Array) => (): Float32Array => {
+    const values = read();
+    const filled = new Float32Array((values.length / rows) * whole);
+    filled.set(values);
+    return filled;
+  };
+  return {
+    ...layer,
+    dims: [whole, ...dims.slice(1)],
+    weight: fill(weight),
+    ...(bias !== undefined && { bias: fill(bias) }),
+  };
+}
+
 /** Adds layers in integers to one graph. */
 export class Quantizer {
   readonly kind = 'quantize';
@@ -126,7 +152,20 @@ export class Quantizer {
     layer: LayerWeights,
     attributes: Readonly<Record<string, Attribute>>,
   ): Value {
-    const ranges = this.#ranges[layer.name]!;
+    const filled = filledUp(layer);
+    const integers = this.convToIntegers(graph, x, filled, attributes);
+    const own = [graph.int64([0]), graph.int64([layer.dims[0]!]), graph.int64([1])];
+    return this.dequantize(graph, filled === layer ? integers : graph.op('Slice', [integers, ...own]), layer);
+  }
+
+  /** {@link Quantizer.conv} whose result stays in integers, for {@link Quantizer.dequantize}. */
+  convToIntegers(
+    graph: GraphBuilder,
+    x: Value,
+    layer: LayerWeights,
+    attributes: Readonly<Record<string, Attribute>>,
+  ): Value {
+    const ranges = this.#rangesOf(layer);
     const [input, output] = [affineOf(ranges.input), affineOf(ranges.output!)];
     const { scale, scales, zeroPoint, values } = this.#weights(graph, layer, false);
     const { bias } = layer;
@@ -138,7 +177,7 @@ export class Quantizer {
         return Int32Array.from(bias!(), (value, row) => Math.round(value / (input.scale * rows[row]!)));
       },
     } as const;
-    const result = graph.op(
+    return graph.op(
       'QLinearConv',
       [
         this.#toIntegers(graph, x, input),
@@ -151,7 +190,16 @@ export class Quantizer {
       ],
       attributes,
     );
-    return graph.op('DequantizeLinear', [result, ...this.#constants(graph, output)]);
+  }
+
+  /** The numbers that a layer's integers stand for. */
+  dequantize(graph: GraphBuilder, integers: Value, layer: Pick<LayerWeights, 'name' | 'rangesOf'>): Value {
+    const output = affineOf(this.#rangesOf(layer).output!);
+    return graph.op('DequantizeLinear', [integers, ...this.#constants(graph, output)]);
+  }
+
+  #rangesOf({ name, rangesOf = name }: Pick<LayerWeights, 'name' | 'rangesOf'>): LayerRanges {
+    return this.#ranges[rangesOf]!;
   }
 
   /** `x · weightᵀ + bias` on a matrix. The layer must have ranges. */

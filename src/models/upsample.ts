@@ -4,7 +4,7 @@
  * Source: Upsample2D of diffusers 0.24; for twice the size, the sub-pixel form of Shi et al. 2016, arXiv:1609.07009.
  */
 import type { Value } from '../onnx/graph.ts';
-import { type ConvOptions, conv, type FeatureMap, type Net, weight } from './layers.ts';
+import { type ConvOptions, conv, type FeatureMap, type Net } from './layers.ts';
 
 const KERNEL = 3;
 const PHASES = [0, 1] as const;
@@ -34,21 +34,26 @@ function phaseKernels(weights: Float32Array, dy: number, dx: number): Float32Arr
 
 /** To twice the size: a 2×2 convolution of the small image for each pixel of a square, 4/9 of the operations. */
 function upsampleTwice(net: Net, x: FeatureMap): FeatureMap {
-  const { graph, weights } = net;
+  const { graph, weights, activations } = net;
   const { count, channels, height, width } = x;
   const { read } = weights.take('conv.weight', [channels, channels, KERNEL, KERNEL]);
-  const bias = weight(net, 'conv.bias', [channels]);
+  const name = weights.name('conv');
+  const quantizer = activations?.kind === 'quantize' && activations.hasConv(name) ? activations : undefined;
+  const { read: readBias } = weights.take('conv.bias', [channels]);
   const phases = PHASES.flatMap((dy) =>
     PHASES.map((dx) => {
-      const kernels = graph.weight(
-        `${weights.name('conv.weight')}:phase:${dy},${dx}`,
-        () => phaseKernels(read(), dy, dx),
-        [channels, channels, 2, 2],
-      );
-      return graph.op('Conv', [x.value, kernels, bias], {
-        kernel_shape: [2, 2],
-        pads: [1 - dy, 1 - dx, dy, dx],
-      });
+      const dims = [channels, channels, 2, 2];
+      const kernels = (): Float32Array => phaseKernels(read(), dy, dx);
+      const attributes = { kernel_shape: [2, 2], pads: [1 - dy, 1 - dx, dy, dx] };
+      const phase = `:phase:${dy},${dx}`;
+      if (quantizer === undefined) {
+        const kernel = graph.weight(`${name}.weight${phase}`, kernels, dims);
+        const bias = graph.weight(`${name}.bias`, readBias, [channels]);
+        return graph.op('Conv', [x.value, kernel, bias], attributes);
+      }
+      // What a phase reads and writes, the convolution of the larger image reads and writes too.
+      const layer = { name: `${name}${phase}`, rangesOf: name, dims, weight: kernels, bias: readBias };
+      return quantizer.convToIntegers(graph, x.value, layer, attributes);
     }),
   );
   net.cost.flops += 2 * count * height * width * channels * channels * 16;
@@ -64,7 +69,8 @@ function upsampleTwice(net: Net, x: FeatureMap): FeatureMap {
   );
   const pairs = together(columns, [count, 1, 2 * channels * height * width], 1);
   const turned = graph.op('Transpose', [pairs], { perm: [0, 2, 1] });
-  const value = graph.op('Reshape', [turned, graph.int64([count, channels, 2 * height, 2 * width])]);
+  const whole = graph.op('Reshape', [turned, graph.int64([count, channels, 2 * height, 2 * width])]);
+  const value = quantizer === undefined ? whole : quantizer.dequantize(graph, whole, { name });
   return { ...x, value, height: 2 * height, width: 2 * width };
 }
 
@@ -74,11 +80,11 @@ export function upsample(
   x: FeatureMap,
   { height, width }: Pick<FeatureMap, 'height' | 'width'>,
 ): FeatureMap {
-  const { device, weights, activations } = net;
+  const { device, activations } = net;
   const doubled = height === 2 * x.height && width === 2 * x.width;
   // Ranges are measured around the convolution as it is written.
-  const ranged = activations?.kind === 'observe' || activations?.hasConv(weights.name('conv'));
-  if (device === 'cpu' && doubled && !ranged) return upsampleTwice(net, x);
+  const observed = activations?.kind === 'observe';
+  if (device === 'cpu' && doubled && !observed) return upsampleTwice(net, x);
   return resizeAndConvolve(net, x, { height, width });
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { openBundle } from '../../src/models/bundle.ts';
-import { conv, type FeatureMap, linear, type Net } from '../../src/models/layers.ts';
+import { at, conv, type FeatureMap, linear, type Net } from '../../src/models/layers.ts';
 import {
   ActivationObserver,
   affineOf,
@@ -10,6 +10,7 @@ import {
   Quantizer,
   RANGES_OUTPUT,
 } from '../../src/models/quantization.ts';
+import { upsample } from '../../src/models/upsample.ts';
 import { WeightReader } from '../../src/models/weight-reader.ts';
 import { type NetworkName, openBundleGraph } from '../../src/networks/bundle-graphs.ts';
 import { GraphBuilder } from '../../src/onnx/graph.ts';
@@ -20,7 +21,8 @@ import { memoryWeights } from '../../src/weights/memory-weights.ts';
 import { assertAllClose } from '../helpers/assert-close.ts';
 import { loadOrtNetwork } from '../helpers/ort-network.ts';
 
-const [COUNT, INPUTS, OUTPUTS, SIDE, ROWS] = [2, 5, 3, 6, 20];
+/** So many outputs that convolutions are filled up to 16. */
+const [COUNT, INPUTS, OUTPUTS, SIDE, ROWS] = [2, 5, 11, 6, 20];
 
 function noise(seed: number, dims: readonly number[]): Tensor {
   return tensor(new RandomStream([seed]).fillNormal(new Float32Array(elementCount(dims))), dims);
@@ -31,6 +33,8 @@ const weights = memoryWeights(
   new Map([
     ['block.conv.weight', noise(1, [OUTPUTS, INPUTS, 3, 3])],
     ['block.conv.bias', noise(2, [OUTPUTS])],
+    ['block.up.conv.weight', noise(6, [INPUTS, INPUTS, 3, 3])],
+    ['block.up.conv.bias', noise(7, [INPUTS])],
     ['block.linear.weight', noise(3, [OUTPUTS, INPUTS])],
     ['block.linear.bias', noise(4, [OUTPUTS])],
   ]),
@@ -42,6 +46,7 @@ const images = tensor(
 );
 const RANGES: NetworkRanges = {
   'block.conv': { input: [-1, 3], output: [-9, 9] },
+  'block.up.conv': { input: [-1, 1], output: [-18, 18] },
   'block.linear': { input: [-1, 3] },
 };
 
@@ -127,6 +132,30 @@ test('a convolution in integers is that of plain integer arithmetic, padding inc
   assertAllClose(y!.data, expected, { rtol: 0, atol: step * 1.001 });
   const wrong = y!.data.filter((value, i) => Math.abs(value - expected[i]!) > step / 2).length;
   assert(wrong <= expected.length / 20, `${wrong} of ${expected.length} are a level off`);
+});
+
+test('an image is enlarged in integers as in float32, to a level and what rounding of weights and inputs makes', async () => {
+  const run = async (activations?: Net['activations']): Promise<Tensor> => {
+    const graph = new GraphBuilder('up', { opset: 23 });
+    const x = {
+      value: graph.input('x', images.dims),
+      count: COUNT,
+      channels: INPUTS,
+      height: SIDE,
+      width: SIDE,
+    };
+    const size = { height: 2 * SIDE, width: 2 * SIDE };
+    const { value } = upsample(at(netOf(graph, activations), 'up'), x, size);
+    graph.output('y', value, [COUNT, INPUTS, 2 * SIDE, 2 * SIDE]);
+    const network = await loadOrtNetwork('up', graph);
+    const { y } = await network.run({ x: images });
+    await network.dispose();
+    return y!;
+  };
+  const [integers, floats] = [await run(new Quantizer(RANGES)), await run()];
+  assert.deepEqual(integers.dims, floats.dims);
+  assert.notDeepEqual(integers.data, floats.data);
+  assertAllClose(integers.data, floats.data, { rtol: 0, atol: (2 * 36) / 255 });
 });
 
 test('a linear layer in integers is that of plain integer arithmetic', async () => {
