@@ -78,11 +78,16 @@ try {
       const speech = path.join(ASSETS, 'speech', 'welcome.wav');
       const whole = await measureClip({ ffmpeg, folder, portrait, speech, preset, every, windows });
       console.error(`${preset}, ${nameOf(image)}: ${whole.frame.toFixed(1)} ms`);
-      const once = { ...steps[i]!, 'pose drawing': steps[i]!['pose drawing'] / every };
+      // Of a frame that is blended between others, the networks see nothing, and nothing is decoded.
+      const once = {
+        ...steps[i]!,
+        'pose drawing': steps[i]!['pose drawing'] / every,
+        'warp for the networks': steps[i]!['warp for the networks'] / every,
+      };
       const ofNetworks = [
         network('pose guider') / every,
         (samplerSteps * network('denoiser, one step')) / every,
-        network('decoder, what is shown'),
+        network('decoder, what is shown') / every,
       ];
       const beside = FRAME_STEPS.map((step) => once[step]);
       const sum = total(beside) + total(ofNetworks);

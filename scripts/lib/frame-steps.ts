@@ -11,6 +11,7 @@ import { Yuv420Packer } from '../../src/media/pack-frame.ts';
 import { VideoWriter } from '../../src/media/video-writer.ts';
 import type { FrameMotion } from '../../src/motion/motion-source.ts';
 import { FrameComposer } from '../../src/scene/compose-frame.ts';
+import { pictureOfSize } from '../../src/scene/picture-of-size.ts';
 import { AnimatedPortrait } from '../../src/scene/portrait.ts';
 import { childrenTime, computedIn, ownTime } from './processor-time.ts';
 
@@ -65,7 +66,7 @@ export async function measureFrameSteps({
   const composer = new FrameComposer({ resolution: RESOLUTION, displaySize, width, height });
   const changed = { left: square.x, top: square.y, width: square.side, height: square.side };
   const packer = new Yuv420Packer(width, height);
-  packer.pack({ ...composer.untouched(image), changed });
+  packer.pack({ ...pictureOfSize(image, width, height), changed });
 
   const times = { draw: 0, base: 0, conditions: 0, warp: 0, compose: 0, convert: 0 };
   const timed = <T>(step: keyof typeof times, work: () => T): T => {
@@ -75,6 +76,7 @@ export async function measureFrameSteps({
     return result;
   };
   const drawn = new Float32Array(3 * PIXELS);
+  let memory: Uint8Array | undefined;
   const make = (frame: number): RgbImage => {
     const motion = motionAt(frame / FPS);
     timed('conditions', () => portrait.conditions(motion));
@@ -88,8 +90,11 @@ export async function measureFrameSteps({
     const difference = new Float32Array(3 * PIXELS).fill(0.02);
     const picture = timed('compose', () => {
       portrait.keepTeeth(motion, difference);
-      return composer.compose(base, difference, portrait.maskOf(motion), { picture: image, square });
+      const around = { picture: image, square, memory, rests: true };
+      return composer.compose(base, difference, portrait.maskOf(motion), around);
     });
+    // As in a clip: it has been written when the next one is made.
+    memory = picture.data;
     timed('convert', () => packer.pack({ ...picture, changed }));
     return picture;
   };
@@ -106,7 +111,7 @@ export async function measureFrameSteps({
     await writer.dispose();
   }
   const encoder = childrenTime() - before;
-  const handOver = await measureHandOver(frames, width * height * 3);
+  const handOver = await measureHandOver(frames);
   const each = (time: number): number => time / frames;
   return {
     'pose drawing': each(times.draw),
@@ -120,11 +125,11 @@ export async function measureFrameSteps({
   };
 }
 
-/** Arrays that move from thread to thread for a frame, in bytes: conditions, base and picture there, the decoded difference back. */
-function handedOver(pictureBytes: number) {
-  const float = Float32Array.BYTES_PER_ELEMENT;
-  return { there: [7 * PIXELS * float, 3 * PIXELS * float, pictureBytes], back: 3 * PIXELS * float };
-}
+/** Fresh memory that moves from thread to thread for a frame, in bytes: conditions and base there, the decoded difference back. */
+const HANDED_OVER = {
+  there: [7 * PIXELS * Float32Array.BYTES_PER_ELEMENT, 3 * PIXELS * Float32Array.BYTES_PER_ELEMENT],
+  back: 3 * PIXELS * Float32Array.BYTES_PER_ELEMENT,
+};
 
 const ANSWER = `
   const { parentPort, workerData } = require('node:worker_threads');
@@ -135,9 +140,9 @@ const ANSWER = `
   });
 `;
 
-/** Fresh memory for all that moves between two threads, and the messages; what is written into it counts elsewhere. */
-async function measureHandOver(frames: number, pictureBytes: number): Promise<number> {
-  const { there, back } = handedOver(pictureBytes);
+/** That memory, and the messages; what is written into it counts elsewhere, and a picture's memory is used again. */
+async function measureHandOver(frames: number): Promise<number> {
+  const { there, back } = HANDED_OVER;
   const worker = new Worker(ANSWER, { eval: true, workerData: { sizes: there } });
   const exchange = async (): Promise<void> => {
     const decoded = new Uint8Array(back);

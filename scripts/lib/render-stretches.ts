@@ -78,6 +78,6 @@ function withFrames(scene: Scene, shown: readonly number[]): Scene {
     base: (frame) => scene.base(at(frame)),
     shown: (frame) => scene.shown(at(frame)),
     drivenFace: (frame) => scene.drivenFace(at(frame)),
-    compose: (frame, decoded) => scene.compose(at(frame), decoded),
+    compose: (frame, decoded, memory) => scene.compose(at(frame), decoded, memory),
   };
 }

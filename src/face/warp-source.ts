@@ -9,7 +9,7 @@
  * Source: Unser, Aldroubi, Eden 1993, B-spline signal processing; Thévenaz, Blu, Unser 2000, Interpolation revisited.
  */
 import type { RgbImage } from '../image/rgb-image.ts';
-import { type PixelKernels, pixelKernels } from '../pixels/pixel-kernels.ts';
+import { newKey, type PixelKernels, pixelKernels } from '../pixels/pixel-kernels.ts';
 
 /** Draws `count` pixels, three bytes each at `target`, from the place (`u`, `v`) on, one (`uStep`, `vStep`) further each. */
 export type DrawRun = (
@@ -25,10 +25,8 @@ export type DrawRun = (
 export interface WarpSource {
   readonly width: number;
   readonly height: number;
-  /** Bytes that it takes in the kernels' memory. */
-  readonly byteLength: number;
-  /** Puts it there, at `place`. @returns what draws from it while it is there. */
-  load(kernels: PixelKernels, place: number): DrawRun;
+  /** Puts it into the kernels' memory unless it is there; what was laid out there is lost. @returns what draws from it while it is there. */
+  load(kernels: PixelKernels): DrawRun;
   /**
    * Gives pixels other colours: `at` are their indices, row by row, `colours` red, green and blue from the lowest byte on. A second call is
    * for the same pixels.
@@ -57,6 +55,8 @@ class LinearSource implements WarpSource {
   readonly width: number;
   readonly height: number;
   readonly #pixels: Uint32Array;
+  /** Of what the pixels are now. */
+  #key = newKey();
 
   constructor(picture: RgbImage) {
     this.width = picture.width;
@@ -64,14 +64,12 @@ class LinearSource implements WarpSource {
     this.#pixels = pack(picture);
   }
 
-  get byteLength(): number {
-    // Pixels are read in pairs.
-    return 4 * this.#pixels.length + 4;
-  }
-
-  load(kernels: PixelKernels, place: number): DrawRun {
+  load(kernels: PixelKernels): DrawRun {
     const { width, height } = this;
-    kernels.words(place, this.#pixels.length).set(this.#pixels);
+    // Pixels are read in pairs.
+    const place = kernels.keep(this.#key, 4 * this.#pixels.length + 4, (at) =>
+      kernels.words(at, this.#pixels.length).set(this.#pixels),
+    );
     const { sampleRun } = kernels.run;
     return (target, count, u, v, uStep, vStep) =>
       sampleRun(target, count, place, width, height, u, v, uStep, vStep);
@@ -79,6 +77,7 @@ class LinearSource implements WarpSource {
 
   replace(at: Uint32Array, colours: Uint32Array): void {
     for (let i = 0; i < at.length; i++) this.#pixels[at[i]!] = colours[i]!;
+    if (at.length > 0) this.#key = newKey();
   }
 }
 
@@ -123,6 +122,8 @@ class SplineSource implements WarpSource {
   readonly height: number;
   readonly #picture: RgbImage;
   readonly #coefficients: Int16Array;
+  /** Of what the coefficients are now. */
+  #key = newKey();
 
   constructor(picture: RgbImage) {
     this.width = picture.width;
@@ -131,15 +132,14 @@ class SplineSource implements WarpSource {
     this.#coefficients = splineOf(pack(picture), picture.width, picture.height);
   }
 
-  get byteLength(): number {
-    return this.#coefficients.byteLength + NEIGHBOUR_WEIGHTS.byteLength;
-  }
-
-  load(kernels: PixelKernels, place: number): DrawRun {
+  load(kernels: PixelKernels): DrawRun {
     const { width, height } = this;
-    const weights = place + this.#coefficients.byteLength;
-    kernels.shorts(place, this.#coefficients.length).set(this.#coefficients);
-    kernels.shorts(weights, NEIGHBOUR_WEIGHTS.length).set(NEIGHBOUR_WEIGHTS);
+    const { byteLength } = this.#coefficients;
+    const place = kernels.keep(this.#key, byteLength + NEIGHBOUR_WEIGHTS.byteLength, (at) => {
+      kernels.shorts(at, this.#coefficients.length).set(this.#coefficients);
+      kernels.shorts(at + byteLength, NEIGHBOUR_WEIGHTS.length).set(NEIGHBOUR_WEIGHTS);
+    });
+    const weights = place + byteLength;
     const { splineRun } = kernels.run;
     return (target, count, u, v, uStep, vStep) =>
       splineRun(target, count, place, width, height, u, v, uStep, vStep, weights);
@@ -154,6 +154,7 @@ class SplineSource implements WarpSource {
       [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
     }
     if (at.length === 0) return;
+    this.#key = newKey();
     const around = (margin: number) => ({
       left: Math.max(0, left - margin),
       right: Math.min(width, right + 1 + margin),

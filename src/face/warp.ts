@@ -227,8 +227,8 @@ export class PortraitWarp {
   #canvas(width: number, height: number, reliability: Uint8Array | undefined): Canvas {
     const rest = this.#atRest(width, height);
     const kernels = pixelKernels();
-    const [source, target] = kernels.layOut([this.#source.byteLength, rest.length]);
-    const drawRun = this.#source.load(kernels, source);
+    const drawRun = this.#source.load(kernels);
+    const [target] = kernels.layOut([rest.length]);
     const data = kernels.bytes(target, rest.length);
     data.set(rest);
     return { drawRun, target, image: { data, width, height }, reliability };
@@ -249,8 +249,8 @@ export class PortraitWarp {
     if (this.#rest?.width !== width || this.#rest.height !== height) {
       const [stepX, stepY] = [this.#source.width / width, this.#source.height / height];
       const kernels = pixelKernels();
-      const [source, target] = kernels.layOut([this.#source.byteLength, width * height * 3]);
-      const drawRun = this.#source.load(kernels, source);
+      const drawRun = this.#source.load(kernels);
+      const [target] = kernels.layOut([width * height * 3]);
       for (let y = 0; y < height; y++) {
         drawRun(target + 3 * y * width, width, 0.5 * stepX, (y + 0.5) * stepY, stepX, 0);
       }

@@ -46,7 +46,7 @@ export class Yuv420Packer {
     const count = right - left;
     if (count <= 0) return;
     const kernels = pixelKernels();
-    const [source, luma, cb, cr] = kernels.layOut([6 * count, 2 * count, count / 2, count / 2]);
+    const [source, luma, cb, cr] = kernels.layOut([6 * count + 4, 2 * count, count / 2, count / 2]);
     const [rows, lumaRows] = [kernels.bytes(source, 6 * count), kernels.bytes(luma, 2 * count)];
     const [cbRow, crRow] = [kernels.bytes(cb, count / 2), kernels.bytes(cr, count / 2)];
     for (let y = top; y < bottom; y += 2) {

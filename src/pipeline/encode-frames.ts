@@ -84,12 +84,13 @@ export async function encodeFrames(
 ): Promise<void> {
   const behind: Promise<void>[] = [];
   let last = Promise.resolve();
-  for await (const { picture } of frames) {
+  for await (const { picture, release } of frames) {
     await watch.time('encode', async () => {
       last = last.then(() => video.write(picture));
       last.catch(() => {}); // thrown where it is waited for
       behind.push(last);
       await live?.write(picture);
+      last.then(release, () => {});
       const most = live === undefined ? 0 : Math.floor(BEHIND_BYTES / picture.data.length);
       while (behind.length > most) await behind.shift();
     });

@@ -132,6 +132,8 @@ export type FrameRequest =
       readonly clip: number;
       readonly frame: number;
       readonly decoded: Float32Array;
+      /** Of an earlier picture of the clip. */
+      readonly memory: Uint8Array | undefined;
     }
   | { readonly kind: 'close-clip'; readonly clip: number }
   | { readonly kind: 'close-recording'; readonly recording: number };

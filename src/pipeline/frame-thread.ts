@@ -154,9 +154,9 @@ class ThreadScene implements Scene {
     return this.#client.request({ kind: 'driven-face', clip: this.#clip, frame });
   }
 
-  compose(frame: number, decoded: Float32Array): Promise<ComposedPicture> {
-    const transfer = [decoded.buffer as ArrayBuffer];
-    return this.#client.request({ kind: 'compose', clip: this.#clip, frame, decoded }, { transfer });
+  compose(frame: number, decoded: Float32Array, memory?: Uint8Array): Promise<ComposedPicture> {
+    const transfer = [decoded, ...(memory ? [memory] : [])].map(({ buffer }) => buffer as ArrayBuffer);
+    return this.#client.request({ kind: 'compose', clip: this.#clip, frame, decoded, memory }, { transfer });
   }
 }
 

@@ -383,7 +383,7 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
     case 'driven-face':
       return { result: await sceneOf(request.clip).drivenFace(request.frame) };
     case 'compose': {
-      const result = await sceneOf(request.clip).compose(request.frame, request.decoded);
+      const result = await sceneOf(request.clip).compose(request.frame, request.decoded, request.memory);
       return { result, transfer: [result.data.buffer as ArrayBuffer] };
     }
     case 'close-clip':

@@ -1,7 +1,8 @@
 /**
  * Loops over pixels in WebAssembly with SIMD, three to five times as fast as in JavaScript; made from
  * scripts/assets/pixel-kernels, where arguments are described. Places are byte offsets in a memory that all users on a thread
- * share: each user lays it out again with {@link PixelKernels.layOut}, and finds nothing of what was there before.
+ * share: each user lays it out again with {@link PixelKernels.layOut}, and finds nothing of what was there before but what
+ * {@link PixelKernels.keep} keeps.
  */
 import { readFileSync } from 'node:fs';
 
@@ -120,10 +121,29 @@ const PAGE = 65536;
 /** Vectors are read faster where they begin at a multiple of their size. */
 const ALIGNMENT = 16;
 
+/** Blocks that are kept at once: what a portrait's two warps read, and its matte's. */
+const MOST_KEPT = 3;
+/** Both warps of a portrait of 1920 × 1920. */
+const MOST_KEPT_BYTES = 32e6;
+
+function aligned(place: number): number {
+  return Math.ceil(place / ALIGNMENT) * ALIGNMENT;
+}
+
+let keys = 0;
+
+/** A name for the contents of a block that is kept. */
+export function newKey(): number {
+  return keys++;
+}
+
 /** The kernels with their memory. */
 export class PixelKernels {
   readonly run: KernelFunctions;
   readonly #memory: KernelMemory;
+  /** Places of what is kept, at the memory's beginning. */
+  readonly #kept = new Map<number, number>();
+  #keptEnd = 0;
 
   constructor() {
     const code = readFileSync(new URL('../../assets/kernels/pixels.wasm', import.meta.url));
@@ -133,19 +153,45 @@ export class PixelKernels {
   }
 
   /**
+   * The place of a block that is filled once and read often. Few are kept, and all are forgotten when there is no room for another; what was
+   * laid out before is lost.
+   *
+   * @param key - names the block's contents, of {@link newKey}.
+   * @param fill - called with the place where it is to be written, unless it is there.
+   */
+  keep(key: number, size: number, fill: (place: number) => void): number {
+    const known = this.#kept.get(key);
+    if (known !== undefined) return known;
+    if (this.#kept.size >= MOST_KEPT || this.#keptEnd + size > MOST_KEPT_BYTES) {
+      this.#kept.clear();
+      this.#keptEnd = 0;
+    }
+    const place = this.#keptEnd;
+    this.#keptEnd = aligned(place + size);
+    this.#reach(this.#keptEnd);
+    fill(place);
+    this.#kept.set(key, place);
+    return place;
+  }
+
+  #reach(end: number): void {
+    const missing = end - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+  }
+
+  /**
    * Places for blocks of so many bytes, one after another.
    *
    * @returns where each begins; valid, as views of them are, until the next call.
    */
   layOut<const Sizes extends readonly number[]>(sizes: Sizes): { readonly [K in keyof Sizes]: number } {
-    let end = 0;
+    let end = this.#keptEnd;
     const places = sizes.map((size) => {
       const begin = end;
-      end = Math.ceil((begin + size) / ALIGNMENT) * ALIGNMENT;
+      end = aligned(begin + size);
       return begin;
     });
-    const missing = end - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+    this.#reach(end);
     return places as { readonly [K in keyof Sizes]: number };
   }
 

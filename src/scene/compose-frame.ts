@@ -56,6 +56,10 @@ export interface Surroundings {
   readonly square: Square;
   /** The pixels that may change. @defaultValue all of the square */
   readonly changed?: SoftMask | undefined;
+  /** Memory of a frame that this composer has made, if it is not needed any more. */
+  readonly memory?: Uint8Array | undefined;
+  /** Whether nothing else changes the frame afterwards. @defaultValue false */
+  readonly rests?: boolean | undefined;
 }
 
 /**
@@ -76,6 +80,8 @@ export class FrameComposer {
   readonly #displaySize: number;
   readonly #axis: Axis;
   readonly #maskAxes = new Map<number, Axis>();
+  /** What all frames show around the square so far; null where that is not one picture. */
+  #around: Pick<Surroundings, 'picture' | 'square'> | null | undefined;
   readonly width: number;
   readonly height: number;
 
@@ -96,8 +102,8 @@ export class FrameComposer {
   compose(base: RgbImage, difference: Float32Array, mask: CellMask, around?: Surroundings): RgbImage {
     this.#addDifference(base, difference, mask);
     if (around === undefined) return base;
-    const { picture, square, changed } = around;
-    const frame = this.untouched(picture);
+    const { square, changed } = around;
+    const frame = this.#begin(around);
     if (changed === undefined) this.#paste(frame, base, square);
     else blend(frame, base, square, changed);
     return frame;
@@ -105,7 +111,22 @@ export class FrameComposer {
 
   /** A frame that shows the picture as it is. */
   untouched(picture: RgbImage): RgbImage {
+    this.#around = null;
     return pictureOfSize(picture, this.width, this.height);
+  }
+
+  /** A frame that shows the picture, but for the square: in memory of another one that did, there is nothing to copy. */
+  #begin({ picture, square, changed, memory, rests = false }: Surroundings): RgbImage {
+    const { width, height } = this;
+    if (!rests || changed !== undefined) this.#around = null;
+    if (this.#around === undefined) this.#around = { picture, square };
+    const before = this.#around;
+    if (before !== null && (before.picture !== picture || !isSameSquare(before.square, square))) {
+      this.#around = null;
+    }
+    const fitting = memory?.length === 3 * width * height ? memory : undefined;
+    if (fitting !== undefined && this.#around !== null) return { data: fitting, width, height };
+    return pictureOfSize(picture, width, height, fitting);
   }
 
   #paste({ data, width, height }: RgbImage, base: RgbImage, square: Square): void {
@@ -176,6 +197,10 @@ export class FrameComposer {
       data.set(changed.subarray(3 * count * (y - top), 3 * count * (y - top + 1)), from);
     }
   }
+}
+
+function isSameSquare(a: Square, b: Square): boolean {
+  return a.x === b.x && a.y === b.y && a.side === b.side;
 }
 
 /** Mixes the square into the frame by the mask; pixels where it is zero keep their bytes. */

@@ -35,6 +35,8 @@ export interface FrameParts<Face> {
   readonly decoded: Float32Array;
   /** The pixels that may change. @defaultValue all of the face's square */
   readonly changed: SoftMask | undefined;
+  /** Memory of a frame that the maker has made, if it is not needed any more. */
+  readonly memory?: Uint8Array | undefined;
 }
 
 /** Makes the finished frames of one clip. */

@@ -76,15 +76,15 @@ class PosedScene<Face extends PosableFace> implements Scene {
     return face.drivenFace(await this.#motion.at(frame));
   }
 
-  async compose(frame: number, decoded: Float32Array): Promise<ComposedPicture> {
+  async compose(frame: number, decoded: Float32Array, memory?: Uint8Array): Promise<ComposedPicture> {
     const { picture, face, strength } = await this.#source.at(frame);
     if (face === undefined) return this.#maker.untouched(picture);
     const motion = await this.#motion.at(frame);
     if (this.#source.changes === 'lower-face') {
       const changed = face.lowerFaceMask(motion, strength);
-      return this.#maker.make({ picture, face, motion, decoded, changed });
+      return this.#maker.make({ picture, face, motion, decoded, changed, memory });
     }
-    const made = this.#maker.make({ picture, face, motion, decoded, changed: undefined });
+    const made = this.#maker.make({ picture, face, motion, decoded, changed: undefined, memory });
     return { ...made, changed: this.#maker.placeOf(face) };
   }
 }

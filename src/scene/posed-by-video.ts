@@ -30,6 +30,6 @@ export function posedByVideo(portrait: ScenePortrait, drawings: Drawings, view: 
     base: (frame) => scene.base(frame),
     shown: (frame) => scene.shown(frame),
     drivenFace: (frame) => scene.drivenFace(frame),
-    compose: (frame, decoded) => scene.compose(frame, decoded),
+    compose: (frame, decoded, memory) => scene.compose(frame, decoded, memory),
   };
 }

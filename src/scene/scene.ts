@@ -75,6 +75,7 @@ export interface Scene {
    * The finished frame.
    *
    * @param decoded - what {@link ClipNetworks.decode} gave for it; moved away, empty afterwards.
+   * @param memory - of another of the scene's pictures, which is not looked at any more; may be used for this one, and is moved away.
    */
-  compose(frame: number, decoded: Float32Array): Promise<ComposedPicture>;
+  compose(frame: number, decoded: Float32Array, memory?: Uint8Array): Promise<ComposedPicture>;
 }

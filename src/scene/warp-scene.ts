@@ -42,10 +42,13 @@ class WarpFrames implements FrameMaker<AnimatedPortrait> {
     this.#pasteBack = framing === 'paste-back';
   }
 
-  make({ picture, face, motion, decoded, changed }: FrameParts<AnimatedPortrait>): RgbImage {
+  make({ picture, face, motion, decoded, changed, memory }: FrameParts<AnimatedPortrait>): RgbImage {
     const { cutOut } = face;
     const shown = cutOut?.foreground ?? picture;
-    const around = this.#pasteBack ? { picture: shown, square: face.square, changed } : undefined;
+    const rests = cutOut === undefined;
+    const around = this.#pasteBack
+      ? { picture: shown, square: face.square, changed, memory, rests }
+      : undefined;
     face.keepTeeth(motion, decoded);
     const frame = this.#composer.compose(face.renderBase(motion), decoded, face.maskOf(motion), around);
     if (cutOut === undefined) return frame;

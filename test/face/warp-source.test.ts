@@ -17,8 +17,8 @@ function noise(): RgbImage {
 /** The picture of a source, moved by (`right`, `down`) pixels. */
 function moved(source: ReturnType<typeof openWarpSource>, right: number, down: number): Uint8Array {
   const kernels = pixelKernels();
-  const [place, target] = kernels.layOut([source.byteLength, 3 * WIDTH * HEIGHT]);
-  const drawRun = source.load(kernels, place);
+  const drawRun = source.load(kernels);
+  const [target] = kernels.layOut([3 * WIDTH * HEIGHT]);
   for (let y = 0; y < HEIGHT; y++) drawRun(target + 3 * y * WIDTH, WIDTH, 0.5 - right, y + 0.5 - down, 1, 0);
   return kernels.bytes(target, 3 * WIDTH * HEIGHT).slice();
 }

@@ -46,7 +46,7 @@ const images = tensor(
 );
 const RANGES: NetworkRanges = {
   'block.conv': { input: [-1, 3], output: [-9, 9] },
-  'block.up.conv': { input: [-1, 1], output: [-18, 18] },
+  'block.up.conv': { input: [-1, 3], output: [-18, 18] },
   'block.linear': { input: [-1, 3] },
 };
 

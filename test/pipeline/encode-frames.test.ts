@@ -8,9 +8,10 @@ const FRAMES = 40;
 /** Of which 24 fit into the bytes that the video may be behind. */
 const PICTURE = { width: 1000, height: 333, data: new Uint8Array(1_000_000) };
 
-async function* pictures(): AsyncGenerator<ComposedFrame> {
+/** @param release - is called with the numbers of frames that are not looked at any more. */
+async function* pictures(release = (_frame: number): void => {}): AsyncGenerator<ComposedFrame> {
   for (let frame = 0; frame < FRAMES; frame++) {
-    yield { frame, latents: new Float32Array(0), picture: PICTURE } as unknown as ComposedFrame;
+    yield { frame, latents: undefined, picture: PICTURE, release: () => release(frame) };
   }
 }
 
@@ -76,4 +77,26 @@ test('a video that fails fails the clip, also after its last frame', async () =>
     const live = { write: async () => {} };
     await assert.rejects(encodeFrames(pictures(), { video, live, ...rest() }), /the encoder has ended/);
   }
+});
+
+test('a picture is released when video and who watches have it, before the next is asked for without one', async () => {
+  const events: string[] = [];
+  const released = (frame: number): void => void events.push(`released ${frame}`);
+  const video = { write: async () => void events.push('written') };
+  await encodeFrames(pictures(released), { video, ...rest() });
+  const expected = Array.from({ length: FRAMES }, (_, frame) => ['written', `released ${frame}`]).flat();
+  assert.deepEqual(events, expected);
+
+  const slow = slowWriter();
+  const late: number[] = [];
+  const live = { write: async () => {} };
+  const encoding = encodeFrames(
+    pictures((frame) => late.push(frame)),
+    { video: slow, live, ...rest() },
+  );
+  await settle();
+  assert.deepEqual(late, [], 'the video has none yet');
+  slow.release();
+  await encoding;
+  assert.equal(late.length, FRAMES);
 });

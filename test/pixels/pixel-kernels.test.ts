@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { PixelKernels } from '../../src/pixels/pixel-kernels.ts';
+import { newKey, PixelKernels } from '../../src/pixels/pixel-kernels.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 
 const LIMIT = { timeout: 120_000 };
@@ -160,6 +160,30 @@ test('luma and chroma are those of BT.709 in the narrow range, to half a level',
     near(kernels.bytes(blue, count / 2)[x / 2]!, mean(1), 'blue difference');
     near(kernels.bytes(red, count / 2)[x / 2]!, mean(2), 'red difference');
   }
+});
+
+test('planes of a row are those of its pairs of pixels, whatever of it is computed together', () => {
+  const count = 22;
+  const kernels = new PixelKernels();
+  const rows = randomBytes(6 * count, 3);
+  const planesOf = (from: number, pixels: number): number[][] => {
+    const sizes = [6 * pixels + 4, 2 * pixels, pixels / 2, pixels / 2] as const;
+    const [source, luma, blue, red] = kernels.layOut(sizes);
+    for (const row of [0, 1]) {
+      const begin = 3 * (row * count + from);
+      kernels.bytes(source + 3 * pixels * row, 3 * pixels).set(rows.subarray(begin, begin + 3 * pixels));
+    }
+    kernels.run.toYuv420(source, source + 3 * pixels, pixels, luma, luma + pixels, blue, red);
+    return [
+      [luma, pixels],
+      [luma + pixels, pixels],
+      [blue, pixels / 2],
+      [red, pixels / 2],
+    ].map(([place, length]) => [...kernels.bytes(place!, length!)]);
+  };
+  const pairs = Array.from({ length: count / 2 }, (_, pair) => planesOf(2 * pair, 2));
+  const joined = [0, 1, 2, 3].map((plane) => pairs.flatMap((one) => one[plane]!));
+  assert.deepEqual(planesOf(0, count), joined);
 });
 
 for (const [factor, count] of [
@@ -326,4 +350,37 @@ test('the module was made of the source that is here', LIMIT, () => {
     hash,
     'run scripts/assets/build-pixel-kernels.sh',
   );
+});
+
+test('a block that is kept is filled once, and stays where others lay out what they need', () => {
+  const kernels = new PixelKernels();
+  const filled: number[] = [];
+  const [first, other] = [newKey(), newKey()];
+  const keep = (key: number): number =>
+    kernels.keep(key, 1000, (place) => {
+      filled.push(key);
+      kernels.bytes(place, 1000).fill(key + 1);
+    });
+  const places = [keep(first), keep(other)];
+  const sizes = [100_000, 5] as const;
+  for (const place of kernels.layOut(sizes)) kernels.bytes(place, 5).fill(99);
+  for (const [i, key] of [first, other].entries()) {
+    assert.equal(keep(key), places[i]);
+    assert.ok(kernels.bytes(places[i]!, 1000).every((byte) => byte === key + 1));
+  }
+  assert.deepEqual(filled, [first, other]);
+});
+
+test('of blocks that are kept, all are forgotten where there is no room for one more', () => {
+  const kernels = new PixelKernels();
+  let filled = 0;
+  const keep = (key: number, size: number): number => kernels.keep(key, size, () => filled++);
+  const [first, ...others] = [newKey(), newKey(), newKey(), newKey()] as [number, number, number, number];
+  const place = keep(first, 64);
+  for (const key of others) keep(key, 64);
+  assert.equal(filled, 4);
+  // Another has taken its place.
+  assert.notEqual(keep(first, 64), place);
+  assert.equal(filled, 5);
+  assert.equal(keep(newKey(), 40e6), 0);
 });

@@ -146,3 +146,43 @@ test('what a frame is decoded over is that of its conditions, whether lids are s
     assert.notEqual(base!.buffer, conditions.buffer, 'they move to different threads');
   }
 });
+
+test('a frame in the memory of an earlier one is the frame that it would be in fresh memory, whatever that one showed', async () => {
+  const [portrait, other] = await Promise.all([
+    portraitOf(201, 180, 'paste-back'),
+    portraitOf(201, 180, 'paste-back'),
+  ]);
+  const lighter = { ...other.image, data: other.image.data.map((value) => value + 20) };
+  const moved = { ...STILL, pose: Float32Array.of(0.1, 0.2, 0, 0, 0, 0) };
+  const same = { ...aroundOf(portrait), rests: true };
+  const changed = portrait.lowerFaceMask(STILL);
+  const orders: Readonly<Record<string, readonly Surroundings[]>> = {
+    'one picture': [same, same, same],
+    'two pictures': [same, { ...same, picture: lighter }, same, same],
+    'a mask': [{ ...same, changed }, same, { ...same, changed }],
+    'changes afterwards': [{ ...same, rests: false }, same],
+    'two squares': [same, { ...same, square: { ...same.square, x: same.square.x + 3 } }, same],
+  };
+  for (const [order, arounds] of Object.entries(orders)) {
+    const composer = composerOf(portrait, 200, 180);
+    let memory: Uint8Array | undefined;
+    for (const [i, around] of arounds.entries()) {
+      const difference = new Float32Array(3 * RESOLUTION * RESOLUTION).fill(0.1 * i);
+      const motion = i % 2 === 0 ? STILL : moved;
+      const fresh = composerOf(portrait, 200, 180);
+      const wanted = fresh.compose(portrait.renderBase(motion), difference, full, around);
+      const got = composer.compose(portrait.renderBase(motion), difference, full, { ...around, memory });
+      assert.deepEqual(got.data, wanted.data, `${order}, frame ${i}`);
+      if (memory !== undefined) assert.equal(got.data, memory);
+      memory = got.data as Uint8Array;
+      // What else changes a frame does so anywhere.
+      if (!around.rests) memory.fill(1);
+    }
+    const wrong = { ...same, memory: new Uint8Array(5) };
+    assert.equal(
+      composer.compose(portrait.renderBase(STILL), new Float32Array(3 * RESOLUTION ** 2), full, wrong).data
+        .length,
+      3 * 200 * 180,
+    );
+  }
+});

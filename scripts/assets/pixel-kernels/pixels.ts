@@ -378,6 +378,7 @@ export function addRow(
  * Y′CbCr of ITU-R BT.709 in the narrow range from two rows of pixels, three bytes each: two rows of luma, one of each chroma
  * with a sample for four pixels, their mean.
  *
+ * @param upper - pixels, as in `lower`, with four more bytes behind the last.
  * @param count - pixels of a row, even.
  */
 export function toYuv420(
@@ -389,7 +390,41 @@ export function toYuv420(
   cb: usize,
   cr: usize,
 ): void {
-  for (let i = 0; i < count; i += 2) {
+  let i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const redGreen0 = redsAndGreens(upper);
+    const blue0 = bluesAndOnes(upper);
+    const redGreen1 = redsAndGreens(upper + 12);
+    const blue1 = bluesAndOnes(upper + 12);
+    storeLuma(lumaUpper, lumas(redGreen0, blue0), lumas(redGreen1, blue1));
+    const redGreen2 = redsAndGreens(lower);
+    const blue2 = bluesAndOnes(lower);
+    const redGreen3 = redsAndGreens(lower + 12);
+    const blue3 = bluesAndOnes(lower + 12);
+    storeLuma(lumaLower, lumas(redGreen2, blue2), lumas(redGreen3, blue3));
+    // Columns of two pixels, then pairs of columns: all sums are exact.
+    const left = i16x8.add(redGreen0, redGreen2);
+    const leftBlue = i16x8.add(blue0, blue2);
+    const right = i16x8.add(redGreen1, redGreen3);
+    const rightBlue = i16x8.add(blue1, blue3);
+    storeChroma(
+      cb,
+      weighed(left, leftBlue, pair(-CB_R, -CB_G), pair(CB_B, CHROMA_ROUND >> 2)),
+      weighed(right, rightBlue, pair(-CB_R, -CB_G), pair(CB_B, CHROMA_ROUND >> 2)),
+    );
+    storeChroma(
+      cr,
+      weighed(left, leftBlue, pair(CR_R, -CR_G), pair(-CR_B, CHROMA_ROUND >> 2)),
+      weighed(right, rightBlue, pair(CR_R, -CR_G), pair(-CR_B, CHROMA_ROUND >> 2)),
+    );
+    upper += 24;
+    lower += 24;
+    lumaUpper += 8;
+    lumaLower += 8;
+    cb += 4;
+    cr += 4;
+  }
+  for (; i < count; i += 2) {
     // Sums of the four pixels.
     let r = 0;
     let g = 0;
@@ -415,6 +450,49 @@ export function toYuv420(
     cb += 1;
     cr += 1;
   }
+}
+
+/** Red and green of four pixels, in turns, as 16-bit integers. */
+function redsAndGreens(place: usize): v128 {
+  const none = i32x4.splat(0);
+  return i8x16.shuffle(v128.load(place), none, 0, 16, 1, 16, 3, 16, 4, 16, 6, 16, 7, 16, 9, 16, 10, 16);
+}
+
+/** Blue of four pixels, with a 1 behind each, as 16-bit integers. */
+function bluesAndOnes(place: usize): v128 {
+  const ones = i16x8.splat(1);
+  return i8x16.shuffle(v128.load(place), ones, 2, 17, 16, 17, 5, 17, 16, 17, 8, 17, 16, 17, 11, 17, 16, 17);
+}
+
+/** Two 16-bit weights, in turns. */
+function pair(first: i32, second: i32): v128 {
+  return i32x4.splat((second << 16) | (first & 0xffff));
+}
+
+/** For each of four pixels the sum of its colours, and of a 1, by weights. */
+function weighed(redGreen: v128, blueOne: v128, ofRedGreen: v128, ofBlueOne: v128): v128 {
+  return i32x4.add(i32x4.dot_i16x8_s(redGreen, ofRedGreen), i32x4.dot_i16x8_s(blueOne, ofBlueOne));
+}
+
+function lumas(redGreen: v128, blueOne: v128): v128 {
+  const sum = weighed(redGreen, blueOne, pair(Y_R, Y_G), pair(Y_B, LUMA_ROUND));
+  return i32x4.add(i32x4.shr_s(sum, SHIFT), i32x4.splat(16));
+}
+
+function storeLuma(place: usize, first: v128, last: v128): void {
+  const eight = i16x8.narrow_i32x4_s(first, last);
+  v128.store64_lane(place, i8x16.narrow_i16x8_u(eight, eight), 0);
+}
+
+/** @param left - sums of four columns, `right` of the next four; two columns are a sample. */
+function storeChroma(place: usize, left: v128, right: v128): void {
+  const sum = i32x4.add(
+    v128.shuffle<i32>(left, right, 0, 2, 4, 6),
+    v128.shuffle<i32>(left, right, 1, 3, 5, 7),
+  );
+  const four = i32x4.add(i32x4.shr_s(sum, SHIFT + 2), i32x4.splat(128));
+  const eight = i16x8.narrow_i32x4_s(four, four);
+  v128.store32_lane(place, i8x16.narrow_i16x8_u(eight, eight), 0);
 }
 
 /** Bits behind the point of the coefficients. */

@@ -168,7 +168,7 @@ export const NETWORK_OPTIONS = {
     otherwise: FROM_PRESET,
     setting: 'precision',
     flag: {
-      help: 'auto, float32, float16 (GPU) or int8 (CPU, slightly coarser; what fast and faster take where it is faster)',
+      help: 'auto, float32, float16 (GPU) or int8 (CPU, slightly coarser); fast and faster take int8 where it is faster, unless float32 is asked for',
     },
   }),
 };
