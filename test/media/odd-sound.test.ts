@@ -249,7 +249,7 @@ for (const build of builds) {
     `an estimated length is nothing that could be missing, with ffmpeg ${build.version}`,
     LIMIT,
     async () => {
-      const quiet = ['-f', 'lavfi', '-i', 'anullsrc=r=44100:cl=mono:d=8', '-i', wav];
+      const quiet = ['-f', 'lavfi', '-t', '8', '-i', 'anullsrc=r=44100:cl=mono', '-i', wav];
       const chain = ['-filter_complex', '[0][1]concat=n=2:v=0:a=1', '-ar', '44100', '-ac', '2'];
       for (const [name, codec] of [
         ['vbr.mp3', ['-c:a', 'libmp3lame', '-q:a', '0', '-write_xing', '0', '-id3v2_version', '0']],
@@ -341,8 +341,10 @@ for (const build of builds) {
       const inputs = [
         '-f',
         'lavfi',
+        '-t',
+        '1.4',
         '-i',
-        'anullsrc=r=16000:cl=mono:d=1.4',
+        'anullsrc=r=16000:cl=mono',
         '-i',
         wav,
         '-map',
