@@ -237,8 +237,9 @@ for (const build of builds) {
       }
       assert.doesNotMatch(heard.notices, /damaged or cut off/);
       if (/whole files|WAVs|Opus/.test(what)) {
-        // Each says how long it is.
-        assert.ok(Math.abs(heard.duration - 1.4) < 2e-3, `${heard.duration} s`);
+        // Each says how long it is; older builds of ffmpeg write an Opus's last packet whole.
+        const tolerance = what.includes('Opus') ? 0.02 : 2e-3;
+        assert.ok(Math.abs(heard.duration - 1.4) < tolerance, `${heard.duration} s`);
         assert.doesNotMatch(heard.notices, /damaged/);
         assert.match(heard.notices, /is 2 recordings that were joined: read as one of 1\.4 s/);
       }
@@ -324,7 +325,7 @@ for (const build of builds) {
 
   test(`of surround sound the centre speaks, with ffmpeg ${build.version}`, LIMIT, async () => {
     const mix =
-      '[0]apad=whole_dur=1.4,aresample=48000[c];[1]volume=0.9,asplit=4[a][b][d][e];' +
+      '[0]apad,atrim=end=1.4,aresample=48000[c];[1]volume=0.9,asplit=4[a][b][d][e];' +
       'anullsrc=r=48000:cl=mono,atrim=end=1.4[l];' +
       '[a][b][c][l][d][e]join=inputs=6:channel_layout=5.1:map=0.0-FL|1.0-FR|2.0-FC|3.0-LFE|4.0-BL|5.0-BR';
     const inputs = ['-i', wav, '-f', 'lavfi', '-i', 'sine=f=220:r=48000:d=1.4'];
