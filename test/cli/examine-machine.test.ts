@@ -148,8 +148,9 @@ test('the report says at its end whether videos can be made', () => {
 test('the cache of weights is shown with its place, empty or not', () => {
   const cache = path.join(folder, 'cache', 'weights');
   assert.match(examineWeightCache(cache).found, /^empty, in .*weights$/);
-  mkdirSync(path.join(cache, 'entry'), { recursive: true });
-  writeFileSync(path.join(cache, 'entry', 'weights-0.bin'), new Uint8Array(3_000_000));
+  const entry = path.join(cache, '0123456789abcdef'.repeat(2));
+  mkdirSync(entry, { recursive: true });
+  writeFileSync(path.join(entry, 'weights-0.bin'), new Uint8Array(3_000_000));
   const { found, details } = examineWeightCache(cache);
   assert.match(found, /3(\.0)? MB for 1 network in /);
   assert.deepEqual(details, { folder: cache, entries: 1, bytes: 3_000_000 });

@@ -29,7 +29,8 @@ for (const [what, name, options] of [
   test(`colours of a film in ${what} are those that ffmpeg gives them`, LIMIT, async () => {
     const film = path.join(folder, name);
     // Soft colours: where chroma changes from pixel to pixel, how it is enlarged decides.
-    const source = 'gradients=s=362x242:r=5:d=1:seed=3:c0=red:c1=0x10c040:c2=blue:c3=0xf0e0d0:n=4';
+    const colours = "geq=r='255*X/W':g='255*Y/H':b='255*(1-X/W)*(1-Y/H)+20*N'";
+    const source = `color=black:s=362x242:r=5:d=1,format=gbrp,${colours}`;
     await run(ffmpeg.path, ['-v', 'error', '-f', 'lavfi', '-i', source, ...options, film]);
     const expected: Uint8Array[] = [];
     for await (const { data } of readFrames(film, { ffmpeg })) expected.push(data);
