@@ -26,6 +26,8 @@ interface Use {
   readonly inTurn: boolean;
   /** Computes as few frames of a window at once as possible. */
   readonly fewAtOnce: boolean;
+  /** Of one run of the pose guider. */
+  readonly poseFrames: number;
   /** Frames that are decoded together, and whether the decoder adds to a base, of which it may decode a part. */
   readonly decodeFrames: number;
   readonly decodesOverBase: boolean;
@@ -138,11 +140,12 @@ export class NetworkOpener {
     devicePieces = 1,
   ): GraphOptions {
     const { bundle, windowFrames, loras, lowMemory = false } = this.#options;
-    const { windowsAtOnce, inTurn, fewAtOnce, decodeFrames, decodesOverBase } = this.#use;
+    const { windowsAtOnce, inTurn, fewAtOnce, poseFrames, decodeFrames, decodesOverBase } = this.#use;
     const ofKept = windowsAtOnce > 1 ? PIECES_OF_EACH : devicePieces;
     return {
       resolution: resolutionOf(bundle.description),
       windowFrames,
+      poseFrames,
       decodeFrames,
       // Kernels of GPUs are compiled for a shape.
       decodesParts: decodesOverBase && this.#options.denoisingEngine.device === 'cpu',

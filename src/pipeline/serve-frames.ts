@@ -8,6 +8,7 @@ import { FaceFinder } from '../face/face-finder.ts';
 import { PersonMatter } from '../face/person-matte.ts';
 import type { SeenFace } from '../face/portrait-face.ts';
 import { type BundleState, reopenBundle } from '../models/bundle.ts';
+import type { FrameConditions } from '../models/frame-conditions.ts';
 import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
 import { LOOP_SECONDS, LoopedMotion } from '../motion/looped-motion.ts';
 import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
@@ -372,7 +373,7 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
       return addMotion(request);
     case 'conditions': {
       const result = await sceneOf(request.clip).conditions(request.frame);
-      return { result, transfer: buffersOf(result.conditions, result.base) };
+      return { result, transfer: buffersOf(...arraysOf(result)) };
     }
     case 'base': {
       const result = await sceneOf(request.clip).base(request.frame);
@@ -391,9 +392,15 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
   }
 }
 
-/** The memory of those that there are. */
-function buffersOf(...arrays: (Float32Array | undefined)[]): ArrayBuffer[] {
-  return arrays.flatMap((array) => (array === undefined ? [] : [array.buffer as ArrayBuffer]));
+/** What a frame's conditions and its base lie in; the base may be one of the pictures. */
+function arraysOf({ conditions, base }: FrameConditions): (Float32Array | Uint8Array | undefined)[] {
+  const seen = conditions instanceof Float32Array ? [conditions] : conditions.map(({ data }) => data);
+  return [...seen, base];
+}
+
+/** The memory of those that there are, each once. */
+function buffersOf(...arrays: (Float32Array | Uint8Array | undefined)[]): ArrayBuffer[] {
+  return [...new Set(arrays.flatMap((array) => (array === undefined ? [] : [array.buffer as ArrayBuffer])))];
 }
 
 async function handleNoted(request: FrameRequest, tell: ThreadReports): Promise<Answer> {

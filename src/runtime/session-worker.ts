@@ -8,6 +8,7 @@ import * as ort from 'onnxruntime-node';
 import { collectGarbage } from './collect-garbage.ts';
 import { type Device, HOLDING_DEVICES } from './device.ts';
 import { float32Data, halfInputs, isWhollyFinite, tensorBytes, withElements } from './element-types.ts';
+import { freeMemory } from './free-memory.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
 import type {
   Copies,
@@ -265,12 +266,11 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       for (const direction of [toDevice, fromDevice]) Object.assign(direction, { count: 0, bytes: 0 });
       return taken;
     }
-    case 'run':
-      return (await run(request)).map(([name, tensor]) => ({
-        name,
-        dims: [...tensor.dims],
-        data: float32Data(tensor),
-      }));
+    case 'run': {
+      const outputs = await run(request);
+      if (find(request.network).device === 'cpu') freeMemory(request.tensors.map(({ data }) => data));
+      return outputs.map(([name, tensor]) => ({ name, dims: [...tensor.dims], data: float32Data(tensor) }));
+    }
     case 'run-keeping': {
       const outputs = await run(request);
       held.set(request.keep, outputs);
