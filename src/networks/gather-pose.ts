@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { NamedInputs } from './clip-networks.ts';
 
 /** Where a frame's features are. */
-export interface PosePlace {
+interface PosePlace {
   /** Number of the group. */
   readonly group: number;
   /** Of the frame in the group. */

@@ -128,6 +128,7 @@ export class WindowConditions {
     groups: readonly Group[],
     features: readonly PoseFeatures[],
   ): Promise<PoseFeatures> {
+    if (!this.#options.networks.posesByFrame) return features[0]!;
     const places = frames.map((frame) => {
       const group = groups.findIndex((candidate) => candidate.frames.includes(frame));
       return { group, index: groups[group]!.frames.indexOf(frame) };
@@ -175,7 +176,9 @@ export class WindowConditions {
   }
 
   #isComplete(key: Group['key']): boolean {
-    return typeof key === 'number' && (key + 1) * this.#options.networks.poseFrames <= this.#complete;
+    const { networks, denoisedFrames } = this.#options;
+    const end = (group: number): number => Math.min((group + 1) * networks.poseFrames, denoisedFrames.length);
+    return typeof key === 'number' && end(key) <= this.#complete;
   }
 
   /** Of a step of the window that has been taken. */
