@@ -41,14 +41,17 @@ export function keepTeeth(difference: Float32Array, points: ArrayLike<number>, s
   const down = (point: number): number => (points[2 * point + 1]! * ux - points[2 * point]! * uy) / unit ** 2;
   const strength = (1 - LEFT) * smoothstep(...SEEN, down(LOWER_LIP) - down(UPPER_LIP));
   if (strength === 0) return;
-  const lip = UPPER.map((point) => [along(point), down(point)] as const);
-  const lower = LOWER.map((point) => [along(point), down(point)] as const);
-  const [first, last] = [lip[0]![0], lip.at(-1)![0]];
+  const placesOf = (chain: readonly number[]): Float64Array =>
+    Float64Array.from(chain.flatMap((point) => [along(point), down(point)]));
+  const lip = placesOf(UPPER);
+  const lower = placesOf(LOWER);
+  const [first, last] = [lip[0]!, lip.at(-2)!];
   const bound = (axis: 0 | 1, pick: (...values: number[]) => number): number =>
     pick(...INNER_LIPS.map((point) => points[2 * point + axis]!));
   const [left, right] = [Math.max(0, Math.floor(bound(0, Math.min))), Math.min(size, bound(0, Math.max))];
   const [top, bottom] = [Math.max(0, Math.floor(bound(1, Math.min))), Math.min(size, bound(1, Math.max))];
   const pixels = size * size;
+  // For every pixel: arguments that are spread would make an array of each call's.
   for (let y = top; y < bottom; y++) {
     for (let x = left; x < right; x++) {
       const u = ((x + 0.5) * ux + (y + 0.5) * uy) / unit ** 2;
@@ -57,19 +60,22 @@ export function keepTeeth(difference: Float32Array, points: ArrayLike<number>, s
       const above = heightAt(lower, u) - v;
       const share =
         strength *
-        smoothstep(...LIP_EDGE, Math.min(below, above)) *
-        smoothstep(...TEETH_END, below) *
-        smoothstep(...CORNER, Math.min(u - first, last - u));
+        smoothstep(LIP_EDGE[0], LIP_EDGE[1], Math.min(below, above)) *
+        smoothstep(TEETH_END[0], TEETH_END[1], below) *
+        smoothstep(CORNER[0], CORNER[1], Math.min(u - first, last - u));
       if (share === 0) continue;
       for (let at = y * size + x; at < 3 * pixels; at += pixels) difference[at]! *= 1 - share;
     }
   }
 }
 
-/** Height of a chain of places at `u`, linear between them; that of its ends beyond. */
-function heightAt(chain: readonly (readonly [u: number, v: number])[], u: number): number {
-  let next = 1;
-  while (next < chain.length - 1 && chain[next]![0] < u) next++;
-  const [[u0, v0], [u1, v1]] = [chain[next - 1]!, chain[next]!];
+/** Height of a chain of places, [n, 2], at `u`: linear between them; that of its ends beyond. */
+function heightAt(chain: Float64Array, u: number): number {
+  let next = 2;
+  while (next < chain.length - 2 && chain[next]! < u) next += 2;
+  const u0 = chain[next - 2]!;
+  const v0 = chain[next - 1]!;
+  const u1 = chain[next]!;
+  const v1 = chain[next + 1]!;
   return v0 + (v1 - v0) * Math.min(1, Math.max(0, (u - u0) / Math.max(1e-9, u1 - u0)));
 }
