@@ -83,6 +83,7 @@ try {
         ...steps[i]!,
         'pose drawing': steps[i]!['pose drawing'] / every,
         'warp for the networks': steps[i]!['warp for the networks'] / every,
+        'planes for the networks': steps[i]!['planes for the networks'] / every,
       };
       const ofNetworks = [
         network('pose guider') / every,

@@ -185,7 +185,8 @@ async function measure(clip: FilmedClip, job: Job, networks: ClipNetworks): Prom
   const { frames, points, conditions } = clip;
   const plans = {} as Record<Layout, Pick<Job, 'denoisedFrames' | 'windows'>>;
   const added = {} as Record<Layout | 'warp', Float32Array[]>;
-  added.warp = conditions.map(({ base }) => new Float32Array(base.length));
+  const bases = conditions.map(({ base }) => toPlanar({ data: base }, new Float32Array(base.length)));
+  added.warp = bases.map((base) => new Float32Array(base.length));
   for (const layout of LAYOUTS) {
     plans[layout] = planClip(
       job.bundle,
@@ -202,7 +203,7 @@ async function measure(clip: FilmedClip, job: Job, networks: ClipNetworks): Prom
   const shown = Object.fromEntries(
     Object.entries(added).map(([name, differences]) => [
       name,
-      differences.map((difference, f) => compose(conditions[f]!.base, difference, points[f]!)),
+      differences.map((difference, f) => compose(bases[f]!, difference, points[f]!)),
     ]),
   ) as typeof added;
   for (const [name, pictures] of Object.entries({ ...shown, film })) {

@@ -7,7 +7,7 @@ import { loadFaceMesh } from '../../src/face/face-mesh.ts';
 import { drawPoseImage, resizePoseImage } from '../../src/face/pose-image.ts';
 import { PortraitWarp } from '../../src/face/warp.ts';
 import { cropSquare } from '../../src/image/crop.ts';
-import { toPlanar } from '../../src/image/planar.ts';
+import { type SeenPicture, toPlanar } from '../../src/image/planar.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import type { FrameConditions, SceneReference } from '../../src/models/frame-conditions.ts';
 
@@ -27,7 +27,7 @@ export interface FilmedClip {
   /** [468, 2] in pixels of that square, by frame. */
   readonly points: readonly Float64Array[];
   /** By frame; what the warp shows is their `base`. */
-  readonly conditions: readonly (FrameConditions & { readonly base: Float32Array })[];
+  readonly conditions: readonly (FrameConditions & { readonly base: Uint8Array })[];
   readonly reference: SceneReference;
 }
 
@@ -90,14 +90,13 @@ export function openFilmedClip(
   const conditions = points.map((posed) => {
     const drawing = drawPoseImage(posed, { width: FILM_SIZE, height: FILM_SIZE });
     const warped = warp.render(posed, FILM_SIZE, FILM_SIZE);
-    const all = toPlanar(resizePoseImage(drawing, FILM_SIZE, FILM_SIZE), new Float32Array(7 * PIXELS));
-    const base = toPlanar(warped.image, new Float32Array(3 * PIXELS));
-    all.set(base, 3 * PIXELS);
-    all.set(
-      Float32Array.from(warped.reliability, (value) => value / 127.5 - 1),
-      6 * PIXELS,
-    );
-    return { conditions: all, base };
+    const { data: base } = warped.image;
+    const seen: SeenPicture[] = [
+      { data: resizePoseImage(drawing, FILM_SIZE, FILM_SIZE).data, channels: 3 },
+      { data: base, channels: 3 },
+      { data: warped.reliability, channels: 1 },
+    ];
+    return { conditions: seen, base };
   });
   return {
     frames: points.map((_, frame) => pictureOf(frame, FILM_SIZE)),

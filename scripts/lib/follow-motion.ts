@@ -24,16 +24,6 @@ const SAMPLE_RATE = 16000;
 /** Finding a face takes longer than moving it: of the exercise, every so many frames are looked at. */
 const MEASURE_EVERY = 2;
 
-/** Planar floats in [−1, 1] to bytes. */
-function toPicture(planar: Float32Array, size: number): RgbImage {
-  const pixels = size * size;
-  const data = new Uint8Array(pixels * 3);
-  for (let i = 0; i < pixels; i++) {
-    for (let c = 0; c < 3; c++) data[3 * i + c] = Math.round((planar[c * pixels + i]! + 1) * 127.5);
-  }
-  return { data, width: size, height: size };
-}
-
 /** What all of it needs. */
 export interface FollowSetup {
   readonly engine: Engine;
@@ -89,7 +79,7 @@ export async function followFilms(
     for (const pictured of ['film', 'film, warped'] as const) {
       const found: (FaceMeasures | undefined)[] = [];
       for (const [i, frame] of clip.frames.entries()) {
-        const picture = pictured === 'film' ? frame : toPicture(clip.conditions[i]!.base, FILM_SIZE);
+        const picture = pictured === 'film' ? frame : { ...frame, data: clip.conditions[i]!.base };
         found.push(await measurePicture(setup, picture));
       }
       all.push({

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { FaceFinder } from '../../src/face/face-finder.ts';
 import { choosePortraitFace } from '../../src/face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../../src/face/pose-image.ts';
-import { toPlanar } from '../../src/image/planar.ts';
+import { type SeenPicture, writeSeen } from '../../src/image/planar.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import type { FfmpegInfo } from '../../src/media/ffmpeg-path.ts';
 import { Yuv420Packer } from '../../src/media/pack-frame.ts';
@@ -25,6 +25,7 @@ const PAGE = 4096;
 export const FRAME_STEPS = [
   'pose drawing',
   'warp for the networks',
+  'planes for the networks',
   'warp for the viewer',
   'teeth, mask, composing',
   'conversion',
@@ -68,23 +69,24 @@ export async function measureFrameSteps({
   const packer = new Yuv420Packer(width, height);
   packer.pack({ ...pictureOfSize(image, width, height), changed });
 
-  const times = { draw: 0, base: 0, conditions: 0, warp: 0, compose: 0, convert: 0 };
+  const times = { draw: 0, base: 0, conditions: 0, planes: 0, warp: 0, compose: 0, convert: 0 };
   const timed = <T>(step: keyof typeof times, work: () => T): T => {
     const before = ownTime();
     const result = work();
     times[step] += ownTime() - before;
     return result;
   };
-  const drawn = new Float32Array(3 * PIXELS);
+  const planes = new Float32Array(7 * PIXELS);
   let memory: Uint8Array | undefined;
   const make = (frame: number): RgbImage => {
     const motion = motionAt(frame / FPS);
-    timed('conditions', () => portrait.conditions(motion));
+    const { conditions } = timed('conditions', () => portrait.conditions(motion));
+    timed('planes', () => writeSeen(conditions as SeenPicture[], planes, 0));
     timed('base', () => portrait.base(motion));
     const { landmarks } = portrait.drivenFace(motion);
     timed('draw', () => {
       const drawing = drawPoseImage(landmarks, { width, height });
-      toPlanar(resizePoseImage(drawing, RESOLUTION, RESOLUTION), drawn);
+      return resizePoseImage(drawing, RESOLUTION, RESOLUTION);
     });
     const base = timed('warp', () => portrait.renderBase(motion));
     const difference = new Float32Array(3 * PIXELS).fill(0.02);
@@ -115,8 +117,9 @@ export async function measureFrameSteps({
   const each = (time: number): number => time / frames;
   return {
     'pose drawing': each(times.draw),
-    // With the drawing, the conditions are whole: what is left of them is the warp's, as planes.
+    // Conditions are the drawing and the warp.
     'warp for the networks': each(times.conditions - times.draw),
+    'planes for the networks': each(times.planes),
     'warp for the viewer': each(times.warp),
     'teeth, mask, composing': each(times.compose),
     conversion: each(times.convert),
@@ -125,9 +128,9 @@ export async function measureFrameSteps({
   };
 }
 
-/** Fresh memory that moves from thread to thread for a frame, in bytes: conditions and base there, the decoded difference back. */
+/** Fresh memory that moves from thread to thread for a frame, in bytes: three pictures there, the decoded difference back. */
 const HANDED_OVER = {
-  there: [7 * PIXELS * Float32Array.BYTES_PER_ELEMENT, 3 * PIXELS * Float32Array.BYTES_PER_ELEMENT],
+  there: [3 * PIXELS, 3 * PIXELS, PIXELS],
   back: 3 * PIXELS * Float32Array.BYTES_PER_ELEMENT,
 };
 

@@ -5,6 +5,8 @@
  * The program also runs the reference UNet for both branches and to its end; that comes once a clip and is left out here, as it
  * would show in short clips only.
  */
+
+import { writeSeen } from '../image/planar.ts';
 import type { Bundle } from '../models/bundle.ts';
 import { pictureSizeOf } from '../models/bundle-description.ts';
 import { resolutionOf } from '../models/bundle-size.ts';
@@ -53,6 +55,7 @@ export class PublishedNetworks implements ClipNetworks {
   readonly decodeFrames: number;
   /** The pictures of a window are only put together. */
   readonly posesByFrame = false;
+  readonly poseFrames: number;
   readonly windowsAtOnce = 1;
   readonly decodesOverBase: boolean;
   readonly inTurn: boolean;
@@ -63,13 +66,14 @@ export class PublishedNetworks implements ClipNetworks {
   #unconditional: Tensor | undefined;
 
   private constructor(
-    { bundle, lean }: PublishedNetworksOptions,
+    { bundle, lean, windowFrames }: PublishedNetworksOptions,
     networks: ReadonlyMap<PublishedNetworkName, Network>,
   ) {
     this.#bundle = bundle;
     this.#lean = lean;
     this.#networks = networks;
     this.frameShape = lean.frameShape;
+    this.poseFrames = windowFrames;
     this.decodeFrames = lean.decodeFrames;
     this.decodesOverBase = lean.decodesOverBase;
     this.inTurn = lean.inTurn;
@@ -135,7 +139,10 @@ export class PublishedNetworks implements ClipNetworks {
     const { height, width } = pictureSizeOf(this.#bundle.description);
     const values = poseGuider.inChannels * height * width;
     const data = new Float32Array(frames.length * values);
-    for (const [i, { conditions }] of frames.entries()) data.set(conditions, i * values);
+    for (const [i, { conditions }] of frames.entries()) {
+      if (conditions instanceof Float32Array) data.set(conditions, i * values);
+      else writeSeen(conditions, data, i * values);
+    }
     return { pictures: { data, dims: [frames.length, poseGuider.inChannels, height, width] } };
   }
 

@@ -63,8 +63,8 @@ type Colour = readonly [number, number, number];
 /** Colour of teeth in white light of level 1. */
 const IVORY: Colour = [1, 0.97, 0.9];
 
-/** Numbers of a stretch of a chain: where it begins, the way to its end, and the square of that. */
-const STRETCH = 5;
+/** Numbers of a stretch of a chain: where it begins, the way to its end, the square of that, and its least and largest x. */
+const STRETCH = 7;
 
 /** The stretches of a chain of landmarks, [n, 2]: they are gone through for every pixel. */
 function stretchesOf(points: ArrayLike<number>, chain: readonly number[]): Float64Array {
@@ -74,21 +74,37 @@ function stretchesOf(points: ArrayLike<number>, chain: readonly number[]): Float
     const ay = points[chain[i]! * 2 + 1]!;
     const bx = points[chain[i + 1]! * 2]! - ax;
     const by = points[chain[i + 1]! * 2 + 1]! - ay;
-    stretches.set([ax, ay, bx, by, bx * bx + by * by + 1e-12], STRETCH * i);
+    const ends = [Math.min(ax, ax + bx), Math.max(ax, ax + bx)];
+    stretches.set([ax, ay, bx, by, bx * bx + by * by + 1e-12, ...ends], STRETCH * i);
   }
   return stretches;
 }
 
+/** Square of the distance of a point to a stretch that begins at `i`. */
+function squareToStretch(stretches: Float64Array, i: number, x: number, y: number): number {
+  const ax = stretches[i]!;
+  const ay = stretches[i + 1]!;
+  const bx = stretches[i + 2]!;
+  const by = stretches[i + 3]!;
+  const along = Math.min(1, Math.max(0, ((x - ax) * bx + (y - ay) * by) / stretches[i + 4]!));
+  const dx = x - ax - along * bx;
+  const dy = y - ay - along * by;
+  return dx * dx + dy * dy;
+}
+
 /** Distance of a point to a chain. */
 function distanceToChain(stretches: Float64Array, x: number, y: number): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < stretches.length; i += STRETCH) {
-    const ax = stretches[i]!;
-    const ay = stretches[i + 1]!;
-    const bx = stretches[i + 2]!;
-    const by = stretches[i + 3]!;
-    const along = Math.min(1, Math.max(0, ((x - ax) * bx + (y - ay) * by) / stretches[i + 4]!));
-    least = Math.min(least, (x - ax - along * bx) ** 2 + (y - ay - along * by) ** 2);
+  // Lips go from left to right: a stretch above or below the point first, which is nearer than most of the others by their x alone.
+  const last = stretches.length - STRETCH;
+  const count = stretches.length / STRETCH;
+  const begin = stretches[0]!;
+  const share = (x - begin) / (stretches[last]! + stretches[last + 2]! - begin);
+  const near = STRETCH * Math.min(count - 1, Math.max(0, Math.trunc(share * count) || 0));
+  let least = squareToStretch(stretches, near, x, y);
+  for (let i = 0; i <= last; i += STRETCH) {
+    const beside = Math.max(stretches[i + 5]! - x, x - stretches[i + 6]!);
+    if (beside > 0 && beside * beside >= least) continue;
+    least = Math.min(least, squareToStretch(stretches, i, x, y));
   }
   return Math.sqrt(least);
 }
@@ -98,17 +114,24 @@ function cornersOf(points: ArrayLike<number>, ring: readonly number[]): Float64A
   return Float64Array.from(ring.flatMap((index) => [points[index * 2]!, points[index * 2 + 1]!]));
 }
 
-/** Whether a point lies inside a ring of corners, by the even-odd rule. */
-function isInside(ring: Float64Array, x: number, y: number): boolean {
-  let inside = false;
+/** Where a row at `y` crosses a ring of corners. */
+function crossingsOf(ring: Float64Array, y: number): number[] {
+  const crossings: number[] = [];
   for (let i = 0, j = ring.length - 2; i < ring.length; i += 2) {
     const xi = ring[i]!;
     const yi = ring[i + 1]!;
     const xj = ring[j]!;
     const yj = ring[j + 1]!;
-    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+    if (yi > y !== yj > y) crossings.push(((xj - xi) * (y - yi)) / (yj - yi) + xi);
     j = i;
   }
+  return crossings;
+}
+
+/** Whether a point of a row lies inside the ring that it crosses, by the even-odd rule. */
+function isBetween(crossings: readonly number[], x: number): boolean {
+  let inside = false;
+  for (const crossing of crossings) if (x < crossing) inside = !inside;
   return inside;
 }
 
@@ -135,8 +158,9 @@ function whiteLevel(image: RgbImage, points: ArrayLike<number>): number {
     const ys = ring.map((i) => points[i * 2 + 1]!);
     const corners = cornersOf(points, ring);
     for (let y = Math.max(0, Math.floor(Math.min(...ys))); y < Math.min(height, Math.max(...ys)); y++) {
+      const crossings = crossingsOf(corners, y + 0.5);
       for (let x = Math.max(0, Math.floor(Math.min(...xs))); x < Math.min(width, Math.max(...xs)); x++) {
-        if (!isInside(corners, x + 0.5, y + 0.5)) continue;
+        if (!isBetween(crossings, x + 0.5)) continue;
         const at = (y * width + x) * 3;
         levels.push(luminance(data[at]!, data[at + 1]!, data[at + 2]!));
       }
@@ -181,19 +205,24 @@ function lightIn(gap: number): number {
   return 0.45 + 0.55 * smoothstep(0.03, 0.5, gap);
 }
 
-function distanceToCorners(points: ArrayLike<number>, x: number, y: number): number {
-  const to = (corner: number): number => Math.hypot(x - points[corner * 2]!, y - points[corner * 2 + 1]!);
-  return Math.min(to(UPPER[0]!), to(UPPER.at(-1)!));
+/** Distance to the nearer corner of the mouth, of a chain that goes from one to the other. */
+function distanceToCorners(chain: Float64Array, x: number, y: number): number {
+  const last = chain.length - STRETCH;
+  const dx = x - chain[0]!;
+  const dy = y - chain[1]!;
+  const otherX = x - chain[last]! - chain[last + 2]!;
+  const otherY = y - chain[last + 1]! - chain[last + 3]!;
+  return Math.sqrt(Math.min(dx * dx + dy * dy, otherX * otherX + otherY * otherY));
 }
 
-/** Where a place of the mouth's inside is; all in cm. */
+/** Where a place of the mouth's inside is; all in cm. Filled in for one pixel after another. */
 interface Surroundings {
   /** Opening of the mouth. */
   readonly gap: number;
   /** Distances to the upper lip, the lower lip and the nearer corner. */
-  readonly below: number;
-  readonly above: number;
-  readonly corner: number;
+  below: number;
+  above: number;
+  corner: number;
 }
 
 /** Draws the inside of one portrait's mouth into its warped pictures. */
@@ -303,21 +332,25 @@ export class MouthInterior {
     const [left, right] = [Math.min(...xs) - margin, Math.max(...xs) + margin];
     const [top, bottom] = [Math.min(...ys) - margin, Math.max(...ys) + margin];
     const own = [0, 0, 0];
+    const colour: [number, number, number] = [0, 0, 0];
+    const place: Surroundings = { gap, below: 0, above: 0, corner: 0 };
     const upper = stretchesOf(landmarks, UPPER);
     const lower = stretchesOf(landmarks, LOWER);
     const lips = cornersOf(landmarks, INNER_LIPS);
     for (let y = Math.max(0, Math.floor(top)); y < Math.min(height, bottom); y++) {
+      const py = y + 0.5;
+      const crossings = crossingsOf(lips, py);
       for (let x = Math.max(0, Math.floor(left)); x < Math.min(width, right); x++) {
-        const [px, py] = [x + 0.5, y + 0.5];
-        const below = distanceToChain(upper, px, py) / unit;
-        const above = distanceToChain(lower, px, py) / unit;
-        const edge = Math.min(below, above);
-        const isIn = isInside(lips, px, py);
+        const px = x + 0.5;
+        place.below = distanceToChain(upper, px, py) / unit;
+        place.above = distanceToChain(lower, px, py) / unit;
+        const edge = Math.min(place.below, place.above);
+        const isIn = isBetween(crossings, px);
         const strength = takeOver * smoothstep(-soft, soft, isIn ? edge : -edge);
         if (strength === 0) continue;
         const [sx, sy] = applyAffine(toSource, px, py);
-        const corner = distanceToCorners(landmarks, px, py) / unit;
-        const colour = this.#colour(sx, sy, { gap, below, above, corner });
+        place.corner = distanceToCorners(upper, px, py) / unit;
+        this.#colour(sx, sy, place, colour);
         if (this.#ownInside > 0) {
           this.#addOwn(colour, own, sx + jawX, sy + jawY, shade, true);
           this.#addOwn(colour, own, sx + shiftX, sy + shiftY, shade, false);
@@ -373,7 +406,7 @@ export class MouthInterior {
   /** Puts over `colour` what the portrait itself shows at a place inside its lips: of the jaw, or of the skull. */
   #addOwn(colour: number[], own: number[], x: number, y: number, shade: number, ofJaw: boolean): void {
     if (ofJaw && this.#jawBegins === 1) return;
-    if (!isInside(this.#lips, x, y)) return;
+    if (!isBetween(crossingsOf(this.#lips, y), x)) return;
     const perPixel = Math.hypot(this.#toCentimetres[3], this.#toCentimetres[4]);
     const below = distanceToChain(this.#upper, x, y) * perPixel;
     const above = distanceToChain(this.#lower, x, y) * perPixel;
@@ -391,11 +424,15 @@ export class MouthInterior {
     for (let c = 0; c < 3; c++) colour[c]! += (own[c]! * shade - colour[c]!) * share;
   }
 
-  /** Colour of the drawn inside at a place of the source. */
-  #colour(x: number, y: number, { gap, below, above, corner }: Surroundings): [number, number, number] {
+  /** Writes the colour of the drawn inside at a place of the source into `out`. */
+  #colour(
+    x: number,
+    y: number,
+    { gap, below, above, corner }: Surroundings,
+    out: [number, number, number],
+  ): void {
     const [u, v] = applyAffine(this.#toCentimetres, x, y);
     const side = Math.abs(u);
-    const out: [number, number, number] = [0, 0, 0];
 
     // The cavity is darkest in its depth; the tongue's back catches light over the lower lip.
     const tongue = 0.8 * smoothstep(0.6, 0.1, above) * smoothstep(0.5, 1.1, gap) * smoothstep(1.7, 0.7, side);
@@ -424,6 +461,5 @@ export class MouthInterior {
       (0.55 + 0.45 * smoothstep(0.05, 0.6, gap)) *
       seam;
     for (let c = 0; c < 3; c++) out[c]! += (this.#teeth[c]! * light - out[c]!) * tooth;
-    return out;
   }
 }

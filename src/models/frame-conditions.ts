@@ -1,4 +1,5 @@
 /** What a bundle's networks are given of a clip: pictures of the portrait, and the conditions of each frame. */
+import type { SeenPicture } from '../image/planar.ts';
 
 /** Pixels of the square that the networks see: from `left` and `top` to before `right` and `bottom`. */
 export interface PixelBox {
@@ -10,16 +11,16 @@ export interface PixelBox {
 
 /** What one frame is decoded over, where the networks decode a difference. */
 export interface FrameBase {
-  /** [3, S, S] in [−1, 1]: the picture that the difference belongs to, in memory of its own. */
-  readonly base?: Float32Array;
+  /** S × S pixels of three bytes: the picture that the difference belongs to, seen as {@link SeenPicture} is. */
+  readonly base?: Uint8Array;
   /** Where the difference is looked at. @defaultValue everywhere */
   readonly shown?: PixelBox;
 }
 
 /** One frame's conditions for the networks. */
 export interface FrameConditions extends FrameBase {
-  /** [C, S, S]: what the pose guider sees. */
-  readonly conditions: Float32Array;
+  /** [C, S, S]: what the pose guider sees; pictures are a quarter of the memory, and seen one behind the other. */
+  readonly conditions: Float32Array | readonly SeenPicture[];
 }
 
 /** What the reference networks see of the portrait. */

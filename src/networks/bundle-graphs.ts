@@ -54,6 +54,8 @@ export interface GraphOptions {
   readonly resolution?: Resolution;
   /** Frames of a context window. */
   readonly windowFrames: number;
+  /** Frames whose pose features are made at once. @defaultValue those of a window */
+  readonly poseFrames?: number;
   /** Frames that are decoded at once. */
   readonly decodeFrames: number;
   /** The decoder takes parts of pictures, see {@link buildPatchDecoder}. @defaultValue false */
@@ -109,6 +111,7 @@ interface GraphParts {
   readonly picture: SpatialSize;
   readonly latents: SpatialSize;
   readonly windowFrames: number;
+  readonly poseFrames: number;
   readonly decodeFrames: number;
   readonly decodesParts: boolean | undefined;
   readonly pieces: number | undefined;
@@ -169,11 +172,11 @@ const BUILDERS: Readonly<Record<NetworkName, NetworkMaker['build']>> = {
       ...form,
       project: uploads === undefined ? denoiserWeights() : undefined,
     }),
-  'pose-guider': ({ description, weights, picture, form, windowFrames, uploads, activations }) =>
+  'pose-guider': ({ description, weights, picture, form, poseFrames, uploads, activations }) =>
     buildPoseGuider(description.poseGuider, weights('poseGuider'), {
       ...picture,
       ...form,
-      frames: windowFrames,
+      frames: poseFrames,
       shared: uploads,
       activations: activations('poseGuider'),
     }),
@@ -227,7 +230,7 @@ export function openGraph(
 ): BundleGraph {
   const { description } = atResolution(bundle, options.resolution);
   const { files } = description;
-  const { windowFrames, decodeFrames, device } = options;
+  const { windowFrames, poseFrames = windowFrames, decodeFrames, device } = options;
   const integers = options.precision === 'int8';
   const precision = maker.float32 || options.precision === 'int8' ? 'float32' : options.precision;
   let calibrated = false;
@@ -264,6 +267,7 @@ export function openGraph(
       picture: pictureSizeOf(description),
       latents: latentSize(description),
       windowFrames,
+      poseFrames,
       decodeFrames,
       decodesParts: options.decodesParts,
       pieces: options.pieces,

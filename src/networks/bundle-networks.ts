@@ -1,5 +1,6 @@
 /** A bundle's networks, loaded into engines: what is the same for every kind of bundle. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { writeSeen } from '../image/planar.ts';
 import type { Bundle } from '../models/bundle.ts';
 import { latentSize, pictureSizeOf } from '../models/bundle-description.ts';
 import type { FrameConditions, SceneReference } from '../models/frame-conditions.ts';
@@ -12,11 +13,13 @@ import type { NetworkName } from './bundle-graphs.ts';
 import {
   type ClipNetworks,
   type FrameToDecode,
+  GatheredPose,
   isKept,
   type NamedInputs,
   type PoseFeatures,
 } from './clip-networks.ts';
 import { type DeviceWindow, devicePieces, deviceWindowBytes, openInBatches } from './device-batches.ts';
+import { gatherPose } from './gather-pose.ts';
 import { checkHalves, halfOverflow } from './half-overflow.ts';
 import type { LoadNetworksOptions } from './load-options.ts';
 import { networkBytes } from './network-memory.ts';
@@ -37,6 +40,8 @@ const STAGES: Readonly<Record<NetworkName, string>> = {
 };
 
 const DENOISER = 'denoising-unet' satisfies NetworkName;
+/** Frames whose pose features are made at once on a processor, where each depends on its frame alone: more take memory, and no less time. */
+const POSE_FRAMES = 4;
 /** Networks that make what the denoiser sees of a portrait. */
 const ONCE_A_PORTRAIT: readonly NetworkName[] = ['image-encoder', 'portrait-encoder', 'reference-unet'];
 
@@ -46,6 +51,7 @@ export abstract class BundleNetworks implements ClipNetworks {
   abstract readonly decodesOverBase: boolean;
   readonly inTurn: boolean;
   readonly windowsAtOnce: number;
+  readonly poseFrames: number;
   protected readonly bundle: Bundle;
   protected readonly onCpu: boolean;
   readonly #windowFrames: number;
@@ -74,6 +80,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     this.#shelf = takesTurns(bundle, denoisingEngine.device, lowMemory) ? shelf : undefined;
     this.inTurn = this.#shelf !== undefined;
     this.windowsAtOnce = this.inTurn ? 1 : countWindowsAtOnce(options);
+    this.poseFrames = this.onCpu && this.posesByFrame ? Math.min(POSE_FRAMES, windowFrames) : windowFrames;
     this.#fewAtOnce = lowMemory || this.#hasLittleRoom();
   }
 
@@ -112,8 +119,15 @@ export abstract class BundleNetworks implements ClipNetworks {
     };
     if (!this.onCpu)
       this.#devicePieces = devicePieces(window, await freeDeviceMemory(denoisingEngine.device));
-    const { windowsAtOnce, inTurn, decodeFrames, decodesOverBase } = this;
-    const use = { windowsAtOnce, inTurn, fewAtOnce: this.#fewAtOnce, decodeFrames, decodesOverBase };
+    const { windowsAtOnce, inTurn, poseFrames, decodeFrames, decodesOverBase } = this;
+    const use = {
+      windowsAtOnce,
+      inTurn,
+      fewAtOnce: this.#fewAtOnce,
+      poseFrames,
+      decodeFrames,
+      decodesOverBase,
+    };
     const opener = new NetworkOpener(options, use);
     this.#handsHalves = opener.uploads === 'float16';
     const loadOne = async (name: NetworkName): Promise<void> => {
@@ -237,12 +251,25 @@ export abstract class BundleNetworks implements ClipNetworks {
   }
 
   async poseFeatures(frames: readonly FrameConditions[]): Promise<PoseFeatures> {
+    const size = this.poseFrames;
+    if (frames.length === size) return this.#runGuider(frames);
+    const groups: NamedInputs[] = [];
+    for (let begin = 0; begin < frames.length; begin += size) {
+      const group = Array.from({ length: size }, (_, i) => frames[Math.min(begin + i, frames.length - 1)]!);
+      groups.push((await this.#runGuider(group)) as NamedInputs);
+    }
+    const places = frames.map((_, i) => ({ group: Math.floor(i / size), index: i % size }));
+    return gatherPose(groups, places);
+  }
+
+  async #runGuider(frames: readonly FrameConditions[]): Promise<PoseFeatures> {
     const { poseGuider } = this.bundle.description;
     const { height, width } = pictureSizeOf(this.bundle.description);
     const values = poseGuider.inChannels * height * width;
     const data = new Float32Array(frames.length * values);
     for (const [i, { conditions }] of frames.entries()) {
-      data.set(conditions, i * values);
+      if (conditions instanceof Float32Array) data.set(conditions, i * values);
+      else writeSeen(conditions, data, i * values);
       // A window's conditions are tens of megabytes: timers and signals get their turn between frames.
       await nextTurn();
     }
@@ -264,9 +291,14 @@ export abstract class BundleNetworks implements ClipNetworks {
     pose: PoseFeatures,
   ): Promise<Tensor> {
     const name = branch === 'conditional' ? 'denoising-unet' : 'unconditional-denoising-unet';
-    const inputs = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
-    // A window's features are megabytes, and the same for both branches of guidance.
-    const outputs = await this.use(name, (network) => network.run(inputs, { held: pose }));
+    const own = { latents, timestep: { data: Float32Array.of(timestep), dims: [1] } };
+    const outputs = await this.use(name, (network) => {
+      // A window's features are megabytes, and may be the same for both branches of guidance.
+      if (!(pose instanceof GatheredPose)) return network.run(own, { held: pose });
+      // Latents stay the caller's.
+      const inputs = { ...own, ...pose.features, latents: { ...latents, data: latents.data.slice() } };
+      return network.run(inputs, { transfer: true });
+    });
     const prediction = outputs.model_output!;
     if (firstNonFinite(prediction) >= 0 && this.#handsHalves && isKept(pose)) {
       const output = await pose.findNonFinite();

@@ -5,28 +5,43 @@
 
 import type { FrameBase, FrameConditions, SceneReference } from '../models/frame-conditions.ts';
 import type { KeptTensors } from '../runtime/engine.ts';
+import { freeMemory } from '../runtime/free-memory.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** Networks' inputs by name. */
 export type NamedInputs = Readonly<Record<string, Tensor>>;
 
+/** Features that were put together for one run of the denoiser, which takes their memory. */
+export class GatheredPose {
+  readonly features: NamedInputs;
+
+  constructor(features: NamedInputs) {
+    this.features = features;
+  }
+}
+
 /** Pose features of a window: tensors, or outputs that stayed in the engine that made them, for its denoiser. */
-export type PoseFeatures = NamedInputs | KeptTensors;
+export type PoseFeatures = NamedInputs | KeptTensors | GatheredPose;
 
 /** What pose features take of the memory that they are in. */
 export function poseBytes(features: PoseFeatures): number {
   if (isKept(features)) return features.bytes;
-  return Object.values(features).reduce((sum, { data }) => sum + data.byteLength, 0);
+  return tensorsOf(features).reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
-/** Frees pose features that an engine keeps; others are left to the garbage collector. */
+/** Frees pose features; tensors are empty afterwards. */
 export function releasePose(features: PoseFeatures): void {
   if (isKept(features)) features.release();
+  else freeMemory(tensorsOf(features).map(({ data }) => data));
+}
+
+function tensorsOf(features: NamedInputs | GatheredPose): Tensor[] {
+  return Object.values(features instanceof GatheredPose ? features.features : features);
 }
 
 /** Whether they are in an engine. */
 export function isKept(features: PoseFeatures): features is KeptTensors {
-  return typeof features.release === 'function';
+  return 'release' in features && typeof features.release === 'function';
 }
 
 /** A frame on its way from latents to pixels. */
@@ -45,6 +60,8 @@ export interface ClipNetworks {
   readonly decodeFrames: number;
   /** Whether a frame's pose features depend on that frame alone, not on those that share a run with it. */
   readonly posesByFrame: boolean;
+  /** Frames that one call of {@link ClipNetworks.poseFeatures} had best get, where it need not be a window. */
+  readonly poseFrames: number;
   /** Windows that are best denoised at the same time: each then has some of the cores for itself. */
   readonly windowsAtOnce: number;
   /**
@@ -67,7 +84,7 @@ export interface ClipNetworks {
    * @param options - `transfer` moves the arrays instead of copying them; they are empty afterwards.
    */
   bindReference(reference: NamedInputs, options?: { readonly transfer?: boolean }): Promise<void>;
-  /** Pose features of one window from the conditions of its frames; to be released with {@link releasePose}. */
+  /** Pose features of some frames, or of one window, from their conditions; to be released with {@link releasePose}. */
   poseFeatures(frames: readonly FrameConditions[]): Promise<PoseFeatures>;
   /** One evaluation of the denoiser on a window's latents [1, C, frames, h, w]. */
   denoise(

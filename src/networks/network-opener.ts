@@ -26,6 +26,8 @@ interface Use {
   readonly inTurn: boolean;
   /** Computes as few frames of a window at once as possible. */
   readonly fewAtOnce: boolean;
+  /** Of one run of the pose guider. */
+  readonly poseFrames: number;
   /** Frames that are decoded together, and whether the decoder adds to a base, of which it may decode a part. */
   readonly decodeFrames: number;
   readonly decodesOverBase: boolean;
@@ -107,19 +109,22 @@ export class NetworkOpener {
   async openDenoisers(): Promise<FirstDenoiser> {
     const { denoisingEngine, furtherEngines } = this.#options;
     const { windowsAtOnce } = this.#use;
-    const { model, ...form } = await this.#build(DENOISER);
+    const { model, optimising, ...form } = await this.#build(DENOISER);
     const threads = Math.max(1, Math.floor(coresOf(denoisingEngine) / windowsAtOnce));
-    const open = (engine: LoadingEngine, graph: ReadyGraph['model']): Promise<Network> => {
+    const open = (
+      engine: LoadingEngine,
+      graph: Pick<ReadyGraph, 'model' | 'optimising'>,
+    ): Promise<Network> => {
       const write = async (how: { readonly rebuild: boolean }) =>
-        how.rebuild ? this.#build(DENOISER, how) : { ...form, model: graph };
+        how.rebuild ? this.#build(DENOISER, how) : { ...form, ...graph };
       return loadWritten(engine, DENOISER, write, { threads });
     };
     const copies = Array.from({ length: windowsAtOnce - 1 }, () => model.slice());
     return {
-      first: await open(denoisingEngine, model),
+      first: await open(denoisingEngine, { model, ...(optimising && { optimising }) }),
       openRest: async (add) => {
         const engines = await furtherEngines!(copies.length);
-        for (const engine of engines) await add(await open(engine, copies.pop()!));
+        for (const engine of engines) await add(await open(engine, { model: copies.pop()! }));
       },
     };
   }
@@ -138,11 +143,12 @@ export class NetworkOpener {
     devicePieces = 1,
   ): GraphOptions {
     const { bundle, windowFrames, loras, lowMemory = false } = this.#options;
-    const { windowsAtOnce, inTurn, fewAtOnce, decodeFrames, decodesOverBase } = this.#use;
+    const { windowsAtOnce, inTurn, fewAtOnce, poseFrames, decodeFrames, decodesOverBase } = this.#use;
     const ofKept = windowsAtOnce > 1 ? PIECES_OF_EACH : devicePieces;
     return {
       resolution: resolutionOf(bundle.description),
       windowFrames,
+      poseFrames,
       decodeFrames,
       // Kernels of GPUs are compiled for a shape.
       decodesParts: decodesOverBase && this.#options.denoisingEngine.device === 'cpu',

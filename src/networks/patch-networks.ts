@@ -1,5 +1,6 @@
 /** The networks of a bundle whose codec is the patch transform and whose denoiser changes a warped portrait. */
 
+import { toPlanar } from '../image/planar.ts';
 import type { PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import { patchDecoderReach } from '../models/patch-transform.ts';
 import { BundleNetworks } from './bundle-networks.ts';
@@ -48,12 +49,7 @@ export class PatchNetworks extends BundleNetworks {
     frames.forEach(({ latents, base: over }, f) => {
       const ofFrame = data.subarray(f * channels * rows * columns);
       copyPlanes(channels, { from: latents.data, side: size / cell }, cells, ofFrame);
-      copyPlanes(
-        COLOURS,
-        { from: over!.base!, side: size },
-        box,
-        base.subarray(f * COLOURS * height * width),
-      );
+      toPlanar({ data: cutOut(over!.base!, size, box) }, base, f * COLOURS * height * width);
     });
     const inputs = {
       latents: { data, dims: [decodeFrames, channels, rows, columns] },
@@ -90,6 +86,17 @@ export class PatchNetworks extends BundleNetworks {
   get #patchSize(): number {
     return this.bundle.description.resolution / this.frameShape[1];
   }
+}
+
+/** A box of a square picture of three bytes a pixel. */
+function cutOut(picture: Uint8Array, side: number, { left, top, right, bottom }: PixelBox): Uint8Array {
+  const width = COLOURS * (right - left);
+  const cut = new Uint8Array(width * (bottom - top));
+  for (let row = 0; row < bottom - top; row++) {
+    const begin = COLOURS * ((top + row) * side + left);
+    cut.set(picture.subarray(begin, begin + width), row * width);
+  }
+  return cut;
 }
 
 /** Rows of planes, the part of each that lies in a box. */

@@ -1,16 +1,16 @@
 /** What the networks get for each frame, made when a window first needs it. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ContextWindow, WindowPlan, WindowStep } from '../denoising/context-windows.ts';
 import type { FrameBase, FrameConditions, PixelBox } from '../models/frame-conditions.ts';
 import {
   type ClipNetworks,
+  GatheredPose,
   type NamedInputs,
   type PoseFeatures,
   poseBytes,
   releasePose,
 } from '../networks/clip-networks.ts';
+import { gatherPose } from '../networks/gather-pose.ts';
 import type { Scene } from '../scene/scene.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 /** Pose features that are kept at once; a window of AniPortrait's has 63 MB. */
@@ -32,19 +32,18 @@ interface WindowConditionsOptions {
 interface Group {
   /** The window where its frames belong together, else the group's number. */
   readonly key: ContextWindow | number;
-  /** As many as a window has, counted as the windows count them. */
+  /** Counted as the windows count them. */
   readonly frames: readonly number[];
 }
 
 /**
  * Renders the conditions of each window when it is first needed, and forgets them when they are not needed any more.
  *
- * Where a frame's pose features depend on that frame alone, each is made once, a window's length of frames at a time, and
+ * Where a frame's pose features depend on that frame alone, each is made once, as many as the network takes at a time, and
  * windows gather theirs; else every window has features of its own.
  */
 export class WindowConditions {
   readonly #options: WindowConditionsOptions;
-  readonly #groupFrames: number;
   readonly #frames = new Map<number, Promise<FrameConditions>>();
   /** What is left of the conditions of frames whose pose features are made. */
   readonly #bases = new Map<number, FrameBase>();
@@ -60,7 +59,6 @@ export class WindowConditions {
 
   constructor(options: WindowConditionsOptions) {
     this.#options = options;
-    this.#groupFrames = options.windows[0]![0]!.frames.length;
   }
 
   #frame(frame: number): Promise<FrameConditions> {
@@ -95,8 +93,8 @@ export class WindowConditions {
 
   /** The groups that a window's frames are in, in order. */
   #groupsOf(window: ContextWindow): Group[] {
-    if (!this.#options.networks.posesByFrame) return [{ key: window, frames: window.frames }];
-    const size = this.#groupFrames;
+    const { posesByFrame, poseFrames: size } = this.#options.networks;
+    if (!posesByFrame) return [{ key: window, frames: window.frames }];
     const last = this.#options.denoisedFrames.length - 1;
     const numbers = new Set(window.frames.map((frame) => Math.floor(frame / size)));
     return Array.from(numbers, (key) => ({
@@ -130,24 +128,13 @@ export class WindowConditions {
     groups: readonly Group[],
     features: readonly PoseFeatures[],
   ): Promise<PoseFeatures> {
+    if (!this.#options.networks.posesByFrame) return features[0]!;
     const places = frames.map((frame) => {
       const group = groups.findIndex((candidate) => candidate.frames.includes(frame));
       return { group, index: groups[group]!.frames.indexOf(frame) };
     });
-    if (groups.length === 1 && places.every(({ index }, i) => index === i)) return features[0]!;
     // Features that windows share are in ordinary memory.
-    const ofGroups = features as readonly NamedInputs[];
-    const gathered: Record<string, Tensor> = {};
-    for (const [name, { dims }] of Object.entries(ofGroups[0]!)) {
-      gathered[name] = gatherFrames(
-        ofGroups.map((group) => group[name]!),
-        places,
-        dims,
-      );
-      // They may be a hundred megabytes: timers and signals get their turn.
-      await nextTurn();
-    }
-    return gathered;
+    return new GatheredPose(await gatherPose(features as readonly NamedInputs[], places));
   }
 
   /**
@@ -189,7 +176,9 @@ export class WindowConditions {
   }
 
   #isComplete(key: Group['key']): boolean {
-    return typeof key === 'number' && (key + 1) * this.#groupFrames <= this.#complete;
+    const { networks, denoisedFrames } = this.#options;
+    const end = (group: number): number => Math.min((group + 1) * networks.poseFrames, denoisedFrames.length);
+    return typeof key === 'number' && end(key) <= this.#complete;
   }
 
   /** Of a step of the window that has been taken. */
@@ -261,22 +250,4 @@ function unionOf(boxes: readonly PixelBox[]): PixelBox {
     right: Math.max(...boxes.map(({ right }) => right)),
     bottom: Math.max(...boxes.map(({ bottom }) => bottom)),
   };
-}
-
-/** Frames of several tensors `[1, C, frames, h, w]` in one. */
-function gatherFrames(
-  from: readonly Tensor[],
-  places: readonly { readonly group: number; readonly index: number }[],
-  dims: readonly number[],
-): Tensor {
-  const [batch, channels, size, height, width] = dims as [number, number, number, number, number];
-  const plane = height * width;
-  const data = new Float32Array(batch * channels * places.length * plane);
-  for (let channel = 0; channel < batch * channels; channel++) {
-    places.forEach(({ group, index }, i) => {
-      const begin = (channel * size + index) * plane;
-      data.set(from[group]!.data.subarray(begin, begin + plane), (channel * places.length + i) * plane);
-    });
-  }
-  return { data, dims: [batch, channels, places.length, height, width] };
 }

@@ -8,6 +8,7 @@ import * as ort from 'onnxruntime-node';
 import { collectGarbage } from './collect-garbage.ts';
 import { type Device, HOLDING_DEVICES } from './device.ts';
 import { float32Data, halfInputs, isWhollyFinite, tensorBytes, withElements } from './element-types.ts';
+import { freeMemory } from './free-memory.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
 import type {
   Copies,
@@ -65,6 +66,8 @@ function sessionOptions({
   dataFolder,
   asStored = false,
   keepsConstants = false,
+  isOptimised = false,
+  saveTo,
   sharesCores = false,
   keepsOutputs = false,
 }: Partial<Extract<Request, { kind: 'load' }>> & {
@@ -74,12 +77,14 @@ function sessionOptions({
   const memory = device === 'cpu' && { enableMemPattern: false };
   // Other devices have copies of their own.
   const mapped = dataFolder !== undefined && device === 'cpu' ? MAPPED_WEIGHTS : undefined;
+  // One level less leaves out the layout of convolutions.
+  const optimisation = asStored && device === 'cpu' ? 'extended' : 'all';
   return {
     // One name only: of several, those that are missing would be dropped with a warning. What a device has no kernel
     // for runs on the CPU all the same.
     executionProviders: [device],
-    // One level less leaves out the layout of convolutions.
-    graphOptimizationLevel: asStored && device === 'cpu' ? 'extended' : 'all',
+    graphOptimizationLevel: isOptimised ? 'disabled' : optimisation,
+    ...(saveTo !== undefined && { optimizedModelFilePath: saveTo }),
     logSeverityLevel: 4,
     ...threadOptions(threads, sharesCores),
     // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.
@@ -265,12 +270,11 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       for (const direction of [toDevice, fromDevice]) Object.assign(direction, { count: 0, bytes: 0 });
       return taken;
     }
-    case 'run':
-      return (await run(request)).map(([name, tensor]) => ({
-        name,
-        dims: [...tensor.dims],
-        data: float32Data(tensor),
-      }));
+    case 'run': {
+      const outputs = await run(request);
+      if (find(request.network).device === 'cpu') freeMemory(request.tensors.map(({ data }) => data));
+      return outputs.map(([name, tensor]) => ({ name, dims: [...tensor.dims], data: float32Data(tensor) }));
+    }
     case 'run-keeping': {
       const outputs = await run(request);
       held.set(request.keep, outputs);

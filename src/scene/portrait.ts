@@ -10,13 +10,14 @@ import { keepTeeth } from '../face/keep-teeth.ts';
 import { lowerFaceMask, type SoftMask } from '../face/lower-face-mask.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
-import { PortraitWarp } from '../face/warp.ts';
+import { copyOf, PortraitWarp } from '../face/warp.ts';
 import type { Sampling } from '../face/warp-source.ts';
 import { cropSquare } from '../image/crop.ts';
-import { toPlanar, toSignedFloats } from '../image/planar.ts';
+import { type SeenPicture, toPlanar } from '../image/planar.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
+import type { PlacedPicture } from '../pixels/pixel-kernels.ts';
 import type { CutOut } from './background.ts';
 import { readBy } from './compose-frame.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
@@ -30,8 +31,6 @@ const SOURCE_OVERSAMPLING = 1.5;
 const CHANNELS = 3;
 /** Side in pixels of the cells of the face's mask; as in training. */
 const MASK_CELL = 8;
-/** Channels of the pose guider's input: pose drawing, warped portrait, reliability. */
-const CONDITION_CHANNELS = 7;
 
 /** Drawings are read before the next is made: one memory for all of this thread is enough, and fresh memory costs more than drawing. */
 let canvas: Uint8Array | undefined;
@@ -137,29 +136,28 @@ export class AnimatedPortrait implements PosableFace {
     });
   }
 
-  /** What the networks are given for one frame: [7, S, S] of pose drawing, warped portrait and reliability. */
+  /** What the networks are given for one frame: pose drawing, warped portrait and reliability, [7, S, S]. */
   conditions(motion: FrameMotion): FrameConditions {
     const size = this.resolution;
-    const pixels = size * size;
     const points = this.#framed.posedPoints(limitPose(motion), size);
     const whole = drawPoseImage(points, { width: size, height: size }, canvas);
     canvas = whole.data;
     const drawing = resizePoseImage(whole, size, size);
     const warped = this.#warpForNetworks().render(points, size, size, motion.gaze);
-    const conditions = new Float32Array(CONDITION_CHANNELS * pixels);
-    toPlanar(drawing, conditions);
-    toPlanar(warped.image, conditions, CHANNELS * pixels);
-    toSignedFloats(warped.reliability, conditions, 6 * pixels);
-    const base = conditions.slice(CHANNELS * pixels, 2 * CHANNELS * pixels);
-    return { conditions, base, shown: this.#shownAt(points) };
+    const conditions: SeenPicture[] = [
+      // The canvas stays this thread's.
+      { data: drawing === whole ? drawing.data.slice() : drawing.data, channels: 3 },
+      { data: warped.image.data, channels: 3 },
+      { data: warped.reliability, channels: 1 },
+    ];
+    return { conditions, base: warped.image.data, shown: this.#shownAt(points) };
   }
 
   /** The part of {@link AnimatedPortrait.conditions} that a frame is decoded over. */
   base(motion: FrameMotion): FrameBase {
     const size = this.resolution;
     const points = this.#framed.posedPoints(limitPose(motion), size);
-    const warped = this.#warpForNetworks().renderImage(points, size, size, motion.gaze);
-    const base = toPlanar(warped, new Float32Array(CHANNELS * size * size));
+    const { data: base } = this.#warpForNetworks().renderImage(points, size, size, motion.gaze);
     return { base, shown: this.#shownAt(points) };
   }
 
@@ -190,9 +188,14 @@ export class AnimatedPortrait implements PosableFace {
 
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
   renderBase(motion: FrameMotion): RgbImage {
+    return copyOf(this.drawBase(motion));
+  }
+
+  /** The same, where it is drawn. */
+  drawBase(motion: FrameMotion): PlacedPicture {
     const size = this.displaySize;
     const points = this.#framed.posedPoints(limitPose(motion), size);
-    return this.#warpForDisplay().renderImage(points, size, size, motion.gaze);
+    return this.#warpForDisplay().draw(points, size, size, motion.gaze);
   }
 
   /** How much the person covers of each pixel of {@link AnimatedPortrait.renderBase}, 0 to 255. */

@@ -86,7 +86,7 @@ function graphOf(
   if (name === 'portrait-encoder' || name === 'decoder') return averages();
   return NETWORK_MAKERS[name].build({
     description: bundle.description,
-    ...{ picture: PICTURE, latents: LATENTS, windowFrames: FRAMES, decodeFrames: 1 },
+    ...{ picture: PICTURE, latents: LATENTS, windowFrames: FRAMES, poseFrames: FRAMES, decodeFrames: 1 },
     ...{ decodesParts: false, pieces: undefined, uploads },
     form: { device, precision: precision === 'float16' ? 'float16' : 'float32' },
     weights: (part) => (part === 'poseGuider' ? weights.guider : weights.reference),
@@ -140,8 +140,9 @@ async function predict(
     const again = await networks.denoise('conditional', latents, 499, pose);
     const unconditional = await networks.denoise('unconditional', latents, 499, pose);
     assert.deepEqual(again, conditional);
+    const bytes = poseBytes(pose);
     releasePose(pose);
-    return { reference, poseBytes: poseBytes(pose), conditional, unconditional };
+    return { reference, poseBytes: bytes, conditional, unconditional };
   } finally {
     await networks.dispose();
   }

@@ -27,7 +27,7 @@ async function decode(numbers: readonly number[], decodesOverBase: boolean) {
   };
   const takeBase = async (frame: number) => {
     bases.push(frame);
-    return { base: Float32Array.of(100 * frame) };
+    return { base: Uint8Array.of(50 * frame) };
   };
   const options = { networks, conditions: { takeBase }, watch: new Stopwatch() };
   const frames: (readonly [frame: number, isDecoded: boolean, decoded: readonly number[]])[] = [];
@@ -41,7 +41,7 @@ async function decode(numbers: readonly number[], decodesOverBase: boolean) {
 
 test('of networks that decode over a base, what is decoded is blended, and no other frame is decoded', async () => {
   const { frames, bases, sizes } = await decode([0, 3, 4], true);
-  const at = (frame: number): number => frame ** 2 + 100 * frame;
+  const at = (frame: number): number => frame ** 2 + 50 * frame;
   const between = (share: number): number => at(0) + share * at(3);
   assert.deepEqual(
     frames.map(([frame, isDecoded, [value]]) => [frame, isDecoded, value]),

@@ -10,7 +10,12 @@ import {
   type WindowPlan,
 } from '../../src/denoising/context-windows.ts';
 import type { FrameConditions, PixelBox } from '../../src/models/frame-conditions.ts';
-import type { ClipNetworks, NamedInputs, PoseFeatures } from '../../src/networks/clip-networks.ts';
+import {
+  type ClipNetworks,
+  GatheredPose,
+  type NamedInputs,
+  type PoseFeatures,
+} from '../../src/networks/clip-networks.ts';
 import { Stopwatch } from '../../src/pipeline/stopwatch.ts';
 import { WindowConditions } from '../../src/pipeline/window-conditions.ts';
 import type { Scene } from '../../src/scene/scene.ts';
@@ -26,6 +31,7 @@ interface Counted {
   /** Frame numbers of the clip lie this far apart. */
   readonly every?: number;
   readonly posesByFrame?: boolean;
+  readonly poseFrames?: number;
   readonly signal?: AbortSignal;
   /** Instead of those in memory. */
   readonly features?: () => PoseFeatures;
@@ -43,6 +49,7 @@ function counted({
   frames = COUNT,
   every = 1,
   posesByFrame = false,
+  poseFrames = 12,
   signal,
   features,
   everywhere,
@@ -53,7 +60,7 @@ function counted({
   const bases: number[] = [];
   const looked: number[] = [];
   let posed = 0;
-  const baseOf = (frame: number) => ({ base: Float32Array.of(frame + 0.5), shown: boxOf(frame, frame) });
+  const baseOf = (frame: number) => ({ base: Uint8Array.of(frame + 100), shown: boxOf(frame, frame) });
   const scene: Pick<Scene, 'conditions' | 'base' | 'shown'> = {
     conditions: async (frame) => {
       drawn.push(frame);
@@ -68,14 +75,15 @@ function counted({
       return frame === everywhere ? undefined : boxOf(frame, frame);
     },
   };
-  const networks: Pick<ClipNetworks, 'poseFeatures' | 'decodesOverBase' | 'posesByFrame'> = {
+  const networks: Pick<ClipNetworks, 'poseFeatures' | 'decodesOverBase' | 'posesByFrame' | 'poseFrames'> = {
     decodesOverBase: true,
     posesByFrame,
+    poseFrames,
     poseFeatures: async (of: readonly FrameConditions[]) => {
       posed += 1;
       if (features !== undefined) return features();
       const data = Array.from({ length: CHANNELS }, (_, c) =>
-        of.flatMap(({ conditions }) => [conditions[0]! + 1000 * c, -conditions[0]!]),
+        of.flatMap(({ conditions: [value] }) => [(value as number) + 1000 * c, -(value as number)]),
       ).flat();
       return { pose: { data: Float32Array.from(data), dims: [1, CHANNELS, of.length, 1, 2] } };
     },
@@ -91,11 +99,15 @@ function counted({
   return { conditions, drawn, bases, looked, posed: () => posed };
 }
 
+function tensorsOf(pose: PoseFeatures): NamedInputs {
+  return pose instanceof GatheredPose ? pose.features : (pose as NamedInputs);
+}
+
 test('what was made ahead is what a window gets, and is made once', async () => {
   const { conditions, drawn, posed } = counted();
   conditions.prefetch(windows.slice(0, 1));
   conditions.prefetch(windows.slice(0, 1));
-  const { pose } = (await conditions.pose(windows[0]!)) as NamedInputs;
+  const { pose } = tensorsOf(await conditions.pose(windows[0]!));
   assert.equal(pose!.dims[2], windows[0]!.frames.length);
   assert.equal(posed(), 1);
   conditions.prefetch(windows.slice(1));
@@ -134,23 +146,37 @@ const plans: Readonly<Record<string, (frames: number) => WindowPlan>> = {
 
 for (const [kind, planOf] of Object.entries(plans)) {
   test(`${kind} windows: features of single frames are made once, and each window gets its own frames'`, async () => {
-    for (const frames of [1, 7, 12, 13, 24, 31, 50]) {
+    for (const [frames, most] of [1, 7, 12, 13, 24, 31, 50].flatMap((count) => [
+      [count, 4] as const,
+      [count, 12] as const,
+    ])) {
       const plan = planOf(frames);
-      const { conditions, drawn, posed } = counted({ plan, frames, every: 2, posesByFrame: true });
+      const poseFrames = Math.min(most, frames);
+      const { conditions, drawn, posed } = counted({
+        plan,
+        frames,
+        every: 2,
+        posesByFrame: true,
+        poseFrames,
+      });
       for (const step of orderWindowSteps(plan)) {
-        const { pose } = (await conditions.pose(step.window)) as NamedInputs;
+        const { pose } = tensorsOf(await conditions.pose(step.window));
         const expected = [0, 1].flatMap((c) =>
           step.window.frames.flatMap((frame) => [2 * frame + 1000 * c, -2 * frame]),
         );
-        assert.deepEqual([...pose!.data], expected, `${frames} frames, from ${step.window.frames[0]}`);
+        assert.deepEqual(
+          [...pose!.data],
+          expected,
+          `${frames} frames, ${poseFrames} at once, from ${step.window.frames[0]}`,
+        );
         assert.deepEqual(pose!.dims, [1, CHANNELS, step.window.frames.length, 1, 2]);
         conditions.stepDone(step);
       }
-      assert.equal(posed(), Math.ceil(frames / 12));
+      assert.equal(posed(), Math.ceil(frames / poseFrames));
       assert.equal(drawn.length, frames, 'each frame is drawn once');
       // All was forgotten: asked again, it is made again.
       await conditions.pose(plan[0]![0]!);
-      assert.ok(posed() > Math.ceil(frames / 12));
+      assert.ok(posed() > Math.ceil(frames / poseFrames));
     }
   });
 }
@@ -166,7 +192,7 @@ for (const posesByFrame of [true, false]) {
     const last = 3 * (COUNT - 1);
     for (let frame = 0; frame <= last; frame += 3) {
       const { base, shown } = await conditions.takeBase(frame);
-      assert.deepEqual(base, Float32Array.of(frame + 0.5));
+      assert.deepEqual(base, Uint8Array.of(frame + 100));
       const [first, end] = [Math.max(0, frame - 2), Math.min(last, frame + 2)];
       assert.deepEqual(shown, boxOf(first, end), `frame ${frame}`);
     }
@@ -192,7 +218,7 @@ test('features that depend on the whole window are made once for each window of 
   const { conditions, posed } = counted({ plan, frames: 50 });
   let taken = 0;
   for (const step of orderWindowSteps(plan)) {
-    const { pose } = (await conditions.pose(step.window)) as NamedInputs;
+    const { pose } = tensorsOf(await conditions.pose(step.window));
     assert.deepEqual(
       [...pose!.data].filter((_, i) => i % 2 === 0).slice(0, step.window.frames.length),
       step.window.frames,
