@@ -64,7 +64,7 @@ test('the package carries the program, its networks and samples, and nothing els
     ...['LICENSE', 'NOTICE', 'README.md', 'install/before.mjs', 'install/after.mjs'],
     ...['assets/bundles/tiny/bundle.json', 'assets/face/face-detector.onnx', 'assets/portraits/ada.jpg'],
     ...['assets/motion/natural.motion', 'assets/page/index.html'],
-    ...['assets/kernels/pixels.wasm', 'assets/matting/person-matte.onnx'],
+    ...['assets/kernels/pixels.wasm', 'assets/kernels/noise.wasm', 'assets/matting/person-matte.onnx'],
   ]) {
     assert.ok(names.includes(needed), needed);
   }

@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 const COMPILED = ['src', 'test', 'scripts'];
 const LEFT_OUT = ['.git', 'node_modules', 'dist', 'build', 'out'];
 /** Programs in a language of its own, of TypeScript's syntax. */
-const OTHER = 'pixel-kernels';
+const OTHER = ['pixel-kernels', 'noise-kernel'];
 /** An import of a module by its source's name, as esbuild prints it. */
 const IMPORT = /(\b(?:from|import) ?\(?)"(\.{1,2}\/[^"\n]*)\.ts"/g;
 
@@ -64,7 +64,7 @@ function isRunning(pid: number): boolean {
 /** Makes the folder `target` with what `source` has, and adds the modules in it to `modules`. */
 function mirror(source: string, target: string, modules: string[]): void {
   const names = readdirSync(source, { recursive: true, encoding: 'utf8' });
-  if (path.basename(source) === OTHER || !names.some(isModule)) {
+  if (OTHER.includes(path.basename(source)) || !names.some(isModule)) {
     link(source, target);
     return;
   }

@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 /** The program's entry. Starts fast: what is heavy is loaded by the commands that need it. */
 import module from 'node:module';
+import { weightsFolder } from '../files/cache-folder.ts';
+import { userHome } from '../files/user-home.ts';
 
 // Node.js 22 keeps compiled modules for the next start: of those that are loaded from here on.
 (module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
 const [command, ...given] = process.argv.slice(2);
 if (command === 'animate' && !given.some((word) => ['-h', '--help'].includes(word))) {
-  // Faces are looked for as soon as this thread has loaded: it does so while the options are read. It does not keep the process alive.
-  (await import('../pipeline/frame-thread.ts')).startFrameThreadEarly();
+  // Faces are looked for as soon as this thread has loaded: it does so while the options are read.
+  const { startFrameThreadEarly } = await import('../pipeline/frame-thread.ts');
+  startFrameThreadEarly(weightsFolder(process.env, process.platform, userHome()));
 }
 const { runThisProcess } = await import('./run-process.ts');
 

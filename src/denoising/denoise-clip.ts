@@ -389,7 +389,10 @@ export async function* denoiseClip(options: DenoiseClipOptions): AsyncGenerator<
         finished.push(frame);
         yield frame;
       }
-      if (wasUrgent && !isUrgent()) await options.onFirst?.(finalBefore[steps - 1]!);
+      if (wasUrgent && !isUrgent()) {
+        onUpcoming?.(upcomingWindows(planNow(), begun, windowsAtOnce));
+        await options.onFirst?.(finalBefore[steps - 1]!);
+      }
       stepsSince += 1;
       if (stepIndex === steps - 1 || stepsSince === SAVE_POINT_ROUNDS * steps) {
         await onSavePoint?.({ index: savePoint, frames: finished, state: copyOf(state) });

@@ -133,27 +133,22 @@ export function distinctFaces(faces: readonly FoundFace[]): FoundFace[] {
 export class FaceFinder {
   readonly #detector: FaceNetwork;
   readonly #landmarks: FaceNetwork;
-  readonly #openAttention: () => Promise<FaceNetwork>;
-  #attention: Promise<FaceNetwork> | undefined;
+  readonly #attention: Promise<FaceNetwork>;
   readonly #anchors = detectorAnchors();
 
-  private constructor(
-    detector: FaceNetwork,
-    landmarks: FaceNetwork,
-    openAttention: () => Promise<FaceNetwork>,
-  ) {
+  private constructor(detector: FaceNetwork, landmarks: FaceNetwork, attention: Promise<FaceNetwork>) {
     this.#detector = detector;
     this.#landmarks = landmarks;
-    this.#openAttention = openAttention;
+    this.#attention = attention;
+    attention.catch(() => {}); // thrown where it is used
   }
 
-  /** Loads the networks through `load`, the attention mesh when it is first asked for. */
+  /** Loads the networks through `load`; the attention mesh, which is wanted last, is still being loaded when the others are there. */
   static async open(load: FaceNetworkLoader): Promise<FaceFinder> {
     const open = async (name: string): Promise<FaceNetwork> =>
       load(name, await readFile(ownFile(new URL(`${name}.onnx`, ASSETS))));
-    return new FaceFinder(await open('face-detector'), await open('face-landmarks'), () =>
-      open('face-attention'),
-    );
+    const [detector, landmarks] = [await open('face-detector'), await open('face-landmarks')];
+    return new FaceFinder(detector, landmarks, open('face-attention'));
   }
 
   /**
@@ -250,7 +245,6 @@ export class FaceFinder {
 
   /** The same by the attention mesh, whose lips and lids open and close as far as they do in the picture. */
   async preciseLandmarksInRegion(image: RgbImage, region: FaceRegion): Promise<FaceLandmarks> {
-    this.#attention ??= this.#openAttention();
     return this.#landmarksBy(await this.#attention, image, region);
   }
 
@@ -299,6 +293,6 @@ export class FaceFinder {
   async dispose(): Promise<void> {
     await this.#detector.dispose?.();
     await this.#landmarks.dispose?.();
-    await (await this.#attention?.catch(() => undefined))?.dispose?.();
+    await (await this.#attention.catch(() => undefined))?.dispose?.();
   }
 }

@@ -11,22 +11,43 @@
 import type { RgbImage } from '../image/rgb-image.ts';
 import { newKey, type PixelKernels, pixelKernels } from '../pixels/pixel-kernels.ts';
 
-/** Draws `count` pixels, three bytes each at `target`, from the place (`u`, `v`) on, one (`uStep`, `vStep`) further each. */
-export type DrawRun = (
-  target: number,
-  count: number,
-  u: number,
-  v: number,
-  uStep: number,
-  vStep: number,
-) => void;
+/** Where the kernels have a source, as their `drawTriangles` takes it. */
+interface LoadedSource {
+  readonly place: number;
+  readonly width: number;
+  readonly height: number;
+  /** 0 for one that is read along straight lines. */
+  readonly weights: number;
+}
+
+/** Pixels that lie in a line in the source. */
+interface Run {
+  /** Where they are drawn, three bytes each. */
+  readonly target: number;
+  readonly count: number;
+  /** Place of the first in the source, and from one to the next. */
+  readonly u: number;
+  readonly v: number;
+  readonly uStep: number;
+  readonly vStep: number;
+}
+
+/** Draws pixels of a source that is loaded. */
+export function drawRun(
+  { run }: PixelKernels,
+  { place, width, height, weights }: LoadedSource,
+  { target, count, u, v, uStep, vStep }: Run,
+): void {
+  if (weights === 0) run.sampleRun(target, count, place, width, height, u, v, uStep, vStep);
+  else run.splineRun(target, count, place, width, height, u, v, uStep, vStep, weights);
+}
 
 /** A portrait that is read between its pixels; beyond its edges, their colours go on. */
 export interface WarpSource {
   readonly width: number;
   readonly height: number;
-  /** Puts it into the kernels' memory unless it is there; what was laid out there is lost. @returns what draws from it while it is there. */
-  load(kernels: PixelKernels): DrawRun;
+  /** Puts it into the kernels' memory unless it is there; what was laid out there is lost. */
+  load(kernels: PixelKernels): LoadedSource;
   /**
    * Gives pixels other colours: `at` are their indices, row by row, `colours` red, green and blue from the lowest byte on. A second call is
    * for the same pixels.
@@ -64,15 +85,12 @@ class LinearSource implements WarpSource {
     this.#pixels = pack(picture);
   }
 
-  load(kernels: PixelKernels): DrawRun {
-    const { width, height } = this;
+  load(kernels: PixelKernels): LoadedSource {
     // Pixels are read in pairs.
     const place = kernels.keep(this.#key, 4 * this.#pixels.length + 4, (at) =>
       kernels.words(at, this.#pixels.length).set(this.#pixels),
     );
-    const { sampleRun } = kernels.run;
-    return (target, count, u, v, uStep, vStep) =>
-      sampleRun(target, count, place, width, height, u, v, uStep, vStep);
+    return { place, width: this.width, height: this.height, weights: 0 };
   }
 
   replace(at: Uint32Array, colours: Uint32Array): void {
@@ -132,17 +150,13 @@ class SplineSource implements WarpSource {
     this.#coefficients = splineOf(pack(picture), picture.width, picture.height);
   }
 
-  load(kernels: PixelKernels): DrawRun {
-    const { width, height } = this;
+  load(kernels: PixelKernels): LoadedSource {
     const { byteLength } = this.#coefficients;
     const place = kernels.keep(this.#key, byteLength + NEIGHBOUR_WEIGHTS.byteLength, (at) => {
       kernels.shorts(at, this.#coefficients.length).set(this.#coefficients);
       kernels.shorts(at + byteLength, NEIGHBOUR_WEIGHTS.length).set(NEIGHBOUR_WEIGHTS);
     });
-    const weights = place + byteLength;
-    const { splineRun } = kernels.run;
-    return (target, count, u, v, uStep, vStep) =>
-      splineRun(target, count, place, width, height, u, v, uStep, vStep, weights);
+    return { place, width: this.width, height: this.height, weights: place + byteLength };
   }
 
   replace(at: Uint32Array, colours: Uint32Array): void {

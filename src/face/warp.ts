@@ -5,9 +5,8 @@
  */
 
 import type { RgbImage } from '../image/rgb-image.ts';
-import { pixelKernels } from '../pixels/pixel-kernels.ts';
+import { type PixelKernels, type PlacedPicture, pixelKernels } from '../pixels/pixel-kernels.ts';
 import { fitAffine } from './affine.ts';
-import { type Canvas, drawTriangle } from './draw-triangle.ts';
 import { EyeGaze, type GazeAngles } from './eye-gaze.ts';
 import { Eyelids } from './eyelids.ts';
 import { FACE_OVAL, INNER_LIPS } from './face-rings.ts';
@@ -15,7 +14,7 @@ import { LipSeam } from './lip-seam.ts';
 import { areaOf, polygonArea, type Triangles } from './mesh-triangles.ts';
 import { MouthInterior } from './mouth-interior.ts';
 import { Silhouettes } from './silhouettes.ts';
-import { openWarpSource, type Sampling, type WarpSource } from './warp-source.ts';
+import { drawRun, openWarpSource, type Sampling, type WarpSource } from './warp-source.ts';
 
 /** Where, on the way from the face's outline to the border, the surroundings still move fully with the head. */
 const RING_POSITION = 0.4;
@@ -38,6 +37,29 @@ interface WarpedPortrait {
 interface Scale {
   readonly x: number;
   readonly y: number;
+}
+
+/** A picture that is drawn. */
+interface Drawing {
+  readonly width: number;
+  readonly height: number;
+  /** Where the mesh's points are, `[n, 2]` in pixels. */
+  readonly target: Float64Array;
+  /** Pixels of the picture for each of the source. */
+  readonly areaScale: number;
+  /** For each pixel how much of it was really seen in the source, 0 to 255; not kept where it is undefined. */
+  readonly reliability: Uint8Array | undefined;
+}
+
+/** A picture that others lay nothing over. */
+export function copyOf({ place, width, height }: PlacedPicture): RgbImage {
+  return {
+    data: pixelKernels()
+      .bytes(place, width * height * 3)
+      .slice(),
+    width,
+    height,
+  };
 }
 
 /**
@@ -179,9 +201,9 @@ export class PortraitWarp {
     height: number,
     gaze: GazeAngles = OWN_GAZE,
   ): WarpedPortrait {
-    const reliability = new Uint8Array(width * height).fill(255);
     this.#gaze.look(this.#source, gaze);
-    return { image: this.#draw(landmarks, width, height, reliability), reliability };
+    const reliability = new Uint8Array(width * height);
+    return { image: copyOf(this.#draw(landmarks, width, height, reliability)), reliability };
   }
 
   /** The picture of {@link PortraitWarp.render} alone. */
@@ -191,11 +213,26 @@ export class PortraitWarp {
     height: number,
     gaze: GazeAngles = OWN_GAZE,
   ): RgbImage {
+    return copyOf(this.draw(landmarks, width, height, gaze));
+  }
+
+  /** The same, where it is drawn. */
+  draw(
+    landmarks: ArrayLike<number>,
+    width: number,
+    height: number,
+    gaze: GazeAngles = OWN_GAZE,
+  ): PlacedPicture {
     this.#gaze.look(this.#source, gaze);
     return this.#draw(landmarks, width, height);
   }
 
-  #draw(landmarks: ArrayLike<number>, width: number, height: number, reliability?: Uint8Array): RgbImage {
+  #draw(
+    landmarks: ArrayLike<number>,
+    width: number,
+    height: number,
+    reliability?: Uint8Array,
+  ): PlacedPicture {
     const scale: Scale = { x: width / this.#source.width, y: height / this.#source.height };
     const target = this.#targetPoints(landmarks, scale);
     const areaScale = scale.x * scale.y;
@@ -205,33 +242,62 @@ export class PortraitWarp {
 
     this.#shownPoints.set(this.#sourcePoints);
     this.#seam.part(this.#shownPoints, this.#mouth.gapOf(landmarks, scale.x, scale.y));
-    const canvas = this.#canvas(width, height, reliability);
-    const points = { from: this.#shownPoints, to: target, areaScale };
-    const { image } = canvas;
-    // What has turned away lies behind what is still seen.
     const turned = this.#turnedAway(target);
-    for (const away of [1, 0]) {
-      for (let t = away === 1 ? 0 : this.#ringCount; t < turned.length; t++) {
-        if (t < this.#ringCount || turned[t] === away) {
-          drawTriangle(this.#triangles, t, points, canvas, this.#isLining[t] === 1 ? lining : undefined);
-        }
-      }
-    }
+    const kernels = pixelKernels();
+    const place = this.#drawTriangles(
+      kernels,
+      { width, height, target, areaScale, reliability },
+      turned,
+      lining,
+    );
+    const image: RgbImage = { data: kernels.bytes(place, width * height * 3), width, height };
     this.#silhouettes.smooth(image, target, turned);
     this.#mouth.draw(image, landmarks);
     this.#eyelids.draw(image, landmarks, reliability);
-    return { data: image.data.slice(), width, height };
+    return { place, width, height };
   }
 
-  /** The portrait at rest in the memory of the kernels, where the triangles are drawn over it. */
-  #canvas(width: number, height: number, reliability: Uint8Array | undefined): Canvas {
+  /** @returns where the kernels have the picture: the portrait at rest with the triangles over it. */
+  #drawTriangles(
+    kernels: PixelKernels,
+    { width, height, target, areaScale, reliability }: Drawing,
+    turned: Uint8Array,
+    lining: number,
+  ): number {
     const rest = this.#atRest(width, height);
-    const kernels = pixelKernels();
-    const drawRun = this.#source.load(kernels);
-    const [target] = kernels.layOut([rest.length]);
-    const data = kernels.bytes(target, rest.length);
-    data.set(rest);
-    return { drawRun, target, image: { data, width, height }, reliability };
+    const triangles = this.#inOrder(turned, lining);
+    const source = this.#source.load(kernels);
+    const points = target.byteLength;
+    const [image, seen, order, from, to] = kernels.layOut([
+      ...[rest.length, reliability?.length ?? 0, triangles.byteLength, points, points],
+    ] as const);
+    kernels.bytes(image, rest.length).set(rest);
+    kernels.integers(order, triangles.length).set(triangles);
+    kernels.doubles(from, target.length).set(this.#shownPoints);
+    kernels.doubles(to, target.length).set(target);
+    const seenOf = reliability && kernels.bytes(seen, reliability.length).fill(255);
+    kernels.run.drawTriangles(
+      ...[image, width, height, reliability === undefined ? 0 : seen, order, triangles.length / 4, from, to],
+      ...[areaScale, source.place, source.width, source.height, source.weights],
+    );
+    if (seenOf) reliability.set(seenOf);
+    return image;
+  }
+
+  /** Corners and reliability of the triangles in the order in which they are drawn: what has turned away lies behind what is still seen. */
+  #inOrder(turned: Uint8Array, lining: number): Int32Array {
+    const corners = this.#triangles;
+    const order = new Int32Array(4 * turned.length);
+    let at = 0;
+    for (const away of [1, 0]) {
+      for (let t = away === 1 ? 0 : this.#ringCount; t < turned.length; t++) {
+        if (t >= this.#ringCount && turned[t] !== away) continue;
+        for (let k = 0; k < 3; k++) order[at + k] = corners[3 * t + k]!;
+        order[at + 3] = this.#isLining[t] === 1 ? lining : -1;
+        at += 4;
+      }
+    }
+    return order;
   }
 
   /** 1 for each triangle of the face that shows its inner side, 0 for all others. */
@@ -249,10 +315,11 @@ export class PortraitWarp {
     if (this.#rest?.width !== width || this.#rest.height !== height) {
       const [stepX, stepY] = [this.#source.width / width, this.#source.height / height];
       const kernels = pixelKernels();
-      const drawRun = this.#source.load(kernels);
+      const source = this.#source.load(kernels);
       const [target] = kernels.layOut([width * height * 3]);
       for (let y = 0; y < height; y++) {
-        drawRun(target + 3 * y * width, width, 0.5 * stepX, (y + 0.5) * stepY, stepX, 0);
+        const place = { u: 0.5 * stepX, v: (y + 0.5) * stepY, uStep: stepX, vStep: 0 };
+        drawRun(kernels, source, { target: target + 3 * y * width, count: width, ...place });
       }
       this.#rest = { data: kernels.bytes(target, width * height * 3).slice(), width, height };
     }

@@ -25,3 +25,8 @@ export function cacheFolder(
   const xdg = env.XDG_CACHE_HOME;
   return path.join(xdg && path.isAbsolute(xdg) ? xdg : path.join(home, '.cache'), name);
 }
+
+/** Where weights and graphs are in it. */
+export function weightsFolder(...where: Parameters<typeof cacheFolder>): string {
+  return path.join(cacheFolder(...where), 'weights');
+}

@@ -17,7 +17,7 @@ import { isBackgroundWord } from '../scene/background-words.ts';
 import { type LoraFile, openLora } from '../weights/lora.ts';
 
 /** To be raised when the same inputs and options give another video than before. */
-const RENDER_VERSION = 13;
+const RENDER_VERSION = 14;
 
 /** Hashes files, each once while it stays as it is. */
 export class FileHashes {

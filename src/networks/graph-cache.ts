@@ -4,14 +4,24 @@
  * program's own modules included. Nothing fails for want of it: what cannot be kept, or is damaged, is made again.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Bundle, filesOf } from '../models/bundle.ts';
+import { engineState } from '../runtime/engine-state.ts';
 import { type CheckedFile, checksOf, readsWhole } from '../weights/checked-file.ts';
 import type { GraphOptions } from './bundle-graphs.ts';
-import type { ReadyGraph } from './write-graph.ts';
+import type { Optimising, ReadyGraph } from './write-graph.ts';
 
 /** Entries that were not used for longest are removed beyond this. */
 const MAX_BYTES = 512e6;
@@ -22,7 +32,7 @@ const ABANDONED_MS = 3600_000;
 const MAKERS = ['models', 'networks', 'onnx', 'tensor', 'weights'];
 
 /** What is kept next to a graph. */
-type Entry = Omit<ReadyGraph, 'model'> & CheckedFile;
+type Entry = Omit<ReadyGraph, 'model' | 'optimising'> & CheckedFile;
 
 /** A folder of graphs; any number of processes may use it at the same time. */
 export class GraphCache {
@@ -53,20 +63,76 @@ export class GraphCache {
   keep(key: string, graph: ReadyGraph): ReadyGraph {
     const { model, ...form } = graph;
     if (typeof model === 'string' || model.length > this.#maxBytes) return graph;
-    const files = this.#filesOf(key);
-    const newPart = (): string => path.join(this.#folder, `${randomUUID()}${PART}`);
-    const [modelPart, indexPart] = [newPart(), newPart()];
+    const part = this.#newPart();
     try {
       mkdirSync(this.#folder, { recursive: true });
       this.#makeRoom(model.length);
-      writeFileSync(modelPart, model);
-      writeFileSync(indexPart, JSON.stringify({ ...form, ...checksOf(model) } satisfies Entry));
-      renameSync(modelPart, files.model);
-      renameSync(indexPart, files.index);
-      return { ...form, model: files.model };
+      writeFileSync(part, model);
+      return this.#take(key, part, { ...form, ...checksOf(model) });
     } catch {
-      for (const part of [modelPart, indexPart]) removeIfThere(part);
+      removeIfThere(part);
       return graph;
+    }
+  }
+
+  /** Gives a file of the cache its name. */
+  #take(key: string, part: string, entry: Entry): ReadyGraph {
+    const { model, index } = this.#filesOf(key);
+    const indexPart = this.#newPart();
+    try {
+      writeFileSync(indexPart, JSON.stringify(entry));
+      renameSync(part, model);
+      renameSync(indexPart, index);
+    } finally {
+      removeIfThere(indexPart);
+    }
+    const { bytes: _, checks: __, ...form } = entry;
+    return { ...form, model };
+  }
+
+  /**
+   * A graph as the engine has optimised it for this processor, which takes longer than opening it then; as it is, and to be kept as
+   * soon as the engine has opened it, where that has not been done.
+   *
+   * @param make - gives the graph as it is.
+   * @param how - `rebuild` discards what is kept, and keeps nothing.
+   */
+  async optimised(
+    key: string,
+    make: () => Promise<ReadyGraph>,
+    { rebuild = false }: { readonly rebuild?: boolean } = {},
+  ): Promise<ReadyGraph> {
+    const ofEngine = JSON.stringify([await engineState(), key]);
+    const kept = rebuild ? await this.discard(ofEngine) : await this.find(ofEngine);
+    if (kept !== undefined) return kept;
+    const graph = await make();
+    // Weights in other files are read from there.
+    if (rebuild || graph.dataFolder !== undefined) return graph;
+    const { precision } = graph;
+    const saveTo = this.#newPart();
+    const keep = async (): Promise<void> => {
+      try {
+        const model = await readFile(saveTo);
+        this.#makeRoom(model.length);
+        this.#take(ofEngine, saveTo, { precision, isOptimised: true, ...checksOf(model) });
+      } catch {
+        removeIfThere(saveTo);
+      }
+    };
+    return { ...graph, ...(this.#hasFolder() && { optimising: { saveTo, keep } satisfies Optimising }) };
+  }
+
+  #newPart(): string {
+    return path.join(this.#folder, `${randomUUID()}${PART}`);
+  }
+
+  #hasFolder(): boolean {
+    try {
+      mkdirSync(this.#folder, { recursive: true });
+      accessSync(this.#folder, constants.W_OK);
+      return true;
+    } catch {
+      return false;
     }
   }
 

@@ -12,6 +12,11 @@ import type { ReadyGraph } from './write-graph.ts';
 /** Folder of small graphs in the folder of the weights. */
 const SMALL = 'graphs';
 
+/** Where graphs of small networks are kept. */
+export function smallGraphs(cacheFolder: string): string {
+  return path.join(cacheFolder, SMALL);
+}
+
 /**
  * One thread that makes bundles' graphs, one after another; it starts for the first that is not kept already. `Name` is the union of the
  * networks that it can make.
@@ -50,22 +55,30 @@ export class GraphThread<Name extends string = NetworkName> {
     // Graphs that are made by other makers have keys of their own, which nobody has.
     const keep =
       this.#worker === undefined
-        ? { folder: path.join(cacheFolder, SMALL), key: await graphKey(bundle, network, options) }
+        ? { folder: smallGraphs(cacheFolder), key: await graphKey(bundle, network, options) }
         : undefined;
-    if (keep !== undefined) {
-      const cache = new GraphCache(keep.folder);
-      const kept = rebuild ? await cache.discard(keep.key) : await cache.find(keep.key);
-      if (kept !== undefined) return kept;
-    }
+    const cache = keep && new GraphCache(keep.folder);
+    const make = async (): Promise<ReadyGraph> => {
+      const kept = rebuild ? await cache?.discard(keep!.key) : await cache?.find(keep!.key);
+      return kept ?? this.#make(request);
+    };
     const request = {
       kind: 'build',
       bundle: { folder, fingerprint, ...(declared && { declared }) },
       network,
       options,
       cacheFolder,
+      rebuild,
+      keep,
     } as const;
+    return cache === undefined || options.device !== 'cpu'
+      ? make()
+      : cache.optimised(keep!.key, make, { rebuild });
+  }
+
+  #make(request: GraphRequest): Promise<ReadyGraph> {
     this.#client ??= new ThreadClient(this.#worker ?? ownUrl('./graph-worker.ts', import.meta.url));
-    return this.#client.request({ ...request, rebuild, keep });
+    return this.#client.request(request);
   }
 
   /** Ends the thread after the graph that it is making; may be called twice. */

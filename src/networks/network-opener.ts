@@ -109,19 +109,22 @@ export class NetworkOpener {
   async openDenoisers(): Promise<FirstDenoiser> {
     const { denoisingEngine, furtherEngines } = this.#options;
     const { windowsAtOnce } = this.#use;
-    const { model, ...form } = await this.#build(DENOISER);
+    const { model, optimising, ...form } = await this.#build(DENOISER);
     const threads = Math.max(1, Math.floor(coresOf(denoisingEngine) / windowsAtOnce));
-    const open = (engine: LoadingEngine, graph: ReadyGraph['model']): Promise<Network> => {
+    const open = (
+      engine: LoadingEngine,
+      graph: Pick<ReadyGraph, 'model' | 'optimising'>,
+    ): Promise<Network> => {
       const write = async (how: { readonly rebuild: boolean }) =>
-        how.rebuild ? this.#build(DENOISER, how) : { ...form, model: graph };
+        how.rebuild ? this.#build(DENOISER, how) : { ...form, ...graph };
       return loadWritten(engine, DENOISER, write, { threads });
     };
     const copies = Array.from({ length: windowsAtOnce - 1 }, () => model.slice());
     return {
-      first: await open(denoisingEngine, model),
+      first: await open(denoisingEngine, { model, ...(optimising && { optimising }) }),
       openRest: async (add) => {
         const engines = await furtherEngines!(copies.length);
-        for (const engine of engines) await add(await open(engine, copies.pop()!));
+        for (const engine of engines) await add(await open(engine, { model: copies.pop()! }));
       },
     };
   }

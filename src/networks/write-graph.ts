@@ -17,6 +17,18 @@ export interface ReadyGraph {
   readonly asStored?: boolean;
   /** Whether nodes that have constants alone for inputs are to stay in the graph: they widen weights. */
   readonly keepsConstants?: boolean;
+  /** Whether it is as the engine has optimised it. */
+  readonly isOptimised?: boolean;
+  /** Where it is to be written to as the engine has optimised it. */
+  readonly optimising?: Optimising;
+}
+
+/** A graph on its way into a cache. */
+export interface Optimising {
+  /** File for the engine to write. */
+  readonly saveTo: string;
+  /** Takes over the file when the engine has written it. */
+  keep(): Promise<void>;
 }
 
 /** Options of {@link writeGraph}. */
@@ -55,7 +67,7 @@ export async function writeGraph(
 interface OpenOptions {
   /** It runs while another network has all cores. */
   readonly sharesCores?: boolean;
-  readonly threads?: number;
+  readonly threads?: number | undefined;
 }
 
 /**
@@ -70,9 +82,12 @@ export function loadWritten(
   write: WriteGraph,
   how: OpenOptions = {},
 ): Promise<Network> {
-  return loadOrRebuild(write, ({ model, ...form }) =>
-    engine.load(name, model, { transfer: true, ...loadingOf(form), ...how }),
-  );
+  return loadOrRebuild(write, async ({ model, optimising, ...form }) => {
+    const saveTo = optimising?.saveTo;
+    const network = await engine.load(name, model, { transfer: true, ...loadingOf(form), saveTo, ...how });
+    await optimising?.keep();
+    return network;
+  });
 }
 
 /** The same for a network whose outputs stay in the engine, see {@link Engine.loadKeeping}. */
@@ -88,8 +103,8 @@ export function loadWrittenKeeping(
 
 type WriteGraph = (how: { readonly rebuild: boolean }) => Promise<ReadyGraph>;
 
-function loadingOf({ dataFolder, asStored, keepsConstants }: Omit<ReadyGraph, 'model'>) {
-  return { dataFolder, asStored, keepsConstants };
+function loadingOf({ dataFolder, asStored, keepsConstants, isOptimised }: Omit<ReadyGraph, 'model'>) {
+  return { dataFolder, asStored, keepsConstants, isOptimised };
 }
 
 async function loadOrRebuild<T>(write: WriteGraph, load: (graph: ReadyGraph) => Promise<T>): Promise<T> {
@@ -98,8 +113,8 @@ async function loadOrRebuild<T>(write: WriteGraph, load: (graph: ReadyGraph) => 
     return await load(first);
   } catch (error) {
     const wasKept = first.dataFolder !== undefined || typeof first.model === 'string';
-    if (!wasKept || !(error instanceof ModelError)) throw error;
-    // What was kept may be damaged where nobody looked.
+    if (!(wasKept || first.optimising !== undefined) || !(error instanceof ModelError)) throw error;
+    // What was kept may be damaged where nobody looked, and what was to be kept may have found no room.
     return load(await write({ rebuild: true }));
   }
 }

@@ -16,7 +16,13 @@ import type { ComposedPicture, SceneView } from '../scene/scene.ts';
 import type { VideoShape } from '../scene/video-shape.ts';
 import type { GapChoice } from '../tracking/gap-choices.ts';
 
-/** Opens the networks that all clips need; the first request. */
+/** Opens the networks that find faces, while it is not known yet what else is wanted. */
+interface FindFacesRequest {
+  readonly kind: 'find-faces';
+  readonly cacheFolder: string;
+}
+
+/** Opens the networks that all clips need; the first request but for {@link FindFacesRequest}. */
 export interface StartRequest {
   readonly kind: 'start';
   readonly threads: number | undefined;
@@ -117,6 +123,7 @@ export interface MotionRequest extends Pick<MotionOptions, 'pcm' | 'fps' | 'fram
 
 /** What the thread is asked to do. */
 export type FrameRequest =
+  | FindFacesRequest
   | StartRequest
   | { readonly kind: 'take-profile' }
   | PortraitRequest
@@ -165,6 +172,7 @@ export interface FrameProfile {
 
 /** What a request of each kind is answered with. */
 export interface FrameResults {
+  readonly 'find-faces': undefined;
   readonly start: undefined;
   readonly 'take-profile': FrameProfile;
   readonly 'open-portrait': PortraitInfo;

@@ -5,6 +5,7 @@
 
 import { ownUrl } from '../files/own-file.ts';
 import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
+import { FewAtOnce } from '../runtime/few-at-once.ts';
 import { type CallOptions, ThreadClient } from '../runtime/thread-client.ts';
 import type { DrivenFace } from '../scene/framed-face.ts';
 import type { ComposedPicture, Scene } from '../scene/scene.ts';
@@ -23,6 +24,9 @@ import type {
 } from './frame-protocol.ts';
 
 type Client = ThreadClient<FrameRequest, FrameResults>;
+
+/** Drawings for the networks that the thread is asked for at once: it always knows the next one, and a picture that is to be shown waits for no more. */
+const DRAWN_AT_ONCE = 2;
 
 /** Options of {@link FrameThread.openPortrait}. */
 interface OpenClipOptions extends Omit<PortraitRequest, 'kind' | 'clip'> {
@@ -129,6 +133,7 @@ class ThreadScene implements Scene {
   readonly reference: SceneReference;
   readonly #client: Client;
   readonly #clip: number;
+  readonly #drawn = new FewAtOnce(DRAWN_AT_ONCE);
 
   constructor(client: Client, clip: number, { width, height, reference }: PortraitInfo) {
     this.#client = client;
@@ -139,7 +144,7 @@ class ThreadScene implements Scene {
   }
 
   conditions(frame: number): Promise<FrameConditions> {
-    return this.#client.request({ kind: 'conditions', clip: this.#clip, frame });
+    return this.#drawn.run(() => this.#client.request({ kind: 'conditions', clip: this.#clip, frame }));
   }
 
   base(frame: number): Promise<FrameBase> {
@@ -167,9 +172,17 @@ function startThread(): Client {
 /** A thread that waits for its {@link FrameThread}. */
 let early: Client | undefined;
 
-/** Begins to start the thread of the next {@link FrameThread}: it loads its modules while the caller loads others. */
-export function startFrameThreadEarly(): void {
-  early ??= startThread();
+/**
+ * Begins to start the thread of the next {@link FrameThread}: it loads its modules and opens the networks that find faces while the
+ * caller loads others.
+ *
+ * @param cacheFolder - as {@link FrameThread} takes it.
+ */
+export function startFrameThreadEarly(cacheFolder: string): void {
+  if (early !== undefined) return;
+  early = startThread();
+  // Thrown when a portrait is opened.
+  early.request({ kind: 'find-faces', cacheFolder }).catch(() => {});
 }
 
 /** One thread for the scenes of any number of clips. */

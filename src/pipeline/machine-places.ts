@@ -1,8 +1,7 @@
 /** What clips need of the machine, where the environment says it is: the user's bundles, caches and ffmpeg. */
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { bundleStoreFolder } from '../bundles/bundle-store.ts';
-import { cacheFolder } from '../files/cache-folder.ts';
+import { weightsFolder } from '../files/cache-folder.ts';
 import { userHome } from '../files/user-home.ts';
 import { type FfmpegInfo, locateFfmpeg } from '../media/ffmpeg-path.ts';
 import { assertWritesIn } from '../media/ffmpeg-places.ts';
@@ -15,7 +14,7 @@ export function defaultBundleStore(): string {
 
 /** The folder of this program's caches. */
 export function defaultCacheFolder(): string {
-  return path.join(cacheFolder(process.env, process.platform, userHome()), 'weights');
+  return weightsFolder(process.env, process.platform, userHome());
 }
 
 /**

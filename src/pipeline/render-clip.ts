@@ -185,8 +185,8 @@ async function denoise(
     resume,
     firstFrames: countFirst(job, hooks),
     onFirst:
-      livePath === undefined || networks.inTurn || job.denoisedFrames.length < job.frames
-        ? undefined // nobody waits, or frames are decoded and blended only when later ones are there
+      networks.inTurn || (livePath !== undefined && job.denoisedFrames.length < job.frames)
+        ? undefined // frames are decoded, or blended, only when later ones are there
         : (yielded) => first.until(yielded - (yielded % networks.decodeFrames)),
     signal: AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]),
     denoiser: denoiserOf(networks, conditions, watch),

@@ -2,6 +2,7 @@
  * What the thread of {@link FrameThread} does: opens portraits, makes their motion, draws what the networks see and
  * composes frames. The small networks for faces and motion run in an engine of its own.
  */
+import { createHash } from 'node:crypto';
 import { drivenMotion } from '../driving/driven-motion.ts';
 import type { PoseVideo } from '../driving/pose-video.ts';
 import { FaceFinder } from '../face/face-finder.ts';
@@ -13,9 +14,11 @@ import { loadMotion, type MotionFactory } from '../motion/load-motion.ts';
 import { LOOP_SECONDS, LoopedMotion } from '../motion/looped-motion.ts';
 import type { FrameMotion, MotionSource } from '../motion/motion-source.ts';
 import type { RecordedMotion } from '../motion/recorded-motion.ts';
+import { GraphCache } from '../networks/graph-cache.ts';
+import { smallGraphs } from '../networks/graph-thread.ts';
 import { type Lease, LeaseCache } from '../networks/lease-cache.ts';
 import { takesTurns as networksTakeTurns } from '../networks/take-turns.ts';
-import { loadWritten, writeGraph } from '../networks/write-graph.ts';
+import { loadWritten, type ReadyGraph, writeGraph } from '../networks/write-graph.ts';
 import { Engine, type Network } from '../runtime/engine.ts';
 import { type Answer, serveThread, type ThreadReports } from '../runtime/thread-server.ts';
 import { monotonicNow, type NamedSpan } from '../runtime/time-span.ts';
@@ -67,6 +70,8 @@ interface LoadedMotion {
 
 interface SmallNetworks {
   readonly engine: Engine;
+  /** As the caller wants it for one network; one for each core if undefined. */
+  readonly threads: number | undefined;
   readonly finder: FaceFinder;
   /** Loads the network that cuts people out when it is first asked for. */
   readonly matter: () => Promise<PersonMatter>;
@@ -83,17 +88,41 @@ let networks: Promise<SmallNetworks> | undefined;
 /** Where requests are noted, if they are. */
 let work: NamedSpan[] | undefined;
 
-async function openNetworks({ threads, cacheFolder, profileFolder }: StartRequest): Promise<SmallNetworks> {
+/** What finds faces. */
+interface OpenedFinder extends Pick<SmallNetworks, 'engine' | 'finder'> {
+  /** The networks that have been opened, or are being so. */
+  readonly opened: readonly Promise<Network>[];
+}
+
+/** What was opened before the thread was started. */
+let early: Promise<OpenedFinder> | undefined;
+
+async function openFinder(cacheFolder: string, profileFolder?: string): Promise<OpenedFinder> {
   // They are small and made for the CPU, wherever the denoiser runs.
-  const engine = await Engine.open({ device: 'cpu', threads, profileFolder });
-  // They are small: a second thread would cost more than it helps, and who reads and draws needs it.
-  const finder = await FaceFinder.open((name, graph) => engine.load(name, graph, { threads: 1 }));
+  const engine = await Engine.open({ device: 'cpu', profileFolder });
+  const cache = new GraphCache(smallGraphs(cacheFolder));
+  const opened: Promise<Network>[] = [];
+  const finder = await FaceFinder.open((name, graph) => {
+    const key = createHash('sha256').update(graph).digest('hex');
+    const make = async (): Promise<ReadyGraph> => ({ model: graph.slice(), precision: 'float32' });
+    // They are small: a second thread would cost more than it helps, and who reads and draws needs it.
+    const network = loadWritten(engine, name, (how) => cache.optimised(key, make, how), { threads: 1 });
+    opened.push(network);
+    return network;
+  });
+  return { engine, finder, opened };
+}
+
+async function openNetworks({ threads, cacheFolder, profileFolder }: StartRequest): Promise<SmallNetworks> {
+  // Who profiles does not begin early.
+  const { engine, finder } = await (early ?? openFinder(cacheFolder, profileFolder));
   let matter: Promise<PersonMatter> | undefined;
   const openMatter = (): Promise<PersonMatter> => {
-    matter ??= PersonMatter.open((name, graph) => engine.load(name, graph));
+    matter ??= PersonMatter.open((name, graph) => engine.load(name, graph, { threads }));
     return matter;
   };
-  return { engine, finder, matter: openMatter, cache: new WeightCache({ folder: cacheFolder }) };
+  const cache = new WeightCache({ folder: cacheFolder });
+  return { engine, threads, finder, matter: openMatter, cache };
 }
 
 function smallNetworks(): Promise<SmallNetworks> {
@@ -114,13 +143,12 @@ function sceneOf(id: number): Scene {
 }
 
 async function openMotion(state: BundleState): Promise<LoadedMotion> {
-  const { engine, cache } = await smallNetworks();
+  const { engine, threads, cache } = await smallNetworks();
   const loaded: Network[] = [];
   try {
     const make = await loadMotion(await reopenBundle(state), async (name, graph, weightsKey) => {
-      const network = await loadWritten(engine, name, ({ rebuild }) =>
-        writeGraph(graph, { cache, weightsKey, rebuild }),
-      );
+      const write = (how: { readonly rebuild: boolean }) => writeGraph(graph, { cache, weightsKey, ...how });
+      const network = await loadWritten(engine, name, write, { threads });
       loaded.push(network);
       return network;
     });
@@ -347,6 +375,11 @@ async function addMotion(request: MotionRequest): Promise<Answer> {
 
 async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answer> {
   switch (request.kind) {
+    case 'find-faces':
+      early = openFinder(request.cacheFolder);
+      // A process that ends while its engine opens a network aborts, and one whose options are wrong ends as soon as nothing is awaited.
+      await Promise.all((await early).opened);
+      return { result: undefined };
     case 'start':
       if (request.profileFolder !== undefined) work = [];
       networks = openNetworks(request);

@@ -32,7 +32,22 @@ interface KernelFunctions {
     vStep: number,
     weights: number,
   ): void;
-  interleave(target: number, planes: number, count: number): void;
+  drawTriangles(
+    target: number,
+    width: number,
+    height: number,
+    reliability: number,
+    triangles: number,
+    triangleCount: number,
+    from: number,
+    to: number,
+    areaScale: number,
+    source: number,
+    sourceWidth: number,
+    sourceHeight: number,
+    weights: number,
+  ): void;
+  mixRows(target: number, upper: number, lower: number, fraction: number, plane: number, count: number): void;
   maskRow(
     target: number,
     count: number,
@@ -48,9 +63,7 @@ interface KernelFunctions {
   addRow(
     target: number,
     count: number,
-    upper: number,
-    lower: number,
-    fraction: number,
+    row: number,
     low: number,
     high: number,
     fractions: number,
@@ -115,6 +128,13 @@ declare const WebAssembly: {
 interface KernelMemory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): number;
+}
+
+/** A picture in the kernels' memory, three bytes a pixel: until others lay it out. */
+export interface PlacedPicture {
+  readonly place: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 const PAGE = 65536;
@@ -185,7 +205,15 @@ export class PixelKernels {
    * @returns where each begins; valid, as views of them are, until the next call.
    */
   layOut<const Sizes extends readonly number[]>(sizes: Sizes): { readonly [K in keyof Sizes]: number } {
-    let end = this.#keptEnd;
+    return this.layOutBehind(this.#keptEnd, sizes);
+  }
+
+  /** The same behind `end`, so that what lies before it stays; but views of it are to be made again. */
+  layOutBehind<const Sizes extends readonly number[]>(
+    end: number,
+    sizes: Sizes,
+  ): { readonly [K in keyof Sizes]: number } {
+    end = aligned(end);
     const places = sizes.map((size) => {
       const begin = end;
       end = aligned(begin + size);
@@ -205,6 +233,10 @@ export class PixelKernels {
 
   shorts(place: number, count: number): Int16Array {
     return new Int16Array(this.#memory.buffer, place, count);
+  }
+
+  doubles(place: number, count: number): Float64Array {
+    return new Float64Array(this.#memory.buffer, place, count);
   }
 
   integers(place: number, count: number): Int32Array {

@@ -85,6 +85,10 @@ interface LoadOptions extends InputOptions {
   readonly asStored?: boolean | undefined;
   /** Leaves nodes in the graph that have constants alone for inputs, instead of computing them once. @defaultValue false */
   readonly keepsConstants?: boolean | undefined;
+  /** The graph was written by `saveTo`, in the same {@link engineState}: there is nothing left to optimise. @defaultValue false */
+  readonly isOptimised?: boolean | undefined;
+  /** File that the graph is written to as the engine has optimised it, for a network whose weights are in the graph. */
+  readonly saveTo?: string | undefined;
   /**
    * The network runs while one of another engine has all cores: without a number of threads for the engine, it takes half of them.
    * @defaultValue false
@@ -237,6 +241,8 @@ export class Engine {
       threads = this.threads,
       asStored = false,
       keepsConstants = false,
+      isOptimised = false,
+      saveTo,
       sharesCores = false,
     }: LoadOptions,
     keepsOutputs: boolean,
@@ -258,6 +264,8 @@ export class Engine {
           dataFolder,
           asStored,
           keepsConstants,
+          isOptimised,
+          saveTo,
           sharesCores,
           keepsOutputs,
           profile: this.#profilePrefix(id, name),

@@ -47,6 +47,10 @@ export type Request =
       readonly asStored: boolean;
       /** Leaves what could be computed once to every run. */
       readonly keepsConstants: boolean;
+      /** Takes the graph as it is. */
+      readonly isOptimised: boolean;
+      /** File to write the optimised graph to. */
+      readonly saveTo: string | undefined;
       /** Runs while a network of another engine has all cores. */
       readonly sharesCores: boolean;
       /** Leaves its outputs on the device, if that can hold them. */

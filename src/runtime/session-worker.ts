@@ -66,6 +66,8 @@ function sessionOptions({
   dataFolder,
   asStored = false,
   keepsConstants = false,
+  isOptimised = false,
+  saveTo,
   sharesCores = false,
   keepsOutputs = false,
 }: Partial<Extract<Request, { kind: 'load' }>> & {
@@ -75,12 +77,14 @@ function sessionOptions({
   const memory = device === 'cpu' && { enableMemPattern: false };
   // Other devices have copies of their own.
   const mapped = dataFolder !== undefined && device === 'cpu' ? MAPPED_WEIGHTS : undefined;
+  // One level less leaves out the layout of convolutions.
+  const optimisation = asStored && device === 'cpu' ? 'extended' : 'all';
   return {
     // One name only: of several, those that are missing would be dropped with a warning. What a device has no kernel
     // for runs on the CPU all the same.
     executionProviders: [device],
-    // One level less leaves out the layout of convolutions.
-    graphOptimizationLevel: asStored && device === 'cpu' ? 'extended' : 'all',
+    graphOptimizationLevel: isOptimised ? 'disabled' : optimisation,
+    ...(saveTo !== undefined && { optimizedModelFilePath: saveTo }),
     logSeverityLevel: 4,
     ...threadOptions(threads, sharesCores),
     // Threads that wait would spin, between the operators of a run too, and take the cores from who draws, encodes and decodes.

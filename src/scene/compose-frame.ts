@@ -8,11 +8,14 @@ import { boxOfMask, type CellMask } from '../face/face-mask.ts';
 import type { SoftMask } from '../face/lower-face-mask.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { PixelBox } from '../models/frame-conditions.ts';
-import { pixelKernels } from '../pixels/pixel-kernels.ts';
+import { type PlacedPicture, pixelKernels } from '../pixels/pixel-kernels.ts';
 import { pictureOfSize } from './picture-of-size.ts';
 
 /** Share of the square's side, at each edge, over which changes fade out so that no seam can show. */
 const FADE = 0.06;
+
+/** Bytes that the kernels may read behind a row of floats; four times as many they write behind one of pixels. */
+const SPARE = 12;
 
 /** Positions and weights that enlarge one axis bilinearly, with the fade at its ends. */
 interface Axis {
@@ -94,18 +97,22 @@ export class FrameComposer {
   }
 
   /**
-   * @param base - the warped portrait, as `AnimatedPortrait.renderBase` draws it; changed, and returned without `around`.
+   * @param base - the warped portrait, as `AnimatedPortrait.drawBase` or `renderBase` draws it; what the kernels have of it is changed.
    * @param difference - [3, S, S], picture minus warped portrait, in units of [−1, 1].
    * @param mask - where the difference counts; elsewhere the warped portrait stands.
    * @param around - what the square is pasted into; without it, the square is the frame.
    */
-  compose(base: RgbImage, difference: Float32Array, mask: CellMask, around?: Surroundings): RgbImage {
-    this.#addDifference(base, difference, mask);
-    if (around === undefined) return base;
-    const { square, changed } = around;
+  compose(
+    base: RgbImage | PlacedPicture,
+    difference: Float32Array,
+    mask: CellMask,
+    around?: Surroundings,
+  ): RgbImage {
+    const square = this.#addDifference('place' in base ? base : placed(base), difference, mask);
+    if (around === undefined) return { ...square, data: square.data.slice() };
     const frame = this.#begin(around);
-    if (changed === undefined) this.#paste(frame, base, square);
-    else blend(frame, base, square, changed);
+    if (around.changed === undefined) this.#paste(frame, square, around.square);
+    else blend(frame, square, around.square, around.changed);
     return frame;
   }
 
@@ -147,7 +154,9 @@ export class FrameComposer {
     return axis;
   }
 
-  #addDifference({ data, width }: RgbImage, difference: Float32Array, mask: CellMask): void {
+  /** @returns the square with the difference, in the kernels' memory. */
+  #addDifference(base: PlacedPicture, difference: Float32Array, mask: CellMask): RgbImage {
+    const { place, width, height } = base;
     const size = this.#resolution;
     const { cells } = mask;
     const axis = this.#axis;
@@ -158,21 +167,20 @@ export class FrameComposer {
     const last = (limit: number): number => across.low.findLastIndex((cell) => cell <= limit);
     const [left, right] = [first(box.left), last(box.right)];
     const [top, bottom] = [first(box.top), last(box.bottom)];
-    const count = right - left + 1;
-    const rows = bottom - top + 1;
-    if (count <= 0 || rows <= 0) return;
+    const count = left < 0 || top < 0 ? 0 : Math.max(0, right - left + 1);
 
     const kernels = pixelKernels();
+    const end = place + 3 * width * height;
     const floats = 4 * count;
-    const [rowsAt, planes, pixels, maskAt, strengths, ...tables] = kernels.layOut([
-      ...[3 * count * rows, 4 * difference.length, 16 * size * size, 4 * mask.data.length, floats],
+    const [planes, row, maskAt, strengths, ...tables] = kernels.layOutBehind(end, [
+      ...[4 * difference.length + SPARE, 16 * size + 4 * SPARE, 4 * mask.data.length, floats],
       ...[floats, floats, floats, floats, floats, floats, floats],
     ] as const);
     const [low, high, fraction, maskLow, maskHigh, maskFraction, fade] = tables;
     kernels.floats(planes, difference.length).set(difference);
-    kernels.run.interleave(pixels, planes, size * size);
     kernels.floats(maskAt, mask.data.length).set(mask.data);
-    const part = <T extends Int32Array | Float32Array>(table: T): T => table.subarray(left, right + 1) as T;
+    const part = <T extends Int32Array | Float32Array>(table: T): T =>
+      table.subarray(left, left + count) as T;
     kernels.integers(low, count).set(part(axis.low));
     kernels.integers(high, count).set(part(axis.high));
     kernels.floats(fraction, count).set(part(axis.fraction));
@@ -181,22 +189,30 @@ export class FrameComposer {
     kernels.floats(maskFraction, count).set(part(across.fraction));
     kernels.floats(fade, count).set(part(axis.fade));
 
-    const changed = kernels.bytes(rowsAt, 3 * count * rows);
-    for (let y = top; y <= bottom; y++) {
-      const from = (y * width + left) * 3;
-      changed.set(data.subarray(from, from + 3 * count), 3 * count * (y - top));
-      const row = rowsAt + 3 * count * (y - top);
+    // Of the difference's rows, what the pixels between `left` and `right` read.
+    const [from, to] = [axis.low[left] ?? 0, axis.high[right] ?? 0];
+    for (let y = top; count > 0 && y <= bottom; y++) {
       const cellRow = (cell: number): number => maskAt + 4 * cells * cell;
       const [maskUpper, maskLower] = [cellRow(across.low[y]!), cellRow(across.high[y]!)];
       const maskTables = [maskLow, maskHigh, maskFraction, fade] as const;
       const scale = axis.fade[y]! * 127.5;
       kernels.run.maskRow(strengths, count, maskUpper, maskLower, across.fraction[y]!, ...maskTables, scale);
-      const pixelRow = (index: number): number => pixels + 16 * size * index;
-      const [upper, lower] = [pixelRow(axis.low[y]!), pixelRow(axis.high[y]!)];
-      kernels.run.addRow(row, count, upper, lower, axis.fraction[y]!, low, high, fraction, strengths);
-      data.set(changed.subarray(3 * count * (y - top), 3 * count * (y - top + 1)), from);
+      const differenceRow = (index: number): number => planes + 4 * (size * index + from);
+      const [upper, lower] = [differenceRow(axis.low[y]!), differenceRow(axis.high[y]!)];
+      kernels.run.mixRows(row + 16 * from, upper, lower, axis.fraction[y]!, 4 * size * size, to - from + 1);
+      const pixels = place + 3 * (y * width + left);
+      kernels.run.addRow(pixels, count, row, low, high, fraction, strengths);
     }
+    return { data: kernels.bytes(place, 3 * width * height), width, height };
   }
+}
+
+/** Puts a picture into the kernels' memory. */
+function placed({ data, width, height }: RgbImage): PlacedPicture {
+  const kernels = pixelKernels();
+  const [at] = kernels.layOut([data.length]);
+  kernels.bytes(at, data.length).set(data);
+  return { place: at, width, height };
 }
 
 function isSameSquare(a: Square, b: Square): boolean {

@@ -10,13 +10,14 @@ import { keepTeeth } from '../face/keep-teeth.ts';
 import { lowerFaceMask, type SoftMask } from '../face/lower-face-mask.ts';
 import type { PortraitFace } from '../face/portrait-face.ts';
 import { drawPoseImage, resizePoseImage } from '../face/pose-image.ts';
-import { PortraitWarp } from '../face/warp.ts';
+import { copyOf, PortraitWarp } from '../face/warp.ts';
 import type { Sampling } from '../face/warp-source.ts';
 import { cropSquare } from '../image/crop.ts';
 import { type SeenPicture, toPlanar } from '../image/planar.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
 import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import type { FrameMotion } from '../motion/motion-source.ts';
+import type { PlacedPicture } from '../pixels/pixel-kernels.ts';
 import type { CutOut } from './background.ts';
 import { readBy } from './compose-frame.ts';
 import { type DrivenFace, FramedFace } from './framed-face.ts';
@@ -187,9 +188,14 @@ export class AnimatedPortrait implements PosableFace {
 
   /** The portrait warped to one frame at the viewer's size: a square of side {@link displaySize}. */
   renderBase(motion: FrameMotion): RgbImage {
+    return copyOf(this.drawBase(motion));
+  }
+
+  /** The same, where it is drawn. */
+  drawBase(motion: FrameMotion): PlacedPicture {
     const size = this.displaySize;
     const points = this.#framed.posedPoints(limitPose(motion), size);
-    return this.#warpForDisplay().renderImage(points, size, size, motion.gaze);
+    return this.#warpForDisplay().draw(points, size, size, motion.gaze);
   }
 
   /** How much the person covers of each pixel of {@link AnimatedPortrait.renderBase}, 0 to 255. */

@@ -50,7 +50,7 @@ class WarpFrames implements FrameMaker<AnimatedPortrait> {
       ? { picture: shown, square: face.square, changed, memory, rests }
       : undefined;
     face.keepTeeth(motion, decoded);
-    const frame = this.#composer.compose(face.renderBase(motion), decoded, face.maskOf(motion), around);
+    const frame = this.#composer.compose(face.drawBase(motion), decoded, face.maskOf(motion), around);
     if (cutOut === undefined) return frame;
     return placeInFront(frame, this.#matteOf(face, motion, cutOut), this.#behind(face, cutOut));
   }

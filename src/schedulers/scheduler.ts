@@ -98,43 +98,60 @@ export function takeStep(scheduler: Scheduler, input: StepInput, limit?: Predict
   const { dims } = latents;
   const x = latents.data;
   const m = modelOutput.data;
-  const x0 = combine(predicted.latents, x, predicted.modelOutput, m);
-  if (limit !== undefined) limitPrediction(x0, dims[0] ?? 1, limit);
+  const z = usesNoise ? noise?.data : undefined;
+  // Predictions that are limited are needed all at once; others are made where they are used.
+  const limited = limit && limitedPrediction(predicted, x, m, dims[0] ?? 1, limit);
 
   const denoisedData = new Float32Array(x.length);
   const prevData = new Float32Array(x.length);
-  const z = usesNoise && noise !== undefined ? noise.data : undefined;
+  const newest = remembered === undefined ? undefined : new Float32Array(x.length);
+  // Weights as variables: as fields they would be read anew for every element.
+  const { latents: predictedX, modelOutput: predictedM } = predicted;
+  const { latents: denoisedX, predicted: denoisedX0 } = denoised;
+  const {
+    latents: prevX,
+    modelOutput: prevM,
+    predicted: prevX0,
+    noise: prevZ,
+    history: prevHistory,
+  } = previous;
+  const { latents: newX, modelOutput: newM } = typeof remembered === 'object' ? remembered : NOTHING;
+  const past = prevHistory.map((_, h) => history[h]!.data);
   for (let i = 0; i < x.length; i++) {
-    denoisedData[i] = denoised.latents * x[i]! + denoised.predicted * x0[i]!;
-    let value = previous.latents * x[i]! + previous.modelOutput * m[i]! + previous.predicted * x0[i]!;
-    if (z !== undefined) value += previous.noise * z[i]!;
-    for (let h = 0; h < previous.history.length; h++) value += previous.history[h]! * history[h]!.data[i]!;
+    const xi = x[i]!;
+    const mi = m[i]!;
+    // x̂₀ stays in double precision: near t = 999 its weight in the next latents is large.
+    const x0 = limited === undefined ? predictedX * xi + predictedM * mi : limited[i]!;
+    denoisedData[i] = denoisedX * xi + denoisedX0 * x0;
+    let value = prevX * xi + prevM * mi + prevX0 * x0;
+    if (z !== undefined) value += prevZ * z[i]!;
+    for (let h = 0; h < past.length; h++) value += prevHistory[h]! * past[h]![i]!;
     prevData[i] = value;
-  }
-
-  const handedOn: Tensor[] = [];
-  if (remembered !== undefined) {
-    const newest =
-      remembered === 'predicted'
-        ? Float32Array.from(x0)
-        : Float32Array.from(combine(remembered.latents, x, remembered.modelOutput, m));
-    handedOn.push({ data: newest, dims }, ...history.slice(0, MAX_HISTORY - 1));
+    if (newest !== undefined) newest[i] = remembered === 'predicted' ? x0 : newX * xi + newM * mi;
   }
   return {
     denoised: { data: denoisedData, dims },
     prevLatents: { data: prevData, dims },
-    history: handedOn,
+    history: newest === undefined ? [] : [{ data: newest, dims }, ...history.slice(0, MAX_HISTORY - 1)],
   };
 }
+
+const NOTHING: PairWeights = { latents: 0, modelOutput: 0 };
 
 /** A third-order solver looks two steps back. */
 const MAX_HISTORY = 2;
 
-// x̂₀ stays in double precision: near t = 999 its weight in the next latents is large.
-function combine(a: number, x: Float32Array, b: number, y: Float32Array): Float64Array {
-  const out = new Float64Array(x.length);
-  for (let i = 0; i < out.length; i++) out[i] = a * x[i]! + b * y[i]!;
-  return out;
+function limitedPrediction(
+  { latents, modelOutput }: PairWeights,
+  x: Float32Array,
+  m: Float32Array,
+  batch: number,
+  limit: PredictionLimit,
+): Float64Array {
+  const x0 = new Float64Array(x.length);
+  for (let i = 0; i < x0.length; i++) x0[i] = latents * x[i]! + modelOutput * m[i]!;
+  limitPrediction(x0, batch, limit);
+  return x0;
 }
 
 function missingInput(name: string, stepIndex: number): InvalidOptionError {

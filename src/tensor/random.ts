@@ -5,8 +5,11 @@
  * Source: the mixing function is splitmix32 (murmur3's finaliser with the constants of Chris Wellons' hash prospector);
  * normal values by the Box–Muller transform in double precision.
  */
+import { fillNormalPairs } from './noise-kernel.ts';
 
 const GOLDEN_GAMMA = 0x9e3779b9;
+/** Values from which on the kernel is worth its call. */
+const MANY = 256;
 
 function mix(value: number): number {
   let h = value | 0;
@@ -40,6 +43,12 @@ export class RandomStream {
   /** Writes values of N(0, 1) into `out` and returns it. */
   fillNormal(out: Float32Array): Float32Array {
     for (let i = 0; i < out.length; i += 2) {
+      if (out.length - i >= MANY) {
+        const written = fillNormalPairs(out, i, this.#state);
+        this.#state = (this.#state + Math.imul(written, GOLDEN_GAMMA)) | 0;
+        i += written;
+        if (i >= out.length) break;
+      }
       const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
       const angle = 2 * Math.PI * this.uniform();
       out[i] = radius * Math.cos(angle);

@@ -238,19 +238,28 @@ for (const windowsAtOnce of [1, 2]) {
     const render = async (firstFrames: number) => {
       const calls: string[] = [];
       const frames: Float32Array[] = [];
+      const nameOf = (window: ContextWindow): string => {
+        const stepIndex = plan.findIndex((windows) => windows.includes(window));
+        return `${stepIndex}/${plan[stepIndex]!.indexOf(window)}`;
+      };
+      let announced: readonly ContextWindow[] = [];
+      let ahead: string[] = [];
       const denoised = denoiseClip({
         denoiser: {
           conditional: async (latents, timestep, window) => {
-            const stepIndex = plan.findIndex((windows) => windows.includes(window));
-            calls.push(`${stepIndex}/${plan[stepIndex]!.indexOf(window)}`);
+            calls.push(nameOf(window));
             for (let i = 0; i < 3; i++) await nextTurn();
             return pointwise(0.3)(latents, timestep);
           },
         },
         ...{ scheduler: schedulerOf('lcm', 4), guidanceScale: 1, windows: plan, windowsAtOnce, firstFrames },
         ...{ frameShape: FRAME_SHAPE, seed: SEED, sharedFraction: SHARED },
+        onUpcoming: (windows) => {
+          announced = windows;
+        },
         onFirst: async (yielded) => {
           calls.push(`first ${yielded}`);
+          ahead = announced.map(nameOf);
           for (let i = 0; i < 20; i++) await nextTurn(); // what is done with them
           calls.push('shown');
         },
@@ -259,9 +268,9 @@ for (const windowsAtOnce of [1, 2]) {
         frames.push(latents.data);
         calls.push(`frame ${frame}`);
       }
-      return { calls, frames };
+      return { calls, frames, ahead };
     };
-    const { calls, frames } = await render(10);
+    const { calls, frames, ahead } = await render(10);
     assert.deepEqual(frames, (await render(0)).frames);
     const needed = countWindowsOfFirst(plan, 10);
     const urgent = needed.flatMap((count, step) => Array.from({ length: count }, (_, i) => `${step}/${i}`));
@@ -272,6 +281,10 @@ for (const windowsAtOnce of [1, 2]) {
     assert.match(calls[shown - 1]!, /^first 1\d$/);
     assert.equal(calls[shown - 2], `frame ${Number(calls[shown - 1]!.slice(6)) - 1}`);
     assert.deepEqual(calls.filter((one) => /^first/.test(one)).length, 1);
+    // What the next ones need can be made meanwhile.
+    const next = calls.slice(shown).filter((one) => one.includes('/'));
+    assert.equal(ahead[0], next[0]);
+    for (const window of next.slice(0, windowsAtOnce)) assert.ok(ahead.includes(window));
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openWarpSource, type Sampling } from '../../src/face/warp-source.ts';
+import { drawRun, openWarpSource, type Sampling } from '../../src/face/warp-source.ts';
 import type { RgbImage } from '../../src/image/rgb-image.ts';
 import { pixelKernels } from '../../src/pixels/pixel-kernels.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
@@ -17,9 +17,12 @@ function noise(): RgbImage {
 /** The picture of a source, moved by (`right`, `down`) pixels. */
 function moved(source: ReturnType<typeof openWarpSource>, right: number, down: number): Uint8Array {
   const kernels = pixelKernels();
-  const drawRun = source.load(kernels);
+  const loaded = source.load(kernels);
   const [target] = kernels.layOut([3 * WIDTH * HEIGHT]);
-  for (let y = 0; y < HEIGHT; y++) drawRun(target + 3 * y * WIDTH, WIDTH, 0.5 - right, y + 0.5 - down, 1, 0);
+  for (let y = 0; y < HEIGHT; y++) {
+    const place = { u: 0.5 - right, v: y + 0.5 - down, uStep: 1, vStep: 0 };
+    drawRun(kernels, loaded, { target: target + 3 * y * WIDTH, count: WIDTH, ...place });
+  }
   return kernels.bytes(target, 3 * WIDTH * HEIGHT).slice();
 }
 

@@ -13,12 +13,14 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { type Bundle, EMBEDDED_BUNDLES, loraFilesOf, openBundle } from '../../src/models/bundle.ts';
 import type { GraphOptions } from '../../src/networks/bundle-graphs.ts';
 import { GraphCache, graphKey } from '../../src/networks/graph-cache.ts';
 import { GraphThread } from '../../src/networks/graph-thread.ts';
 import { loadWritten, type ReadyGraph } from '../../src/networks/write-graph.ts';
-import { Engine } from '../../src/runtime/engine.ts';
+import { Engine, type Network } from '../../src/runtime/engine.ts';
+import { elementCount } from '../../src/tensor/tensor.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'graph-cache-'));
 after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
@@ -57,10 +59,10 @@ const written = (file: string) => statSync(file, { bigint: true }).ino;
 
 test('a graph is made once, and found as a file from then on', async () => {
   const folder = newFolder();
-  const made = await build(folder);
+  const { optimising: _, ...made } = await build(folder);
   const file = made.model as string;
   const inode = written(file);
-  const found = await build(folder);
+  const { optimising: __, ...found } = await build(folder);
   assert.deepEqual(found, made);
   assert.equal(written(file), inode);
   assert.deepEqual(readdirSync(path.dirname(file)).sort(), [
@@ -180,4 +182,92 @@ test('what was not used for longest goes when there is no room, and what killed 
   const large = { model: new Uint8Array(251), precision: 'float32' } as const;
   assert.equal(cache.keep('d', large), large);
   assert.ok(await cache.find('a'));
+});
+
+/** What a network says of numbers that are always the same. */
+async function answerOf(network: Network): Promise<Float32Array> {
+  const inputs = Object.fromEntries(
+    network.inputs.map(({ name, dims }) => {
+      const sizes = dims.map((dim) => (dim === -1 ? 8 : dim));
+      const data = Float32Array.from({ length: elementCount(sizes) }, (_, i) => Math.sin(i));
+      return [name, { data, dims: sizes }];
+    }),
+  );
+  return Object.values(await network.run(inputs))[0]!.data;
+}
+
+/** Opens the graph as a clip does. */
+async function open(engine: Engine, folder: string) {
+  const graphs: ReadyGraph[] = [];
+  const network = await loadWritten(engine, 'decoder', async (how) => {
+    graphs.push(await build(folder, how));
+    return graphs.at(-1)!;
+  });
+  const answer = await answerOf(network);
+  await network.dispose();
+  return { graphs, answer };
+}
+
+test('a graph is kept as the engine has optimised it, and answers bit for bit the same', async () => {
+  const folder = newFolder();
+  const engine = await Engine.open({ device: 'cpu', threads: 1 });
+  try {
+    const first = await open(engine, folder);
+    assert.ok(!first.graphs[0]!.isOptimised);
+    const second = await open(engine, folder);
+    assert.equal(second.graphs.length, 1);
+    const [{ model, isOptimised }] = second.graphs as [ReadyGraph];
+    assert.ok(isOptimised && model !== first.graphs[0]!.model);
+    assert.deepEqual(second.answer, first.answer);
+    assert.deepEqual(
+      readdirSync(path.join(folder, 'graphs')).filter((name) => name.endsWith('.part')),
+      [],
+    );
+    // Its file may be damaged as any other, or be whole and mean nothing to the engine.
+    writeFileSync(model as string, 'no graph');
+    const third = await open(engine, folder);
+    assert.ok(third.graphs.every((graph) => !graph.isOptimised));
+    assert.deepEqual(third.answer, first.answer);
+    assert.ok((await open(engine, folder)).graphs[0]!.isOptimised);
+    const wrong = Buffer.from('no graph');
+    writeFileSync(model as string, wrong);
+    const index = (model as string).replace('.onnx', '.json');
+    writeFileSync(
+      index,
+      JSON.stringify({
+        precision: 'float32',
+        isOptimised: true,
+        bytes: wrong.length,
+        checks: [crc32(wrong)],
+      }),
+    );
+    const fourth = await open(engine, folder);
+    assert.deepEqual(
+      fourth.graphs.map((graph) => graph.isOptimised ?? false),
+      [true, false],
+    );
+    assert.deepEqual(fourth.answer, first.answer);
+  } finally {
+    await engine.dispose();
+  }
+});
+
+test('a network opens where its optimised graph cannot be written', async () => {
+  const cache = new GraphCache(newFolder());
+  const plain = bytesOf(await build(newFolder()));
+  const engine = await Engine.open({ device: 'cpu', threads: 1 });
+  try {
+    const asked: boolean[] = [];
+    const network = await loadWritten(engine, 'decoder', async (how) => {
+      asked.push(how.rebuild);
+      const make = async (): Promise<ReadyGraph> => ({ model: plain.slice(), precision: 'float32' });
+      const graph = await cache.optimised('key', make, how);
+      const lost = path.join(newFolder(), 'no', 'folder');
+      return graph.optimising ? { ...graph, optimising: { ...graph.optimising, saveTo: lost } } : graph;
+    });
+    assert.ok((await answerOf(network)).length > 0);
+    assert.deepEqual(asked, [false, true]);
+  } finally {
+    await engine.dispose();
+  }
 });

@@ -83,8 +83,9 @@ test('a row of a picture of floats is added as strongly as an enlarged mask and 
   const [fraction, maskFraction, scale] = [0.3, 0.65, 127.5];
 
   const floats = 4 * count;
-  const [target, upper, lower, strengths, planesAt, nextAt, maskAt, ...tables] = kernels.layOut([
-    ...([3 * count + 1, 16 * size, 16 * size, floats, 12 * size, 12 * size, 8 * cells] as const),
+  const whole = 4 * Math.ceil(size / 4);
+  const [target, row, strengths, planesAt, nextAt, maskAt, ...tables] = kernels.layOut([
+    ...([3 * count + 1, 16 * whole, floats, 12 * whole, 12 * whole, 8 * cells] as const),
     ...([floats, floats, floats, floats, floats, floats, floats] as const),
   ]);
   const [fractions, maskFractions, fadeAt, low, high, maskLow, maskHigh] = tables;
@@ -99,11 +100,10 @@ test('a row of a picture of floats is added as strongly as an enlarged mask and 
   kernels.integers(maskLow, count).set(inMask.low);
   kernels.integers(maskHigh, count).set(inMask.high);
   kernels.bytes(target, 3 * count + 1).set([...start, 77]);
-  kernels.run.interleave(upper, planesAt, size);
-  kernels.run.interleave(lower, nextAt, size);
   const maskRows = [maskAt, maskAt + 4 * cells, maskFraction] as const;
   kernels.run.maskRow(strengths, count, ...maskRows, maskLow, maskHigh, maskFractions, fadeAt, scale);
-  kernels.run.addRow(target, count, upper, lower, fraction, low, high, fractions, strengths);
+  kernels.run.mixRows(row, planesAt, nextAt, fraction, 4 * size, size);
+  kernels.run.addRow(target, count, row, low, high, fractions, strengths);
 
   const got = kernels.bytes(target, 3 * count + 1);
   assert.equal(got[3 * count], 77);

@@ -10,14 +10,6 @@ function floats(place: usize): v128 {
   return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(bytes)));
 }
 
-/** A float this large has its unit in the last of its bits: what is added to it is rounded to an integer there. */
-const INTEGERS: f32 = 8388608;
-
-/** Red, green and blue of `values`, 0 to 255, rounded to the nearest, as the lowest three bytes. */
-function bytes(values: v128): u32 {
-  return lowestBytes(f32x4.add(values, f32x4.splat(INTEGERS)));
-}
-
 /** The lowest byte of each of four integers. */
 function lowestBytes(values: v128): u32 {
   return i32x4.extract_lane(
@@ -115,8 +107,8 @@ const HORIZON = 16;
 const MIDDLE_LEVEL: f32 = 128;
 const LEVEL_BITS = 5;
 const LEVEL_STEPS: f32 = 32;
-/** The middle level in these steps, and half a level for rounding. */
-const ROUNDED_MIDDLE: i16 = 128 * 32 + 16;
+/** The middle level in these steps, half a level for rounding, and half a step that sums of a column lose: times the whole of a weight. */
+const ROUNDED_MIDDLE: i32 = ((128 * 32 + 16) << 15) + (1 << 14);
 /** Coefficients to the left of the picture and above it, and in all. */
 const MARGIN_BEFORE: i32 = 1;
 const MARGINS = 3;
@@ -239,6 +231,58 @@ export function splineOf(target: usize, source: usize, width: i32, height: i32, 
   }
 }
 
+/** Rows 1 and 2 of two pixels in turns, so that a product sums up both: of the first pixel, and of the second. */
+// @ts-ignore: decorator
+@inline
+function firstOf(upper: v128, lower: v128): v128 {
+  return v128.shuffle<i16>(upper, lower, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+// @ts-ignore: decorator
+@inline
+function secondOf(upper: v128, lower: v128): v128 {
+  return v128.shuffle<i16>(upper, lower, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+/** The colour at a place: `at` are the coefficients above and to the left, `down` and `across` the weights of the four rows and columns. */
+// @ts-ignore: decorator
+@inline
+function splineColour(at: usize, stride: usize, down: usize, across: usize): u32 {
+  const upper = v128.load32_splat(down);
+  const lower = v128.load32_splat(down, 4);
+  const second = at + stride;
+  const third = second + stride;
+  const fourth = third + stride;
+  let a = v128.load(at);
+  let b = v128.load(second);
+  let c = v128.load(third);
+  let d = v128.load(fourth);
+  const p0 = i32x4.add(i32x4.dot_i16x8_s(firstOf(a, b), upper), i32x4.dot_i16x8_s(firstOf(c, d), lower));
+  const p1 = i32x4.add(i32x4.dot_i16x8_s(secondOf(a, b), upper), i32x4.dot_i16x8_s(secondOf(c, d), lower));
+  a = v128.load(at, 16);
+  b = v128.load(second, 16);
+  c = v128.load(third, 16);
+  d = v128.load(fourth, 16);
+  const p2 = i32x4.add(i32x4.dot_i16x8_s(firstOf(a, b), upper), i32x4.dot_i16x8_s(firstOf(c, d), lower));
+  const p3 = i32x4.add(i32x4.dot_i16x8_s(secondOf(a, b), upper), i32x4.dot_i16x8_s(secondOf(c, d), lower));
+  const even = i16x8.narrow_i32x4_s(i32x4.shr_s(p0, SHIFT), i32x4.shr_s(p2, SHIFT));
+  const odd = i16x8.narrow_i32x4_s(i32x4.shr_s(p1, SHIFT), i32x4.shr_s(p3, SHIFT));
+  const sum = i32x4.add(
+    i32x4.dot_i16x8_s(firstOf(even, odd), v128.load32_splat(across)),
+    i32x4.dot_i16x8_s(secondOf(even, odd), v128.load32_splat(across, 4)),
+  );
+  const levels = i32x4.shr_s(i32x4.add(sum, i32x4.splat(ROUNDED_MIDDLE)), SHIFT + LEVEL_BITS);
+  const eight = i16x8.narrow_i32x4_s(levels, levels);
+  return i32x4.extract_lane(i8x16.narrow_i16x8_u(eight, eight), 0);
+}
+
+/** The weights for the fraction of a place. */
+// @ts-ignore: decorator
+@inline
+function weightsAt(weights: usize, place: i64): usize {
+  return weights + (<usize>((place >> (PLACE_BITS - WEIGHT_BITS)) & WEIGHT_MASK) << 3);
+}
+
 /**
  * As {@link sampleRun}, of the cubic B-spline through a picture's pixels: at their centres it has their colours, and between them it
  * keeps the detail that a straight line loses. In integers, less than 0.1 of a level from the exact colour before rounding.
@@ -261,49 +305,176 @@ export function splineRun(
   const maxX = (<i64>width - 1) << PLACE_BITS;
   const maxY = (<i64>height - 1) << PLACE_BITS;
   const stride = <usize>(width + MARGINS) << 3;
-  const middle = i16x8.splat(ROUNDED_MIDDLE);
   const stepX = <i64>(uStep * PLACE_UNIT);
   const stepY = <i64>(vStep * PLACE_UNIT);
   let column = <i64>((u - 0.5) * PLACE_UNIT);
   let row = <i64>((v - 0.5) * PLACE_UNIT);
+  const lastColumn = column + stepX * <i64>(count - 1);
+  const lastRow = row + stepY * <i64>(count - 1);
+  const inside =
+    min(column, lastColumn) >= 0 && max(column, lastColumn) <= maxX && min(row, lastRow) >= 0 && max(row, lastRow) <= maxY;
+  if (inside) {
+    for (let k = 1; k < count; k++) {
+      const at = source + <usize>(row >> PLACE_BITS) * stride + (<usize>(column >> PLACE_BITS) << 3);
+      store<u32>(target, splineColour(at, stride, weightsAt(weights, row), weightsAt(weights, column)));
+      target += 3;
+      column += stepX;
+      row += stepY;
+    }
+    count = 1;
+  }
   for (let k = 0; k < count; k++) {
     const x = min<i64>(max<i64>(column, 0), maxX);
     const y = min<i64>(max<i64>(row, 0), maxY);
-    const down = weights + (<usize>((y >> (PLACE_BITS - WEIGHT_BITS)) & WEIGHT_MASK) << 3);
-    const across = v128.load64_zero(weights + (<usize>((x >> (PLACE_BITS - WEIGHT_BITS)) & WEIGHT_MASK) << 3));
-    let at = source + <usize>(y >> PLACE_BITS) * stride + (<usize>(x >> PLACE_BITS) << 3);
-    let share = v128.load16_splat(down);
-    let left = i16x8.q15mulr_sat_s(v128.load(at), share);
-    let right = i16x8.q15mulr_sat_s(v128.load(at, 16), share);
-    for (let r: usize = 2; r < 8; r += 2) {
-      at += stride;
-      share = v128.load16_splat(down + r);
-      left = i16x8.add(left, i16x8.q15mulr_sat_s(v128.load(at), share));
-      right = i16x8.add(right, i16x8.q15mulr_sat_s(v128.load(at, 16), share));
-    }
-    left = i16x8.q15mulr_sat_s(left, v128.shuffle<i16>(across, across, 0, 0, 0, 0, 1, 1, 1, 1));
-    right = i16x8.q15mulr_sat_s(right, v128.shuffle<i16>(across, across, 2, 2, 2, 2, 3, 3, 3, 3));
-    const both = i16x8.add(left, right);
-    const sum = i16x8.add(both, v128.shuffle<i16>(both, both, 4, 5, 6, 7, 4, 5, 6, 7));
-    const levels = i16x8.shr_s(i16x8.add_sat_s(sum, middle), LEVEL_BITS);
-    storePixel(target, i32x4.extract_lane(i8x16.narrow_i16x8_u(levels, levels), 0), k == count - 1);
+    const at = source + <usize>(y >> PLACE_BITS) * stride + (<usize>(x >> PLACE_BITS) << 3);
+    storePixel(target, splineColour(at, stride, weightsAt(weights, y), weightsAt(weights, x)), k == count - 1);
     target += 3;
     column += stepX;
     row += stepY;
   }
 }
 
-/** Interleaves three planes of `count` floats each to four floats a pixel, the fourth 0. */
-export function interleave(target: usize, planes: usize, count: i32): void {
-  const green = planes + (<usize>count << 2);
-  const blue = green + (<usize>count << 2);
-  for (let i: usize = 0; i < <usize>count << 2; i += 4) {
-    let pixel = f32x4.splat(0);
-    pixel = f32x4.replace_lane(pixel, 0, load<f32>(planes + i));
-    pixel = f32x4.replace_lane(pixel, 1, load<f32>(green + i));
-    pixel = f32x4.replace_lane(pixel, 2, load<f32>(blue + i));
-    v128.store(target + (i << 2), pixel);
+/** Whether a pixel is inside a triangle or, but for rounding, on its edge. */
+// @ts-ignore: decorator
+@inline
+function isInside(px: f64, across1: f64, across2: f64, dy2: f64, dy1: f64, inverse: f64): bool {
+  const w1 = (px * dy2 - across1) * inverse;
+  const w2 = (across2 - px * dy1) * inverse;
+  return 1 - w1 - w2 >= -1e-9 && w1 >= -1e-9 && w2 >= -1e-9;
+}
+
+/**
+ * Draws triangles of one picture with the pixels of another, one after another.
+ *
+ * @param target - the picture that is drawn, three bytes a pixel.
+ * @param reliability - for each of its pixels how much of it was really seen in the source, 0 to 255; 0 where that is not asked for.
+ * @param triangles - for each of `triangleCount` four int32: its corners, and the reliability of its pixels; −1 is as much of 255 as it was
+ *   not stretched.
+ * @param from - where corners are in the source, two doubles each; `to` where they are drawn.
+ * @param areaScale - pixels of the picture for each of the source.
+ * @param source - as {@link splineRun} reads it or, where there are no `weights`, as {@link sampleRun} does.
+ */
+export function drawTriangles(
+  target: usize,
+  width: i32,
+  height: i32,
+  reliability: usize,
+  triangles: usize,
+  triangleCount: i32,
+  from: usize,
+  to: usize,
+  areaScale: f64,
+  source: usize,
+  sourceWidth: i32,
+  sourceHeight: i32,
+  weights: usize,
+): void {
+  for (let t = 0; t < triangleCount; t++, triangles += 16) {
+    const i0 = <usize>load<i32>(triangles) << 4;
+    const i1 = <usize>load<i32>(triangles, 4) << 4;
+    const i2 = <usize>load<i32>(triangles, 8) << 4;
+    const x0 = load<f64>(to + i0);
+    const y0 = load<f64>(to + i0, 8);
+    const x1 = load<f64>(to + i1);
+    const y1 = load<f64>(to + i1, 8);
+    const x2 = load<f64>(to + i2);
+    const y2 = load<f64>(to + i2, 8);
+    const area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0);
+    if (abs(area) < 1e-6) continue;
+    const u0 = load<f64>(from + i0);
+    const v0 = load<f64>(from + i0, 8);
+    const u1 = load<f64>(from + i1);
+    const v1 = load<f64>(from + i1, 8);
+    const u2 = load<f64>(from + i2);
+    const v2 = load<f64>(from + i2, 8);
+    // A triangle that turned over since the portrait shows what was hidden; a stretched one was seen in part.
+    let known = load<i32>(triangles, 12);
+    if (known < 0) {
+      const sourceArea = ((u1 - u0) * (v2 - v0) - (u2 - u0) * (v1 - v0)) * areaScale;
+      known = <i32>floor(max<f64>(0, min<f64>(1, sourceArea / area)) * 255 + 0.5);
+    }
+    const inverse = 1 / area;
+    const firstRow = <i32>max<f64>(0, ceil(min(min(y0, y1), y2) - 0.5));
+    const lastRow = <i32>min<f64>(height - 1, floor(max(max(y0, y1), y2) - 0.5));
+    const firstColumn = <i32>max<f64>(0, ceil(min(min(x0, x1), x2) - 0.5));
+    const lastColumn = <i32>min<f64>(width - 1, floor(max(max(x0, x1), x2) - 0.5));
+    // The place in the source is linear in column and row.
+    const uStep = ((y2 - y0) * (u1 - u0) - (y1 - y0) * (u2 - u0)) * inverse;
+    const vStep = ((y2 - y0) * (v1 - v0) - (y1 - y0) * (v2 - v0)) * inverse;
+    const uRowStep = ((x1 - x0) * (u2 - u0) - (x2 - x0) * (u1 - u0)) * inverse;
+    const vRowStep = ((x1 - x0) * (v2 - v0) - (x2 - x0) * (v1 - v0)) * inverse;
+    // So are the weights of the corners; where one is 0, a row enters or leaves the triangle.
+    const step1 = (y2 - y0) * inverse;
+    const step2 = (y0 - y1) * inverse;
+    const step0 = -step1 - step2;
+    const columns1 = 1 / step1;
+    const columns2 = 1 / step2;
+    const columns0 = 1 / step0;
+    const px = <f64>firstColumn + 0.5 - x0;
+    const columns = <f64>(lastColumn - firstColumn);
+    for (let row = firstRow; row <= lastRow; row++) {
+      const py = <f64>row + 0.5 - y0;
+      const across1 = (x2 - x0) * py;
+      const across2 = (x1 - x0) * py;
+      const w1 = (px * (y2 - y0) - across1) * inverse;
+      const w2 = (across2 - px * (y1 - y0)) * inverse;
+      const w0 = 1 - w1 - w2;
+      let enter: f64 = 0;
+      let leave = columns;
+      if (step1 > 0) enter = max(enter, -w1 * columns1);
+      else if (step1 < 0) leave = min(leave, -w1 * columns1);
+      if (step2 > 0) enter = max(enter, -w2 * columns2);
+      else if (step2 < 0) leave = min(leave, -w2 * columns2);
+      if (step0 > 0) enter = max(enter, -w0 * columns0);
+      else if (step0 < 0) leave = min(leave, -w0 * columns0);
+      // Pixels on an edge, or nearly so, are inside.
+      let begin = firstColumn + <i32>ceil(min(enter, columns + 2) - 1e-3);
+      let end = firstColumn + <i32>floor(max<f64>(leave, -1) + 1e-3);
+      while (begin <= end && !isInside(<f64>begin + 0.5 - x0, across1, across2, y2 - y0, y1 - y0, inverse)) begin++;
+      while (begin <= end && !isInside(<f64>end + 0.5 - x0, across1, across2, y2 - y0, y1 - y0, inverse)) end--;
+      if (begin > end) continue;
+      const start = <usize>(row * width + begin);
+      const count = end - begin + 1;
+      if (reliability != 0) memory.fill(reliability + start, <u8>known, count);
+      const u = u0 + (<f64>begin + 0.5 - x0) * uStep + py * uRowStep;
+      const v = v0 + (<f64>begin + 0.5 - x0) * vStep + py * vRowStep;
+      const first = target + 3 * start;
+      if (weights != 0) splineRun(first, count, source, sourceWidth, sourceHeight, u, v, uStep, vStep, weights);
+      else sampleRun(first, count, source, sourceWidth, sourceHeight, u, v, uStep, vStep);
+    }
   }
+}
+
+/**
+ * Mixes two rows of three planes of floats, and interleaves them: four floats a pixel at `target`, the fourth 0.
+ *
+ * @param upper - the row above in the first plane; `lower` the one below, of which the share `fraction` counts.
+ * @param plane - bytes from one plane to the next.
+ * @param count - pixels; up to three more are written, and read.
+ */
+export function mixRows(target: usize, upper: usize, lower: usize, fraction: f32, plane: usize, count: i32): void {
+  const share = f32x4.splat(fraction);
+  const none = f32x4.splat(0);
+  for (let i: usize = 0; i < <usize>count << 2; i += 16, target += 64) {
+    const red = mixed(upper + i, lower + i, share);
+    const green = mixed(upper + plane + i, lower + plane + i, share);
+    const blue = mixed(upper + 2 * plane + i, lower + 2 * plane + i, share);
+    const firstRedGreen = v128.shuffle<i32>(red, green, 0, 4, 1, 5);
+    const lastRedGreen = v128.shuffle<i32>(red, green, 2, 6, 3, 7);
+    const firstBlue = v128.shuffle<i32>(blue, none, 0, 4, 1, 5);
+    const lastBlue = v128.shuffle<i32>(blue, none, 2, 6, 3, 7);
+    v128.store(target, v128.shuffle<i64>(firstRedGreen, firstBlue, 0, 2));
+    v128.store(target, v128.shuffle<i64>(firstRedGreen, firstBlue, 1, 3), 16);
+    v128.store(target, v128.shuffle<i64>(lastRedGreen, lastBlue, 0, 2), 32);
+    v128.store(target, v128.shuffle<i64>(lastRedGreen, lastBlue, 1, 3), 48);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function mixed(upper: usize, lower: usize, share: v128): v128 {
+  const above = v128.load(upper);
+  return f32x4.add(above, f32x4.mul(f32x4.sub(v128.load(lower), above), share));
 }
 
 /**
@@ -335,42 +506,36 @@ export function maskRow(
   }
 }
 
+/** A float this large has its unit in the last of its bits, and a bit to spare for what is below 0; and its bits as an integer. */
+const SIGNED_INTEGERS: f32 = 12582912;
+const SIGNED_INTEGERS_BITS = 0x4b400000;
+
 /**
- * Adds to `count` pixels at `target`, three bytes each, a row of a picture of floats, enlarged bilinearly.
+ * Adds to `count` pixels at `target`, three bytes each, a row of floats that is enlarged linearly.
  *
- * @param upper - the row of that picture above, four floats a pixel; `lower` the one below, of which `fraction` counts.
- * @param low - for each pixel the pixel to its left, int32; `high` to its right; `fractions` the share of that.
+ * @param row - as {@link mixRows} makes it.
+ * @param low - for each pixel the one of the row to its left, int32; `high` to its right; `fractions` the share of that.
  * @param strengths - for each pixel what the added colour is multiplied with; where it is 0, the pixel stays.
  */
 export function addRow(
   target: usize,
   count: i32,
-  upper: usize,
-  lower: usize,
-  fraction: f32,
+  row: usize,
   low: usize,
   high: usize,
   fractions: usize,
   strengths: usize,
 ): void {
-  const fy = f32x4.splat(fraction);
-  const none = f32x4.splat(0);
-  const full = f32x4.splat(255);
   for (let i: usize = 0; i < <usize>count << 2; i += 4, target += 3) {
-    const strength = load<f32>(strengths + i);
-    if (strength == 0) continue;
-    const left = <usize>load<i32>(low + i) << 4;
-    const right = <usize>load<i32>(high + i) << 4;
-    const fx = v128.load32_splat(fractions + i);
-    const a = v128.load(upper + left);
-    const c = v128.load(lower + left);
-    const above = f32x4.add(a, f32x4.mul(f32x4.sub(v128.load(upper + right), a), fx));
-    const below = f32x4.add(c, f32x4.mul(f32x4.sub(v128.load(lower + right), c), fx));
-    const added = f32x4.add(above, f32x4.mul(f32x4.sub(below, above), fy));
-    const value = f32x4.add(floats(target), f32x4.mul(added, f32x4.splat(strength)));
-    const rgb = bytes(f32x4.min(f32x4.max(value, none), full));
+    if (load<f32>(strengths + i) == 0) continue;
+    const a = v128.load(row + (<usize>load<i32>(low + i) << 4));
+    const b = v128.load(row + (<usize>load<i32>(high + i) << 4));
+    const added = f32x4.add(a, f32x4.mul(f32x4.sub(b, a), v128.load32_splat(fractions + i)));
+    const value = f32x4.add(floats(target), f32x4.mul(added, v128.load32_splat(strengths + i)));
+    const integers = i32x4.sub(f32x4.add(value, f32x4.splat(SIGNED_INTEGERS)), i32x4.splat(SIGNED_INTEGERS_BITS));
+    const eight = i16x8.narrow_i32x4_s(integers, integers);
     // The next pixel has not been read yet.
-    storePixel(target, rgb, true);
+    storePixel(target, i32x4.extract_lane(i8x16.narrow_i16x8_u(eight, eight), 0), true);
   }
 }
 
