@@ -47,7 +47,10 @@ const LIVE_GROUP = 0.4;
 
 /** Of options that are given twice, the last one holds. */
 function liveOptions(encoder: string, fps: number): string[] {
-  const fast = encoder === 'libx264' ? ['-preset', 'ultrafast', '-tune', 'zerolatency'] : [];
+  const fast =
+    encoder === 'libx264'
+      ? ['-preset', 'ultrafast', '-tune', 'zerolatency', '-x264-params', 'partitions=none']
+      : [];
   const group = String(Math.max(1, Math.round(fps * LIVE_GROUP)));
   const pieces = ['-frag_duration', String(LIVE_PIECE * 1e6), '-flush_packets', '1'];
   return ['-threads:v', '1', ...fast, '-g', group, ...pieces];

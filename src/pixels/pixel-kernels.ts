@@ -48,16 +48,14 @@ interface KernelFunctions {
     weights: number,
   ): void;
   mixRows(target: number, upper: number, lower: number, fraction: number, plane: number, count: number): void;
-  maskRow(
+  enlargeRow(target: number, count: number, row: number, low: number, high: number, fractions: number): void;
+  mixStrengths(
     target: number,
     count: number,
     upper: number,
     lower: number,
     fraction: number,
-    low: number,
-    high: number,
-    fractions: number,
-    fade: number,
+    factors: number,
     scale: number,
   ): void;
   addRow(

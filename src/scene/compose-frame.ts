@@ -172,9 +172,11 @@ export class FrameComposer {
     const kernels = pixelKernels();
     const end = place + 3 * width * height;
     const floats = 4 * count;
-    const [planes, row, maskAt, strengths, ...tables] = kernels.layOutBehind(end, [
-      ...[4 * difference.length + SPARE, 16 * size + 4 * SPARE, 4 * mask.data.length, floats],
-      ...[floats, floats, floats, floats, floats, floats, floats],
+    const cellRows = across.high[bottom]! - across.low[top]! + 1;
+    const [planes, row, maskAt, enlarged, strengths, ...tables] = kernels.layOutBehind(end, [
+      ...[4 * difference.length + SPARE, 16 * size + 4 * SPARE, 4 * mask.data.length],
+      ...[floats * (cellRows || 0) + SPARE, floats + SPARE],
+      ...[floats, floats, floats, floats, floats, floats, floats + SPARE],
     ] as const);
     const [low, high, fraction, maskLow, maskHigh, maskFraction, fade] = tables;
     kernels.floats(planes, difference.length).set(difference);
@@ -188,15 +190,18 @@ export class FrameComposer {
     kernels.integers(maskHigh, count).set(part(across.high));
     kernels.floats(maskFraction, count).set(part(across.fraction));
     kernels.floats(fade, count).set(part(axis.fade));
+    for (let i = 0; i < cellRows; i++) {
+      const cellsAt = maskAt + 4 * cells * (across.low[top]! + i);
+      kernels.run.enlargeRow(enlarged + floats * i, count, cellsAt, maskLow, maskHigh, maskFraction);
+    }
 
     // Of the difference's rows, what the pixels between `left` and `right` read.
     const [from, to] = [axis.low[left] ?? 0, axis.high[right] ?? 0];
     for (let y = top; count > 0 && y <= bottom; y++) {
-      const cellRow = (cell: number): number => maskAt + 4 * cells * cell;
+      const cellRow = (cell: number): number => enlarged + floats * (cell - across.low[top]!);
       const [maskUpper, maskLower] = [cellRow(across.low[y]!), cellRow(across.high[y]!)];
-      const maskTables = [maskLow, maskHigh, maskFraction, fade] as const;
       const scale = axis.fade[y]! * 127.5;
-      kernels.run.maskRow(strengths, count, maskUpper, maskLower, across.fraction[y]!, ...maskTables, scale);
+      kernels.run.mixStrengths(strengths, count, maskUpper, maskLower, across.fraction[y]!, fade, scale);
       const differenceRow = (index: number): number => planes + 4 * (size * index + from);
       const [upper, lower] = [differenceRow(axis.low[y]!), differenceRow(axis.high[y]!)];
       kernels.run.mixRows(row + 16 * from, upper, lower, axis.fraction[y]!, 4 * size * size, to - from + 1);

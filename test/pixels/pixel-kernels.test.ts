@@ -85,10 +85,11 @@ test('a row of a picture of floats is added as strongly as an enlarged mask and 
   const floats = 4 * count;
   const whole = 4 * Math.ceil(size / 4);
   const [target, row, strengths, planesAt, nextAt, maskAt, ...tables] = kernels.layOut([
-    ...([3 * count + 1, 16 * whole, floats, 12 * whole, 12 * whole, 8 * cells] as const),
-    ...([floats, floats, floats, floats, floats, floats, floats] as const),
+    ...([3 * count + 1, 16 * whole, floats + 12, 12 * whole, 12 * whole, 8 * cells] as const),
+    ...([floats, floats, floats + 12, floats, floats, floats, floats] as const),
   ]);
   const [fractions, maskFractions, fadeAt, low, high, maskLow, maskHigh] = tables;
+  const tablesEnd = maskHigh + floats;
   kernels.floats(planesAt, 3 * size).set(planes);
   kernels.floats(nextAt, 3 * size).set(nextPlanes);
   kernels.floats(maskAt, 2 * cells).set(mask);
@@ -100,8 +101,10 @@ test('a row of a picture of floats is added as strongly as an enlarged mask and 
   kernels.integers(maskLow, count).set(inMask.low);
   kernels.integers(maskHigh, count).set(inMask.high);
   kernels.bytes(target, 3 * count + 1).set([...start, 77]);
-  const maskRows = [maskAt, maskAt + 4 * cells, maskFraction] as const;
-  kernels.run.maskRow(strengths, count, ...maskRows, maskLow, maskHigh, maskFractions, fadeAt, scale);
+  const [above, below] = kernels.layOutBehind(tablesEnd, [floats + 12, floats + 12] as const);
+  kernels.run.enlargeRow(above, count, maskAt, maskLow, maskHigh, maskFractions);
+  kernels.run.enlargeRow(below, count, maskAt + 4 * cells, maskLow, maskHigh, maskFractions);
+  kernels.run.mixStrengths(strengths, count, above, below, maskFraction, fadeAt, scale);
   kernels.run.mixRows(row, planesAt, nextAt, fraction, 4 * size, size);
   kernels.run.addRow(target, count, row, low, high, fractions, strengths);
 

@@ -68,14 +68,27 @@ export function sampleRun(
   uStep: f64,
   vStep: f64,
 ): void {
+  const column = <i64>((u - 0.5) * PLACE_UNIT);
+  const row = <i64>((v - 0.5) * PLACE_UNIT);
+  sampleLine(target, count, source, width, height, column, row, <i64>(uStep * PLACE_UNIT), <i64>(vStep * PLACE_UNIT));
+}
+
+/** The same from a place in whole units, of a pixel's centre. */
+function sampleLine(
+  target: usize,
+  count: i32,
+  source: usize,
+  width: i32,
+  height: i32,
+  column: i64,
+  row: i64,
+  stepX: i64,
+  stepY: i64,
+): void {
   const maxX = (<i64>width - 1) << PLACE_BITS;
   const maxY = (<i64>height - 1) << PLACE_BITS;
   const stride = <usize>width << 2;
   const half = i32x4.splat(1 << (SHARE_BITS + KEPT_BITS - 1));
-  const stepX = <i64>(uStep * PLACE_UNIT);
-  const stepY = <i64>(vStep * PLACE_UNIT);
-  let column = <i64>((u - 0.5) * PLACE_UNIT);
-  let row = <i64>((v - 0.5) * PLACE_UNIT);
   for (let k = 0; k < count; k++) {
     const x = min<i64>(max<i64>(column, 0), maxX);
     const y = min<i64>(max<i64>(row, 0), maxY);
@@ -107,8 +120,8 @@ const HORIZON = 16;
 const MIDDLE_LEVEL: f32 = 128;
 const LEVEL_BITS = 5;
 const LEVEL_STEPS: f32 = 32;
-/** The middle level in these steps, half a level for rounding, and half a step that sums of a column lose: times the whole of a weight. */
-const ROUNDED_MIDDLE: i32 = ((128 * 32 + 16) << 15) + (1 << 14);
+/** The middle level in halves of these steps, half a level for rounding, and half of what sums of a column lose: times the whole of a weight. */
+const ROUNDED_MIDDLE: i32 = ((128 * 16 + 8) << 15) + (1 << 14);
 /** Coefficients to the left of the picture and above it, and in all. */
 const MARGIN_BEFORE: i32 = 1;
 const MARGINS = 3;
@@ -265,15 +278,23 @@ function splineColour(at: usize, stride: usize, down: usize, across: usize): u32
   d = v128.load(fourth, 16);
   const p2 = i32x4.add(i32x4.dot_i16x8_s(firstOf(a, b), upper), i32x4.dot_i16x8_s(firstOf(c, d), lower));
   const p3 = i32x4.add(i32x4.dot_i16x8_s(secondOf(a, b), upper), i32x4.dot_i16x8_s(secondOf(c, d), lower));
-  const even = i16x8.narrow_i32x4_s(i32x4.shr_s(p0, SHIFT), i32x4.shr_s(p2, SHIFT));
-  const odd = i16x8.narrow_i32x4_s(i32x4.shr_s(p1, SHIFT), i32x4.shr_s(p3, SHIFT));
+  // Their upper halves, in turns again.
+  const left = halves(p0, p1);
+  const right = halves(p2, p3);
   const sum = i32x4.add(
-    i32x4.dot_i16x8_s(firstOf(even, odd), v128.load32_splat(across)),
-    i32x4.dot_i16x8_s(secondOf(even, odd), v128.load32_splat(across, 4)),
+    i32x4.dot_i16x8_s(left, v128.load32_splat(across)),
+    i32x4.dot_i16x8_s(right, v128.load32_splat(across, 4)),
   );
-  const levels = i32x4.shr_s(i32x4.add(sum, i32x4.splat(ROUNDED_MIDDLE)), SHIFT + LEVEL_BITS);
+  const levels = i32x4.shr_s(i32x4.add(sum, i32x4.splat(ROUNDED_MIDDLE)), SHIFT + LEVEL_BITS - 1);
   const eight = i16x8.narrow_i32x4_s(levels, levels);
   return i32x4.extract_lane(i8x16.narrow_i16x8_u(eight, eight), 0);
+}
+
+/** The upper halves of the integers of two vectors, in turns. */
+// @ts-ignore: decorator
+@inline
+function halves(first: v128, second: v128): v128 {
+  return v128.shuffle<i16>(i32x4.shr_u(first, 16), second, 0, 9, 2, 11, 4, 13, 6, 15);
 }
 
 /** The weights for the fraction of a place. */
@@ -302,13 +323,29 @@ export function splineRun(
   vStep: f64,
   weights: usize,
 ): void {
+  const column = <i64>((u - 0.5) * PLACE_UNIT);
+  const row = <i64>((v - 0.5) * PLACE_UNIT);
+  const stepX = <i64>(uStep * PLACE_UNIT);
+  const stepY = <i64>(vStep * PLACE_UNIT);
+  splineLine(target, count, source, width, height, column, row, stepX, stepY, weights);
+}
+
+/** The same from a place in whole units, of a pixel's centre. */
+function splineLine(
+  target: usize,
+  count: i32,
+  source: usize,
+  width: i32,
+  height: i32,
+  column: i64,
+  row: i64,
+  stepX: i64,
+  stepY: i64,
+  weights: usize,
+): void {
   const maxX = (<i64>width - 1) << PLACE_BITS;
   const maxY = (<i64>height - 1) << PLACE_BITS;
   const stride = <usize>(width + MARGINS) << 3;
-  const stepX = <i64>(uStep * PLACE_UNIT);
-  const stepY = <i64>(vStep * PLACE_UNIT);
-  let column = <i64>((u - 0.5) * PLACE_UNIT);
-  let row = <i64>((v - 0.5) * PLACE_UNIT);
   const lastColumn = column + stepX * <i64>(count - 1);
   const lastRow = row + stepY * <i64>(count - 1);
   const inside =
@@ -333,6 +370,9 @@ export function splineRun(
     row += stepY;
   }
 }
+
+/** An edge along which a weight changes by less from one column to the next is level: whole rows lie on one side of it. */
+const LEVEL_STEP: f64 = 1e-12;
 
 /** Whether a pixel is inside a triangle or, but for rounding, on its edge. */
 // @ts-ignore: decorator
@@ -403,44 +443,85 @@ export function drawTriangles(
     const vStep = ((y2 - y0) * (v1 - v0) - (y1 - y0) * (v2 - v0)) * inverse;
     const uRowStep = ((x1 - x0) * (u2 - u0) - (x2 - x0) * (u1 - u0)) * inverse;
     const vRowStep = ((x1 - x0) * (v2 - v0) - (x2 - x0) * (v1 - v0)) * inverse;
-    // So are the weights of the corners; where one is 0, a row enters or leaves the triangle.
-    const step1 = (y2 - y0) * inverse;
-    const step2 = (y0 - y1) * inverse;
-    const step0 = -step1 - step2;
-    const columns1 = 1 / step1;
-    const columns2 = 1 / step2;
-    const columns0 = 1 / step0;
+    const stepX = <i64>(uStep * PLACE_UNIT);
+    const stepY = <i64>(vStep * PLACE_UNIT);
+    // So are the weights of the corners; where one is 0, a row enters or leaves the triangle, and columns of that are linear in the row.
     const px = <f64>firstColumn + 0.5 - x0;
     const columns = <f64>(lastColumn - firstColumn);
+    const step1 = (y2 - y0) * inverse;
+    const step2 = (y0 - y1) * inverse;
+    const rowStep1 = (x0 - x2) * inverse;
+    const rowStep2 = (x1 - x0) * inverse;
+    const first1 = px * step1 + (<f64>firstRow + 0.5 - y0) * rowStep1;
+    const first2 = px * step2 + (<f64>firstRow + 0.5 - y0) * rowStep2;
+    // Where a row enters in the first lane, where it leaves in the second with the other sign: of both, the larger one holds.
+    const bounds = f64x2.replace_lane(f64x2.splat(-columns), 0, 0);
+    const farthest = f64x2.splat(columns + 2);
+    let oneEdge = bounds;
+    let oneStep = f64x2.splat(0);
+    let otherEdge = bounds;
+    let otherStep = f64x2.splat(0);
+    let isLevel = false;
+    let entered = false;
+    let left = false;
+    for (let corner = 0; corner < 3; corner++) {
+      const step = corner == 0 ? -step1 - step2 : corner == 1 ? step1 : step2;
+      if (abs(step) < LEVEL_STEP) {
+        isLevel = true;
+        continue;
+      }
+      const edge = -(corner == 0 ? 1 - first1 - first2 : corner == 1 ? first1 : first2) / step;
+      const edgeStep = -(corner == 0 ? -rowStep1 - rowStep2 : corner == 1 ? rowStep1 : rowStep2) / step;
+      if (step > 0) {
+        if (entered) {
+          otherEdge = f64x2.replace_lane(otherEdge, 0, edge);
+          otherStep = f64x2.replace_lane(otherStep, 0, edgeStep);
+        } else {
+          oneEdge = f64x2.replace_lane(oneEdge, 0, edge);
+          oneStep = f64x2.replace_lane(oneStep, 0, edgeStep);
+        }
+        entered = true;
+      } else {
+        if (left) {
+          otherEdge = f64x2.replace_lane(otherEdge, 1, -edge);
+          otherStep = f64x2.replace_lane(otherStep, 1, -edgeStep);
+        } else {
+          oneEdge = f64x2.replace_lane(oneEdge, 1, -edge);
+          oneStep = f64x2.replace_lane(oneStep, 1, -edgeStep);
+        }
+        left = true;
+      }
+    }
     for (let row = firstRow; row <= lastRow; row++) {
-      const py = <f64>row + 0.5 - y0;
-      const across1 = (x2 - x0) * py;
-      const across2 = (x1 - x0) * py;
-      const w1 = (px * (y2 - y0) - across1) * inverse;
-      const w2 = (across2 - px * (y1 - y0)) * inverse;
-      const w0 = 1 - w1 - w2;
-      let enter: f64 = 0;
-      let leave = columns;
-      if (step1 > 0) enter = max(enter, -w1 * columns1);
-      else if (step1 < 0) leave = min(leave, -w1 * columns1);
-      if (step2 > 0) enter = max(enter, -w2 * columns2);
-      else if (step2 < 0) leave = min(leave, -w2 * columns2);
-      if (step0 > 0) enter = max(enter, -w0 * columns0);
-      else if (step0 < 0) leave = min(leave, -w0 * columns0);
+      const rows = f64x2.splat(<f64>(row - firstRow));
+      const one = f64x2.add(oneEdge, f64x2.mul(oneStep, rows));
+      const other = f64x2.add(otherEdge, f64x2.mul(otherStep, rows));
+      const ends = f64x2.pmin(f64x2.pmax(f64x2.pmax(one, other), bounds), farthest);
       // Pixels on an edge, or nearly so, are inside.
-      let begin = firstColumn + <i32>ceil(min(enter, columns + 2) - 1e-3);
-      let end = firstColumn + <i32>floor(max<f64>(leave, -1) + 1e-3);
-      while (begin <= end && !isInside(<f64>begin + 0.5 - x0, across1, across2, y2 - y0, y1 - y0, inverse)) begin++;
-      while (begin <= end && !isInside(<f64>end + 0.5 - x0, across1, across2, y2 - y0, y1 - y0, inverse)) end--;
+      const whole = f64x2.ceil(f64x2.sub(ends, f64x2.splat(1e-3)));
+      const integers = i32x4.trunc_sat_f64x2_s_zero(whole);
+      let begin = firstColumn + i32x4.extract_lane(integers, 0);
+      let end = firstColumn - i32x4.extract_lane(integers, 1);
       if (begin > end) continue;
+      const py = <f64>row + 0.5 - y0;
+      if (isLevel || i64x2.bitmask(f64x2.gt(f64x2.sub(whole, ends), f64x2.splat(1e-6))) != 3) {
+        const across1 = (x2 - x0) * py;
+        const across2 = (x1 - x0) * py;
+        while (begin <= end && !isInside(<f64>begin + 0.5 - x0, across1, across2, y2 - y0, y1 - y0, inverse)) begin++;
+        while (begin <= end && !isInside(<f64>end + 0.5 - x0, across1, across2, y2 - y0, y1 - y0, inverse)) end--;
+        if (begin > end) continue;
+      }
       const start = <usize>(row * width + begin);
       const count = end - begin + 1;
-      if (reliability != 0) memory.fill(reliability + start, <u8>known, count);
-      const u = u0 + (<f64>begin + 0.5 - x0) * uStep + py * uRowStep;
-      const v = v0 + (<f64>begin + 0.5 - x0) * vStep + py * vRowStep;
-      const first = target + 3 * start;
-      if (weights != 0) splineRun(first, count, source, sourceWidth, sourceHeight, u, v, uStep, vStep, weights);
-      else sampleRun(first, count, source, sourceWidth, sourceHeight, u, v, uStep, vStep);
+      if (reliability != 0) {
+        const seen = reliability + start;
+        for (let i: usize = 0; i < <usize>count; i++) store<u8>(seen + i, known);
+      }
+      const x = <i64>((u0 + (<f64>begin + 0.5 - x0) * uStep + py * uRowStep - 0.5) * PLACE_UNIT);
+      const y = <i64>((v0 + (<f64>begin + 0.5 - x0) * vStep + py * vRowStep - 0.5) * PLACE_UNIT);
+      const pixel = target + 3 * start;
+      if (weights != 0) splineLine(pixel, count, source, sourceWidth, sourceHeight, x, y, stepX, stepY, weights);
+      else sampleLine(pixel, count, source, sourceWidth, sourceHeight, x, y, stepX, stepY);
     }
   }
 }
@@ -478,31 +559,40 @@ function mixed(upper: usize, lower: usize, share: v128): v128 {
 }
 
 /**
- * One row of a mask, enlarged: `count` floats at `target`.
+ * A row of floats, enlarged linearly: `count` at `target`.
  *
- * @param upper - the row of cells above; `lower` the one below, of which the share `fraction` counts.
- * @param low - for each pixel the cell to its left, int32; `high` to its right; `fractions` the share of that.
- * @param fade - for each pixel what its value is multiplied with, and by `scale`.
+ * @param low - for each the one of `row` to its left, int32; `high` to its right; `fractions` the share of that.
  */
-export function maskRow(
+export function enlargeRow(target: usize, count: i32, row: usize, low: usize, high: usize, fractions: usize): void {
+  for (let i: usize = 0; i < <usize>count << 2; i += 4) {
+    const left = load<f32>(row + (<usize>load<i32>(low + i) << 2));
+    const right = load<f32>(row + (<usize>load<i32>(high + i) << 2));
+    const share = load<f32>(fractions + i);
+    store<f32>(target + i, left * (1 - share) + right * share);
+  }
+}
+
+/**
+ * Two rows of floats mixed and multiplied: `count` at `target`, and up to three more.
+ *
+ * @param upper - one; `lower` the other, of which the share `fraction` counts.
+ * @param factors - for each what it is multiplied with, and by `scale`.
+ */
+export function mixStrengths(
   target: usize,
   count: i32,
   upper: usize,
   lower: usize,
   fraction: f32,
-  low: usize,
-  high: usize,
-  fractions: usize,
-  fade: usize,
+  factors: usize,
   scale: f32,
 ): void {
-  for (let i: usize = 0; i < <usize>count << 2; i += 4) {
-    const left = <usize>load<i32>(low + i) << 2;
-    const right = <usize>load<i32>(high + i) << 2;
-    const share = load<f32>(fractions + i);
-    const above = load<f32>(upper + left) * (1 - share) + load<f32>(upper + right) * share;
-    const below = load<f32>(lower + left) * (1 - share) + load<f32>(lower + right) * share;
-    store<f32>(target + i, scale * load<f32>(fade + i) * (above * (1 - fraction) + below * fraction));
+  const below = f32x4.splat(fraction);
+  const above = f32x4.splat(1 - fraction);
+  const scales = f32x4.splat(scale);
+  for (let i: usize = 0; i < <usize>count << 2; i += 16) {
+    const mixture = f32x4.add(f32x4.mul(v128.load(upper + i), above), f32x4.mul(v128.load(lower + i), below));
+    v128.store(target + i, f32x4.mul(f32x4.mul(scales, v128.load(factors + i)), mixture));
   }
 }
 
