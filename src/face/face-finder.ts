@@ -209,9 +209,9 @@ export class FaceFinder {
     // Where the whole shows none, its parts have been searched.
     if (known.length === 0) return known;
     const [, , ...parts] = searchSquares(image.width, image.height);
-    const found: FaceDetection[] = [];
-    for (const square of parts) found.push(...(await this.#detectIn(image, square)));
-    const others = suppressOverlaps(found).filter(
+    // A part is sampled while the network looks at those before it.
+    const found = await Promise.all(parts.map((square) => this.#detectIn(image, square)));
+    const others = suppressOverlaps(found.flat()).filter(
       ({ box }) => !known.some(({ detection }) => isSameFace(box, detection.box)),
     );
     const small = await this.#withLandmarks(image, others);

@@ -78,26 +78,7 @@ export function sampleRegion(
     sampleInside(image, region, { size, cos, sin, scale, offset }, out);
     return result;
   }
-  const pixel = (x: number, y: number, channel: number): number => {
-    if (border === 'zero' && (x < 0 || y < 0 || x >= width || y >= height)) return 0;
-    const column = x < 0 ? 0 : x >= width ? width - 1 : x;
-    const row = y < 0 ? 0 : y >= height ? height - 1 : y;
-    return data[(row * width + column) * 3 + channel]!;
-  };
-  // Outside of the loops: a face that touches the edge has thousands of such places.
-  const mix = (
-    x0: number,
-    y0: number,
-    w00: number,
-    w10: number,
-    w01: number,
-    w11: number,
-    channel: number,
-  ): number =>
-    w00 * pixel(x0, y0, channel) +
-    w10 * pixel(x0 + 1, y0, channel) +
-    w01 * pixel(x0, y0 + 1, channel) +
-    w11 * pixel(x0 + 1, y0 + 1, channel);
+  const isBlack = border === 'zero';
   for (let j = 0, at = 0; j < size; j++) {
     for (let i = 0; i < size; i++, at += 3) {
       // Scalars instead of pairs: this runs once or twice in a process, before the compiler sees through them.
@@ -125,9 +106,9 @@ export function sampleRegion(
           green += w00 * data[p + 1]! + w10 * data[p + 4]! + w01 * data[q + 1]! + w11 * data[q + 4]!;
           blue += w00 * data[p + 2]! + w10 * data[p + 5]! + w01 * data[q + 2]! + w11 * data[q + 5]!;
         } else {
-          red += mix(x0, y0, w00, w10, w01, w11, 0);
-          green += mix(x0, y0, w00, w10, w01, w11, 1);
-          blue += mix(x0, y0, w00, w10, w01, w11, 2);
+          red += mixAtEdge(image, isBlack, x0, y0, w00, w10, w01, w11, 0);
+          green += mixAtEdge(image, isBlack, x0, y0, w00, w10, w01, w11, 1);
+          blue += mixAtEdge(image, isBlack, x0, y0, w00, w10, w01, w11, 2);
         }
       }
       out[at] = red * weight * scale + offset;
@@ -136,6 +117,43 @@ export function sampleRegion(
     }
   }
   return result;
+}
+
+/**
+ * A value between four pixels, some of which lie outside. No closure of {@link sampleRegion}, for which the compiler would begin again at
+ * every call.
+ */
+function mixAtEdge(
+  image: RgbImage,
+  isBlack: boolean,
+  x0: number,
+  y0: number,
+  w00: number,
+  w10: number,
+  w01: number,
+  w11: number,
+  channel: number,
+): number {
+  return (
+    w00 * pixelAt(image, isBlack, x0, y0, channel) +
+    w10 * pixelAt(image, isBlack, x0 + 1, y0, channel) +
+    w01 * pixelAt(image, isBlack, x0, y0 + 1, channel) +
+    w11 * pixelAt(image, isBlack, x0 + 1, y0 + 1, channel)
+  );
+}
+
+/** @param isBlack - what is outside; else it is as the edge next to it. */
+function pixelAt(
+  { data, width, height }: RgbImage,
+  isBlack: boolean,
+  x: number,
+  y: number,
+  channel: number,
+): number {
+  if (isBlack && (x < 0 || y < 0 || x >= width || y >= height)) return 0;
+  const column = x < 0 ? 0 : x >= width ? width - 1 : x;
+  const row = y < 0 ? 0 : y >= height ? height - 1 : y;
+  return data[(row * width + column) * 3 + channel]!;
 }
 
 /** Whether all of a region, and the pixels around it that bilinear samples mix in, lies in a picture of this size. */

@@ -44,6 +44,11 @@ export interface Bundle extends BundleState {
   pathOf(part: BundlePart): string;
 }
 
+/** What another thread opens it again by. */
+export function bundleState({ folder, fingerprint, declared }: Bundle): BundleState {
+  return { folder, fingerprint, ...(declared && { declared }) };
+}
+
 /** Folder of the bundles that the package carries. */
 export const EMBEDDED_BUNDLES = fileURLToPath(ownUrl('../../assets/bundles/', import.meta.url));
 

@@ -18,6 +18,16 @@ export interface Pitch {
   readonly periodicity: number;
 }
 
+/** A function of its own: the compiler would be at the whole of {@link PitchFinder.find} again for every moment. */
+function differenceAt(samples: Float32Array, from: number, to: number, lag: number): number {
+  let difference = 0;
+  for (let i = from; i < to; i++) {
+    const change = samples[i]! - samples[i + lag]!;
+    difference += change * change;
+  }
+  return difference;
+}
+
 /** Finds the pitch of pieces of {@link PitchFinder.length} samples, for one sample rate. */
 export class PitchFinder {
   /** Samples that one estimate looks at: the integration window and the longest period. */
@@ -46,11 +56,7 @@ export class PitchFinder {
     let sum = 0;
     for (let lag = 1; lag <= this.#longest + 1; lag++) {
       // Step 2, the difference function; step 3, its mean over shorter lags as the unit.
-      let difference = 0;
-      for (let i = from; i < from + this.#window; i++) {
-        const change = samples[i]! - samples[i + lag]!;
-        difference += change * change;
-      }
+      const difference = differenceAt(samples, from, from + this.#window, lag);
       sum += difference;
       dips[lag] = sum > 0 ? (difference * lag) / sum : 1;
     }

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { ownUrl } from '../files/own-file.ts';
-import type { Bundle } from '../models/bundle.ts';
+import { type Bundle, bundleState } from '../models/bundle.ts';
 import { ThreadClient } from '../runtime/thread-client.ts';
 import type { GraphOptions, NetworkName } from './bundle-graphs.ts';
 import { GraphCache, graphKey } from './graph-cache.ts';
@@ -50,7 +50,6 @@ export class GraphThread<Name extends string = NetworkName> {
     options: GraphOptions,
     { rebuild = false }: { readonly rebuild?: boolean } = {},
   ): Promise<ReadyGraph> {
-    const { folder, fingerprint, declared } = bundle;
     const cacheFolder = this.#cacheFolder;
     // Graphs that are made by other makers have keys of their own, which nobody has.
     const keep =
@@ -64,7 +63,7 @@ export class GraphThread<Name extends string = NetworkName> {
     };
     const request = {
       kind: 'build',
-      bundle: { folder, fingerprint, ...(declared && { declared }) },
+      bundle: bundleState(bundle),
       network,
       options,
       cacheFolder,

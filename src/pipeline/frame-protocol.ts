@@ -107,6 +107,11 @@ export interface Driving {
   readonly poses?: number;
 }
 
+/** Opens the networks that make the motion of a bundle's clips, which {@link MotionRequest} would else wait for. */
+interface OpenMotionRequest extends Pick<MotionRequest, 'bundle' | 'lowMemory'> {
+  readonly kind: 'open-motion';
+}
+
 /** Gives an open clip its motion, and makes the first part of it. */
 export interface MotionRequest extends Pick<MotionOptions, 'pcm' | 'fps' | 'frames' | 'scales'> {
   readonly kind: 'add-motion';
@@ -129,6 +134,7 @@ export type FrameRequest =
   | PortraitRequest
   | FilmRequest
   | RecordingRequest
+  | OpenMotionRequest
   | MotionRequest
   | { readonly kind: 'conditions'; readonly clip: number; readonly frame: number }
   | { readonly kind: 'base'; readonly clip: number; readonly frame: number }
@@ -178,6 +184,7 @@ export interface FrameResults {
   readonly 'open-portrait': PortraitInfo;
   readonly 'open-film': FilmInfo;
   readonly 'open-recording': RecordingInfo;
+  readonly 'open-motion': undefined;
   readonly 'add-motion': undefined;
   readonly conditions: FrameConditions;
   readonly base: FrameBase;

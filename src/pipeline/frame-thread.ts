@@ -4,6 +4,7 @@
  */
 
 import { ownUrl } from '../files/own-file.ts';
+import type { BundleState } from '../models/bundle.ts';
 import type { FrameBase, FrameConditions, PixelBox, SceneReference } from '../models/frame-conditions.ts';
 import { FewAtOnce } from '../runtime/few-at-once.ts';
 import { type CallOptions, ThreadClient } from '../runtime/thread-client.ts';
@@ -217,6 +218,14 @@ export class FrameThread {
       (clip) => this.#client.request({ ...options, kind: 'open-portrait', clip }, { onNotice }),
       signal,
     );
+  }
+
+  /** Begins to open the networks that make a bundle's motion, for clips that follow. */
+  openMotion(bundle: BundleState, lowMemory: boolean): void {
+    const opening = this.#started.then(() =>
+      this.#client.request({ kind: 'open-motion', bundle, lowMemory }),
+    );
+    opening.catch(() => {}); // thrown when a clip gets its motion
   }
 
   /**

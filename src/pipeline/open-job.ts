@@ -9,7 +9,7 @@ import { chooseEncoders, outputFormatOf } from '../media/output-formats.ts';
 import { prepareOutput } from '../media/prepare-output.ts';
 import type { SoundTrack } from '../media/sound-track.ts';
 import { frameCount } from '../media/video-writer.ts';
-import type { Bundle } from '../models/bundle.ts';
+import { type Bundle, bundleState } from '../models/bundle.ts';
 import { atResolution } from '../models/bundle-size.ts';
 import { posesByFrame } from '../models/pose-guider.ts';
 import type { RequestProgress } from '../runtime/thread-client.ts';
@@ -117,6 +117,8 @@ async function openStill(opening: Opening): Promise<OpenedJob> {
   const request = portraitRequest(bundle, resolved);
   if (poseVideo !== undefined && request.view.type !== 'drawing') throw seesNoDrawings(bundle, poseVideo);
   const finding = frameThread().openPortrait({ ...request, onNotice: notice });
+  const isDriven = [resolved.driving, resolved.motion, poseVideo].some((input) => input !== undefined);
+  if (!isDriven) frameThread().openMotion(bundleState(bundle), resolved.lowMemory);
   const stop = new AbortController();
   const either = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])]);
   const reading = { ffmpeg, frameThread, signal: either, notice, tracking };

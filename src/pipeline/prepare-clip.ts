@@ -1,5 +1,6 @@
 /** Gets a clip ready to be rendered: inputs checked, face found, motion made. */
 
+import { bundleState } from '../models/bundle.ts';
 import { devicePrecision } from '../networks/check-precision.ts';
 import type { NetworksChoice } from '../networks/load-options.ts';
 import type { NetworksLease } from '../networks/networks-cache.ts';
@@ -86,7 +87,6 @@ export async function prepareClip(
     });
     report({ type: 'stage', stage: 'motion' });
     const { fps, frames } = job;
-    const { folder, fingerprint, declared } = job.bundle;
     const { seed, expressionScale, mouthScale, headPoseScale, blinkScale, still } = job.options;
     const { style, emotion, faceMotion, idle, loop, lowMemory } = job.options;
     const kind = { speaks: idle === undefined, loops: loop === true || idle !== undefined };
@@ -105,7 +105,7 @@ export async function prepareClip(
     const scene = await watch.time('motion', () =>
       opened.move(
         {
-          bundle: { folder, fingerprint, ...(declared && { declared }) },
+          bundle: bundleState(job.bundle),
           pcm,
           fps,
           frames,

@@ -86,19 +86,22 @@ export async function renderClip(
   const rendering: Rendering = { job, scene, watch, studio, hooks, signal, progress, held, stop, first };
   const onAbandoned = (): void => stop.abort();
   try {
-    // 1. Open the video, when there is a place for the clip.
-    const { turn, engine, video, live, opened } = await openOutputs(rendering);
+    // 1. Load the networks, or share those that are loaded, when there is a place for the clip.
+    const { turn, engine } = await takeTurn(rendering);
     const { device } = engine;
-
-    // 2. Load the networks, or share those that are loaded.
     const networks = await loadNetworks(rendering);
 
-    // 3. Make what the denoiser sees of the portrait; it is bound when the denoiser is free.
+    // 2. Begin with what the first window sees, which takes longer than what follows.
+    const made = new WindowConditions({ ...job, scene, networks, watch, signal });
+    const conditions = held.hold(made, (it) => it.dispose());
+    const begins = hooks.checkpoints === undefined && !networks.inTurn;
+    if (begins) conditions.prefetch(job.windows[0]!.slice(0, 1));
+
+    // 3. Open the video; make what the denoiser sees of the portrait, which is bound when the denoiser is free.
+    const { video, live, opened } = await openOutputs(rendering);
     const reference = await makeReference(rendering, networks);
 
     // 4. Denoise, window by window, while the conditions of the next ones are made.
-    const made = new WindowConditions({ ...job, scene, networks, watch, signal });
-    const conditions = held.hold(made, (it) => it.dispose());
     const denoised = await denoise(rendering, { networks, device, turn, reference, conditions });
 
     // 5. Decode a batch of frames while the next ones are denoised; or all when there is room for the decoder.
@@ -133,8 +136,8 @@ function countFirst({ fps }: Job, { livePath }: RenderHooks): number {
   return livePath === undefined ? 1 : Math.ceil(LIVE_SECONDS * fps) + 1;
 }
 
-/** Waits for the clip's turn, and opens what its frames are written to. */
-async function openOutputs({ job, scene, watch, studio, hooks, signal, progress, held }: Rendering) {
+/** Waits for the clip's turn. */
+async function takeTurn({ job, scene, watch, studio, signal, progress, held }: Rendering) {
   const engine = await studio.denoisingEngine();
   const { device } = engine;
   const alone = takesTurns(job.bundle, device, job.options.lowMemory);
@@ -142,11 +145,16 @@ async function openOutputs({ job, scene, watch, studio, hooks, signal, progress,
   checkMemory(memorySizeOf(job, engine, scene.width * scene.height));
   held.hold(watch, (it) => it.pause()).resume();
   progress.stage('load');
+  return { turn, engine };
+}
+
+/** Opens what the frames are written to. */
+async function openOutputs({ job, scene, hooks, held }: Rendering) {
   const opened = monotonicNow();
   const video = held.hold(await openVideo(job, scene, hooks.beforePublish), (it) => it.dispose());
   const live = hooks.livePath ? await openLive(job, scene, hooks.livePath) : undefined;
   if (live) held.hold(live, (it) => it.dispose());
-  return { turn, engine, video, live, opened };
+  return { video, live, opened };
 }
 
 async function loadNetworks({ job, watch, studio, hooks, signal, held }: Rendering): Promise<ClipNetworks> {

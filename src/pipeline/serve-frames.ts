@@ -402,6 +402,12 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
       await recording?.poses?.dispose().catch(() => {});
       return { result: undefined };
     }
+    case 'open-motion': {
+      const { bundle } = request;
+      const takesTurns = networksTakeTurns(await reopenBundle(bundle), 'cpu', request.lowMemory);
+      if (!takesTurns) await (await motions.acquire(bundle.fingerprint, () => openMotion(bundle))).release();
+      return { result: undefined };
+    }
     case 'add-motion':
       return addMotion(request);
     case 'conditions': {
