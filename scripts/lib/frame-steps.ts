@@ -88,7 +88,7 @@ export async function measureFrameSteps({
       const drawing = drawPoseImage(landmarks, { width, height });
       return resizePoseImage(drawing, RESOLUTION, RESOLUTION);
     });
-    const base = timed('warp', () => portrait.renderBase(motion));
+    const base = timed('warp', () => portrait.drawBase(motion));
     const difference = new Float32Array(3 * PIXELS).fill(0.02);
     const picture = timed('compose', () => {
       portrait.keepTeeth(motion, difference);
