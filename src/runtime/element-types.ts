@@ -1,7 +1,8 @@
 /** Tensors in the element type that a network's input has, and their bytes; networks exchange float32 and half precision. */
-import * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import { decodeHalf, encodeHalf } from '../tensor/float16.ts';
 import { elementCount } from '../tensor/tensor.ts';
+import { onnxRuntime } from './onnx-runtime.ts';
 
 /** Names of half-precision inputs; all others are float32. */
 export function halfInputs(session: ort.InferenceSession): ReadonlySet<string> {
@@ -15,8 +16,8 @@ export function halfInputs(session: ort.InferenceSession): ReadonlySet<string> {
 /** A float32 or half-precision tensor as the other; `tensor` itself where it is what is wanted. */
 export function withElements(tensor: ort.Tensor, type: 'float32' | 'float16'): ort.Tensor {
   if (tensor.type === type) return tensor;
-  if (type === 'float32') return new ort.Tensor('float32', float32Data(tensor), tensor.dims);
-  return new ort.Tensor('float16', encodeHalf(tensor.data as Float32Array, 'F16'), tensor.dims);
+  if (type === 'float32') return new onnxRuntime.Tensor('float32', float32Data(tensor), tensor.dims);
+  return new onnxRuntime.Tensor('float16', encodeHalf(tensor.data as Float32Array, 'F16'), tensor.dims);
 }
 
 /** The numbers of a tensor in ordinary memory; those of float32 are not copied. */

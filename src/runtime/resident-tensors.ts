@@ -3,8 +3,9 @@
  *
  * ONNX Runtime's binding makes a device tensor only as the output of a session, so a graph that hands its input on does it.
  */
-import * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import { type Device, HOLDING_DEVICES } from './device.ts';
+import { onnxRuntime } from './onnx-runtime.ts';
 
 /** Where a session leaves its outputs so that they stay on the device. */
 export const ON_DEVICE = 'gpu-buffer';
@@ -32,7 +33,7 @@ export class ResidentTensors {
   /** `tensor` where runs on `device` read it fastest. */
   async place(tensor: ort.Tensor, device: Device): Promise<ort.Tensor> {
     if (!HOLDING_DEVICES.has(device)) return tensor;
-    this.#session ??= ort.InferenceSession.create(uploadModel(), {
+    this.#session ??= onnxRuntime.InferenceSession.create(uploadModel(), {
       ...this.#options(device),
       preferredOutputLocation: ON_DEVICE,
     });

@@ -4,11 +4,12 @@
  * while a network runs would abort the whole process.
  */
 import { cpus } from 'node:os';
-import * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import { collectGarbage } from './collect-garbage.ts';
 import { type Device, HOLDING_DEVICES } from './device.ts';
 import { float32Data, halfInputs, isWhollyFinite, tensorBytes, withElements } from './element-types.ts';
 import { freeMemory } from './free-memory.ts';
+import { onnxRuntime } from './onnx-runtime.ts';
 import { PROBE_EXPECTED, PROBE_INPUT, probeModel } from './probe-model.ts';
 import type {
   Copies,
@@ -46,7 +47,7 @@ const resident = new ResidentTensors((device) => sessionOptions({ device, thread
 const copies = { toDevice: { count: 0, bytes: 0 }, fromDevice: { count: 0, bytes: 0 } };
 
 // Native code prints a provider's failure to load unless this is set before the first session.
-ort.env.logLevel = 'fatal';
+onnxRuntime.env.logLevel = 'fatal';
 // From Node.js 24 on, ONNX Runtime's tensors would hold half precision in arrays of this kind, which its binding then takes for empty
 // (1.30.0, “not enough space: expected 4, got 0”); without it, they hold bit patterns. It is looked for when the first is made.
 Reflect.deleteProperty(globalThis, 'Float16Array');
@@ -124,15 +125,15 @@ async function createSession(
   options: ort.InferenceSession.SessionOptions,
 ): Promise<ort.InferenceSession> {
   return typeof graph === 'string'
-    ? ort.InferenceSession.create(graph, options)
-    : ort.InferenceSession.create(graph, options);
+    ? onnxRuntime.InferenceSession.create(graph, options)
+    : onnxRuntime.InferenceSession.create(graph, options);
 }
 
 /** Opens a three-node network on `device` and compares its result. */
 async function probe(device: Device, precision: 'float32' | 'float16'): Promise<void> {
   const session = await createSession(probeModel(precision), sessionOptions({ device, threads: 1 }));
   try {
-    const { y } = await session.run({ x: new ort.Tensor('float32', PROBE_INPUT, [1, 1, 2, 2]) });
+    const { y } = await session.run({ x: new onnxRuntime.Tensor('float32', PROBE_INPUT, [1, 1, 2, 2]) });
     const values = Array.from(y!.data as Float32Array);
     if (values.some((value, i) => !(Math.abs(value - PROBE_EXPECTED[i]!) < 1e-3))) {
       throw new Error(`the test network returned ${values}, expected ${PROBE_EXPECTED}`);
@@ -173,7 +174,7 @@ function countCopies(direction: keyof Copies, tensors: Iterable<ort.Tensor>, dev
 }
 
 function toOrtTensors(tensors: readonly WireTensor[]): NamedTensor[] {
-  return tensors.map(({ name, data, dims }) => [name, new ort.Tensor('float32', data, dims)]);
+  return tensors.map(({ name, data, dims }) => [name, new onnxRuntime.Tensor('float32', data, dims)]);
 }
 
 /** Tensors in the element types of a network's inputs. */
@@ -224,7 +225,7 @@ async function handle(request: Request): Promise<Results[keyof Results]> {
       await probe(request.device, request.precision);
       return undefined;
     case 'list':
-      return ort.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }));
+      return onnxRuntime.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }));
     case 'load': {
       const { network, profile } = request;
       holdsGraphs ||= typeof request.graph !== 'string' && request.graph.length >= LARGE_GRAPH_BYTES;
