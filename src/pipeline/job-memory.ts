@@ -14,20 +14,22 @@ import { countDenoisers } from './job-networks.ts';
 import type { Job } from './open-job.ts';
 
 /** Threads of small bundles and what all clips take; measured with the embedded one, see scripts/results/memory.md. */
-const BASE_BYTES = 506e6;
+const BASE_BYTES = 330e6;
 /** Threads, small networks and the graph thread, where a bundle's networks take turns. */
 const TURN_BASE_BYTES = 900e6;
 /** Weights of small bundles, as the engine arranges them, against their size in the file. */
 const WEIGHT_COPIES = 1.3;
 /** What a window of a small bundle needs in addition to weights, for each latent cell at AniPortrait's width. */
 const BYTES_PER_WINDOW_CELL = 40_000;
-/** What the second of two denoisers takes for its run beside the first's: windows of two are computed in pieces, and branches of guidance in turns. */
-const SECOND_WINDOW = 0.4;
+/** What the second of two denoisers takes for its run, and for what its windows are put together of, beside the first's. */
+const SECOND_WINDOW = 1.15;
 /** Frames in their stages between drawing and encoder, for each pixel of one. */
-const BYTES_PER_PIXEL = 22;
+const BYTES_PER_PIXEL = 16;
 /** What the first frames of a clip leave behind until it is collected; later ones find its place. */
-const BYTES_PER_FIRST_FRAME = 1.9e6;
-const FIRST_FRAMES = 75;
+const BYTES_PER_FIRST_FRAME = 0.4e6;
+const FIRST_FRAMES = 150;
+/** What small networks that take turns leave behind when they are closed. */
+const CLOSED_BYTES = 70e6;
 /** The least that a job takes of its estimate, which is not exact. */
 const CERTAIN_SHARE = 0.85;
 
@@ -111,7 +113,7 @@ function smallTogether(size: JobMemorySize): number {
 /** Bytes of a small bundle's denoiser, the largest of its networks, open by itself. */
 function smallInTurn(size: JobMemorySize): number {
   const weights = weightBytes(size.bundle.description, 'denoising-unet', KEPT_IN_HALF);
-  return weights + smallActivations(size) * piecesShare(piecesOf(size.windowFrames, true));
+  return weights + CLOSED_BYTES + smallActivations(size) * piecesShare(piecesOf(size.windowFrames, true));
 }
 
 /** The memory that a prepared job takes. */
