@@ -7,11 +7,10 @@ import { userHome } from '../files/user-home.ts';
 // Node.js 22 keeps compiled modules for the next start: of those that are loaded from here on.
 (module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
 const [command, ...given] = process.argv.slice(2);
-if (command === 'animate' && !given.some((word) => ['-h', '--help'].includes(word))) {
-  // Faces are looked for as soon as this thread has loaded: it does so while the options are read.
-  const { startFrameThreadEarly } = await import('../pipeline/frame-thread.ts');
-  startFrameThreadEarly(weightsFolder(process.env, process.platform, userHome()));
-}
+const rendersOne = command === 'animate' && !given.some((word) => ['-h', '--help'].includes(word));
+const early = rendersOne ? await import('../pipeline/frame-thread.ts') : undefined;
+// Faces are looked for as soon as this thread has loaded: it does so while the options are read.
+early?.startFrameThreadEarly(weightsFolder(process.env, process.platform, userHome()));
 const { runThisProcess } = await import('./run-process.ts');
 
 await runThisProcess({
@@ -34,3 +33,4 @@ await runThisProcess({
   loadServer: async () => import('../serve/start-server.ts'),
   examine: async (bundle) => (await import('./examine-machine.ts')).examineMachine(process.env, bundle),
 });
+await early?.endEarlyFrameThread();

@@ -186,6 +186,13 @@ export function startFrameThreadEarly(cacheFolder: string): void {
   early.request({ kind: 'find-faces', cacheFolder }).catch(() => {});
 }
 
+/** Ends a thread that was started early and that no {@link FrameThread} has taken: a process that ends with open networks aborts. */
+export async function endEarlyFrameThread(): Promise<void> {
+  const unused = early;
+  early = undefined;
+  await unused?.close();
+}
+
 /** One thread for the scenes of any number of clips. */
 export class FrameThread {
   readonly #client: Client;

@@ -377,7 +377,7 @@ async function handle(request: FrameRequest, tell: ThreadReports): Promise<Answe
   switch (request.kind) {
     case 'find-faces':
       early = openFinder(request.cacheFolder);
-      // A process that ends while its engine opens a network aborts, and one whose options are wrong ends as soon as nothing is awaited.
+      // The engine is not disposed of while it opens them.
       await Promise.all((await early).opened);
       return { result: undefined };
     case 'start':
@@ -458,7 +458,7 @@ serveThread<FrameRequest>({
     for (const { controller } of [...clips.values(), ...recordings.values()]) controller.abort();
   },
   dispose: async () => {
-    const opened = await networks?.catch(() => undefined);
+    const opened = await (networks ?? early)?.catch(() => undefined);
     await opened?.engine.dispose();
   },
 });

@@ -187,13 +187,13 @@ test('memory grows with the window, the picture, the sound and a second denoiser
   const bytesOf = async (changes: object): Promise<number> =>
     (await estimateJob({ ...JOB, ...changes, engine, speed: SPEED })).memoryBytes;
   const base = await bytesOf({});
-  const long = await bytesOf({ frames: 100 });
+  const long = await bytesOf({ frames: 200 });
   assert.ok(long > base && long < 1.2 * base, `${base}, ${long}`);
   assert.equal(await bytesOf({ frames: 10_000 }), long);
-  assert.equal((await bytesOf({ pixels: JOB.pixels + 1000 })) - base, 22_000);
+  assert.equal((await bytesOf({ pixels: JOB.pixels + 1000 })) - base, 16_000);
   assert.equal((await bytesOf({ audioSamples: JOB.audioSamples + 1000 })) - base, 4000);
   assert.ok((await bytesOf({ windowFrames: 24 })) > base);
-  // The weights of 7 million numbers, and some of a window's 98 MB.
+  // The weights of 7 million numbers, and somewhat more than a window's 98 MB.
   const second = (await bytesOf({ denoisers: 2 })) - base;
-  assert.ok(second > 28e6 && second < 140e6, `${second}`);
+  assert.ok(second > 28e6 && second < 170e6, `${second}`);
 });
