@@ -12,9 +12,9 @@ import { jobMemory } from './job-memory.ts';
 import { type NetworkSpeed, networkSpeed } from './time-networks.ts';
 
 /** The program, its threads and its networks begin, once for all clips of a batch; measured with the embedded bundle. */
-export const START_SECONDS = 3.5;
+export const START_SECONDS = 1.4;
 /** A clip's face, motion and first window, and the end of its file; see scripts/results/batch.md. */
-const CLIP_SECONDS = 1;
+const CLIP_SECONDS = 0.4;
 /** Checking and opening what lies in the cache of weights, for each byte; see scripts/results/memory.md. */
 const OPENING_SECONDS = 0.6e-9;
 /** What a small bundle takes to open its networks in turns, where little memory is asked for; see scripts/results/memory.md. */
@@ -22,8 +22,8 @@ const TURNS_SECONDS = 2.25;
 /** ... and how much longer its denoiser takes for frames one by one. */
 const SINGLE_FRAMES = 1.8;
 /** Warping, composing and encoding a frame, without the denoiser: a fixed part and one for each pixel of the video. */
-const FRAME_SECONDS = 0.015;
-const PIXEL_SECONDS = 30e-9;
+const FRAME_SECONDS = 0.006;
+const PIXEL_SECONDS = 13e-9;
 /** What all of that takes of the processor, which has two cores for it. */
 const OTHER_CORES = 2;
 /** How much faster 8-bit integers make the denoiser: 1.4 to 1.7 times on two cores, see scripts/results/int8.md. */
