@@ -351,7 +351,7 @@ test('the module was made of the source that is here', LIMIT, () => {
   assert.equal(
     read('assets/kernels/pixels.source.sha256').toString().trim(),
     hash,
-    'run scripts/assets/build-pixel-kernels.sh',
+    'run scripts/assets/build-kernels.sh',
   );
 });
 

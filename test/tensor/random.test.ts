@@ -38,6 +38,6 @@ test('the kernel of noise was made of the source that is here', () => {
   assert.equal(
     read('assets/kernels/noise.source.sha256').toString().trim(),
     hash,
-    'run scripts/assets/build-noise-kernel.sh',
+    'run scripts/assets/build-kernels.sh',
   );
 });

@@ -1,5 +1,5 @@
 /**
- * Normal values as WebAssembly with 128-bit SIMD, in AssemblyScript; build-noise-kernel.sh makes assets/kernels/noise.wasm of it. The plain
+ * Normal values as WebAssembly with 128-bit SIMD, in AssemblyScript; build-kernels.sh makes assets/kernels/noise.wasm of it. The plain
  * form is `RandomStream.fillNormal` with `Math.log`, `Math.cos` and `Math.sin`: these take the same operations in the same order as here,
  * so that all bits are equal.
  *

@@ -1,5 +1,5 @@
 /**
- * Loops over pixels as WebAssembly with 128-bit SIMD, in AssemblyScript; build-pixel-kernels.sh makes
+ * Loops over pixels as WebAssembly with 128-bit SIMD, in AssemblyScript; build-kernels.sh makes
  * assets/kernels/pixels.wasm of it. The caller owns the memory and hands out places in it; nothing is allocated here.
  * What each function does is described, and checked, by its plain form in test/pixels/pixel-kernels.test.ts.
  */
