@@ -270,7 +270,7 @@ export abstract class BundleNetworks implements ClipNetworks {
     for (const [i, { conditions }] of frames.entries()) {
       if (conditions instanceof Float32Array) data.set(conditions, i * values);
       else writeSeen(conditions, data, i * values);
-      // A window's conditions are tens of megabytes: timers and signals get their turn between frames.
+      // They are megabytes, a large bundle's tens of them: timers and signals get their turn between frames.
       await nextTurn();
     }
     const dims = [frames.length, poseGuider.inChannels, height, width];

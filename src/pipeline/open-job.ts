@@ -201,7 +201,7 @@ export function countEvaluations({ windows, sampling }: Pick<Job, 'windows' | 's
   return countWindowSteps(windows) * sampling.branches;
 }
 
-/** Runs of the pose guider over a clip. */
+/** Runs of the pose guider over a clip, as estimates count them: of a window's frames each, though small bundles take fewer at a time. */
 export function countPoseRuns({
   bundle,
   denoisedFrames,
